@@ -1,0 +1,64 @@
+//! JSON objects, and the few ways in which they are read and merged.
+
+use serde_json::{Map, Value};
+
+/// A JSON object whose keys keep their order: what records, bodies and answers are made of.
+pub type Document = Map<String, Value>;
+
+/// Makes a [`Document`] of a `json!({…})` literal.
+///
+/// # Panics
+/// When `value` is not an object: a mistake in our own source.
+pub fn object(value: Value) -> Document {
+    match value {
+        Value::Object(document) => document,
+        other => panic!("not an object: {other}"),
+    }
+}
+
+/// The value at a dotted path (`options.client_secret`), if every step is there.
+pub fn value_at<'a>(document: &'a Document, path: &str) -> Option<&'a Value> {
+    let mut steps = path.split('.');
+    let first = document.get(steps.next()?)?;
+    steps.try_fold(first, |value, step| value.get(step))
+}
+
+/// Takes away the value at a dotted path and returns it.
+pub fn remove_path(document: &mut Document, path: &str) -> Option<Value> {
+    match path.split_once('.') {
+        None => document.shift_remove(path),
+        Some((first, rest)) => remove_path(document.get_mut(first)?.as_object_mut()?, rest),
+    }
+}
+
+/// Merges `change` into `target` one level deep: a value replaces, `null` deletes the key, other keys stay.
+/// This is how the service treats metadata (reference: update semantics, "first-level merge").
+pub fn merge_first_level(target: &mut Document, change: Document) {
+    for (key, value) in change {
+        if value.is_null() {
+            target.shift_remove(&key);
+        } else {
+            target.insert(key, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_merge_replaces_deletes_and_keeps() {
+        let mut target = object(json!({"a": 1, "b": {"x": 1}, "c": 3}));
+        merge_first_level(&mut target, object(json!({"a": null, "b": {"y": 2}})));
+        assert_eq!(Value::Object(target), json!({"b": {"y": 2}, "c": 3}));
+    }
+
+    #[test]
+    fn a_path_reaches_into_objects_only() {
+        let document = object(json!({"a": {"b": [1]}}));
+        assert_eq!(value_at(&document, "a.b"), Some(&json!([1])));
+        assert_eq!(value_at(&document, "a.b.c"), None);
+    }
+}

@@ -1,0 +1,128 @@
+//! The error of the Management API: what the caller reads, and what only the log sees.
+
+use std::{borrow::Cow, fmt};
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::Document;
+
+/// What a rule, a shape or an operation answers.
+pub type ApiResult<T = ()> = Result<T, ApiError>;
+
+/// A refusal in the service's words. `message` is for the caller; `cause` is for the log and never leaves the server.
+#[derive(Clone, Debug)]
+pub struct ApiError {
+    /// HTTP status; `statusCode` and `error` of the body follow from it.
+    pub status: StatusCode,
+    /// The text that the caller reads.
+    pub message: Cow<'static, str>,
+    /// `errorCode`, where the service gives one.
+    pub code: Option<Cow<'static, str>>,
+    /// Further members of the body, such as `attributes` of a 401.
+    pub extra: Document,
+    /// What happened inside, for the log.
+    pub cause: Option<String>,
+}
+
+impl ApiError {
+    /// An error with a status and a message, and no code.
+    pub fn new(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, message: message.into(), code: None, extra: Document::new(), cause: None }
+    }
+
+    /// The same error with an `errorCode`.
+    pub fn code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
+        self.code = Some(code.into());
+        self
+    }
+
+    /// The same error with what the log should say about it.
+    pub fn cause(mut self, cause: impl fmt::Display) -> Self {
+        self.cause = Some(cause.to_string());
+        self
+    }
+
+    /// 400 without a code.
+    pub fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, message)
+    }
+
+    /// 400 `invalid_body`: the body breaks a rule.
+    pub fn invalid_body(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::bad_request(message).code("invalid_body")
+    }
+
+    /// 400 `invalid_query_string`: a query parameter breaks a rule.
+    pub fn invalid_query(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::bad_request(message).code("invalid_query_string")
+    }
+
+    /// 400 `invalid_uri`: a path parameter breaks a rule.
+    pub fn invalid_uri(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::bad_request(message).code("invalid_uri")
+    }
+
+    /// 401 of the token layer; the text stands in `attributes` too.
+    pub fn unauthorized(message: &'static str) -> Self {
+        let mut error = Self::new(StatusCode::UNAUTHORIZED, message);
+        error.extra.insert("attributes".into(), json!({ "error": message }));
+        error
+    }
+
+    /// 403 without a code.
+    pub fn forbidden(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, message)
+    }
+
+    /// 404 without a code.
+    pub fn not_found(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, message)
+    }
+
+    /// 409 without a code.
+    pub fn conflict(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::CONFLICT, message)
+    }
+
+    /// 500 whose cause goes to the log only.
+    pub fn internal(cause: impl fmt::Display) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error").cause(cause)
+    }
+
+    /// The body: `{"statusCode", "error", "message", "errorCode"}`, in this order.
+    pub fn body(&self) -> Value {
+        let mut body = Document::new();
+        body.insert("statusCode".into(), self.status.as_u16().into());
+        body.insert("error".into(), self.status.canonical_reason().unwrap_or("Error").into());
+        body.insert("message".into(), self.message.as_ref().into());
+        if let Some(code) = &self.code {
+            body.insert("errorCode".into(), code.as_ref().into());
+        }
+        body.extend(self.extra.clone());
+        Value::Object(body)
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.status.as_u16(), self.message)?;
+        self.cause.as_ref().map_or(Ok(()), |cause| write!(f, " ({cause})"))
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_has_the_services_members_in_order() {
+        let error = ApiError::not_found("The client does not exist").code("inexistent_client").cause("secret");
+        assert_eq!(
+            error.body().to_string(),
+            r#"{"statusCode":404,"error":"Not Found","message":"The client does not exist","errorCode":"inexistent_client"}"#
+        );
+    }
+}

@@ -1,0 +1,72 @@
+//! Records: what the store keeps, and the tenant they belong to.
+
+use std::{fmt, sync::Arc};
+
+use serde::de::DeserializeOwned;
+
+use crate::{ApiError, ApiResult, Document, Sealed, Timestamp};
+
+/// The tenant that a read, a write or a caller belongs to: its name, such as `dev-tenant`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TenantId(Arc<str>);
+
+impl TenantId {
+    /// The tenant with this name.
+    pub fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    /// The tenant's name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TenantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A stored thing: one document with its secrets. Only the store makes records that exist; a record under
+/// construction has version 0.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// Identifier within its kind.
+    pub id: String,
+    /// Grows by one with each write; 0 before the first.
+    pub version: u64,
+    /// What is shown, apart from `sealed`. It contains the identifier and times where the API shows them.
+    pub document: Document,
+    /// What must not leak.
+    pub sealed: Sealed,
+    /// When the record was made.
+    pub created: Timestamp,
+    /// When it was last written.
+    pub updated: Timestamp,
+}
+
+impl Record {
+    /// A record that is not stored yet.
+    pub fn new(id: impl Into<String>, document: Document, now: Timestamp) -> Self {
+        Self { id: id.into(), version: 0, document, sealed: Sealed::new(), created: now, updated: now }
+    }
+
+    /// The record as a typed view of the few fields that a rule decides on.
+    ///
+    /// # Errors
+    /// 500 when the stored document does not fit the view, which validation rules out.
+    pub fn view<T: DeserializeOwned>(&self) -> ApiResult<T> {
+        T::deserialize(&self.document).map_err(|error| ApiError::internal(format!("record {}: {error}", self.id)))
+    }
+
+    /// The text of a top-level field.
+    pub fn text(&self, field: &str) -> Option<&str> {
+        self.document.get(field)?.as_str()
+    }
+
+    /// Whether a top-level field is `true`.
+    pub fn is(&self, field: &str) -> bool {
+        self.document.get(field) == Some(&true.into())
+    }
+}
