@@ -22,7 +22,7 @@ pub(crate) fn check(
     for branch in branches {
         match check_branch(schemas, branch, value) {
             Ok(()) => return Ok(()),
-            Err(violation) => failed.push(Branch::new(schemas, branch, violation)),
+            Err(violation) => failed.push(Branch::new(schemas, branch, value, violation)),
         }
     }
     Err(meant(failed, value)
@@ -30,34 +30,48 @@ pub(crate) fn check(
 }
 
 struct Branch<'a> {
+    /// Whether a constant in it, at whatever depth, is another one in the value.
+    is_contradicted: bool,
     parts: Vec<&'a Schema>,
+    /// The values that tell this branch from others: of each property with constants, what it may be.
+    tags: Vec<(&'a str, &'a [Value])>,
     violation: Violation,
 }
 
 impl<'a> Branch<'a> {
-    fn new(schemas: &'a Schemas, branch: &'a Schema, violation: Violation) -> Branch<'a> {
-        Branch { parts: schemas.parts(branch), violation }
+    fn new(schemas: &'a Schemas, branch: &'a Schema, value: &Value, violation: Violation) -> Branch<'a> {
+        let parts = schemas.parts(branch);
+        let tags = parts
+            .iter()
+            .flat_map(|part| &part.properties)
+            .filter_map(|(name, schema)| Some((name.as_str(), constants(schemas, schema)?)))
+            .collect();
+        let is_contradicted = value.as_object().is_some_and(|object| contradicts(schemas, &parts, object));
+        Branch { is_contradicted, parts, tags, violation }
     }
 
     fn types(&self) -> Types {
         self.parts.iter().map(|part| part.types).find(|types| !types.is_any()).unwrap_or_default()
     }
 
-    /// The values that tell this branch from others: of each property with constants, what it may be.
-    fn tags(&self) -> impl Iterator<Item = (&'a str, &'a [Value])> {
-        self.parts
-            .iter()
-            .flat_map(|part| &part.properties)
-            .filter_map(|(name, schema)| Some((name.as_str(), schema.allowed.as_deref()?)))
-    }
-
-    fn contradicts(&self, object: &Map<String, Value>) -> bool {
-        self.tags().any(|(name, allowed)| object.get(name).is_some_and(|value| !allowed.contains(value)))
-    }
-
     fn knows_all_of(&self, object: &Map<String, Value>) -> bool {
         object.keys().all(|name| self.parts.iter().any(|part| part.properties.contains_key(name)))
     }
+}
+
+/// What a schema allows, if that is a list of constants.
+fn constants<'a>(schemas: &'a Schemas, schema: &'a Schema) -> Option<&'a [Value]> {
+    schemas.parts(schema).into_iter().find_map(|part| part.allowed.as_deref())
+}
+
+fn contradicts(schemas: &Schemas, parts: &[&Schema], object: &Map<String, Value>) -> bool {
+    parts.iter().flat_map(|part| &part.properties).any(|(name, schema)| {
+        match (object.get(name), constants(schemas, schema)) {
+            (Some(value), Some(allowed)) => !allowed.contains(value),
+            (Some(Value::Object(inner)), None) => contradicts(schemas, &schemas.parts(schema), inner),
+            _ => false,
+        }
+    })
 }
 
 /// What is wrong with the branch that the value is meant for, if that can be told.
@@ -69,13 +83,13 @@ fn meant(mut branches: Vec<Branch<'_>>, value: &Value) -> Option<Violation> {
     if let Value::Object(object) = value
         && branches.len() > 1
     {
-        if branches.iter().all(|branch| branch.contradicts(object)) {
-            return contradiction(&branches, object);
+        if branches.iter().all(|branch| branch.is_contradicted) {
+            return contradiction(branches, object);
         }
         if let Some(name) = missing_tag(&branches, object) {
             return Some(Violation::new(branches[0].parts[0], format!("Missing required property: {name}")));
         }
-        branches.retain(|branch| !branch.contradicts(object));
+        branches.retain(|branch| !branch.is_contradicted);
         if branches.len() > 1 {
             branches.retain(|branch| branch.knows_all_of(object));
         }
@@ -85,26 +99,29 @@ fn meant(mut branches: Vec<Branch<'_>>, value: &Value) -> Option<Violation> {
 }
 
 /// The property by which the branches differ has a value that none of them has.
-fn contradiction(branches: &[Branch<'_>], object: &Map<String, Value>) -> Option<Violation> {
-    let (name, _) = branches[0].tags().find(|(name, _)| {
-        object.get(*name).is_some_and(|value| {
-            branches
-                .iter()
-                .all(|branch| branch.tags().any(|(other, allowed)| other == *name && !allowed.contains(value)))
-        })
-    })?;
+fn contradiction(mut branches: Vec<Branch<'_>>, object: &Map<String, Value>) -> Option<Violation> {
+    let refuses = |branch: &Branch<'_>, name: &str, value: &Value| {
+        branch.tags.iter().any(|(other, allowed)| *other == name && !allowed.contains(value))
+    };
+    let refused_by_all = branches[0].tags.iter().find_map(|(name, _)| {
+        let value = object.get(*name)?;
+        branches.iter().all(|branch| refuses(branch, name, value)).then_some((*name, value))
+    });
+    let Some((name, value)) = refused_by_all else {
+        // They contradict each in another place; the one that fails deepest is the closest.
+        branches.sort_by_key(|branch| branch.violation.depth());
+        return branches.pop().map(|branch| branch.violation);
+    };
     let schema = branches[0].parts.iter().find_map(|part| part.properties.get(name))?;
-    Some(Violation::new(schema, format!("No enum match for: {}", shown(&object[name]))).in_property(name))
+    Some(Violation::new(schema, format!("No enum match for: {}", shown(value))).in_property(name))
 }
 
 /// A property by which all branches differ, required by all, that the value lacks.
 fn missing_tag<'a>(branches: &[Branch<'a>], object: &Map<String, Value>) -> Option<&'a str> {
-    let (name, _) = branches[0].tags().find(|(name, _)| {
-        !object.contains_key(*name)
-            && branches.iter().all(|branch| {
-                branch.tags().any(|(other, _)| other == *name)
-                    && branch.parts.iter().any(|part| part.required.iter().any(|required| required == name))
-            })
-    })?;
-    Some(name)
+    let demands = |branch: &Branch<'_>, name: &str| {
+        branch.tags.iter().any(|(other, _)| *other == name)
+            && branch.parts.iter().any(|part| part.required.iter().any(|required| required == name))
+    };
+    let names = branches[0].tags.iter().map(|(name, _)| *name);
+    names.filter(|name| !object.contains_key(*name)).find(|name| branches.iter().all(|branch| demands(branch, name)))
 }

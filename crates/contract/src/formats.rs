@@ -9,7 +9,7 @@ use url::Url;
 pub(crate) struct Format {
     /// The contract's word, for messages.
     pub(crate) name: &'static str,
-    check: fn(&str) -> bool,
+    check: Check,
 }
 
 impl Format {
@@ -30,7 +30,9 @@ pub(crate) fn named(name: &str) -> Option<Format> {
     FORMATS.iter().find(|(known, _)| *known == name).map(|&(name, check)| Format { name, check })
 }
 
-const FORMATS: &[(&str, fn(&str) -> bool)] = &[
+type Check = fn(&str) -> bool;
+
+const FORMATS: &[(&str, Check)] = &[
     // Identifiers. The alphabets and lengths are in docs of each resource; older identifiers differ in length.
     ("authenticator-id", |text| {
         text.split_once('|').is_none_or(|(kind, _)| !kind.is_empty()) && is_word(text, "|-_", 1, 300)
@@ -235,7 +237,8 @@ mod tests {
 
     #[test]
     fn formats_take_and_refuse() {
-        let table: &[(&str, &[&str], &[&str])] = &[
+        type Row = (&'static str, &'static [&'static str], &'static [&'static str]);
+        let table: &[Row] = &[
             (
                 "email",
                 &["a@b.co", "a.b+c@sub.example.com", "o'neil@example.org"],

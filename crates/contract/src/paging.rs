@@ -4,6 +4,7 @@ use crate::{operation::Operation, overlay::PagingSource, schema::Schema};
 
 /// The paging of an operation. All `false` and no envelope: not a list, or one that always comes whole as an array.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of the contract, not states")]
 pub struct Paging {
     /// Takes `page` and `per_page`.
     pub offset: bool,
