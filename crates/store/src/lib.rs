@@ -1,1 +1,33 @@
-//! placeholder
+//! The store: records, relations, log events and jobs of many tenants in transactions, on SQLite or PostgreSQL.
+//!
+//! A transaction is a plain synchronous closure on a [`Snapshot`] (reading) or a [`Tx`] (writing), run away from the
+//! async threads by [`Store::read`] and [`Store::write`]. Only this crate knows which database is behind them.
+
+mod cache;
+#[cfg(test)]
+mod conformance;
+mod connection;
+mod error;
+mod index;
+mod list;
+mod logs;
+mod migrations;
+mod postgres;
+mod query;
+mod seal;
+mod shared;
+mod snapshot;
+mod sqlite;
+mod store;
+mod tls;
+mod tx;
+mod verify;
+
+pub use error::{StoreError, StoreResult};
+pub use index::{Field, Index, Term};
+pub use logs::{LogEvent, LogOrder, LogPaging, LogQuery};
+pub use query::{Filter, Order, OwnedSide, Page, Paging, Query, Side};
+pub use seal::RootKey;
+pub use snapshot::{Relation, RelationOrder, RelationQuery, Snapshot};
+pub use store::{Database, Options, Store};
+pub use tx::Tx;

@@ -1,0 +1,118 @@
+//! What all transactions of one store share: context, keys, names, caches.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use kernel::{Context, TenantId};
+use tokio::sync::Notify;
+
+use crate::{RootKey, StoreError, StoreResult, cache::Caches, connection::Connection, seal::DataKeys};
+
+/// Shared by all transactions of one store.
+pub(crate) struct Shared {
+    pub(crate) context: Context,
+    pub(crate) root_key: RootKey,
+    pub(crate) names: Names,
+    pub(crate) caches: Caches,
+    /// Told whenever a job may have become due.
+    pub(crate) jobs: Notify,
+    /// Tells this node's notifications from those of others.
+    pub(crate) node: String,
+    tenants: RwLock<HashMap<TenantId, Arc<Tenant>>>,
+}
+
+/// What is known of a tenant.
+pub(crate) struct Tenant {
+    pub(crate) number: i64,
+    pub(crate) keys: DataKeys,
+    /// The time in the newest log id, in microseconds; `i64::MIN` before the first was looked up.
+    pub(crate) log_time: AtomicI64,
+}
+
+impl Tenant {
+    /// The time for the next log id: now, but never before an earlier one.
+    pub(crate) fn next_log_time(&self, now: i64) -> i64 {
+        self.log_time.fetch_max(now, Ordering::Relaxed).max(now)
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(context: Context, root_key: RootKey) -> Self {
+        let node = context.id(kernel::id::Form::Hex24);
+        Self {
+            context,
+            root_key,
+            names: Names::default(),
+            caches: Caches::new(),
+            jobs: Notify::new(),
+            node,
+            tenants: RwLock::default(),
+        }
+    }
+
+    /// The tenant, from memory or from the database.
+    pub(crate) fn tenant(&self, connection: &Connection, id: &TenantId) -> StoreResult<Arc<Tenant>> {
+        let known = self.tenants.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+        if let Some(tenant) = known {
+            return Ok(tenant);
+        }
+        let unknown = || StoreError::UnknownTenant(id.clone());
+        let tenant = Arc::new(self.load_tenant(connection, id)?.ok_or_else(unknown)?);
+        let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(Arc::clone(tenants.entry(id.clone()).or_insert(tenant)))
+    }
+
+    /// Forgets what is known of a tenant, so that its keys are read anew.
+    pub(crate) fn forget_tenant(&self, id: &TenantId) {
+        self.tenants.write().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
+    /// Forgets all tenants.
+    pub(crate) fn forget_tenants(&self) {
+        self.tenants.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn load_tenant(&self, connection: &Connection, id: &TenantId) -> StoreResult<Option<Tenant>> {
+        let name = id.as_str();
+        let number =
+            connection.first("SELECT number FROM tenants WHERE name = $1", &[name.into()], |row| row.int(0))?;
+        let Some(number) = number else { return Ok(None) };
+        let sql = "SELECT version, wrapped FROM data_keys WHERE tenant = $1";
+        let keys = connection.query(sql, &[number.into()], |row| {
+            let version = row.int(0)?;
+            Ok((version, self.root_key.unwrap(name, version, row.bytes(1)?.unwrap_or_default())?))
+        })?;
+        let sql = "SELECT max(log_id) FROM logs WHERE tenant = $1";
+        let newest = connection.only(sql, &[number.into()], |row| {
+            Ok(row.optional_text(0)?.and_then(crate::logs::time_of_id).unwrap_or(i64::MIN))
+        })?;
+        Ok(Some(Tenant { number, keys: DataKeys::new(keys), log_time: AtomicI64::new(newest) }))
+    }
+}
+
+/// Names that stand in the database as numbers. They are never renumbered, so that remembering them is safe.
+#[derive(Default)]
+pub(crate) struct Names(RwLock<HashMap<Box<str>, i64>>);
+
+/// Metadata of many users can bring any number of names; this many are remembered.
+const MOST_NAMES: usize = 200_000;
+
+impl Names {
+    pub(crate) fn get(&self, name: &str) -> Option<i64> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(name).copied()
+    }
+
+    /// Remembers names that are committed.
+    pub(crate) fn keep(&self, names: impl IntoIterator<Item = (Box<str>, i64)>) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() > MOST_NAMES {
+            known.clear();
+        }
+        known.extend(names);
+    }
+}

@@ -1,0 +1,280 @@
+//! SQLite: one writer thread that commits waiting transactions together, and readers that never wait for it.
+
+use std::{
+    fs::{File, TryLockError},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use kernel::TenantId;
+use rusqlite::OpenFlags;
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::{
+    StoreError, StoreResult, Tx,
+    connection::Connection,
+    migrations,
+    shared::Shared,
+    store::publish,
+    tx::{Changes, Work},
+};
+
+/// How many transactions are committed together at most.
+const GROUP: usize = 128;
+/// Statements that a connection keeps prepared.
+const STATEMENTS: usize = 256;
+
+pub(crate) struct Sqlite {
+    shared: Arc<Shared>,
+    /// None once the store is closed.
+    tasks: Mutex<Option<mpsc::Sender<Task>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    /// None in memory, where the one connection does everything.
+    readers: Option<Arc<Readers>>,
+}
+
+struct Readers {
+    /// As many permits as there are connections.
+    free: Semaphore,
+    connections: Mutex<Vec<Connection>>,
+}
+
+struct Task {
+    tenant: Option<TenantId>,
+    work: Work,
+    reply: oneshot::Sender<StoreResult>,
+}
+
+impl Sqlite {
+    /// Opens the database, brings its schema up to date and starts the writer. Blocks.
+    pub(crate) fn open(path: Option<&Path>, shared: Arc<Shared>) -> StoreResult<Self> {
+        let lock = path.map(lock).transpose()?;
+        let connection = match path {
+            Some(path) => open_file(path, "PRAGMA cache_size = -16000")?,
+            None => configured(rusqlite::Connection::open_in_memory()?, "")?,
+        };
+        connection.batch("BEGIN IMMEDIATE")?;
+        migrations::run(&connection)?;
+        connection.batch("COMMIT")?;
+        let readers = path.map(Readers::open).transpose()?.map(Arc::new);
+        let (sender, tasks) = mpsc::channel();
+        let writer = Writer { shared: Arc::clone(&shared), connection: Some(connection), _lock: lock };
+        let writer = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || writer.run(&tasks))
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        Ok(Self { shared, tasks: Mutex::new(Some(sender)), writer: Mutex::new(Some(writer)), readers })
+    }
+
+    pub(crate) async fn write(&self, tenant: Option<TenantId>, work: Work) -> StoreResult {
+        let (reply, answer) = oneshot::channel();
+        let sender = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        sender.and_then(|sender| sender.send(Task { tenant, work, reply }).ok()).ok_or_else(closed)?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    pub(crate) async fn read(&self, tenant: Option<TenantId>, mut work: Work) -> StoreResult {
+        let Some(readers) = &self.readers else { return self.write(tenant, work).await };
+        let readers = Arc::clone(readers);
+        let shared = Arc::clone(&self.shared);
+        let permit = readers.free.acquire().await.map_err(|_| closed())?;
+        // From here on the connection's way back does not depend on whether the caller waits.
+        permit.forget();
+        let blocking = tokio::task::spawn_blocking(move || {
+            let connection = readers.take();
+            let (connection, outcome) = read(connection, &shared, tenant.as_ref(), &mut work);
+            readers.give_back(connection);
+            outcome
+        });
+        blocking.await.map_err(|_| closed())?
+    }
+
+    /// Waits until everything accepted is committed and the files are closed.
+    pub(crate) async fn close(&self) {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = writer {
+            let joined = tokio::task::spawn_blocking(move || writer.join().is_ok()).await;
+            if !matches!(joined, Ok(true)) {
+                tracing::error!("the store's writer ended by a panic");
+            }
+        }
+        if let Some(readers) = &self.readers {
+            readers.free.close();
+            readers.connections.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("the store is closed".to_owned())
+}
+
+/// Takes the file for this process alone: caches would be wrong if another one wrote to it.
+fn lock(path: &Path) -> StoreResult<File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-lock");
+    let failed = |error: &dyn std::fmt::Display| StoreError::Unavailable(format!("{}: {error}", path.display()));
+    let file = File::options().create(true).truncate(false).write(true).open(PathBuf::from(name));
+    let file = file.map_err(|error| failed(&error))?;
+    for _ in 0..50 {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            // A store that was just dropped may still be committing.
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(100)),
+            Err(TryLockError::Error(error)) => return Err(failed(&error)),
+        }
+    }
+    Err(failed(&"another process has this database open"))
+}
+
+fn open_file(path: &Path, pragmas: &str) -> StoreResult<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    configured(rusqlite::Connection::open_with_flags(path, flags)?, pragmas)
+}
+
+fn configured(connection: rusqlite::Connection, pragmas: &str) -> StoreResult<Connection> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.busy_timeout(Duration::from_secs(10))?;
+    // FULL: a commit is on the disk before it is acknowledged.
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; \
+         PRAGMA journal_size_limit = 67108864; PRAGMA trusted_schema = OFF;",
+    )?;
+    connection.execute_batch(pragmas)?;
+    Ok(connection.into())
+}
+
+impl Readers {
+    fn open(path: &Path) -> StoreResult<Self> {
+        let count = std::thread::available_parallelism().map_or(2, |count| count.get().clamp(2, 8));
+        let pragmas = "PRAGMA query_only = ON; PRAGMA cache_size = -4000";
+        let connections = (0..count).map(|_| open_file(path, pragmas)).collect::<StoreResult<Vec<_>>>()?;
+        Ok(Self { free: Semaphore::new(count), connections: Mutex::new(connections) })
+    }
+
+    /// A free connection; the caller holds a permit for it.
+    fn take(&self) -> Option<Connection> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    fn give_back(&self, connection: Option<Connection>) {
+        if let Some(connection) = connection {
+            self.connections.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        }
+        self.free.add_permits(1);
+    }
+}
+
+/// Runs work on one consistent view.
+fn read(
+    connection: Option<Connection>,
+    shared: &Arc<Shared>,
+    tenant: Option<&TenantId>,
+    work: &mut Work,
+) -> (Option<Connection>, StoreResult) {
+    let Some(connection) = connection else { return (None, Err(closed())) };
+    if let Err(error) = connection.execute("BEGIN", &[]) {
+        connection.take_failure();
+        return (Some(connection), Err(error));
+    }
+    let mut tx = Tx::new(connection, Arc::clone(shared));
+    let outcome = tx.run(tenant, work).map(drop);
+    // Nothing was written; this only ends the view.
+    if tx.connection.execute("COMMIT", &[]).is_err() {
+        tx.connection.take_failure();
+    }
+    shared.names.keep(tx.snapshot.names.take());
+    (Some(tx.snapshot.connection), outcome)
+}
+
+struct Writer {
+    shared: Arc<Shared>,
+    /// Out only while a transaction has it.
+    connection: Option<Connection>,
+    _lock: Option<File>,
+}
+
+/// A transaction of the group that waits for the commit.
+struct Waiting {
+    reply: oneshot::Sender<StoreResult>,
+    outcome: StoreResult,
+    tenant: Option<TenantId>,
+    changes: Changes,
+    names: std::collections::HashMap<Box<str>, i64>,
+}
+
+impl Writer {
+    /// Runs tasks until the last sender is gone.
+    fn run(mut self, tasks: &mpsc::Receiver<Task>) {
+        while let Ok(first) = tasks.recv() {
+            let mut group = Vec::new();
+            let begun = self.execute("BEGIN IMMEDIATE");
+            let mut next = Some(first);
+            while let Some(task) = next {
+                group.push(match &begun {
+                    Ok(()) => self.perform(task),
+                    Err(error) => waiting(task.reply, task.tenant, Err(error.clone())),
+                });
+                next = if group.len() < GROUP { tasks.try_recv().ok() } else { None };
+            }
+            let committed = begun.and_then(|()| self.execute("COMMIT"));
+            if committed.is_err() {
+                // Fails when nothing is open any more, which is what is wanted.
+                let _ = self.execute("ROLLBACK");
+            }
+            for waiting in group {
+                self.acknowledge(waiting, &committed);
+            }
+        }
+    }
+
+    /// Runs one task in a savepoint of the open transaction.
+    fn perform(&mut self, task: Task) -> Waiting {
+        let Task { tenant, mut work, reply } = task;
+        if let Err(error) = self.execute("SAVEPOINT task") {
+            return waiting(reply, tenant, Err(error));
+        }
+        let connection = self.connection.take().expect("every transaction gives the connection back");
+        let mut tx = Tx::new(connection, Arc::clone(&self.shared));
+        let outcome = tx.run(tenant.as_ref(), &mut work);
+        let Tx { snapshot, changes } = tx;
+        self.connection = Some(snapshot.connection);
+        let is_kept = matches!(outcome, Ok(true));
+        let ended = if is_kept {
+            self.execute("RELEASE task")
+        } else {
+            self.execute("ROLLBACK TO task").and_then(|()| self.execute("RELEASE task"))
+        };
+        let outcome = outcome.map(drop).and(ended);
+        if is_kept && outcome.is_ok() {
+            Waiting { reply, outcome, tenant, changes, names: snapshot.names.take() }
+        } else {
+            waiting(reply, tenant, outcome)
+        }
+    }
+
+    fn acknowledge(&self, waiting: Waiting, committed: &StoreResult) {
+        let Waiting { reply, outcome, tenant, changes, names } = waiting;
+        if committed.is_ok() {
+            self.shared.names.keep(names);
+            publish(&self.shared, tenant.as_ref(), &changes);
+        }
+        // Whoever asked may have gone; the write stands all the same.
+        let _ = reply.send(committed.clone().and(outcome));
+    }
+
+    fn execute(&self, sql: &str) -> StoreResult {
+        let connection = self.connection.as_ref().expect("every transaction gives the connection back");
+        let outcome = connection.execute(sql, &[]).map(drop);
+        connection.take_failure();
+        outcome
+    }
+}
+
+/// A task that wrote nothing.
+fn waiting(reply: oneshot::Sender<StoreResult>, tenant: Option<TenantId>, outcome: StoreResult) -> Waiting {
+    Waiting { reply, outcome, tenant, changes: Changes::default(), names: std::collections::HashMap::new() }
+}

@@ -1,0 +1,290 @@
+//! The store as everything else sees it.
+
+use std::{
+    convert::Infallible,
+    path::PathBuf,
+    str::FromStr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use kernel::{Context, Record, TenantId};
+
+use crate::{
+    RootKey, Snapshot, StoreError, StoreResult, Tx,
+    cache::Entry,
+    index::indexed,
+    postgres::Postgres,
+    seal::DataKey,
+    shared::Shared,
+    sqlite::Sqlite,
+    tx::{Changes, Work},
+};
+
+/// Where data is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Database {
+    /// In memory, gone with the process.
+    Memory,
+    /// In a file of SQLite, for one process.
+    File(PathBuf),
+    /// On a PostgreSQL server, for any number of nodes: its URL.
+    Postgres(String),
+}
+
+impl FromStr for Database {
+    type Err = Infallible;
+
+    /// `memory:`, `postgres://…`, or a path.
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(if text == "memory:" {
+            Self::Memory
+        } else if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            Self::Postgres(text.to_owned())
+        } else {
+            Self::File(text.into())
+        })
+    }
+}
+
+/// How a store is opened.
+#[derive(Debug)]
+pub struct Options {
+    /// Where data is kept.
+    pub database: Database,
+    /// What opens the tenants' data keys.
+    pub root_key: RootKey,
+    /// Time and randomness.
+    pub context: Context,
+}
+
+/// All data of an installation. Cheap to clone.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    backend: Backend,
+}
+
+enum Backend {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+impl Store {
+    /// Opens the database and brings its schema up to date.
+    pub async fn open(options: Options) -> StoreResult<Self> {
+        let Options { database, root_key, context } = options;
+        let shared = Arc::new(Shared::new(context, root_key));
+        let for_backend = Arc::clone(&shared);
+        let opened = tokio::task::spawn_blocking(move || match database {
+            Database::Memory => Sqlite::open(None, for_backend).map(Backend::Sqlite),
+            Database::File(path) => Sqlite::open(Some(&path), for_backend).map(Backend::Sqlite),
+            Database::Postgres(url) => Postgres::open(&url, for_backend).map(Backend::Postgres),
+        });
+        let backend = opened.await.map_err(|error| StoreError::Unavailable(error.to_string()))??;
+        let store = Self(Arc::new(Inner { shared, backend }));
+        store.check_root_key().await?;
+        Ok(store)
+    }
+
+    /// Where time and randomness come from.
+    pub fn context(&self) -> &Context {
+        &self.0.shared.context
+    }
+
+    /// The names of all tenants.
+    pub async fn tenants(&self) -> StoreResult<Vec<TenantId>> {
+        self.transact(Mode::Read, None, |tx: &mut Tx| {
+            let sql = "SELECT name FROM tenants ORDER BY number";
+            tx.connection.query(sql, &[], |row| Ok(TenantId::new(row.text(0)?)))
+        })
+        .await
+    }
+
+    /// Makes a tenant with a data key of its own; `Taken` when there is one of this name.
+    pub async fn create_tenant(&self, tenant: &TenantId) -> StoreResult {
+        let tenant = tenant.clone();
+        self.transact(Mode::Write, None, move |tx: &mut Tx| {
+            let sql =
+                "INSERT INTO tenants (name, created) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING RETURNING number";
+            let created = tx.now().micros();
+            let number = tx.connection.first(sql, &[tenant.as_str().into(), created.into()], |row| row.int(0))?;
+            let number = number.ok_or_else(|| StoreError::Taken { key: "tenant".to_owned() })?;
+            add_data_key(tx, &tenant, number, 1)
+        })
+        .await
+    }
+
+    /// Runs a closure on one consistent view of a tenant's data.
+    pub async fn read<T, E>(
+        &self,
+        tenant: &TenantId,
+        read: impl Fn(&Snapshot) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.transact(Mode::Read, Some(tenant.clone()), move |tx: &mut Tx| read(tx)).await
+    }
+
+    /// Runs a closure in a transaction on a tenant's data. When this answers `Ok`, what was written is durable; when
+    /// it answers `Err`, nothing was written. The closure may run more than once and must have no outside effects. A
+    /// caller that stops waiting does not stop the transaction.
+    pub async fn write<T, E>(
+        &self,
+        tenant: &TenantId,
+        write: impl Fn(&mut Tx) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.transact(Mode::Write, Some(tenant.clone()), write).await
+    }
+
+    /// A record from memory, or from the database on first use. Never older than the last acknowledged write of this
+    /// node; other nodes' writes are heard of within moments.
+    pub async fn cached(&self, tenant: &TenantId, kind: &'static str, id: &str) -> StoreResult<Option<Arc<Record>>> {
+        let caches = &self.0.shared.caches;
+        if let Some(entry) = caches.get(tenant, kind, id) {
+            return Ok(Some(entry.record));
+        }
+        let entry = self.load(tenant, kind, id).await?;
+        Ok(entry.map(|entry| entry.record))
+    }
+
+    /// As [`Store::cached`], by a unique key.
+    pub async fn cached_by(
+        &self,
+        tenant: &TenantId,
+        kind: &'static str,
+        key: &'static str,
+        value: &str,
+    ) -> StoreResult<Option<Arc<Record>>> {
+        let Shared { caches, names, .. } = &*self.0.shared;
+        let value = indexed(value);
+        if let Some(key) = names.get(key)
+            && let Some(entry) = caches.get_by(tenant, kind, key, &value)
+        {
+            return Ok(Some(entry.record));
+        }
+        let wanted = value.clone().into_owned();
+        let found = self
+            .read(tenant, move |snapshot| {
+                let record = snapshot.find(kind, key, &wanted)?;
+                Ok::<_, StoreError>(record.map(|record| (snapshot.number_of(key), record)))
+            })
+            .await?;
+        let Some((number, record)) = found else { return Ok(None) };
+        // Read again under a stamp, so that it can be kept; rare, as it is kept then.
+        let entry = self.load(tenant, kind, &record.id).await?;
+        if let (Some(entry), Some(number)) = (entry, number?)
+            && entry.keys.iter().any(|(name, text)| *name == number && *text == value)
+        {
+            caches.keep_alias(tenant, kind, number, &value, &record.id);
+            return Ok(Some(entry.record));
+        }
+        Ok(Some(Arc::new(record)))
+    }
+
+    async fn load(&self, tenant: &TenantId, kind: &'static str, id: &str) -> StoreResult<Option<Entry>> {
+        let caches = &self.0.shared.caches;
+        let stamp = caches.stamp(tenant, kind, id);
+        let wanted = id.to_owned();
+        let entry = self.read(tenant, move |snapshot| snapshot.entry(kind, &wanted)).await?;
+        if let Some(entry) = &entry {
+            caches.keep(stamp, tenant, kind, entry);
+        }
+        Ok(entry)
+    }
+
+    /// A number that grows whenever a commit touches a record of the kind: what was derived from such records is
+    /// valid as long as the number taken before reading them is still the current one.
+    pub fn epoch(&self, tenant: &TenantId, kind: &'static str) -> u64 {
+        self.0.shared.caches.epoch(tenant, kind)
+    }
+
+    /// Waits until everything accepted is committed, and closes the database. Later calls fail as unavailable.
+    pub async fn close(&self) {
+        match &self.0.backend {
+            Backend::Sqlite(sqlite) => sqlite.close().await,
+            Backend::Postgres(postgres) => postgres.close().await,
+        }
+    }
+
+    /// Runs a closure in a transaction, of a tenant or of the whole installation.
+    pub(crate) async fn transact<T, E>(
+        &self,
+        mode: Mode,
+        tenant: Option<TenantId>,
+        run: impl Fn(&mut Tx) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let slot = Arc::new(Mutex::new(None));
+        let filled = Arc::clone(&slot);
+        let work: Work = Box::new(move |tx| {
+            let outcome = run(tx);
+            let is_kept = outcome.is_ok();
+            *filled.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+            is_kept
+        });
+        match (&self.0.backend, mode) {
+            (Backend::Sqlite(sqlite), Mode::Read) => sqlite.read(tenant, work).await?,
+            (Backend::Sqlite(sqlite), Mode::Write) => sqlite.write(tenant, work).await?,
+            (Backend::Postgres(postgres), Mode::Read) => postgres.read(tenant, work).await?,
+            (Backend::Postgres(postgres), Mode::Write) => postgres.write(tenant, work).await?,
+        }
+        let outcome = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        outcome.expect("a transaction that ended without an error has run its closure")
+    }
+
+    /// Tells at once, not at the first secret, that the root key is another one.
+    async fn check_root_key(&self) -> StoreResult {
+        let tenants = self.tenants().await?;
+        let Some(first) = tenants.into_iter().next() else { return Ok(()) };
+        self.read(&first, |_| Ok(())).await
+    }
+}
+
+/// Whether a transaction may write.
+#[derive(Clone, Copy)]
+pub(crate) enum Mode {
+    Read,
+    Write,
+}
+
+/// Adds a data key for a tenant.
+pub(crate) fn add_data_key(tx: &Tx, tenant: &TenantId, number: i64, version: i64) -> StoreResult {
+    let context = tx.context();
+    let wrapped = tx.shared.root_key.wrap(context, tenant.as_str(), version, &DataKey::generate(context));
+    let sql = "INSERT INTO data_keys (tenant, version, wrapped, created) VALUES ($1, $2, $3, $4)";
+    let params = [number.into(), version.into(), wrapped.as_slice().into(), tx.now().micros().into()];
+    tx.connection.execute(sql, &params).map(drop)
+}
+
+/// Lets everybody in this process know of a commit: caches first, so that nobody reads old after it is acknowledged.
+pub(crate) fn publish(shared: &Shared, tenant: Option<&TenantId>, changes: &Changes) {
+    if let Some(tenant) = tenant {
+        let mut kinds: Vec<&str> = Vec::new();
+        for (kind, id) in &changes.records {
+            shared.caches.invalidate(tenant, kind, id);
+            if !kinds.contains(&&**kind) {
+                kinds.push(kind);
+            }
+        }
+        for kind in kinds {
+            shared.caches.advance(tenant, kind);
+        }
+        if changes.has_new_keys {
+            shared.forget_tenant(tenant);
+        }
+    }
+    if changes.has_jobs {
+        shared.jobs.notify_waiters();
+    }
+}
