@@ -12,7 +12,7 @@ pub use context::{Clock, Context, FixedClock, Random, SeededRandom, SystemClock,
 pub use document::{Document, merge_first_level, object, remove_path, value_at};
 pub use error::{ApiError, ApiResult};
 pub use record::{Record, TenantId};
-pub use sealed::{Secret, Sealed};
+pub use sealed::{Sealed, Secret};
 pub use time::Timestamp;
 
 /// JSON, as every record and message is made of.

@@ -1,1 +1,113 @@
-//! placeholder
+//! The Management API, version 2: one module per tag of the contract. It knows no HTTP: a rule is a function on records
+//! inside a transaction.
+
+mod actions;
+mod anomaly;
+mod attack_protection;
+mod branding;
+mod client_grants;
+mod clients;
+mod connection_profiles;
+mod connections;
+mod connections_directory_provisionings;
+mod connections_scim_configurations;
+mod custom_domains;
+mod device_credentials;
+mod email_templates;
+mod emails;
+mod event_streams;
+mod events;
+mod flows;
+mod forms;
+mod grants;
+mod groups;
+mod guardian;
+mod hooks;
+mod jobs;
+mod keys;
+mod log_streams;
+mod logs;
+mod network_acls;
+mod organizations;
+mod permissions;
+mod prompts;
+mod provision;
+mod refresh_tokens;
+mod resource_servers;
+mod risk_assessments;
+mod roles;
+mod rules;
+mod rules_configs;
+mod self_service_profiles;
+mod services;
+mod sessions;
+mod stats;
+mod supplemental_signals;
+mod tenants;
+#[cfg(test)]
+mod tests;
+mod tickets;
+mod token_exchange_profiles;
+mod user_attribute_profiles;
+mod user_blocks;
+mod users;
+mod users_by_email;
+mod verifiable_credentials;
+
+pub use provision::{Fresh, provision};
+pub use services::Services;
+
+use rest::Area;
+
+/// All areas, in alphabetical order.
+pub fn areas(services: &Services) -> Vec<Area> {
+    vec![
+        actions::area(services),
+        anomaly::area(services),
+        attack_protection::area(services),
+        branding::area(services),
+        client_grants::area(services),
+        clients::area(services),
+        connection_profiles::area(services),
+        connections::area(services),
+        connections_directory_provisionings::area(services),
+        connections_scim_configurations::area(services),
+        custom_domains::area(services),
+        device_credentials::area(services),
+        email_templates::area(services),
+        emails::area(services),
+        event_streams::area(services),
+        events::area(services),
+        flows::area(services),
+        forms::area(services),
+        grants::area(services),
+        groups::area(services),
+        guardian::area(services),
+        hooks::area(services),
+        jobs::area(services),
+        keys::area(services),
+        log_streams::area(services),
+        logs::area(services),
+        network_acls::area(services),
+        organizations::area(services),
+        prompts::area(services),
+        refresh_tokens::area(services),
+        resource_servers::area(services),
+        risk_assessments::area(services),
+        roles::area(services),
+        rules::area(services),
+        rules_configs::area(services),
+        self_service_profiles::area(services),
+        sessions::area(services),
+        stats::area(services),
+        supplemental_signals::area(services),
+        tenants::area(services),
+        tickets::area(services),
+        token_exchange_profiles::area(services),
+        user_attribute_profiles::area(services),
+        user_blocks::area(services),
+        users::area(services),
+        users_by_email::area(services),
+        verifiable_credentials::area(services),
+    ]
+}

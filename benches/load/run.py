@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+"""Measures aught under load on one pinned core and prints ratios to yardsticks of the same run. See README.md."""
+import argparse
+import json
+import os
+import re
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CLIENT = {"client_id": "load-client", "client_secret": "load-secret-0123456789abcdefghijklmnopqrstuvwxyz"}
+TICK = os.sysconf("SC_CLK_TCK")
+SAMPLE = 1_000
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def cpu_seconds(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def resident_mb(pid):
+    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(found.group(1)) / 1024
+
+
+def call(base, method, path, body=None, token=None, content_type="application/json"):
+    data = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
+    headers = {"content-type": content_type} if data is not None else {}
+    if token:
+        headers["authorization"] = f"Bearer {token}"
+    request = urllib.request.Request(base + path, data=data, method=method, headers=headers)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        text = answer.read()
+    return json.loads(text) if text else None
+
+
+class Server:
+    """A process pinned to the first core."""
+
+    def __init__(self, command, base, ready, environment=None):
+        self.base = base
+        started = time.monotonic()
+        self.process = subprocess.Popen(
+            ["taskset", "-c", "0", *command],
+            env=dict(os.environ, **(environment or {})),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        while True:
+            try:
+                urllib.request.urlopen(base + ready, timeout=5).close()
+                break
+            except (urllib.error.URLError, ConnectionError):
+                if self.process.poll() is not None or time.monotonic() - started > 30:
+                    raise SystemExit(f"{command[0]} did not start")
+                time.sleep(0.002)
+        self.start_seconds = time.monotonic() - started
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(30)
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+
+def aught(database):
+    port = free_port()
+    command = [str(ROOT / "target/release/aught"), "serve", "--listen", f"127.0.0.1:{port}", "--database", database]
+    secrets = {"AUGHT_INITIAL_CLIENT_ID": CLIENT["client_id"], "AUGHT_INITIAL_CLIENT_SECRET": CLIENT["client_secret"]}
+    return Server(command, f"http://127.0.0.1:{port}", "/health/ready", dict(secrets, AUGHT_LOG="error"))
+
+
+def wrk(server, script, seconds, connections=16):
+    """Requests per CPU-second of the server, and the p99 latency in milliseconds."""
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
+        file.write(script)
+        file.flush()
+        before = cpu_seconds(server.pid)
+        output = subprocess.run(
+            ["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", file.name, server.base],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        used = cpu_seconds(server.pid) - before
+    if bad := re.search(r"Non-2xx or 3xx responses: (\d+)", output):
+        raise SystemExit(f"{bad.group(0)}\n{script}\n{output}")
+    requests = int(re.search(r"(\d+) requests in", output).group(1))
+    p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", output)
+    milliseconds = float(p99.group(1)) * {"us": 0.001, "ms": 1, "s": 1000}[p99.group(2)]
+    return requests / used, milliseconds
+
+
+def requests_over(paths, token):
+    """A wrk script that asks for the paths in turn."""
+    listed = ",".join(json.dumps(path) for path in paths)
+    return f"""
+local paths = {{{listed}}}
+local at = 0
+wrk.headers["authorization"] = "Bearer {token}"
+request = function()
+  at = at % #paths + 1
+  return wrk.format("GET", paths[at])
+end"""
+
+
+def posts(path, body, token=None):
+    """A wrk script that posts; `@N@` in the body is a number that no other request has."""
+    authorization = f'wrk.headers["authorization"] = "Bearer {token}"' if token else ""
+    return f"""
+local at = 0
+wrk.headers["content-type"] = "application/json"
+{authorization}
+local body = {json.dumps(json.dumps(body))}
+request = function()
+  at = at + 1
+  return wrk.format("POST", {json.dumps(path)}, nil, (body:gsub("@N@", tostring(os.time()) .. "-" .. tostring(at))))
+end"""
+
+
+def signatures():
+    """RSA-2048 signatures per second of one core."""
+    output = subprocess.run(
+        ["taskset", "-c", "0", "openssl", "speed", "-seconds", "3", "-mr", "rsa2048"], check=True, capture_output=True, text=True
+    ).stdout
+    return 1 / float(re.search(r"\+F2:\d+:2048:([\d.e-]+):", output).group(1))
+
+
+def user(number):
+    return {
+        "connection": "Username-Password-Authentication",
+        "email": f"user{number}@example.com",
+        "name": f"User Number {number}",
+        "given_name": f"Given{number % 1000}",
+        "family_name": f"Family{number % 5000}",
+        "email_verified": number % 2 == 0,
+        "user_metadata": {"plan": ["free", "pro", "team"][number % 3], "team": number % 100},
+        "app_metadata": {"tier": number % 10, "region": ["eu", "us"][number % 2]},
+    }
+
+
+def load_users(server, token, count):
+    """Creates users over several connections; gives the ids of a sample."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    def create(number):
+        body = dict(user(number), email_verified=True, verify_email=False, password=None)
+        body.pop("password")
+        return call(server.base, "POST", "/api/v2/users", body, token)["user_id"]
+
+    with ThreadPoolExecutor(16) as pool:
+        ids = list(pool.map(create, range(count)))
+    return ids[:: max(1, count // SAMPLE)][:SAMPLE]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--users", type=int, default=100_000)
+    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--only", action="append")
+    parser.add_argument("--json")
+    options = parser.parse_args()
+    rows = []
+
+    def wanted(name):
+        return not options.only or name in options.only
+
+    def report(name, rate, yardstick, p99=None, note=""):
+        ratio = rate / yardstick
+        rows.append({"name": name, "per_cpu_second": round(rate), "yardstick": round(yardstick), "ratio": round(ratio, 4), "p99_ms": p99})
+        print(f"{name:<16}{rate:>12.0f}/CPU-s  yardstick {yardstick:>9.0f}  ratio {ratio:.3f}  p99 {p99 or 0:.2f} ms {note}", flush=True)
+
+    def floor(bytes_):
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(bytes_)
+            file.flush()
+            port = free_port()
+            command = [str(ROOT / "target/release/aught-floor"), f"127.0.0.1:{port}", file.name]
+            with Server(command, f"http://127.0.0.1:{port}", "/") as server:
+                return wrk(server, requests_over(["/"], "none"), options.seconds)[0]
+
+    def fetch(server, path, token):
+        request = urllib.request.Request(server.base + path, headers={"authorization": f"Bearer {token}"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.read()
+
+    with tempfile.TemporaryDirectory() as folder:
+        database = str(Path(folder) / "aught.db")
+        with aught(database) as server:
+            print(f"first boot {server.start_seconds:.3f} s, resident idle {resident_mb(server.pid):.1f} MB")
+            issuer = call(server.base, "GET", "/.well-known/openid-configuration")["issuer"]
+            grant = dict(CLIENT, grant_type="client_credentials", audience=f"{issuer}api/v2/")
+            token = call(server.base, "POST", "/oauth/token", grant)["access_token"]
+            if wanted("tokens"):
+                rate, p99 = wrk(server, posts("/oauth/token", grant), options.seconds)
+                report("tokens", rate, signatures(), p99)
+            before = cpu_seconds(server.pid)
+            ids = load_users(server, token, options.users)
+            print(f"{options.users} users created, {options.users / (cpu_seconds(server.pid) - before):.0f}/CPU-s, resident {resident_mb(server.pid):.1f} MB")
+
+            def measure(name, paths):
+                if not wanted(name):
+                    return
+                sample = fetch(server, paths[0], token)
+                rate, p99 = wrk(server, requests_over(paths, token), options.seconds)
+                report(name, rate, floor(sample), p99, f"({len(sample)} bytes)")
+
+            quoted = [urllib.parse.quote(id_, safe="") for id_ in ids]
+            measure("get-user", [f"/api/v2/users/{id_}" for id_ in quoted])
+            if wanted("create-user"):
+                body = {"connection": "Username-Password-Authentication", "email": "new-@N@@example.com", "name": "New", "verify_email": False}
+                rate, p99 = wrk(server, posts("/api/v2/users", body, token), options.seconds)
+                report("create-user", rate, floor(fetch(server, f"/api/v2/users/{quoted[0]}", token)), p99)
+            measure("list-users", ["/api/v2/users?per_page=50&include_totals=true"])
+            step = max(1, options.users // SAMPLE)
+            exact = [f'email:"user{number}@example.com"' for number in range(0, options.users, step)]
+            measure("search-exact", [f"/api/v2/users?q={urllib.parse.quote(q)}" for q in exact])
+            prefix = [f"name:user\\ number\\ {number}*" for number in range(100, 1000)]
+            measure("search-prefix", [f"/api/v2/users?per_page=10&q={urllib.parse.quote(q)}" for q in prefix])
+            print(f"resident under load {resident_mb(server.pid):.1f} MB")
+        with aught(database) as server:
+            print(f"restart with {options.users} users {server.start_seconds:.3f} s")
+    if options.json:
+        Path(options.json).write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+//! Branding: colours, themes, the login template, phone notification providers and templates.
+
+mod phone;
+mod template;
+mod themes;
+
+use kernel::{ApiResult, Document};
+use rest::{Area, Call, Kind, Resource};
+
+use crate::Services;
+
+/// What is served of `branding`.
+pub(crate) fn area(services: &Services) -> Area {
+    let area = Area::new("branding")
+        .singleton("/branding", Branding)
+        .collection("/branding/themes", themes::Themes)
+        .read("GET /branding/themes/default", themes::default)
+        .singleton("/branding/templates/universal-login", template::Template)
+        .except("PUT /branding/templates/universal-login")
+        .write("PUT /branding/templates/universal-login", template::put);
+    phone::claim(area, services)
+}
+
+/// Colours, logo, icon and font. Their colours and logo are what the tenant settings show as `universal_login.colors`
+/// and `picture_url`.
+pub(crate) static BRANDING: Kind = Kind::new("branding").id_given("");
+
+struct Branding;
+
+impl Resource for Branding {
+    fn kind(&self) -> &'static Kind {
+        &BRANDING
+    }
+
+    fn fresh(&self, _: &Call) -> Option<Document> {
+        Some(Document::new())
+    }
+
+    fn present(&self, _: &store::Snapshot, _: &Call, _: &kernel::Record, shown: &mut Document) -> ApiResult {
+        let order = ["colors", "favicon_url", "font", "logo_url", "identifiers"];
+        let mut ordered: Document = order.iter().filter_map(|name| shown.shift_remove_entry(*name)).collect();
+        ordered.append(shown);
+        *shown = ordered;
+        Ok(())
+    }
+}

@@ -1,0 +1,10 @@
+//! All SCIM configurations of a tenant.
+
+use rest::Area;
+
+use crate::Services;
+
+/// What is served of `connections-scim-configurations`.
+pub(crate) fn area(_: &Services) -> Area {
+    Area::new("connections-scim-configurations")
+}

@@ -1,0 +1,90 @@
+//! Multi-factor authentication: factors, providers, enrolments, policies.
+
+mod settings;
+
+use kernel::{ApiResult, Document, Value, id::Form, object};
+use rest::{Answer, Area, Call, Kind, upsert};
+use serde_json::json;
+use store::{Snapshot, Tx};
+
+use crate::{Services, tickets, users::USER};
+
+/// What is served of `guardian`.
+pub(crate) fn area(_: &Services) -> Area {
+    let area = Area::new("guardian")
+        .read("GET /guardian/factors", factors)
+        .write("PUT /guardian/factors/{name}", set_factor)
+        .read("GET /guardian/policies", policies)
+        .write("PUT /guardian/policies", set_policies)
+        .write("POST /guardian/enrollments/ticket", ticket)
+        .read("GET /guardian/enrollments/{id}", enrollment)
+        .write("DELETE /guardian/enrollments/{id}", delete_enrollment);
+    settings::claim(area)
+}
+
+/// Whether factors are on (`factors`) and when they are asked for (`policies`).
+pub(crate) static GUARDIAN: Kind = Kind::new("guardian").id_given("");
+
+/// Enrolments of users in a factor.
+pub(crate) static ENROLLMENT: Kind = Kind::new("enrollment")
+    .id("id", Form::Alnum16("dev_"))
+    .missing("Enrollment not found", Some("enrollment_not_found"))
+    .indexed(&["user_id"]);
+
+/// Factors in the order of the list. The factor `phone` is shown as `sms`.
+const FACTORS: [&str; 8] =
+    ["sms", "push-notification", "otp", "email", "duo", "webauthn-roaming", "webauthn-platform", "recovery-code"];
+
+/// Seconds for which an enrolment ticket holds: five days.
+const TICKET_SECONDS: u64 = 432_000;
+
+fn factors(reader: &Snapshot, _: &Call) -> ApiResult<Answer> {
+    let stored = reader.get(GUARDIAN.name, "factors")?.map(|record| record.document).unwrap_or_default();
+    let is_enabled = |name: &str| stored.get(name).cloned().unwrap_or(Value::Bool(false));
+    let items = FACTORS.map(|name| object(json!({"name": name, "enabled": is_enabled(name), "trial_expired": false})));
+    Ok(Answer::list(items.to_vec()))
+}
+
+fn set_factor(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
+    let name = if call.path("name") == "phone" { "sms" } else { call.path("name") };
+    let enabled = call.body().get("enabled").cloned().unwrap_or_default();
+    upsert(tx, &GUARDIAN, "factors", |record| {
+        record.document.insert(name.to_owned(), enabled.clone());
+    })?;
+    Ok(Answer::json(json!({"enabled": enabled})))
+}
+
+fn policies(reader: &Snapshot, _: &Call) -> ApiResult<Answer> {
+    let stored = reader.get(GUARDIAN.name, "policies")?;
+    let policies = stored.and_then(|record| record.document.get("policies").cloned());
+    Ok(Answer::json(policies.unwrap_or_else(|| json!([]))))
+}
+
+fn set_policies(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
+    let policies = call.body().clone();
+    upsert(tx, &GUARDIAN, "policies", |record| record.document = object(json!({"policies": policies})))?;
+    Ok(Answer::json(policies))
+}
+
+/// `POST /guardian/enrollments/ticket`: a page where the user enrols; sent by mail when asked.
+fn ticket(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
+    let body = call.document();
+    let user = rest::load(tx, &USER, body.get("user_id").and_then(Value::as_str).unwrap_or_default())?;
+    let details: Document =
+        body.iter().filter(|(name, _)| *name != "user_id").map(|(k, v)| (k.clone(), v.clone())).collect();
+    let id = tickets::issue(tx, "guardian_enrollment", &user.id, details, TICKET_SECONDS)?;
+    let url = format!("{}mfa/enrollment?ticket={id}", call.origin.issuer());
+    Ok(Answer::json(json!({"ticket_id": id, "ticket_url": url})))
+}
+
+fn enrollment(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
+    let enrollment = rest::load(reader, &ENROLLMENT, call.path("id"))?;
+    let mut shown = enrollment.document;
+    shown.shift_remove("user_id");
+    Ok(Answer::json(shown))
+}
+
+fn delete_enrollment(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
+    tx.delete(ENROLLMENT.name, call.path("id"))?.ok_or_else(|| ENROLLMENT.not_found())?;
+    Ok(Answer::empty())
+}

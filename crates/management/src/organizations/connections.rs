@@ -1,0 +1,171 @@
+//! Connections that an organization uses: `/connections` (all, with their state) and `/enabled_connections` (the
+//! enabled ones, in the older form).
+
+use kernel::{ApiError, ApiResult, Document, Record, Value, object};
+use rest::{Answer, Area, Call, page_of};
+use serde_json::json;
+use store::{Relation, RelationQuery, Side, Snapshot, Tx};
+
+use super::organization;
+use crate::connections::CONNECTION;
+
+/// Relation organization → connection, with the settings of the connection in the organization.
+const ORGANIZATION_CONNECTIONS: &str = "organization_connections";
+
+/// The view of a connection that an entry shows.
+#[derive(serde::Deserialize)]
+struct Shown {
+    name: String,
+    strategy: String,
+}
+
+/// The two forms in which an entry is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Of `/connections`.
+    Full,
+    /// Of `/enabled_connections`.
+    Older,
+}
+
+/// Claims both families of operations.
+pub(super) fn claim(area: Area) -> Area {
+    area.read("GET /organizations/{id}/connections", |reader, call| list(reader, call, Form::Full))
+        .read("GET /organizations/{id}/enabled_connections", |reader, call| list(reader, call, Form::Older))
+        .write("POST /organizations/{id}/connections", |tx, call| add(tx, call, Form::Full))
+        .write("POST /organizations/{id}/enabled_connections", |tx, call| add(tx, call, Form::Older))
+        .read("GET /organizations/{id}/connections/{connection_id}", |reader, call| get(reader, call, Form::Full))
+        .read("GET /organizations/{id}/enabled_connections/{connectionId}", |reader, call| {
+            get(reader, call, Form::Older)
+        })
+        .write("PATCH /organizations/{id}/connections/{connection_id}", |tx, call| change(tx, call, Form::Full))
+        .write("PATCH /organizations/{id}/enabled_connections/{connectionId}", |tx, call| change(tx, call, Form::Older))
+        .write("DELETE /organizations/{id}/connections/{connection_id}", |tx, call| remove(tx, call, Form::Full))
+        .write("DELETE /organizations/{id}/enabled_connections/{connectionId}", |tx, call| {
+            remove(tx, call, Form::Older)
+        })
+}
+
+/// Enables the connections that `POST /organizations` brings.
+pub(super) fn enable_at_creation(tx: &mut Tx, call: &Call, organization: &Record) -> ApiResult {
+    for settings in call.body().get("enabled_connections").and_then(Value::as_array).into_iter().flatten() {
+        let settings = settings.as_object().cloned().unwrap_or_default();
+        relate(tx, &organization.id, settings, true)?;
+    }
+    Ok(())
+}
+
+/// The enabled connections of an organization, in the older form.
+pub(super) fn enabled(reader: &Snapshot, organization: &str) -> ApiResult<Vec<Value>> {
+    let entries = entries(reader, organization)?.into_iter().filter(is_enabled);
+    entries
+        .map(|entry| Ok(shown(reader, &entry, Form::Older)?.map(Value::from)))
+        .filter_map(ApiResult::transpose)
+        .collect()
+}
+
+pub(super) fn forget_organization(tx: &mut Tx, organization: &str) -> ApiResult {
+    tx.unrelate_all(ORGANIZATION_CONNECTIONS, Side::Left(organization))?;
+    Ok(())
+}
+
+/// Takes a connection that is gone out of all organizations.
+pub(crate) fn forget_connection(tx: &mut Tx, connection: &str) -> ApiResult {
+    tx.unrelate_all(ORGANIZATION_CONNECTIONS, Side::Right(connection))?;
+    Ok(())
+}
+
+fn list(reader: &Snapshot, call: &Call, form: Form) -> ApiResult<Answer> {
+    let organization = organization(reader, call)?;
+    let wanted = if form == Form::Older { Some(true) } else { call.flag("is_enabled") };
+    let mut items = Vec::new();
+    for entry in entries(reader, &organization.id)? {
+        if wanted.is_none_or(|wanted| wanted == is_enabled(&entry)) {
+            items.extend(shown(reader, &entry, form)?);
+        }
+    }
+    Ok(Answer::json(page_of(call, items)?))
+}
+
+fn add(tx: &mut Tx, call: &Call, form: Form) -> ApiResult<Answer> {
+    let organization = organization(tx, call)?;
+    let entry = relate(tx, &organization.id, call.document().into_owned(), form == Form::Older)?;
+    Ok(Answer::json(shown(tx, &entry, form)?.unwrap_or_default()))
+}
+
+fn get(reader: &Snapshot, call: &Call, form: Form) -> ApiResult<Answer> {
+    let entry = named(reader, call, form)?.ok_or_else(missing)?;
+    Ok(Answer::json(shown(reader, &entry, form)?.ok_or_else(missing)?))
+}
+
+fn change(tx: &mut Tx, call: &Call, form: Form) -> ApiResult<Answer> {
+    let mut entry = named(tx, call, form)?.ok_or_else(missing)?;
+    kernel::merge_first_level(&mut entry.document, call.document().into_owned());
+    tx.relate_update(ORGANIZATION_CONNECTIONS, &entry.left, &entry.right, entry.document.clone())?;
+    Ok(Answer::json(shown(tx, &entry, form)?.ok_or_else(missing)?))
+}
+
+fn remove(tx: &mut Tx, call: &Call, form: Form) -> ApiResult<Answer> {
+    if let Some(entry) = named(tx, call, form)? {
+        tx.unrelate(ORGANIZATION_CONNECTIONS, &entry.left, &entry.right)?;
+    }
+    Ok(Answer::empty())
+}
+
+/// Relates a connection to an organization with the settings that were sent, completed.
+fn relate(tx: &mut Tx, organization: &str, settings: Document, is_older: bool) -> ApiResult<Relation> {
+    let id = settings.get("connection_id").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let connection = rest::load(tx, &CONNECTION, &id)?;
+    let mut document = object(json!({
+        "assign_membership_on_login": false,
+        "show_as_button": true,
+        "is_enabled": is_older,
+        "organization_access_level": "none",
+    }));
+    if connection.text("strategy") == Some("auth0") {
+        document.insert("is_signup_enabled".into(), false.into());
+    }
+    document.extend(settings.into_iter().filter(|(name, value)| name != "connection_id" && !value.is_null()));
+    if !tx.relate(ORGANIZATION_CONNECTIONS, organization, &id, document)? {
+        return Err(ApiError::conflict("The organization connection already exists."));
+    }
+    tx.relation(ORGANIZATION_CONNECTIONS, organization, &id)?.ok_or_else(missing)
+}
+
+fn named(reader: &Snapshot, call: &Call, form: Form) -> ApiResult<Option<Relation>> {
+    let organization = organization(reader, call)?;
+    let connection = call.path(if form == Form::Full { "connection_id" } else { "connectionId" });
+    let entry = reader.relation(ORGANIZATION_CONNECTIONS, &organization.id, connection)?;
+    Ok(entry.filter(|entry| form == Form::Full || is_enabled(entry)))
+}
+
+fn entries(reader: &Snapshot, organization: &str) -> ApiResult<Vec<Relation>> {
+    Ok(reader.related(ORGANIZATION_CONNECTIONS, Side::Left(organization), &RelationQuery::default())?.items)
+}
+
+fn is_enabled(entry: &Relation) -> bool {
+    entry.document.get("is_enabled") == Some(&true.into())
+}
+
+fn shown(reader: &Snapshot, entry: &Relation, form: Form) -> ApiResult<Option<Document>> {
+    let Some(connection) = reader.get(CONNECTION.name, &entry.right)? else { return Ok(None) };
+    let connection: Shown = connection.view()?;
+    let mut shown = object(json!({"connection_id": entry.right}));
+    shown.extend(entry.document.clone());
+    if form == Form::Older {
+        shown.retain(|name, _| {
+            !["is_enabled", "organization_access_level", "organization_connection_name"].contains(&name.as_str())
+        });
+    }
+    shown.insert("connection".into(), json!({"name": connection.name, "strategy": connection.strategy}));
+    Ok(Some(shown))
+}
+
+fn missing() -> ApiError {
+    ApiError::not_found("No connection found by that id")
+}
+
+/// Whether the organization uses the connection now.
+pub(super) fn is_enabled_for(reader: &Snapshot, organization: &str, connection: &str) -> ApiResult<bool> {
+    Ok(reader.relation(ORGANIZATION_CONNECTIONS, organization, connection)?.as_ref().is_some_and(is_enabled))
+}

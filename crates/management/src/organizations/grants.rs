@@ -1,0 +1,77 @@
+//! Client grants that an organization admits.
+
+use kernel::{ApiError, ApiResult, Document, Record, Value};
+use rest::{Answer, Area, Call, page_of};
+use store::{RelationQuery, Side, Snapshot, Tx};
+
+use super::organization;
+use crate::client_grants::CLIENT_GRANT;
+
+/// Relation organization → client grant.
+pub(crate) const ORGANIZATION_GRANTS: &str = "organization_grants";
+
+/// Client grants that an organization may have.
+const MOST_GRANTS: usize = 100;
+
+pub(super) fn claim(area: Area) -> Area {
+    area.read("GET /organizations/{id}/client-grants", list)
+        .write("POST /organizations/{id}/client-grants", add)
+        .write("DELETE /organizations/{id}/client-grants/{grant_id}", remove)
+}
+
+/// Takes a grant that is gone out of all organizations.
+pub(crate) fn forget_grant(tx: &mut Tx, grant: &str) -> ApiResult {
+    tx.unrelate_all(ORGANIZATION_GRANTS, Side::Right(grant))?;
+    Ok(())
+}
+
+fn list(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
+    let organization = organization(reader, call)?;
+    let ids = call.list("grant_ids");
+    let mut items = Vec::new();
+    for grant in grants(reader, &organization.id)? {
+        let has = |parameter: &str| call.text(parameter).is_none_or(|wanted| grant.text(parameter) == Some(wanted));
+        if has("audience") && has("client_id") && (ids.is_empty() || ids.contains(&grant.id.as_str())) {
+            items.push(shown(grant));
+        }
+    }
+    Ok(Answer::json(page_of(call, items)?))
+}
+
+fn add(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
+    let organization = organization(tx, call)?;
+    let id = call.body().get("grant_id").and_then(Value::as_str).unwrap_or_default();
+    let grant =
+        tx.get(CLIENT_GRANT.name, id)?.ok_or_else(|| ApiError::not_found("The client grant does not exist."))?;
+    if matches!(grant.text("organization_usage"), None | Some("deny")) {
+        return Err(ApiError::bad_request("The client grant does not allow organizations."));
+    }
+    if grants(tx, &organization.id)?.len() >= MOST_GRANTS {
+        return Err(ApiError::conflict(
+            "Quota exceeded; cannot add more than 100 client grants to a single organization",
+        ));
+    }
+    if !tx.relate(ORGANIZATION_GRANTS, &organization.id, id, Document::new())? {
+        return Err(ApiError::conflict("The client grant has already been added to this organization."));
+    }
+    Ok(Answer::json(shown(grant)))
+}
+
+fn remove(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
+    let organization = organization(tx, call)?;
+    tx.unrelate(ORGANIZATION_GRANTS, &organization.id, call.path("grant_id"))?;
+    Ok(Answer::empty())
+}
+
+fn grants(reader: &Snapshot, organization: &str) -> ApiResult<Vec<Record>> {
+    let entries = reader.related(ORGANIZATION_GRANTS, Side::Left(organization), &RelationQuery::default())?.items;
+    let grants = entries.iter().map(|entry| reader.get(CLIENT_GRANT.name, &entry.right));
+    Ok(grants.filter_map(Result::transpose).collect::<Result<_, _>>()?)
+}
+
+fn shown(mut grant: Record) -> Document {
+    for field in CLIENT_GRANT.hidden {
+        grant.document.shift_remove(*field);
+    }
+    grant.document
+}

@@ -1,0 +1,128 @@
+//! Invitations to join an organization.
+
+use std::time::Duration;
+
+use kernel::{
+    ApiError, ApiResult, Document, Record,
+    id::{ALNUM, Form},
+};
+use rest::{Call, Kind, Resource, Sorted};
+use serde::Deserialize;
+use store::{Filter, Query, Snapshot, Term, Tx};
+
+use super::ORGANIZATION;
+use crate::{clients::CLIENT, connections::CONNECTION, organizations::connections, roles::ROLE, tenants};
+
+/// How long an invitation holds when nothing is said: a week.
+const DAYS_7: u64 = 604_800;
+
+pub(super) static INVITATION: Kind = Kind::new("invitation")
+    .id("id", Form::Alnum16("uinv_"))
+    .missing("The invitation does not exist.", Some("inexistent_invitation"))
+    .forgiving()
+    .under(&ORGANIZATION, "organization")
+    .indexed(&["ticket_id"])
+    .hidden(&["send_invitation_email"])
+    .order(Sorted::CreatedDescending);
+
+/// What a new invitation is judged by.
+#[derive(Deserialize)]
+struct Asked {
+    client_id: String,
+    connection_id: Option<String>,
+    #[serde(default)]
+    roles: Vec<String>,
+    ttl_sec: Option<u64>,
+}
+
+/// The part of a client that decides whether it can be the target of an invitation.
+#[derive(Deserialize)]
+struct Target {
+    organization_usage: Option<String>,
+    initiate_login_uri: Option<String>,
+}
+
+pub(super) struct Invitations;
+
+impl Resource for Invitations {
+    fn kind(&self) -> &'static Kind {
+        &INVITATION
+    }
+
+    fn prepare(&self, tx: &mut Tx, call: &Call, _: Option<&Record>, new: &mut Record) -> ApiResult {
+        let asked: Asked = call.view()?;
+        let organization = rest::load(tx, &ORGANIZATION, call.path("id"))?;
+        let Some(client) = tx.get(CLIENT.name, &asked.client_id)? else {
+            return Err(ApiError::bad_request("The specified client_id does not exist."));
+        };
+        let client: Target = client.view()?;
+        if client.organization_usage.as_deref().unwrap_or("deny") == "deny" {
+            return Err(ApiError::bad_request("The specified client_id does not allow organizations."));
+        }
+        let login = client.initiate_login_uri.or(tenants::default_redirection_uri(tx)?);
+        let Some(login) = login.filter(|uri| !uri.is_empty()) else {
+            return Err(ApiError::bad_request(
+                "A default login route is required to generate the invitation url. Consider setting the tenant's default_redirection_uri or the client's initiate_login_uri.",
+            ));
+        };
+        check_connection(tx, &organization.id, asked.connection_id.as_deref())?;
+        check_roles(tx, &asked.roles)?;
+        let ticket = tx.context().text(ALNUM, 32);
+        let separator = if login.contains('?') { '&' } else { '?' };
+        let url = format!(
+            "{login}{separator}invitation={ticket}&organization={}&organization_name={}",
+            organization.id,
+            organization.text("name").unwrap_or_default()
+        );
+        let lifetime = asked.ttl_sec.filter(|seconds| *seconds > 0).unwrap_or(DAYS_7);
+        new.document.shift_remove("ttl_sec");
+        new.document.insert("invitation_url".into(), url.into());
+        new.document.insert("ticket_id".into(), ticket.into());
+        new.document.insert("created_at".into(), new.created.into());
+        new.document.insert("expires_at".into(), (new.created + Duration::from_secs(lifetime)).into());
+        new.document.insert("organization_id".into(), organization.id.into());
+        Ok(())
+    }
+}
+
+fn check_connection(tx: &mut Tx, organization: &str, connection: Option<&str>) -> ApiResult {
+    let Some(id) = connection else { return Ok(()) };
+    let Some(connection) = tx.get(CONNECTION.name, id)? else {
+        return Err(ApiError::bad_request("The specified connection does not exist."));
+    };
+    if matches!(connection.text("strategy"), Some("email" | "sms")) {
+        return Err(ApiError::bad_request("Passwordless connections are not supported."));
+    }
+    if !connections::is_enabled_for(tx, organization, id)? {
+        return Err(ApiError::bad_request(format!(
+            "The specified connection ({id}) is not enabled for the organization"
+        )));
+    }
+    Ok(())
+}
+
+fn check_roles(tx: &mut Tx, roles: &[String]) -> ApiResult {
+    let mut missing = Vec::new();
+    for role in roles {
+        if tx.get(ROLE.name, role)?.is_none() {
+            missing.push(role.as_str());
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(ApiError::bad_request(format!("One or more of the specified roles do not exist: {}", missing.join(", "))))
+}
+
+pub(super) fn forget_organization(tx: &mut Tx, organization: &str) -> ApiResult {
+    delete_all(tx, &INVITATION, "organization", organization)
+}
+
+/// Deletes all records of a kind that lives under the organization.
+pub(super) fn delete_all(tx: &mut Tx, kind: &Kind, field: &'static str, organization: &str) -> ApiResult {
+    let filter = Filter::Equals(field.into(), Term::Text(organization.to_owned()));
+    for record in tx.list(kind.name, &Query { filter, ..Query::default() })?.items {
+        tx.delete(kind.name, &record.id)?;
+    }
+    Ok(())
+}

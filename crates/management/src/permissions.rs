@@ -1,0 +1,89 @@
+//! Permissions: a scope of a resource server, as roles and users hold them.
+
+use kernel::{ApiError, ApiResult, Document, Value};
+use serde::Deserialize;
+use store::{Snapshot, Tx};
+
+use crate::resource_servers::RESOURCE_SERVER;
+
+/// Separates the parts of a permission's key; neither part can contain it.
+const BETWEEN: char = '\n';
+
+/// How permissions are named in relations, and judged.
+pub(crate) struct Permissions;
+
+/// A permission as bodies name it.
+#[derive(Deserialize)]
+struct Named<'a> {
+    resource_server_identifier: &'a str,
+    permission_name: &'a str,
+}
+
+/// The part of a resource server that permissions are described by.
+#[derive(Deserialize)]
+struct Server {
+    name: Option<String>,
+    #[serde(default)]
+    scopes: Vec<Scope>,
+}
+
+#[derive(Deserialize)]
+struct Scope {
+    value: String,
+    description: Option<String>,
+}
+
+impl Permissions {
+    /// The key of one permission. Keys sort by the permission's name, which is the order of lists.
+    pub(crate) fn key(permission: &str, identifier: &str) -> String {
+        format!("{permission}{BETWEEN}{identifier}")
+    }
+
+    /// The name and the resource server's identifier of a key.
+    pub(crate) fn parts(key: &str) -> (&str, &str) {
+        key.split_once(BETWEEN).unwrap_or((key, ""))
+    }
+
+    /// The key of an item of a body's `permissions`.
+    pub(crate) fn key_of(item: &Value) -> ApiResult<String> {
+        let named = Named::deserialize(item);
+        let named = named.map_err(|error| {
+            ApiError::invalid_body(format!("Payload validation error: '{error}' on property permissions."))
+        })?;
+        Ok(Self::key(named.permission_name, named.resource_server_identifier))
+    }
+
+    /// Judges permissions that are to be given: their resource servers and scopes must exist.
+    pub(crate) fn check(tx: &mut Tx, permissions: &[String]) -> ApiResult {
+        for key in permissions {
+            let (name, identifier) = Self::parts(key);
+            let Some(server) = tx.find(RESOURCE_SERVER.name, "identifier", identifier)? else {
+                return Err(ApiError::not_found(format!("The resource server does not exist: '{identifier}'"))
+                    .code("inexistent_resource_server"));
+            };
+            let server: Server = server.view()?;
+            if !server.scopes.iter().any(|scope| scope.value == name) {
+                return Err(ApiError::not_found(format!("The permission does not exist: '{name}' of '{identifier}'")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What lists show of a permission; `None` when its resource server or scope is gone.
+pub(crate) fn described(reader: &Snapshot, key: &str) -> ApiResult<Option<Document>> {
+    let (name, identifier) = Permissions::parts(key);
+    let Some(record) = reader.find(RESOURCE_SERVER.name, "identifier", identifier)? else { return Ok(None) };
+    let server: Server = record.view()?;
+    let Some(scope) = server.scopes.into_iter().find(|scope| scope.value == name) else { return Ok(None) };
+    let mut shown = Document::new();
+    shown.insert("permission_name".into(), name.into());
+    if let Some(description) = scope.description {
+        shown.insert("description".into(), description.into());
+    }
+    if let Some(name) = server.name {
+        shown.insert("resource_server_name".into(), name.into());
+    }
+    shown.insert("resource_server_identifier".into(), identifier.into());
+    Ok(Some(shown))
+}

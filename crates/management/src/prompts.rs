@@ -1,0 +1,289 @@
+//! Prompts: experience, texts, partials, rendering.
+
+use kernel::{ApiError, ApiResult, Document, Value, object};
+use rest::{Answer, Area, Call, Kind, Resource, page_of, upsert};
+use serde_json::json;
+use store::{Query, Snapshot, Tx};
+
+use crate::Services;
+
+/// What is served of `prompts`.
+pub(crate) fn area(_: &Services) -> Area {
+    Area::new("prompts")
+        .singleton("/prompts", Settings)
+        .singleton("/prompts/mfa-push", PushApp)
+        .read("GET /prompts/{prompt}/custom-text/{language}", texts)
+        .write("PUT /prompts/{prompt}/custom-text/{language}", set_texts)
+        .read("GET /prompts/{prompt}/partials", partials)
+        .write("PUT /prompts/{prompt}/partials", set_partials)
+        .read("GET /prompts/{prompt}/screen/{screen}/rendering", rendering)
+        .write("PATCH /prompts/{prompt}/screen/{screen}/rendering", set_rendering)
+        .read("GET /prompts/rendering", renderings)
+        .write("PATCH /prompts/rendering", set_renderings)
+}
+
+static PROMPT_SETTINGS: Kind = Kind::new("prompt_settings").id_given("");
+static PUSH_APP: Kind = Kind::new("push_app").id_given("");
+/// Texts of a prompt in a language; the id is `prompt/language`.
+pub(crate) static CUSTOM_TEXT: Kind = Kind::new("custom_text").id_given("");
+/// Partials of a prompt; the id is the prompt.
+pub(crate) static PARTIALS: Kind = Kind::new("prompt_partials").id_given("");
+/// How a screen is rendered; the id is `prompt/screen`.
+pub(crate) static RENDERING: Kind = Kind::new("rendering").id_given("");
+
+/// Screens of the prompts that have several, or one of another name; other prompts have one screen of their own name.
+const SCREENS: &[(&str, &[&str])] = &[
+    (
+        "login-passwordless",
+        &["login-passwordless-email-code", "login-passwordless-email-link", "login-passwordless-sms-otp"],
+    ),
+    (
+        "reset-password",
+        &[
+            "reset-password-request",
+            "reset-password-email",
+            "reset-password",
+            "reset-password-success",
+            "reset-password-error",
+            "reset-password-mfa-email-challenge",
+            "reset-password-mfa-otp-challenge",
+            "reset-password-mfa-phone-challenge",
+            "reset-password-mfa-push-challenge-push",
+            "reset-password-mfa-recovery-code-challenge",
+            "reset-password-mfa-sms-challenge",
+            "reset-password-mfa-voice-challenge",
+            "reset-password-mfa-webauthn-platform-challenge",
+            "reset-password-mfa-webauthn-roaming-challenge",
+        ],
+    ),
+    ("logout", &["logout", "logout-complete", "logout-aborted"]),
+    (
+        "mfa-push",
+        &[
+            "mfa-push-welcome",
+            "mfa-push-enrollment-qr",
+            "mfa-push-enrollment-code",
+            "mfa-push-success",
+            "mfa-push-challenge-push",
+            "mfa-push-list",
+        ],
+    ),
+    ("mfa-otp", &["mfa-otp-enrollment-qr", "mfa-otp-enrollment-code", "mfa-otp-challenge"]),
+    ("mfa-voice", &["mfa-voice-enrollment", "mfa-voice-challenge"]),
+    ("mfa-phone", &["mfa-phone-challenge", "mfa-phone-enrollment"]),
+    (
+        "mfa-webauthn",
+        &[
+            "mfa-webauthn-platform-enrollment",
+            "mfa-webauthn-roaming-enrollment",
+            "mfa-webauthn-platform-challenge",
+            "mfa-webauthn-roaming-challenge",
+            "mfa-webauthn-change-key-nickname",
+            "mfa-webauthn-enrollment-success",
+            "mfa-webauthn-error",
+            "mfa-webauthn-not-available-error",
+        ],
+    ),
+    (
+        "mfa-sms",
+        &["mfa-country-codes", "mfa-sms-country-codes", "mfa-sms-enrollment", "mfa-sms-challenge", "mfa-sms-list"],
+    ),
+    ("mfa-email", &["mfa-email-challenge", "mfa-email-list"]),
+    (
+        "mfa-recovery-code",
+        &["mfa-recovery-code-enrollment", "mfa-recovery-code-challenge-new-code", "mfa-recovery-code-challenge"],
+    ),
+    ("mfa", &["mfa-detect-browser-capabilities", "mfa-enroll-result", "mfa-login-options", "mfa-begin-enroll-options"]),
+    (
+        "device-flow",
+        &[
+            "device-code-activation",
+            "device-code-activation-allowed",
+            "device-code-activation-denied",
+            "device-code-confirmation",
+        ],
+    ),
+    ("email-verification", &["email-verification-result"]),
+    ("organizations", &["organization-selection", "organization-picker", "pre-login-organization-picker"]),
+    ("invitation", &["accept-invitation"]),
+    ("common", &["redeem-ticket"]),
+    ("passkeys", &["passkey-enrollment", "passkey-enrollment-local"]),
+    ("captcha", &["interstitial-captcha"]),
+    (
+        "brute-force-protection",
+        &[
+            "brute-force-protection-unblock",
+            "brute-force-protection-unblock-success",
+            "brute-force-protection-unblock-failure",
+        ],
+    ),
+    (
+        "async-approval-flow",
+        &["async-approval-error", "async-approval-accepted", "async-approval-denied", "async-approval-wrong-user"],
+    ),
+];
+
+/// What the pages of a screen are given when nobody has chosen.
+const CONTEXT: &[&str] = &[
+    "branding.settings",
+    "branding.themes.default",
+    "client.logo_uri",
+    "client.description",
+    "organization.display_name",
+    "organization.branding",
+    "screen.texts",
+    "tenant.name",
+    "tenant.friendly_name",
+    "tenant.enabled_locales",
+    "untrusted_data.submitted_form_data",
+    "untrusted_data.authorization_params.login_hint",
+    "untrusted_data.authorization_params.screen_hint",
+    "untrusted_data.authorization_params.ui_locales",
+    "user.organizations",
+];
+
+struct Settings;
+
+impl Resource for Settings {
+    fn kind(&self) -> &'static Kind {
+        &PROMPT_SETTINGS
+    }
+
+    fn fresh(&self, _: &Call) -> Option<Document> {
+        Some(object(json!({
+            "universal_login_experience": "new",
+            "identifier_first": true,
+            "webauthn_platform_first_factor": false,
+        })))
+    }
+
+    fn present(&self, _: &Snapshot, _: &Call, _: &kernel::Record, shown: &mut Document) -> ApiResult {
+        for name in ["identifier_first", "webauthn_platform_first_factor"] {
+            shown.entry(name).or_insert_with(|| false.into());
+        }
+        Ok(())
+    }
+}
+
+/// The application that push messages of MFA name.
+struct PushApp;
+
+impl Resource for PushApp {
+    fn kind(&self) -> &'static Kind {
+        &PUSH_APP
+    }
+
+    fn fresh(&self, _: &Call) -> Option<Document> {
+        Some(Document::new())
+    }
+}
+
+fn texts(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
+    Ok(Answer::json(stored(reader, &CUSTOM_TEXT, &text_id(call))?))
+}
+
+/// `PUT /prompts/{prompt}/custom-text/{language}`: replaces all texts; screens without text are not kept.
+fn set_texts(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
+    let prompt = call.path("prompt");
+    let mut texts = call.document().into_owned();
+    if let Some(screen) = texts.keys().find(|screen| !has_screen(prompt, screen)) {
+        return Err(ApiError::invalid_body(format!("Invalid screen \"{screen}\".")));
+    }
+    texts.retain(|_, texts| texts.as_object().is_some_and(|texts| !texts.is_empty()));
+    upsert(tx, &CUSTOM_TEXT, &text_id(call), |record| record.document = texts.clone())?;
+    Ok(Answer::json(texts))
+}
+
+fn text_id(call: &Call) -> String {
+    format!("{}/{}", call.path("prompt"), call.path("language"))
+}
+
+fn partials(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
+    Ok(Answer::json(stored(reader, &PARTIALS, call.path("prompt"))?))
+}
+
+/// `PUT /prompts/{prompt}/partials`: replaces all; screens without insertion points disappear.
+fn set_partials(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
+    let mut partials = call.document().into_owned();
+    partials.retain(|_, points| points.as_object().is_some_and(|points| !points.is_empty()));
+    upsert(tx, &PARTIALS, call.path("prompt"), |record| record.document = partials.clone())?;
+    Ok(Answer::json(partials))
+}
+
+fn rendering(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
+    let (prompt, screen) = (call.path("prompt"), call.path("screen"));
+    let mut shown = object(json!({"tenant": reader.tenant().as_str()}));
+    shown.extend(completed(prompt, screen, stored(reader, &RENDERING, &format!("{prompt}/{screen}"))?));
+    Ok(Answer::json(shown))
+}
+
+/// `PATCH …/rendering`: answers what was sent; a `null` is applied and not echoed.
+fn set_rendering(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
+    let mut change = call.document().into_owned();
+    change_rendering(tx, call.path("prompt"), call.path("screen"), change.clone())?;
+    change.retain(|_, value| !value.is_null());
+    Ok(Answer::json(change))
+}
+
+fn renderings(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
+    let mut items = Vec::new();
+    for record in reader.list(RENDERING.name, &Query::default())?.items {
+        let Some((prompt, screen)) = record.id.split_once('/') else { continue };
+        let shown = completed(prompt, screen, record.document);
+        let is_wanted = |name: &str| call.text(name).is_none_or(|wanted| shown[name] == wanted);
+        if ["prompt", "screen", "rendering_mode"].into_iter().all(is_wanted) {
+            items.push(shown);
+        }
+    }
+    Ok(Answer::json(page_of(call, items)?))
+}
+
+/// `PATCH /prompts/rendering`: several screens at once, all or none.
+fn set_renderings(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
+    let configs = call.body().get("configs").and_then(Value::as_array).cloned().unwrap_or_default();
+    for config in &configs {
+        let mut change = config.as_object().cloned().unwrap_or_default();
+        let mut taken = |name: &str| {
+            change.shift_remove(name).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+        };
+        let (prompt, screen) = (taken("prompt"), taken("screen"));
+        change_rendering(tx, &prompt, &screen, change)?;
+    }
+    Ok(Answer::json(json!({"configs": configs})))
+}
+
+fn change_rendering(tx: &mut Tx, prompt: &str, screen: &str, change: Document) -> ApiResult {
+    if !has_screen(prompt, screen) {
+        return Err(ApiError::invalid_body(format!("Invalid screen \"{screen}\".")));
+    }
+    upsert(tx, &RENDERING, &format!("{prompt}/{screen}"), |record| {
+        kernel::merge_first_level(&mut record.document, change)
+    })?;
+    Ok(())
+}
+
+/// A screen's rendering with what was never set filled in, in the service's order.
+fn completed(prompt: &str, screen: &str, stored: Document) -> Document {
+    let mut shown = object(json!({
+        "prompt": prompt,
+        "screen": screen,
+        "rendering_mode": "standard",
+        "context_configuration": CONTEXT,
+        "default_head_tags_disabled": false,
+        "head_tags": [],
+        "filters": null,
+        "use_page_template": false,
+    }));
+    shown.extend(stored);
+    shown
+}
+
+fn has_screen(prompt: &str, screen: &str) -> bool {
+    let several = SCREENS.iter().find(|(name, _)| *name == prompt);
+    several.map_or(screen == prompt, |(_, screens)| screens.contains(&screen))
+}
+
+/// The document under an id; empty when nobody has written one.
+fn stored(reader: &Snapshot, kind: &Kind, id: &str) -> ApiResult<Document> {
+    Ok(reader.get(kind.name, id)?.map(|record| record.document).unwrap_or_default())
+}

@@ -1,0 +1,163 @@
+//! Roles: named sets of permissions that users hold.
+
+use std::collections::HashSet;
+
+use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form};
+use rest::{Area, Call, Change, Kind, ListFilter, Related, Resource, Unique};
+use store::{Relation, Side, Snapshot, Tx};
+
+use crate::{
+    Services,
+    permissions::{Permissions, described},
+    users::USER,
+};
+
+/// What is served of `roles`.
+pub(crate) fn area(_: &Services) -> Area {
+    Area::new("roles")
+        .collection("/roles", Roles)
+        .relation("/roles/{id}/users", RoleUsers)
+        .relation("/roles/{id}/permissions", RolePermissions)
+}
+
+/// Roles.
+pub(crate) static ROLE: Kind = Kind::new("role")
+    .id("id", Form::Alnum16("rol_"))
+    .unique(&[Unique { field: "name", message: "The role already exists.", code: None }])
+    .missing("Role not found.", Some("inexistent_role"))
+    .indexed(&["name", "type", "owner_id"])
+    .folded(&["name"])
+    .filters(&[
+        ("name_filter", ListFilter::Contains("name")),
+        ("type", ListFilter::Equals("type")),
+        ("owner_id", ListFilter::Equals("owner_id")),
+    ]);
+
+/// Relation user → role: who holds what.
+pub(crate) const USER_ROLES: &str = "user_roles";
+/// Relation role → permission.
+pub(crate) const ROLE_PERMISSIONS: &str = "role_permissions";
+/// Relation (organization, member) → role.
+pub(crate) const MEMBER_ROLES: &str = "member_roles";
+
+struct Roles;
+
+impl Resource for Roles {
+    fn kind(&self) -> &'static Kind {
+        &ROLE
+    }
+
+    fn prepare(&self, _: &mut Tx, _: &Call, _: Option<&Record>, new: &mut Record) -> ApiResult {
+        new.document.entry("type").or_insert_with(|| "tenant".into());
+        Ok(())
+    }
+
+    fn follow(&self, tx: &mut Tx, _: &Call, change: &Change<'_>) -> ApiResult {
+        if let Change::Delete { old } = change {
+            tx.unrelate_all(ROLE_PERMISSIONS, Side::Left(&old.id))?;
+            tx.unrelate_all(USER_ROLES, Side::Right(&old.id))?;
+            tx.unrelate_all(MEMBER_ROLES, Side::Right(&old.id))?;
+        }
+        Ok(())
+    }
+
+    fn present(&self, _: &Snapshot, call: &Call, _: &Record, shown: &mut Document) -> ApiResult {
+        // A role without a description reads back with an empty one; the answer to its creation has none.
+        if call.operation.method == "GET" {
+            shown.entry("description").or_insert_with(|| "".into());
+        }
+        Ok(())
+    }
+}
+
+/// Those who hold a role.
+struct RoleUsers;
+
+impl Related for RoleUsers {
+    fn relation(&self) -> &'static str {
+        USER_ROLES
+    }
+
+    fn parent(&self) -> &'static Kind {
+        &ROLE
+    }
+
+    fn is_flipped(&self) -> bool {
+        true
+    }
+
+    fn field(&self) -> &'static str {
+        "users"
+    }
+
+    fn check(&self, tx: &mut Tx, _: &Call, _: &str, users: &[String]) -> ApiResult {
+        for user in users {
+            if tx.get(USER.name, user)?.is_none() {
+                return Err(ApiError::not_found("One or more of the users do not exist."));
+            }
+        }
+        Ok(())
+    }
+
+    fn present(&self, reader: &Snapshot, _: &Call, relation: &Relation) -> ApiResult<Option<Document>> {
+        let user = reader.get(USER.name, &relation.left)?;
+        Ok(user.map(|user| crate::users::summary(&user)))
+    }
+}
+
+/// What a role permits.
+struct RolePermissions;
+
+impl Related for RolePermissions {
+    fn relation(&self) -> &'static str {
+        ROLE_PERMISSIONS
+    }
+
+    fn parent(&self) -> &'static Kind {
+        &ROLE
+    }
+
+    fn field(&self) -> &'static str {
+        "permissions"
+    }
+
+    fn order(&self) -> store::RelationOrder {
+        store::RelationOrder::Other
+    }
+
+    fn key(&self, item: &Value) -> ApiResult<String> {
+        Permissions::key_of(item)
+    }
+
+    fn check(&self, tx: &mut Tx, _: &Call, _: &str, permissions: &[String]) -> ApiResult {
+        Permissions::check(tx, permissions)
+    }
+
+    fn present(&self, reader: &Snapshot, _: &Call, relation: &Relation) -> ApiResult<Option<Document>> {
+        described(reader, &relation.right)
+    }
+}
+
+/// The keys of all permissions that these roles give.
+pub(crate) fn permissions_of_roles(reader: &Snapshot, roles: &[String]) -> ApiResult<HashSet<String>> {
+    let mut permissions = HashSet::new();
+    for role in roles {
+        let page = reader.related(ROLE_PERMISSIONS, Side::Left(role), &store::RelationQuery::default())?;
+        permissions.extend(page.items.into_iter().map(|relation| relation.right));
+    }
+    Ok(permissions)
+}
+
+/// The roles that `holder` has by a relation, as lists show them: by name.
+pub(crate) fn held(reader: &Snapshot, relation: &str, holder: &str) -> ApiResult<Vec<Document>> {
+    let entries = reader.related(relation, Side::Left(holder), &store::RelationQuery::default())?;
+    let mut roles = Vec::new();
+    for entry in entries.items {
+        if let Some(mut role) = reader.get(ROLE.name, &entry.right)? {
+            role.document.entry("description").or_insert_with(|| "".into());
+            roles.push(role.document);
+        }
+    }
+    roles.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));
+    Ok(roles)
+}

@@ -1,0 +1,153 @@
+//! A validated, authorised call: what shapes, hooks and operations of their own are given.
+
+use std::{borrow::Cow, collections::HashSet, sync::Arc};
+
+use bytes::Bytes;
+use contract::{Arguments, Operation};
+use kernel::{ApiError, ApiResult, Document, TenantId, Value};
+use serde::de::DeserializeOwned;
+
+/// Scopes of a token.
+#[derive(Clone, Debug, Default)]
+pub struct Scopes(HashSet<String>);
+
+impl Scopes {
+    /// From the space-separated text of a token (RFC 6749 §3.3).
+    pub fn parse(text: &str) -> Self {
+        Self(text.split_ascii_whitespace().map(str::to_owned).collect())
+    }
+
+    /// Whether the scope is held.
+    pub fn contains(&self, scope: &str) -> bool {
+        self.0.contains(scope)
+    }
+
+    /// The scopes, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
+/// Who calls: what a verified token says.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The tenant that issued the token.
+    pub tenant: TenantId,
+    /// `sub`: `<client_id>@clients`, or a user's id.
+    pub subject: String,
+    /// `azp`: the client that asked for the token.
+    pub client_id: Option<String>,
+    /// `jti`, for the tenant log.
+    pub token_id: Option<String>,
+    /// What the token allows.
+    pub scopes: Arc<Scopes>,
+    /// Whether a user, not a machine, stands behind the token.
+    pub is_user: bool,
+}
+
+/// Where a call came from and where the tenant answers.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The tenant's canonical domain, such as `localhost:8080`.
+    pub domain: String,
+    /// Address of the peer.
+    pub ip: String,
+    /// `User-Agent`.
+    pub user_agent: String,
+    /// `auth0-custom-domain`: the domain to use in links and mails.
+    pub custom_domain: Option<String>,
+    /// `X-Correlation-ID`, at most 64 characters: copied into log entries of the change.
+    pub correlation_id: Option<String>,
+    /// Path and query as they were sent, from `/api/v2` on.
+    pub target: String,
+}
+
+impl Origin {
+    /// The tenant's issuer: `https://{domain}/`.
+    pub fn issuer(&self) -> String {
+        format!("https://{}/", self.domain)
+    }
+
+    /// The Management API's audience: `https://{domain}/api/v2/`.
+    pub fn management_audience(&self) -> String {
+        format!("https://{}/api/v2/", self.domain)
+    }
+}
+
+/// A call that exists only when its token, scopes, path, query and body are right.
+#[derive(Debug)]
+pub struct Call {
+    /// The operation of the contract.
+    pub operation: &'static Operation,
+    /// Who calls.
+    pub caller: Caller,
+    /// Where from.
+    pub origin: Origin,
+    /// The body as it was sent, for operations that read something other than JSON.
+    pub raw: Bytes,
+    /// `Content-Type` of the body.
+    pub content_type: Option<String>,
+    pub(crate) arguments: Arguments,
+    pub(crate) body: Value,
+    /// What [`Resource::gather`](crate::Resource::gather) fetched or computed before the transaction.
+    pub gathered: Document,
+}
+
+impl Call {
+    /// A path or query parameter as text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.arguments.text(name)
+    }
+
+    /// A path parameter.
+    ///
+    /// # Panics
+    /// When the operation's path has no such parameter: a mistake in our own source.
+    pub fn path(&self, name: &str) -> &str {
+        self.text(name).unwrap_or_else(|| panic!("{} has no path parameter {name}", self.operation.id))
+    }
+
+    /// A whole number among the query parameters.
+    pub fn integer(&self, name: &str) -> Option<i64> {
+        self.arguments.integer(name)
+    }
+
+    /// A boolean among the query parameters.
+    pub fn flag(&self, name: &str) -> Option<bool> {
+        self.arguments.flag(name)
+    }
+
+    /// The values of a list parameter; empty when it is absent.
+    pub fn list(&self, name: &str) -> Vec<&str> {
+        self.arguments.list(name)
+    }
+
+    /// Whether a parameter was sent.
+    pub fn has(&self, name: &str) -> bool {
+        self.arguments.has(name)
+    }
+
+    /// The body, `null` when none was sent.
+    pub fn body(&self) -> &Value {
+        &self.body
+    }
+
+    /// The body's object; empty when the body is absent or something else.
+    pub fn document(&self) -> Cow<'_, Document> {
+        self.body.as_object().map_or_else(|| Cow::Owned(Document::new()), Cow::Borrowed)
+    }
+
+    /// The body as a typed view of the fields that a rule decides on.
+    ///
+    /// # Errors
+    /// 400 when the body does not fit, which the contract mostly rules out before.
+    pub fn view<T: DeserializeOwned>(&self) -> ApiResult<T> {
+        T::deserialize(&self.body)
+            .map_err(|error| ApiError::invalid_body(format!("Payload validation error: '{error}'.")))
+    }
+
+    /// Whether the caller holds the scope.
+    pub fn allows(&self, scope: &str) -> bool {
+        self.caller.scopes.contains(scope)
+    }
+}

@@ -1,0 +1,318 @@
+//! One request from bytes to answer: matching, caller, scopes, validation, shape, projection.
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::body::Body;
+use bytes::Bytes;
+use contract::{Contract, Operation, Route};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts};
+use kernel::{ApiError, ApiResult, Document};
+use quick_cache::sync::Cache;
+use store::Store;
+
+use crate::{
+    Answer, Area, BoxFuture, Call, Caller, Content, Origin, Resource, Scopes, Task,
+    area::{Claim, Handler},
+    kind::own_parameter,
+    log::audit,
+    shapes,
+};
+
+/// Answers of single reads that are kept ready to send.
+const CACHED_ANSWERS: usize = 20_000;
+
+/// Tells who calls: verifies the bearer token of a request.
+pub trait Authenticate: Send + Sync {
+    /// The caller that the `Authorization` header stands for.
+    ///
+    /// # Errors
+    /// 401 (or 400 for a malformed header) in the service's words.
+    fn authenticate<'a>(&'a self, authorization: Option<&'a str>) -> BoxFuture<'a, ApiResult<Caller>>;
+}
+
+/// Who serves which operation of the contract.
+pub struct Claims(HashMap<&'static str, Claim>);
+
+impl Claims {
+    /// The claims of these areas.
+    ///
+    /// # Panics
+    /// When two areas claim the same operation: a mistake in our own source.
+    pub fn of(areas: Vec<Area>) -> Self {
+        let mut claims = HashMap::new();
+        for area in areas {
+            for claim in area.claims {
+                let earlier = claims.insert(claim.operation, claim);
+                assert!(earlier.is_none(), "an operation of {} is claimed twice", area.tag);
+            }
+        }
+        Self(claims)
+    }
+
+    /// Operations that no area serves, as `METHOD /path`, in the contract's order.
+    pub fn gaps(&self) -> Vec<String> {
+        let all = Contract::load().operations().iter();
+        all.filter(|operation| !self.0.contains_key(operation.id.as_str())).map(Operation::name).collect()
+    }
+
+    /// A line for each operation: method, path, shape, scopes, status.
+    pub fn operations(&self) -> Vec<String> {
+        let line = |operation: &Operation| {
+            let shape = self.0.get(operation.id.as_str()).map_or("-", |claim| claim.shape);
+            let scopes: Vec<String> = operation.scopes.iter().map(|group| group.join("|")).collect();
+            format!("{} {shape} {} {}", operation.name(), scopes.join("&"), operation.success)
+        };
+        Contract::load().operations().iter().map(line).collect()
+    }
+}
+
+/// The Management API: every operation of the contract, claimed by an area or answered with 501.
+pub struct Engine {
+    store: Store,
+    authenticate: Arc<dyn Authenticate>,
+    domain: String,
+    claims: Claims,
+    answers: Cache<AnswerKey, Arc<Kept>>,
+}
+
+/// What a kept answer depends on beside the record.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct AnswerKey {
+    operation: &'static str,
+    tenant: String,
+    target: String,
+    /// Visibility may depend on scopes: callers with other scopes have answers of their own.
+    scopes: String,
+}
+
+struct Kept {
+    id: String,
+    version: u64,
+    bytes: Bytes,
+}
+
+impl Engine {
+    /// An engine that serves what is claimed for the tenant that lives at `domain`.
+    pub fn new(store: Store, authenticate: Arc<dyn Authenticate>, domain: String, claims: Claims) -> Self {
+        Self { store, authenticate, domain, claims, answers: Cache::new(CACHED_ANSWERS) }
+    }
+
+    /// Answers one request. `parts.uri` holds the whole path, `/api/v2` included.
+    pub async fn respond(self: &Arc<Self>, parts: Parts, body: Bytes, ip: String) -> Response<Body> {
+        let mut operation = None;
+        match self.serve(parts, body, ip, &mut operation).await {
+            Ok(response) => response,
+            Err(error) => refusal(&error, operation),
+        }
+    }
+
+    async fn serve(
+        self: &Arc<Self>,
+        parts: Parts,
+        body: Bytes,
+        ip: String,
+        matched: &mut Option<&'static Operation>,
+    ) -> ApiResult<Response<Body>> {
+        let path = parts.uri.path().strip_prefix("/api/v2").unwrap_or_default();
+        let (operation, values) = match Contract::load().route(&parts.method, path) {
+            Route::Operation(operation, values) => (operation, values),
+            Route::WrongMethod | Route::Unknown => return Err(ApiError::not_found("Not Found")),
+        };
+        *matched = Some(operation);
+        let text = |name: &str| header_text(&parts.headers, name);
+        let caller = self.authenticate.authenticate(text("authorization").as_deref()).await?;
+        authorise(operation, &caller.scopes)?;
+        let arguments = operation.arguments(&values, parts.uri.query())?;
+        let content_type = text("content-type");
+        let parsed = operation.body(content_type.as_deref(), &body)?;
+        let origin = Origin {
+            domain: self.domain.clone(),
+            ip,
+            user_agent: text("user-agent").unwrap_or_default(),
+            custom_domain: text("auth0-custom-domain"),
+            correlation_id: text("x-correlation-id").map(|id| id.chars().take(64).collect()),
+            target: parts.uri.path_and_query().map_or_else(String::new, ToString::to_string),
+        };
+        let call = Call {
+            operation,
+            caller,
+            origin,
+            raw: body,
+            content_type,
+            arguments,
+            body: parsed.unwrap_or_default(),
+            gathered: Document::new(),
+        };
+        act_on_oneself(&call)?;
+        let claim = self.claims.0.get(operation.id.as_str());
+        let claim = claim.ok_or_else(|| {
+            ApiError::new(StatusCode::NOT_IMPLEMENTED, format!("{} is not served yet", operation.name()))
+        })?;
+        self.answer(call, claim.handler.clone()).await
+    }
+
+    async fn answer(self: &Arc<Self>, call: Call, handler: Handler) -> ApiResult<Response<Body>> {
+        let operation = call.operation;
+        let answer = match handler {
+            Handler::Get(resource) => return self.get(call, resource).await,
+            Handler::Read(work) => {
+                let tenant = call.caller.tenant.clone();
+                self.store.read(&tenant, move |reader| work(reader, &call)).await?
+            }
+            // A caller that hangs up does not cancel half a change.
+            Handler::Write(resource, work) => {
+                let store = self.store.clone();
+                detached(async move {
+                    let call = gathered(&store, call, resource.as_deref()).await?;
+                    let tenant = call.caller.tenant.clone();
+                    let work = move |tx: &mut store::Tx| {
+                        let answer = work(tx, &call)?;
+                        audit(tx, &call, &answer)?;
+                        Ok(answer)
+                    };
+                    store.write(&tenant, work).await
+                })
+                .await?
+            }
+            Handler::Run(work) => detached(work(Task { store: self.store.clone(), call: Arc::new(call) })).await?,
+        };
+        Ok(response(operation, answer))
+    }
+
+    /// A single read. Where the answer depends on the record alone, the bytes sent before are sent again as long as
+    /// the record's version is the same.
+    async fn get(self: &Arc<Self>, call: Call, resource: Arc<dyn Resource>) -> ApiResult<Response<Body>> {
+        let operation = call.operation;
+        let kind = resource.kind();
+        let tenant = call.caller.tenant.clone();
+        if !kind.self_contained {
+            let answer = self.store.read(&tenant, move |reader| shapes::get(reader, &call, &*resource)).await?.1;
+            return Ok(response(operation, answer));
+        }
+        let mut scopes: Vec<&str> = call.caller.scopes.iter().filter(|scope| mentions(operation, scope)).collect();
+        scopes.sort_unstable();
+        let key = AnswerKey {
+            operation: &operation.id,
+            tenant: tenant.to_string(),
+            target: call.origin.target.clone(),
+            scopes: scopes.join(" "),
+        };
+        let id = call.path(own_parameter(&call)).to_owned();
+        if let Some(kept) = self.answers.get(&key) {
+            let current = self.store.cached(&tenant, kind.name, &kept.id).await?;
+            if current.is_some_and(|record| record.version == kept.version) && kept.id == id {
+                return Ok(json_response(StatusCode::OK, kept.bytes.clone()));
+            }
+        }
+        let (record, answer) = self.store.read(&tenant, move |reader| shapes::get(reader, &call, &*resource)).await?;
+        let Content::Json(value) = answer.content else { return Ok(response(operation, answer)) };
+        let bytes = Bytes::from(operation.project(value).to_string());
+        self.answers.insert(key, Arc::new(Kept { id: record.id, version: record.version, bytes: bytes.clone() }));
+        Ok(json_response(StatusCode::OK, bytes))
+    }
+}
+
+/// Lets the resource fetch and compute what it needs before the transaction.
+async fn gathered(store: &Store, mut call: Call, resource: Option<&dyn Resource>) -> ApiResult<Call> {
+    if let Some(resource) = resource {
+        let found = match resource.gather(store, &call) {
+            Some(gathering) => gathering.await?,
+            None => Document::new(),
+        };
+        call.gathered = found;
+    }
+    Ok(call)
+}
+
+async fn detached(work: impl Future<Output = ApiResult<Answer>> + Send + 'static) -> ApiResult<Answer> {
+    tokio::spawn(work).await.map_err(|error| ApiError::internal(format!("operation panicked: {error}")))?
+}
+
+/// One scope of each group must be held.
+fn authorise(operation: &Operation, held: &Scopes) -> ApiResult {
+    let is_met = |group: &Vec<String>| group.iter().any(|scope| held.contains(scope));
+    if operation.scopes.iter().all(is_met) {
+        return Ok(());
+    }
+    let wanted = if operation.scopes.len() == 1 {
+        format!("any of: {}", operation.scopes[0].join(","))
+    } else {
+        format!("all of: {}", operation.scopes.iter().map(|group| group[0].as_str()).collect::<Vec<_>>().join(","))
+    };
+    Err(ApiError::forbidden(format!("Insufficient scope, expected {wanted}")).code("insufficient_scope"))
+}
+
+/// A caller admitted only by a `…:current_user…` scope acts on nobody but itself.
+fn act_on_oneself(call: &Call) -> ApiResult {
+    let is_own = |scope: &str| scope.contains(":current_user");
+    let held = |scope: &&String| call.allows(scope);
+    let mut admitting = call.operation.scopes.iter().flatten().filter(held).peekable();
+    let is_for_oneself = admitting.peek().is_some() && admitting.all(|scope| is_own(scope));
+    let is_oneself = call.text("id").is_none_or(|id| id == call.caller.subject);
+    if is_for_oneself && !is_oneself && call.operation.path.starts_with("/users/") {
+        return Err(ApiError::forbidden("User to be acted on does not match subject in bearer token.")
+            .code("insufficient_scope"));
+    }
+    Ok(())
+}
+
+fn response(operation: &Operation, answer: Answer) -> Response<Body> {
+    let status = answer.status.unwrap_or(StatusCode::from_u16(operation.success).unwrap_or(StatusCode::OK));
+    let (media_type, body) = match answer.content {
+        Content::Empty => (None, Body::empty()),
+        Content::Json(value) => (Some(JSON), Body::from(operation.project(value).to_string())),
+        Content::Bytes(media_type, bytes) => (Some(media_type), Body::from(bytes)),
+        Content::Stream(media_type, stream) => {
+            let stream = futures::StreamExt::map(stream, Ok::<_, std::convert::Infallible>);
+            (Some(media_type), Body::from_stream(stream))
+        }
+    };
+    let mut response = Response::builder().status(status);
+    if let Some(media_type) = media_type {
+        response = response.header(header::CONTENT_TYPE, media_type);
+    }
+    for (name, value) in answer.headers {
+        response = response.header(name, value);
+    }
+    let mut response = response.body(body).unwrap_or_else(|error| refusal(&ApiError::internal(error), Some(operation)));
+    mark(&mut response, operation);
+    response
+}
+
+const JSON: &str = "application/json; charset=utf-8";
+
+fn json_response(status: StatusCode, bytes: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::from(bytes));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
+    response
+}
+
+fn refusal(error: &ApiError, operation: Option<&Operation>) -> Response<Body> {
+    if error.status.is_server_error() {
+        tracing::error!(operation = operation.map(|operation| operation.id.as_str()), %error, "operation failed");
+    }
+    let mut response = json_response(error.status, error.body().to_string().into());
+    if let Some(operation) = operation {
+        mark(&mut response, operation);
+    }
+    response
+}
+
+/// Notes the operation on the response, for metrics and request logs.
+fn mark(response: &mut Response<Body>, operation: &Operation) {
+    response.extensions_mut().insert(crate::engine::Served(operation.id.clone()));
+}
+
+/// The id of the operation that a response answers; an extension of the response.
+#[derive(Clone, Debug)]
+pub struct Served(pub String);
+
+fn header_text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+/// Whether the operation's answer may depend on the scope.
+fn mentions(operation: &Operation, scope: &str) -> bool {
+    operation.scopes.iter().flatten().chain(&operation.other_scopes).any(|known| known == scope)
+}

@@ -1,0 +1,371 @@
+//! The shapes of operations: list, create, get, update, replace, delete, and the same for a single record.
+//!
+//! Each shape is one short function that shows its order: load, merge, the resource's hooks, store, present.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use kernel::{ApiError, ApiResult, Document, Record, Timestamp, Value};
+use store::{Query, Snapshot, StoreError, Tx};
+
+use crate::{
+    Answer, Call, Change, Id, Kind, Resource, Times,
+    area::Handler,
+    kind::{own_parameter, parent_parameter},
+    listing::{envelope, order_of, paging_of, select_fields},
+};
+
+type Shared = Arc<dyn Resource>;
+
+pub(crate) fn lister(resource: &Shared) -> Handler {
+    let resource = Arc::clone(resource);
+    Handler::Read(Arc::new(move |reader, call| list(reader, call, &*resource)))
+}
+
+pub(crate) fn creator(resource: &Shared) -> Handler {
+    let work = Arc::clone(resource);
+    writer(resource, move |tx, call| {
+        let record = create(tx, call, &*work, call.document().into_owned())?;
+        shown(tx, call, &*work, &record)
+    })
+}
+
+pub(crate) fn updater(resource: &Shared) -> Handler {
+    let work = Arc::clone(resource);
+    writer(resource, move |tx, call| {
+        let old = load_own(tx, call, &*work)?;
+        let new = patched(work.kind(), &old, call.document().into_owned());
+        let record = save(tx, call, &*work, &old, new)?;
+        shown(tx, call, &*work, &record)
+    })
+}
+
+pub(crate) fn replacer(resource: &Shared) -> Handler {
+    let work = Arc::clone(resource);
+    writer(resource, move |tx, call| {
+        let kind = work.kind();
+        let mut body = call.document().into_owned();
+        let id = call.path(own_parameter(call));
+        let record = match (tx.get(kind.name, id)?, kind.id) {
+            (Some(old), _) => {
+                let new = replaced(kind, &old, body);
+                save(tx, call, &*work, &old, new)?
+            }
+            (None, Id::Given) => {
+                body.insert(kind.id_field.into(), id.into());
+                create(tx, call, &*work, body)?
+            }
+            (None, Id::Made(_)) => return Err(kind.not_found()),
+        };
+        shown(tx, call, &*work, &record)
+    })
+}
+
+pub(crate) fn deleter(resource: &Shared) -> Handler {
+    let work = Arc::clone(resource);
+    writer(resource, move |tx, call| {
+        match load_own(tx, call, &*work) {
+            Ok(old) => delete(tx, call, &*work, &old)?,
+            Err(error) if error.status == StatusCode::NOT_FOUND && work.kind().forgiving => {}
+            Err(error) => return Err(error),
+        }
+        Ok(gone(call))
+    })
+}
+
+pub(crate) fn single_getter(resource: &Shared) -> Handler {
+    let resource = Arc::clone(resource);
+    Handler::Read(Arc::new(move |reader, call| {
+        let record = single(reader, call, &*resource)?.ok_or_else(|| resource.kind().not_found())?;
+        shown(reader, call, &*resource, &record)
+    }))
+}
+
+pub(crate) fn single_updater(resource: &Shared) -> Handler {
+    let work = Arc::clone(resource);
+    writer(resource, move |tx, call| {
+        let old = single(tx, call, &*work)?.ok_or_else(|| work.kind().not_found())?;
+        let new = patched(work.kind(), &old, call.document().into_owned());
+        let record = save(tx, call, &*work, &old, new)?;
+        shown(tx, call, &*work, &record)
+    })
+}
+
+pub(crate) fn single_replacer(resource: &Shared) -> Handler {
+    let work = Arc::clone(resource);
+    writer(resource, move |tx, call| {
+        let body = call.document().into_owned();
+        let record = match single(tx, call, &*work)? {
+            Some(old) => {
+                let new = replaced(work.kind(), &old, body);
+                save(tx, call, &*work, &old, new)?
+            }
+            None => create(tx, call, &*work, body)?,
+        };
+        shown(tx, call, &*work, &record)
+    })
+}
+
+pub(crate) fn single_creator(resource: &Shared) -> Handler {
+    let work = Arc::clone(resource);
+    writer(resource, move |tx, call| {
+        let record = create(tx, call, &*work, call.document().into_owned())?;
+        shown(tx, call, &*work, &record)
+    })
+}
+
+pub(crate) fn single_deleter(resource: &Shared) -> Handler {
+    let work = Arc::clone(resource);
+    writer(resource, move |tx, call| {
+        match tx.get(work.kind().name, work.kind().name)? {
+            Some(old) => delete(tx, call, &*work, &old)?,
+            None if work.kind().forgiving => {}
+            None => return Err(work.kind().not_found()),
+        }
+        Ok(gone(call))
+    })
+}
+
+fn writer(resource: &Shared, work: impl Fn(&mut Tx, &Call) -> ApiResult<Answer> + Send + Sync + 'static) -> Handler {
+    Handler::Write(Some(Arc::clone(resource)), Arc::new(work))
+}
+
+fn list(reader: &Snapshot, call: &Call, resource: &dyn Resource) -> ApiResult<Answer> {
+    let kind = resource.kind();
+    if let Some((parent, _)) = kind.parent {
+        load(reader, parent, call.path(parent_parameter(call)))?;
+    }
+    let (paging, with_total) = paging_of(call);
+    let order = order_of(call, kind.order)?;
+    let query = Query { filter: kind.filter(call), order, paging, with_total };
+    let page = reader.list(kind.name, &query)?;
+    let mut items = Vec::with_capacity(page.items.len());
+    for record in page.items.iter().filter(|record| resource.admits(call, record)) {
+        let mut shown = presented(reader, call, resource, record)?;
+        select_fields(call, &mut shown);
+        items.push(shown);
+    }
+    Ok(Answer::json(envelope(call, store::Page { items, total: page.total, next: page.next })))
+}
+
+/// One record by the id in the path.
+pub(crate) fn get(reader: &Snapshot, call: &Call, resource: &dyn Resource) -> ApiResult<(Record, Answer)> {
+    let record = load_own(reader, call, resource)?;
+    let answer = shown(reader, call, resource, &record)?;
+    Ok((record, answer))
+}
+
+/// The record with this id, or the kind's 404.
+pub fn load(reader: &Snapshot, kind: &Kind, id: &str) -> ApiResult<Record> {
+    reader.get(kind.name, id)?.ok_or_else(|| kind.not_found())
+}
+
+/// Makes a record of a body: identifier, times, hooks, secrets, index, store.
+///
+/// # Errors
+/// What the hooks refuse, and 409 when a unique field is taken.
+pub fn create(tx: &mut Tx, call: &Call, resource: &dyn Resource, mut body: Document) -> ApiResult<Record> {
+    let kind = resource.kind();
+    let given = body.shift_remove(kind.id_field).and_then(|id| id.as_str().map(str::to_owned));
+    let id = match kind.id {
+        Id::Made(form) => given.unwrap_or_else(|| tx.context().id(form)),
+        // A singleton's id is its kind's name.
+        Id::Given => given.unwrap_or_else(|| kind.name.to_owned()),
+    };
+    let mut document = Document::new();
+    if !kind.id_field.is_empty() {
+        document.insert(kind.id_field.into(), id.as_str().into());
+    }
+    if let Some((parent, field)) = kind.parent {
+        let parent = load(tx, parent, call.path(parent_parameter(call)))?;
+        document.insert(field.into(), parent.id.into());
+    }
+    document
+        .extend(body.into_iter().filter(|(name, value)| !value.is_null() || kind.nullable.contains(&name.as_str())));
+    let mut new = Record::new(id, document, tx.now());
+    stamp(kind.times, &mut new, tx.now(), true);
+    resource.prepare(tx, call, None, &mut new)?;
+    resource.check(tx, call, None, &new)?;
+    let new = insert(tx, kind, new)?;
+    resource.follow(tx, call, &Change::Create { new: &new })?;
+    Ok(new)
+}
+
+/// Stores a new record without hooks: its sealed paths are sealed, its index is made.
+///
+/// # Errors
+/// 409 when a unique field or the id is taken.
+pub fn insert(tx: &mut Tx, kind: &Kind, mut record: Record) -> ApiResult<Record> {
+    seal(kind, &mut record);
+    let index = kind.index(&record);
+    tx.insert(kind.name, record, index).map_err(|error| unique_error(kind, error))
+}
+
+/// Stores a changed record: hooks, secrets, index, `updated_at`.
+///
+/// # Errors
+/// What the hooks refuse, and 409 when a unique field is taken.
+pub fn save(tx: &mut Tx, call: &Call, resource: &dyn Resource, old: &Record, mut new: Record) -> ApiResult<Record> {
+    let kind = resource.kind();
+    new.updated = tx.now();
+    stamp(kind.times, &mut new, tx.now(), false);
+    resource.prepare(tx, call, Some(old), &mut new)?;
+    resource.check(tx, call, Some(old), &new)?;
+    seal(kind, &mut new);
+    let index = kind.index(&new);
+    // A singleton that nobody has written yet is stored with its first change.
+    let stored = if old.version == 0 { tx.insert(kind.name, new, index) } else { tx.update(kind.name, new, index) };
+    let new = stored.map_err(|error| unique_error(kind, error))?;
+    resource.follow(tx, call, &Change::Update { old, new: &new })?;
+    Ok(new)
+}
+
+/// Deletes a record and lets the resource carry that on.
+///
+/// # Errors
+/// What the resource refuses.
+pub fn delete(tx: &mut Tx, call: &Call, resource: &dyn Resource, old: &Record) -> ApiResult {
+    tx.delete(resource.kind().name, &old.id)?;
+    resource.follow(tx, call, &Change::Delete { old })
+}
+
+/// What the caller is shown of a record.
+pub fn presented(reader: &Snapshot, call: &Call, resource: &dyn Resource, record: &Record) -> ApiResult<Document> {
+    let kind = resource.kind();
+    let mut shown = record.document.clone();
+    for path in kind.revealed {
+        record.sealed.reveal(path, &mut shown);
+    }
+    kind.hide(&mut shown);
+    resource.present(reader, call, record, &mut shown)?;
+    Ok(shown)
+}
+
+/// The 409 in the service's words for a unique field that is taken; other errors as they are.
+pub fn unique_error(kind: &Kind, error: StoreError) -> ApiError {
+    let StoreError::Taken { key } = &error else { return error.into() };
+    match kind.unique.iter().find(|unique| unique.field == key) {
+        Some(unique) => {
+            let conflict = ApiError::conflict(unique.message);
+            unique.code.map_or(conflict.clone(), |code| conflict.code(code))
+        }
+        None => error.into(),
+    }
+}
+
+fn shown(reader: &Snapshot, call: &Call, resource: &dyn Resource, record: &Record) -> ApiResult<Answer> {
+    let mut shown = presented(reader, call, resource, record)?;
+    select_fields(call, &mut shown);
+    Ok(Answer::json(shown))
+}
+
+/// The record that the path names, of the parent that the path names.
+fn load_own(reader: &Snapshot, call: &Call, resource: &dyn Resource) -> ApiResult<Record> {
+    let kind = resource.kind();
+    let parent = match kind.parent {
+        Some((parent, field)) => Some((field, load(reader, parent, call.path(parent_parameter(call)))?.id)),
+        None => None,
+    };
+    let record = reader.get(kind.name, call.path(own_parameter(call)))?;
+    let is_own = |record: &Record| parent.as_ref().is_none_or(|(field, id)| record.text(field) == Some(id));
+    record.filter(|record| is_own(record) && resource.admits(call, record)).ok_or_else(|| resource.missing(call))
+}
+
+fn single(reader: &Snapshot, call: &Call, resource: &dyn Resource) -> ApiResult<Option<Record>> {
+    let name = resource.kind().name;
+    let stored = reader.get(name, name)?;
+    Ok(stored.or_else(|| resource.fresh(call).map(|document| Record::new(name, document, reader.now()))))
+}
+
+/// The stored record with a PATCH merged in: fields replace, `null` removes, merged fields are merged one level deep.
+fn patched(kind: &Kind, old: &Record, body: Document) -> Record {
+    let mut new = old.clone();
+    for (name, value) in body {
+        forget_sealed(&mut new, &name);
+        let is_kept_null = kind.nullable.contains(&name.as_str());
+        match value {
+            Value::Null if !is_kept_null => {
+                new.document.shift_remove(&name);
+            }
+            Value::Object(change) if kind.merged.contains(&name.as_str()) => {
+                let target = new.document.entry(name).or_insert_with(|| Document::new().into());
+                if !target.is_object() {
+                    *target = Document::new().into();
+                }
+                kernel::merge_first_level(target.as_object_mut().expect("made an object above"), change);
+            }
+            value => {
+                new.document.insert(name, value);
+            }
+        }
+    }
+    new
+}
+
+/// The record with a PUT in place of what the caller may write: identifier, parent, hidden fields and times stay.
+fn replaced(kind: &Kind, old: &Record, body: Document) -> Record {
+    let mut new = old.clone();
+    let parent = kind.parent.map(|(_, field)| field);
+    let is_ours = |name: &str| {
+        name == kind.id_field
+            || kind.hidden.contains(&name)
+            || parent == Some(name)
+            || (kind.times != Times::Hidden && name == "created_at")
+    };
+    new.document.retain(|name, _| is_ours(name));
+    new.sealed = kernel::Sealed::new();
+    let kept = body.into_iter().filter(|(name, value)| !value.is_null() || kind.nullable.contains(&name.as_str()));
+    new.document.extend(kept.filter(|(name, _)| !is_ours(name)));
+    new
+}
+
+/// A field that is replaced takes its sealed parts with it.
+fn forget_sealed(record: &mut Record, field: &str) {
+    let inside = |path: &str| path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let stale: Vec<String> = record.sealed.paths().filter(|path| inside(path)).map(str::to_owned).collect();
+    for path in stale {
+        record.sealed.take(&path);
+    }
+}
+
+fn seal(kind: &Kind, record: &mut Record) {
+    for path in kind.sealed {
+        record.sealed.seal(path, &mut record.document);
+    }
+}
+
+fn stamp(times: Times, record: &mut Record, now: Timestamp, is_new: bool) {
+    let text = match times {
+        Times::Hidden => return,
+        Times::Millis => now.to_string(),
+        Times::Micros => now.with_micros(),
+        Times::Nanos => now.with_nanos(),
+    };
+    if is_new {
+        record.document.insert("created_at".into(), text.as_str().into());
+    }
+    record.document.insert("updated_at".into(), text.into());
+}
+
+/// The answer to a deletion: nothing, or an empty object where the contract says 200.
+fn gone(call: &Call) -> Answer {
+    if call.operation.success == 200 { Answer::json(Document::new()) } else { Answer::empty() }
+}
+
+/// Writes a record without hooks, whether or not it is there: `change` completes the stored or a new, empty document.
+/// For settings that live under an id of their own making (a prompt and a language, a factor's provider).
+///
+/// # Errors
+/// 409 when a unique field is taken.
+pub fn upsert(tx: &mut Tx, kind: &Kind, id: &str, change: impl FnOnce(&mut Record)) -> ApiResult<Record> {
+    let stored = tx.get(kind.name, id)?;
+    let mut record = stored.unwrap_or_else(|| Record::new(id, Document::new(), tx.now()));
+    change(&mut record);
+    if record.version == 0 {
+        return insert(tx, kind, record);
+    }
+    record.updated = tx.now();
+    seal(kind, &mut record);
+    let index = kind.index(&record);
+    tx.update(kind.name, record, index).map_err(|error| unique_error(kind, error))
+}
