@@ -1,1 +1,16 @@
-//! placeholder
+//! Signing keys, tokens, passwords and client credentials: what identifies tenants, users and clients. No HTTP.
+
+pub mod assertion;
+pub mod certificate;
+pub mod jwe;
+pub mod jwt;
+pub mod keys;
+pub mod password;
+pub mod pool;
+pub mod signature;
+pub mod verifier;
+
+pub use keys::{KeySet, Signing, SigningKeys};
+pub use password::{PasswordError, PasswordHash, PasswordRules, Passwords};
+pub use signature::Algorithm;
+pub use verifier::{AccessToken, Expected, TokenError, Verifier};

@@ -7,6 +7,7 @@ pub mod id;
 mod record;
 mod sealed;
 mod time;
+pub mod user_agent;
 
 pub use context::{Clock, Context, FixedClock, Random, SeededRandom, SystemClock, SystemRandom};
 pub use document::{Document, merge_first_level, object, remove_path, value_at};

@@ -1,1 +1,64 @@
-//! placeholder
+//! The OAuth 2.0 and OpenID Connect endpoints of a tenant, and the bearer authentication of its Management API.
+
+mod bearer;
+mod client;
+mod client_credentials;
+mod error;
+mod expiring;
+mod log;
+mod request;
+#[cfg(test)]
+mod tests;
+mod token;
+mod views;
+mod well_known;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    routing::{get, post},
+};
+use identity::SigningKeys;
+use kernel::TenantId;
+use store::Store;
+
+pub use bearer::Bearer;
+pub use error::OAuthError;
+
+use crate::{token::Grant, views::Views, well_known::Documents};
+
+/// What the endpoints of one tenant share.
+pub struct OAuth {
+    store: Store,
+    keys: SigningKeys,
+    tenant: TenantId,
+    domain: String,
+    grants: Vec<Box<dyn Grant>>,
+    views: Views,
+    documents: Documents,
+}
+
+impl OAuth {
+    /// The endpoints of the tenant that lives at `domain`, such as `localhost:8080`.
+    pub fn new(store: Store, keys: SigningKeys, tenant: TenantId, domain: String) -> Arc<Self> {
+        let grants: Vec<Box<dyn Grant>> = vec![Box::new(client_credentials::ClientCredentials)];
+        let documents = Documents::default();
+        Arc::new(Self { store, keys, tenant, domain, grants, views: Views::default(), documents })
+    }
+
+    /// The tenant's issuer: `https://{domain}/`.
+    fn issuer(&self) -> String {
+        format!("https://{}/", self.domain)
+    }
+}
+
+/// The routes of the endpoints.
+pub fn router(oauth: Arc<OAuth>) -> Router {
+    Router::new()
+        .route("/oauth/token", post(token::endpoint))
+        .route("/.well-known/jwks.json", get(well_known::jwks).options(well_known::preflight))
+        .route("/.well-known/openid-configuration", get(well_known::metadata).options(well_known::preflight))
+        .route("/.well-known/oauth-authorization-server", get(well_known::metadata).options(well_known::preflight))
+        .with_state(oauth)
+}

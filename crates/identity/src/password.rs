@@ -1,0 +1,129 @@
+//! Passwords: how they are kept, and the pool on which they are hashed and checked.
+
+mod common;
+mod rules;
+
+use std::sync::Arc;
+
+use kernel::{ApiError, ApiResult, Context, Secret};
+
+pub use rules::{PasswordError, PasswordRules};
+
+use crate::pool::Pool;
+
+/// The service's bcrypt cost.
+const COST: u32 = 10;
+/// bcrypt reads no more of a password.
+pub(crate) const LONGEST: usize = 72;
+/// Hashes that may wait, per core: at 100 ms each the last one waits for about 13 seconds.
+const WAITING_PER_CORE: usize = 128;
+
+/// A stored password hash.
+#[derive(Clone, PartialEq, Eq)]
+pub enum PasswordHash {
+    /// `$2a$`, `$2b$` or `$2y$`, cost, salt and hash in one text.
+    Bcrypt(String),
+}
+
+impl PasswordHash {
+    /// Reads a stored hash; `None` when its form is not known.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_bcrypt = ["$2a$", "$2b$", "$2y$"].iter().any(|version| text.starts_with(version)) && text.len() == 60;
+        is_bcrypt.then(|| Self::Bcrypt(text.to_owned()))
+    }
+
+    /// The form that [`PasswordHash::parse`] reads.
+    pub fn to_text(&self) -> String {
+        let Self::Bcrypt(text) = self;
+        text.clone()
+    }
+
+    /// Hashes a password. Takes about 50 to 100 ms of a core; servers use [`Passwords`].
+    pub fn of(context: &Context, password: &str) -> Self {
+        let parts = bcrypt::hash_with_salt(password, COST, context.bytes()).expect("the cost is one that bcrypt knows");
+        Self::Bcrypt(parts.format_for_version(bcrypt::Version::TwoB))
+    }
+
+    /// Whether this is the hash of `password`; as slow as hashing.
+    pub fn matches(&self, password: &str) -> bool {
+        let Self::Bcrypt(text) = self;
+        password.len() <= LONGEST && bcrypt::verify(password, text).unwrap_or(false)
+    }
+}
+
+impl std::fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PasswordHash(…)")
+    }
+}
+
+/// Hashes and checks passwords on a pool of their own, as many at once as there are cores. Work whose request has
+/// gone is skipped. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Passwords(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    context: Context,
+    pool: Pool,
+}
+
+impl Passwords {
+    /// A pool for this server.
+    pub fn new(context: Context) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, Into::into);
+        Self(Arc::new(Inner { context, pool: Pool::of_cores("password", WAITING_PER_CORE * cores) }))
+    }
+
+    /// Hashes a password that is known to be acceptable.
+    pub async fn hash(&self, password: Secret) -> ApiResult<PasswordHash> {
+        let context = self.0.context.clone();
+        Ok(self.0.pool.run(move || PasswordHash::of(&context, password.reveal())).await?)
+    }
+
+    /// Whether `password` is the one that was hashed.
+    pub async fn verify(&self, password: Secret, hash: PasswordHash) -> ApiResult<bool> {
+        Ok(self.0.pool.run(move || hash.matches(password.reveal())).await?)
+    }
+
+    /// Hashes a password after judging it by the connection's rules: 400 in the service's words when it breaks one.
+    /// `profile` is the user as it will be stored, `history` the user's former hashes, latest first.
+    pub async fn admit(
+        &self,
+        rules: PasswordRules,
+        password: Secret,
+        profile: kernel::Document,
+        history: Vec<PasswordHash>,
+    ) -> ApiResult<PasswordHash> {
+        // What costs nothing is judged here, so that a weak password does not wait for the pool.
+        rules.check(password.reveal(), &profile, &[]).map_err(ApiError::from)?;
+        let context = self.0.context.clone();
+        let work = move || {
+            rules.check_history(password.reveal(), &history)?;
+            Ok(PasswordHash::of(&context, rules.hashed_part(password.reveal())))
+        };
+        self.0.pool.run(work).await?.map_err(|error: PasswordError| error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_password_matches_its_own_hash_only() {
+        let passwords = Passwords::new(Context::system());
+        let hash = passwords.hash(Secret::new("correct horse")).await.unwrap();
+        assert!(hash.to_text().starts_with("$2b$10$"));
+        let stored = PasswordHash::parse(&hash.to_text()).unwrap();
+        assert!(passwords.verify(Secret::new("correct horse"), stored.clone()).await.unwrap());
+        assert!(!passwords.verify(Secret::new("correct horsf"), stored).await.unwrap());
+    }
+
+    #[test]
+    fn hashes_of_unknown_form_are_not_read() {
+        for text in ["", "plain", "$2b$10$short", "$argon2id$v=19$m=1,t=1,p=1$c2FsdA$aGFzaA"] {
+            assert!(PasswordHash::parse(text).is_none(), "{text}");
+        }
+    }
+}

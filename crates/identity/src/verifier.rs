@@ -1,0 +1,222 @@
+//! Verification of our own access tokens, cached until they end.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use kernel::{ApiError, Record, TenantId};
+use quick_cache::sync::Cache;
+use serde::Deserialize;
+use store::Store;
+
+use crate::{
+    jwt::Jwt,
+    keys::{self, SigningKeys},
+    signature::Algorithm,
+};
+
+/// Tokens whose verification is remembered.
+const REMEMBERED: usize = 50_000;
+/// A change to a record of these kinds may end a token: its key, its client, its grant.
+const DECIDING: [&str; 3] = [keys::KIND, "client", "client_grant"];
+/// What follows the client's id in the subject of a token that no user stands behind.
+const MACHINE: &str = "@clients";
+
+/// What a verified access token says.
+#[derive(Clone, Debug)]
+pub struct AccessToken {
+    /// The tenant that issued it.
+    pub tenant: TenantId,
+    /// `sub`.
+    pub subject: String,
+    /// `azp`, or `client_id` in the profile of RFC 9068.
+    pub client_id: Option<String>,
+    /// `jti`.
+    pub token_id: Option<String>,
+    /// The scopes that it holds and that its grant, where it rests on one, still gives.
+    pub scopes: Vec<String>,
+    /// Whether a user, not a machine, stands behind it.
+    pub is_user: bool,
+}
+
+/// Where a token must come from and what it must be for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// `iss`.
+    pub issuer: String,
+    /// One of `aud`.
+    pub audience: String,
+}
+
+/// Why a token is refused.
+#[derive(Debug)]
+pub enum TokenError {
+    /// Not a token, of another issuer or for another audience, or resting on a client or grant that is gone.
+    Invalid,
+    /// Signed by nobody we know, or by a revoked key.
+    BadSignature,
+    /// Its time is over.
+    Expired,
+    /// It could not be judged.
+    Failed(ApiError),
+}
+
+impl From<ApiError> for TokenError {
+    fn from(error: ApiError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<store::StoreError> for TokenError {
+    fn from(error: store::StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Verifies access tokens by signature, issuer, audience and expiry, and remembers the outcome by the token's SHA-256
+/// until the token expires. A change to a signing key, client or client grant makes it look again whether the token's
+/// own key, client and grant still stand; the signature is not computed again.
+///
+/// `T` is what the server makes of a token once, such as its caller, and keeps with it.
+pub struct Verifier<T> {
+    store: Store,
+    keys: SigningKeys,
+    expected: Expected,
+    view: fn(&AccessToken) -> T,
+    remembered: Cache<[u8; 32], Arc<Remembered<T>>>,
+}
+
+struct Remembered<T> {
+    kid: String,
+    token: AccessToken,
+    expires: i64,
+    epochs: [u64; 3],
+    view: Arc<T>,
+}
+
+impl<T> Verifier<T> {
+    /// A verifier of the tokens that one tenant issues for one audience.
+    pub fn new(store: Store, keys: SigningKeys, expected: Expected, view: fn(&AccessToken) -> T) -> Self {
+        Self { store, keys, expected, view, remembered: Cache::new(REMEMBERED) }
+    }
+
+    /// Verifies a token.
+    pub async fn verify(&self, token: &str) -> Result<Arc<T>, TokenError> {
+        let digest = digest::digest(&digest::SHA256, token.as_bytes());
+        let key: [u8; 32] = digest.as_ref().try_into().expect("SHA-256 gives 32 bytes");
+        let epochs = self.epochs();
+        let now = self.store.context().now().seconds();
+        let signed = match self.remembered.get(&key) {
+            Some(remembered) if remembered.expires <= now => {
+                self.remembered.remove(&key);
+                return Err(TokenError::Expired);
+            }
+            Some(remembered) if remembered.epochs == epochs => return Ok(Arc::clone(&remembered.view)),
+            Some(remembered) => {
+                let is_known = self.keys.of(&self.expected.tenant).await?.key(&remembered.kid).is_some();
+                if !is_known {
+                    self.remembered.remove(&key);
+                    return Err(TokenError::BadSignature);
+                }
+                Signed { kid: remembered.kid.clone(), token: remembered.token.clone(), expires: remembered.expires }
+            }
+            None => self.check(token, now).await?,
+        };
+        let outcome = self.admit(&signed.token).await;
+        let Ok(view) = outcome else {
+            self.remembered.remove(&key);
+            return outcome;
+        };
+        let Signed { kid, token, expires } = signed;
+        let remembered = Remembered { kid, token, expires, epochs, view: Arc::clone(&view) };
+        self.remembered.insert(key, Arc::new(remembered));
+        Ok(view)
+    }
+
+    /// Everything that the token itself decides.
+    async fn check(&self, token: &str, now: i64) -> Result<Signed, TokenError> {
+        let jwt = Jwt::parse(token).ok_or(TokenError::Invalid)?;
+        // A secret shared with an audience proves nothing here: only the tenant's own key pair does.
+        let algorithm =
+            jwt.algorithm.filter(|algorithm| *algorithm != Algorithm::Hs256).ok_or(TokenError::BadSignature)?;
+        let keys = self.keys.of(&self.expected.tenant).await?;
+        let kid = jwt.kid.clone().ok_or(TokenError::BadSignature)?;
+        let key = keys.key(&kid).ok_or(TokenError::BadSignature)?;
+        if !key.verify(algorithm, jwt.signed, &jwt.signature) {
+            return Err(TokenError::BadSignature);
+        }
+        let is_ours = jwt.text("iss") == Some(&self.expected.issuer) && jwt.is_for(&[&self.expected.audience]);
+        let (Some(subject), Some(expires), true) = (jwt.text("sub"), jwt.seconds("exp"), is_ours) else {
+            return Err(TokenError::Invalid);
+        };
+        if expires <= now {
+            return Err(TokenError::Expired);
+        }
+        let scopes = jwt.text("scope").unwrap_or_default().split_ascii_whitespace();
+        let token = AccessToken {
+            tenant: self.expected.tenant.clone(),
+            subject: subject.to_owned(),
+            client_id: jwt.text("azp").or_else(|| jwt.text("client_id")).map(str::to_owned),
+            token_id: jwt.text("jti").map(str::to_owned),
+            scopes: scopes.map(str::to_owned).collect(),
+            is_user: !subject.ends_with(MACHINE),
+        };
+        Ok(Signed { kid, token, expires })
+    }
+
+    /// Whether the token's client, and the grant that a machine's token rests on, still stand.
+    async fn admit(&self, token: &AccessToken) -> Result<Arc<T>, TokenError> {
+        let tenant = &self.expected.tenant;
+        let client_id = token.client_id.as_deref().ok_or(TokenError::Invalid)?;
+        let client = self.store.cached(tenant, "client", client_id).await?.ok_or(TokenError::Invalid)?;
+        if token.is_user {
+            return Ok(Arc::new((self.view)(token)));
+        }
+        let grant = grant_of(&self.store, tenant, &client, &self.expected.audience, "client").await?;
+        let grant = grant.ok_or(TokenError::Invalid)?;
+        let mut admitted = token.clone();
+        let given: Given = grant.view()?;
+        if !given.allow_all_scopes {
+            admitted.scopes.retain(|scope| given.scope.contains(scope));
+        }
+        Ok(Arc::new((self.view)(&admitted)))
+    }
+
+    fn epochs(&self) -> [u64; 3] {
+        DECIDING.map(|kind| self.store.epoch(&self.expected.tenant, kind))
+    }
+}
+
+struct Signed {
+    kid: String,
+    token: AccessToken,
+    expires: i64,
+}
+
+/// The part of a client grant that decides on scopes.
+#[derive(Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+struct Given {
+    scope: Vec<String>,
+    allow_all_scopes: bool,
+}
+
+/// The grant by which a client may use an API: its own, else the one for all third-party clients.
+pub async fn grant_of(
+    store: &Store,
+    tenant: &TenantId,
+    client: &Record,
+    audience: &str,
+    subject_type: &str,
+) -> store::StoreResult<Option<Arc<Record>>> {
+    let own = format!("{} {audience} {subject_type}", client.id);
+    let grant = store.cached_by(tenant, "client_grant", "grant", &own).await?;
+    let is_third_party = client.document.get("is_first_party") == Some(&false.into());
+    if grant.is_some() || !is_third_party {
+        return Ok(grant);
+    }
+    let shared = format!("third_party_clients {audience} {subject_type}");
+    store.cached_by(tenant, "client_grant", "grant", &shared).await
+}

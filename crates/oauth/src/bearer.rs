@@ -1,0 +1,94 @@
+//! Bearer authentication of the Management API: the `Authorization` header becomes a caller.
+
+use std::sync::Arc;
+
+use identity::{AccessToken, Expected, SigningKeys, TokenError, Verifier};
+use kernel::{ApiError, ApiResult, TenantId};
+use rest::{Authenticate, BoxFuture, Caller, Scopes};
+use store::Store;
+
+/// Authenticates the callers of one tenant's Management API by the access tokens that the tenant issues for it.
+pub struct Bearer(Verifier<Caller>);
+
+impl Bearer {
+    /// The authentication of the tenant that lives at `domain`.
+    pub fn new(store: Store, keys: SigningKeys, tenant: TenantId, domain: &str) -> Self {
+        let expected =
+            Expected { tenant, issuer: format!("https://{domain}/"), audience: format!("https://{domain}/api/v2/") };
+        Self(Verifier::new(store, keys, expected, caller))
+    }
+
+    /// The caller that the header stands for: 400 or 401 in the service's words otherwise.
+    pub async fn caller(&self, authorization: Option<&str>) -> ApiResult<Caller> {
+        let token = bearer_token(authorization)?;
+        let verified = self.0.verify(token).await.map_err(refusal)?;
+        Ok(Caller::clone(&verified))
+    }
+}
+
+impl Authenticate for Bearer {
+    fn authenticate<'a>(&'a self, authorization: Option<&'a str>) -> BoxFuture<'a, ApiResult<Caller>> {
+        Box::pin(self.caller(authorization))
+    }
+}
+
+fn caller(token: &AccessToken) -> Caller {
+    Caller {
+        tenant: token.tenant.clone(),
+        subject: token.subject.clone(),
+        client_id: token.client_id.clone(),
+        token_id: token.token_id.clone(),
+        scopes: Arc::new(Scopes::parse(&token.scopes.join(" "))),
+        is_user: token.is_user,
+    }
+}
+
+/// The token of a header. The service tells a malformed header (400) from one that is absent or of another scheme.
+fn bearer_token(authorization: Option<&str>) -> ApiResult<&str> {
+    let missing = || ApiError::new(http::StatusCode::UNAUTHORIZED, "Missing authentication");
+    let malformed = || ApiError::bad_request("Bad HTTP authentication header format").code("Bearer");
+    let header = authorization.filter(|header| !header.trim().is_empty()).ok_or_else(missing)?;
+    let mut parts = header.split_ascii_whitespace();
+    let (Some(scheme), Some(token), None) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(malformed());
+    };
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(missing());
+    }
+    if token.split('.').count() != 3 {
+        return Err(malformed());
+    }
+    Ok(token)
+}
+
+fn refusal(error: TokenError) -> ApiError {
+    match error {
+        TokenError::Invalid => ApiError::unauthorized("Invalid token"),
+        TokenError::BadSignature => ApiError::unauthorized("Invalid signature received for JSON Web Token validation"),
+        TokenError::Expired => ApiError::unauthorized("Expired token received for JSON Web Token validation"),
+        TokenError::Failed(error) => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(header: Option<&str>) -> Result<&str, (u16, String)> {
+        bearer_token(header).map_err(|error| (error.status.as_u16(), error.message.to_string()))
+    }
+
+    #[test]
+    fn only_a_bearer_header_with_a_jwt_is_looked_at() {
+        assert_eq!(outcome(Some("Bearer a.b.c")), Ok("a.b.c"));
+        assert_eq!(outcome(Some("bearer  a.b.c ")), Ok("a.b.c"));
+        let missing = Err((401, "Missing authentication".to_owned()));
+        let malformed = Err((400, "Bad HTTP authentication header format".to_owned()));
+        assert_eq!(outcome(None), missing);
+        assert_eq!(outcome(Some("")), missing);
+        assert_eq!(outcome(Some("Basic YTpi")), missing);
+        for header in ["Bearer", "Bearer opaque", "Bearer a.b.c d", "a.b.c"] {
+            assert_eq!(outcome(Some(header)), malformed, "{header}");
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! The client credentials grant (RFC 6749 §4.4): tokens of machines.
+
+use std::{sync::Arc, time::Duration};
+
+use identity::{Algorithm, Signing, verifier::grant_of};
+use kernel::{ApiError, Document, Record, id, object};
+use serde_json::json;
+
+use crate::{
+    OAuth, OAuthError,
+    log::Subject,
+    token::{Exchange, Grant, Granted, Granting, Kept},
+    views::{ClientGrant, ResourceServer, Settings},
+};
+
+/// Lifetime of a token where the API sets none, and of tokens for the deprecated API v1, in seconds.
+const DAY: i64 = 86_400;
+/// Opaque tokens for the deprecated API v1.
+pub(crate) const V1_TOKEN: &str = "v1_token";
+/// Which client grants an organization allows: organization on the left, grant on the right.
+const ORGANIZATION_GRANT: &str = "organization_client_grant";
+/// The name of this grant in a client's default organization.
+const FLOW: &str = "client_credentials";
+
+/// `client_credentials`.
+pub(crate) struct ClientCredentials;
+
+impl Grant for ClientCredentials {
+    fn name(&self) -> &'static str {
+        "client_credentials"
+    }
+
+    fn log_types(&self) -> (&'static str, &'static str) {
+        ("seccft", "feccft")
+    }
+
+    fn exchange<'a>(&'a self, exchange: Exchange<'a>, subject: &'a mut Subject) -> Granting<'a> {
+        Box::pin(machine_token(exchange, subject))
+    }
+}
+
+/// An organization on whose behalf a machine acts.
+struct Organization {
+    id: String,
+    /// Only where the tenant shows names in tokens.
+    name: Option<String>,
+}
+
+async fn machine_token(exchange: Exchange<'_>, subject: &mut Subject) -> Result<Granted, OAuthError> {
+    let Exchange { oauth, record, client, parameters } = exchange;
+    if client.token_endpoint_auth_method.as_deref() == Some("none") {
+        return Err(OAuthError::unauthorized());
+    }
+    let requested = parameters.get("audience");
+    if requested.is_none() && client.global {
+        return Ok(v1_token(oauth, &client.id));
+    }
+    let settings = oauth.settings().await?;
+    let default = settings.default_audience.as_deref().filter(|audience| !audience.is_empty());
+    let audience = requested.or(default);
+    let audience =
+        audience.ok_or_else(|| OAuthError::access_denied("Non-global clients are not allowed access to APIv1"))?;
+    subject.audience = Some(audience.to_owned());
+    let server = resource_server(oauth, audience).await?;
+    let grant = client_grant(oauth, record, &server).await?;
+    let organization = organization(&exchange, &settings, grant.as_deref()).await?;
+    if let Some(organization) = &organization {
+        subject.organization_id = Some(organization.id.clone());
+        subject.organization_name.clone_from(&organization.name);
+    }
+    let requested = parameters.get("scope");
+    let scopes = granted_scopes(requested, grant.as_deref(), &server)?;
+    let scope = scopes.join(" ");
+    subject.scope = Some(scope.clone());
+
+    let lifetime = server.token_lifetime.unwrap_or(DAY);
+    let claims = claims(oauth, &client.id, &server, &scopes, &scope, lifetime, organization.as_ref());
+    let typ = if is_rfc9068(&server) { "at+jwt" } else { "JWT" };
+    let signed = oauth.keys.sign(&oauth.tenant, signing(&server)?, typ, claims).await?;
+    let token = if server.encrypts_tokens() { encrypted(oauth, &server, &signed)? } else { signed };
+    let mut body = Document::new();
+    body.insert("access_token".into(), token.into());
+    // The service names the scopes where they are not simply those that were asked for.
+    if !scope.is_empty() && !is_same_set(requested, &scopes) {
+        body.insert("scope".into(), scope.into());
+    }
+    body.insert("expires_in".into(), lifetime.into());
+    body.insert("token_type".into(), "Bearer".into());
+    Ok(Granted { body, keep: Vec::new() })
+}
+
+/// An opaque token for the deprecated API v1, which the global client asks for by naming no audience.
+fn v1_token(oauth: &OAuth, client_id: &str) -> Granted {
+    let context = oauth.store.context();
+    let token = context.text(id::BASE64URL, 48);
+    let expires = context.now() + Duration::from_secs(DAY.unsigned_abs());
+    let document = object(json!({ "client_id": client_id, "expires_at": expires }));
+    let body = object(json!({ "access_token": token, "expires_in": DAY, "token_type": "Bearer" }));
+    Granted { body, keep: vec![Kept { kind: V1_TOKEN, secret: token, document, expires }] }
+}
+
+async fn resource_server(oauth: &OAuth, audience: &str) -> Result<Arc<ResourceServer>, OAuthError> {
+    let record = oauth.store.cached_by(&oauth.tenant, "resource_server", "identifier", audience).await?;
+    let record =
+        record.ok_or_else(|| OAuthError::access_denied(format!("Service not enabled within domain: {audience}")))?;
+    Ok(oauth.views.resource_servers.of(&record)?)
+}
+
+/// The grant that lets the client use the API; `None` where the API asks for none.
+async fn client_grant(
+    oauth: &OAuth,
+    client: &Record,
+    server: &ResourceServer,
+) -> Result<Option<Arc<ClientGrant>>, OAuthError> {
+    let refusal =
+        format!("Client \"{}\" is not authorized to access resource server \"{}\".", client.id, server.identifier);
+    if server.client_policy() == "deny_all" {
+        return Err(OAuthError::access_denied(refusal));
+    }
+    match grant_of(&oauth.store, &oauth.tenant, client, &server.identifier, "client").await? {
+        Some(record) => Ok(Some(oauth.views.grants.of(&record)?)),
+        None if server.client_policy() == "allow_all" => Ok(None),
+        None => {
+            let advice = "You need to create a \"client-grant\" associated to this API.";
+            Err(OAuthError::access_denied(format!("{refusal} {advice}")))
+        }
+    }
+}
+
+/// The scopes that a token holds: those that were asked for, all of which must be granted, or else all granted ones.
+fn granted_scopes(
+    requested: Option<&str>,
+    grant: Option<&ClientGrant>,
+    server: &ResourceServer,
+) -> Result<Vec<String>, OAuthError> {
+    let limited = grant.filter(|grant| !grant.allow_all_scopes);
+    let Some(requested) = requested.filter(|scope| !scope.trim().is_empty()) else {
+        return Ok(match limited {
+            Some(grant) => grant.scope.clone(),
+            None => server.all_scopes().map(str::to_owned).collect(),
+        });
+    };
+    let is_granted = |scope: &str| match limited {
+        Some(grant) => grant.scope.iter().any(|granted| granted == scope),
+        None => server.scope_values.contains(scope),
+    };
+    let mut scopes: Vec<String> = Vec::new();
+    let mut missing = Vec::new();
+    for scope in requested.split_whitespace() {
+        if !is_granted(scope) {
+            missing.push(scope);
+        } else if !scopes.iter().any(|known| known == scope) {
+            scopes.push(scope.to_owned());
+        }
+    }
+    if missing.is_empty() {
+        Ok(scopes)
+    } else {
+        Err(OAuthError::access_denied(format!("Client has not been granted scopes: {}", missing.join(", "))))
+    }
+}
+
+fn is_same_set(requested: Option<&str>, granted: &[String]) -> bool {
+    let requested: Vec<&str> = requested.unwrap_or_default().split_whitespace().collect();
+    granted.iter().all(|scope| requested.contains(&scope.as_str()))
+        && requested.iter().all(|scope| granted.iter().any(|known| known == scope))
+}
+
+fn is_rfc9068(server: &ResourceServer) -> bool {
+    server.token_dialect.as_deref().is_some_and(|dialect| dialect.starts_with("rfc9068"))
+}
+
+/// The claims in the service's order (reference: authentication-api §6).
+fn claims(
+    oauth: &OAuth,
+    client_id: &str,
+    server: &ResourceServer,
+    scopes: &[String],
+    scope: &str,
+    lifetime: i64,
+    organization: Option<&Organization>,
+) -> Document {
+    let now = oauth.store.context().now().seconds();
+    let mut claims = object(json!({
+        "iss": oauth.issuer(),
+        "sub": format!("{client_id}@clients"),
+        "aud": server.identifier,
+        "iat": now,
+        "exp": now.saturating_add(lifetime),
+    }));
+    if !scope.is_empty() {
+        claims.insert("scope".into(), scope.into());
+    }
+    if let Some(organization) = organization {
+        claims.insert("org_id".into(), organization.id.as_str().into());
+        if let Some(name) = &organization.name {
+            claims.insert("org_name".into(), name.as_str().into());
+        }
+    }
+    if is_rfc9068(server) {
+        claims.insert("jti".into(), oauth.store.context().text(id::ALNUM, 22).into());
+        claims.insert("client_id".into(), client_id.into());
+    } else {
+        claims.insert("gty".into(), "client-credentials".into());
+        claims.insert("azp".into(), client_id.into());
+    }
+    let shows_permissions = server.token_dialect.as_deref().is_some_and(|dialect| dialect.ends_with("_authz"));
+    if shows_permissions && server.enforce_policies {
+        claims.insert("permissions".into(), scopes.into());
+    }
+    claims
+}
+
+fn signing(server: &ResourceServer) -> Result<Signing, OAuthError> {
+    let name = server.signing_alg.as_deref().unwrap_or("RS256");
+    match Algorithm::named(name) {
+        Some(Algorithm::Hs256) => {
+            let secret = server.signing_secret.clone();
+            let secret = secret.ok_or_else(|| ApiError::internal("an API that signs with HS256 has no secret"))?;
+            Ok(Signing::Shared(secret))
+        }
+        Some(algorithm) => Ok(Signing::Key(algorithm)),
+        None => Err(ApiError::internal(format!("an API signs with the unknown algorithm {name}")).into()),
+    }
+}
+
+fn encrypted(oauth: &OAuth, server: &ResourceServer, token: &str) -> Result<String, OAuthError> {
+    let recipient = server.recipient.as_ref().and_then(|recipient| recipient.encrypt(oauth.store.context(), token));
+    Ok(recipient.ok_or_else(|| ApiError::internal("tokens of an API cannot be encrypted to its key"))?)
+}
+
+/// The organization that the request names, or the client's default one, as far as the grant allows it.
+async fn organization(
+    exchange: &Exchange<'_>,
+    settings: &Settings,
+    grant: Option<&ClientGrant>,
+) -> Result<Option<Organization>, OAuthError> {
+    let default = exchange.client.default_organization.as_ref();
+    let default = default.filter(|default| default.flows.iter().any(|flow| flow == FLOW));
+    let named = exchange.parameters.get("organization").or(default.map(|default| default.organization_id.as_str()));
+    let usage = grant.and_then(|grant| grant.organization_usage.as_deref()).unwrap_or("deny");
+    let Some(named) = named else {
+        return match usage {
+            "require" => Err(OAuthError::invalid_request("parameter organization is required for this client")),
+            _ => Ok(None),
+        };
+    };
+    let Some(grant) = grant.filter(|_| usage != "deny") else {
+        return Err(OAuthError::invalid_request("parameter organization is not allowed for this client"));
+    };
+    let oauth = exchange.oauth;
+    let by_name = settings.allow_organization_name_in_authentication_api && !named.starts_with("org_");
+    let record = if by_name {
+        oauth.store.cached_by(&oauth.tenant, "organization", "name", named).await?
+    } else {
+        oauth.store.cached(&oauth.tenant, "organization", named).await?
+    };
+    let record = record.ok_or_else(|| OAuthError::invalid_request("the specified organization does not exist"))?;
+    if !grant.allow_any_organization {
+        let (organization, grant) = (record.id.clone(), grant.id.clone());
+        let read = move |reader: &store::Snapshot| reader.relation(ORGANIZATION_GRANT, &organization, &grant);
+        if oauth.store.read(&oauth.tenant, read).await?.is_none() {
+            let (client, organization) = (&exchange.client.id, &record.id);
+            let description =
+                format!("Client \"{client}\" is not authorized to access organization \"{organization}\".");
+            return Err(OAuthError::access_denied(description));
+        }
+    }
+    let shown = settings.allow_organization_name_in_authentication_api;
+    let name = record.text("name").filter(|_| shown).map(str::to_owned);
+    Ok(Some(Organization { id: record.id.clone(), name }))
+}

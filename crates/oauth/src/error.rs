@@ -1,0 +1,124 @@
+//! The error of the OAuth endpoints (RFC 6749 §5.2): what the client reads, and what only the logs see.
+
+use std::borrow::Cow;
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header};
+use kernel::ApiError;
+use serde_json::json;
+
+/// A refusal in the service's words.
+#[derive(Clone, Debug)]
+pub struct OAuthError {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// `error`.
+    pub code: &'static str,
+    /// `error_description`.
+    pub description: Cow<'static, str>,
+    /// The tenant log's description, where it differs.
+    pub logged: Option<&'static str>,
+    /// What was wrong with the client's assertion, for the tenant log.
+    pub authentication: Option<&'static str>,
+    /// What happened inside, for the server's log.
+    pub cause: Option<String>,
+}
+
+impl OAuthError {
+    fn new(status: StatusCode, code: &'static str, description: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, code, description: description.into(), logged: None, authentication: None, cause: None }
+    }
+
+    /// 400 `invalid_request`.
+    pub fn invalid_request(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", description)
+    }
+
+    /// 400 `invalid_request`: a parameter is missing.
+    pub fn missing(parameter: &str) -> Self {
+        Self::invalid_request(format!("Missing required parameter: {parameter}"))
+    }
+
+    /// 401 `access_denied`: the client is unknown or its secret is wrong, without telling which.
+    pub fn unauthorized() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "access_denied", "Unauthorized")
+    }
+
+    /// 401 `invalid_client`: the client's assertion does not hold, for a reason that only the tenant log tells.
+    pub fn client_authentication(reason: &'static str) -> Self {
+        Self {
+            logged: Some("Failed client authentication"),
+            authentication: Some(reason),
+            ..Self::new(StatusCode::UNAUTHORIZED, "invalid_client", "Client authentication failed")
+        }
+    }
+
+    /// 403 `access_denied`.
+    pub fn access_denied(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "access_denied", description)
+    }
+
+    /// 403 `unauthorized_client`: the client may not use this grant type.
+    pub fn grant_not_allowed(grant_type: &str) -> Self {
+        let description = format!("Grant type '{grant_type}' not allowed for the client.");
+        Self::new(StatusCode::FORBIDDEN, "unauthorized_client", description)
+    }
+
+    /// 403 `unsupported_grant_type`.
+    pub fn unsupported_grant(grant_type: &str) -> Self {
+        let description = format!("Unsupported grant type: {grant_type}");
+        Self::new(StatusCode::FORBIDDEN, "unsupported_grant_type", description)
+    }
+
+    /// The description that the tenant log keeps.
+    pub(crate) fn log_description(&self) -> &str {
+        self.logged.unwrap_or(&self.description)
+    }
+}
+
+impl From<ApiError> for OAuthError {
+    /// A failure inside keeps its status; its text is a general one.
+    fn from(error: ApiError) -> Self {
+        let cause = Some(error.to_string());
+        if error.status == StatusCode::TOO_MANY_REQUESTS {
+            let description = "Rate limit exceeded. Please retry after some time.";
+            return Self { cause, ..Self::new(error.status, "too_many_requests", description) };
+        }
+        if error.status.is_client_error() {
+            return Self { cause, ..Self::invalid_request(error.message) };
+        }
+        let status = if error.status.is_server_error() { error.status } else { StatusCode::INTERNAL_SERVER_ERROR };
+        Self { cause, ..Self::new(status, "server_error", "Internal error") }
+    }
+}
+
+impl From<store::StoreError> for OAuthError {
+    fn from(error: store::StoreError) -> Self {
+        ApiError::from(error).into()
+    }
+}
+
+impl IntoResponse for OAuthError {
+    fn into_response(self) -> Response {
+        if let Some(cause) = self.cause.as_ref().filter(|_| self.status.is_server_error()) {
+            tracing::error!(status = self.status.as_u16(), cause, "an OAuth request failed");
+        }
+        let body = json!({"error": self.code, "error_description": self.description});
+        let mut response = (self.status, Json(body)).into_response();
+        not_stored(&mut response);
+        if self.status == StatusCode::UNAUTHORIZED {
+            // RFC 6749 §5.2 asks for it where the client authenticated by header; it does no harm elsewhere.
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"oauth\""));
+        }
+        response
+    }
+}
+
+/// Forbids caches to keep an answer of the token endpoint (RFC 6749 §5.1).
+pub(crate) fn not_stored(response: &mut Response) {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+}

@@ -1,0 +1,43 @@
+//! Records that are of use until a certain time: used assertions, opaque tokens. Old ones go when new ones come.
+
+use std::ops::Bound;
+
+use aws_lc_rs::digest;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use kernel::{Document, Record, Timestamp};
+use store::{Filter, Index, Order, Paging, Query, StoreResult, Term, Tx};
+
+/// Expired records that one insertion sweeps away: more than it adds, so that none pile up.
+const SWEPT: u64 = 4;
+/// The index term by which they are found.
+const EXPIRES: &str = "expires";
+
+/// Stores a record under the SHA-256 of `secret`, until `expires`; `StoreError::Taken` when it is there already.
+pub(crate) fn keep(
+    tx: &mut Tx,
+    kind: &'static str,
+    secret: &str,
+    document: Document,
+    expires: Timestamp,
+) -> StoreResult<()> {
+    sweep(tx, kind)?;
+    let record = Record::new(key(secret), document, tx.now());
+    tx.insert(kind, record, Index::new().term(EXPIRES, expires)).map(drop)
+}
+
+fn sweep(tx: &mut Tx, kind: &str) -> StoreResult<()> {
+    let now: Term = tx.now().into();
+    let expired = Filter::Range { field: EXPIRES.into(), from: Bound::Unbounded, to: Bound::Excluded(now) };
+    let paging = Paging::Offset { offset: 0, limit: SWEPT };
+    let query = Query { filter: expired, order: Order::Id, paging, with_total: false };
+    for record in tx.list(kind, &query)?.items {
+        tx.delete(kind, &record.id)?;
+    }
+    Ok(())
+}
+
+/// The identifier under which something secret is kept: it does not give the secret away.
+fn key(secret: &str) -> String {
+    let digest = digest::digest(&digest::SHA256, secret.as_bytes());
+    URL_SAFE_NO_PAD.encode(digest)
+}

@@ -1,0 +1,161 @@
+//! `POST /oauth/token`: client authentication, then the grant that the request names.
+
+use std::{pin::Pin, sync::Arc};
+
+use axum::{
+    Json,
+    body::Body,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::Request;
+use kernel::{Document, Record, Timestamp};
+use store::StoreError;
+
+use crate::{
+    OAuth, OAuthError,
+    client::{self, Authenticated},
+    error::not_stored,
+    expiring, log,
+    log::Subject,
+    request::{Incoming, Origin, Parameters},
+    views::Client,
+};
+
+/// Assertions that were used and are not expired yet.
+const USED_ASSERTION: &str = "used_assertion";
+
+/// The future of a grant.
+pub(crate) type Granting<'a> = Pin<Box<dyn Future<Output = Result<Granted, OAuthError>> + Send + 'a>>;
+
+/// A way to get a token: one `grant_type`.
+pub(crate) trait Grant: Send + Sync {
+    /// `grant_type`.
+    fn name(&self) -> &'static str;
+
+    /// Types of the tenant log entries of success and failure.
+    fn log_types(&self) -> (&'static str, &'static str);
+
+    /// Judges the request of an authenticated client that may use this grant, and makes its tokens. What it learns
+    /// about the request goes to `subject`, also when it fails.
+    fn exchange<'a>(&'a self, exchange: Exchange<'a>, subject: &'a mut Subject) -> Granting<'a>;
+}
+
+/// A request for a token by a client that has shown who it is.
+pub(crate) struct Exchange<'a> {
+    pub(crate) oauth: &'a OAuth,
+    pub(crate) record: &'a Record,
+    pub(crate) client: &'a Client,
+    pub(crate) parameters: &'a Parameters,
+}
+
+/// What a grant gives.
+pub(crate) struct Granted {
+    /// The answer.
+    pub(crate) body: Document,
+    /// What must be stored before the answer is sent.
+    pub(crate) keep: Vec<Kept>,
+}
+
+/// Something to be stored until it expires.
+#[derive(Clone)]
+pub(crate) struct Kept {
+    pub(crate) kind: &'static str,
+    pub(crate) secret: String,
+    pub(crate) document: Document,
+    pub(crate) expires: Timestamp,
+}
+
+/// Answers a request.
+pub(crate) async fn endpoint(State(oauth): State<Arc<OAuth>>, request: Request<Body>) -> Response {
+    match answer(&oauth, request).await {
+        Ok(body) => {
+            let mut response = Json(body).into_response();
+            not_stored(&mut response);
+            response
+        }
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn answer(oauth: &OAuth, request: Request<Body>) -> Result<Document, OAuthError> {
+    let incoming = Incoming::read(request).await?;
+    let name = incoming.parameters.require("grant_type")?;
+    let grant = oauth.grants.iter().find(|grant| grant.name() == name);
+    let grant = grant.ok_or_else(|| OAuthError::unsupported_grant(name))?;
+    let mut origin = incoming.origin.clone();
+    let mut subject = Subject {
+        client_id: client::claimed(&incoming),
+        audience: incoming.parameters.get("audience").map(str::to_owned),
+        scope: incoming.parameters.get("scope").map(str::to_owned),
+        ..Subject::default()
+    };
+    let outcome = granted(oauth, &**grant, &incoming, &mut origin, &mut subject).await;
+    let (success, failure) = grant.log_types();
+    let outcome = match outcome {
+        Ok(granted) => commit(oauth, success, &origin, &subject, granted).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = &outcome {
+        let event = log::exchange(oauth, failure, &origin, &subject, Some(error), oauth.store.context().now());
+        let appended = oauth.store.write(&oauth.tenant, move |tx| tx.append_log(event.clone()).map(drop)).await;
+        if let Err::<(), StoreError>(lost) = appended {
+            tracing::error!(error = %lost, "a failed exchange could not be logged");
+        }
+    }
+    outcome
+}
+
+async fn granted(
+    oauth: &OAuth,
+    grant: &dyn Grant,
+    incoming: &Incoming,
+    origin: &mut Origin,
+    subject: &mut Subject,
+) -> Result<Granted, OAuthError> {
+    let Authenticated { record, client, assertion, has_proven } = client::authenticate(oauth, incoming).await?;
+    subject.of_client(&client);
+    if let Some(address) =
+        origin.forwarded_for.take().filter(|_| client.is_token_endpoint_ip_header_trusted && has_proven)
+    {
+        origin.ip = address;
+    }
+    // Clients from before the property existed, and the global client, have none: they may use every grant.
+    let is_allowed = client.grant_types.as_ref().is_none_or(|types| types.iter().any(|name| name == grant.name()));
+    if !is_allowed {
+        return Err(OAuthError::grant_not_allowed(grant.name()));
+    }
+    let exchange = Exchange { oauth, record: &record, client: &client, parameters: &incoming.parameters };
+    let mut granted = grant.exchange(exchange, subject).await?;
+    if let Some((id, expires)) = assertion.and_then(|assertion| Some((assertion.id?, assertion.expires))) {
+        let secret = format!("{} {id}", client.id);
+        granted.keep.push(Kept { kind: USED_ASSERTION, secret, document: Document::new(), expires });
+    }
+    Ok(granted)
+}
+
+/// Stores what belongs to the tokens together with the log entry. Only then may they be sent.
+async fn commit(
+    oauth: &OAuth,
+    log_type: &str,
+    origin: &Origin,
+    subject: &Subject,
+    granted: Granted,
+) -> Result<Document, OAuthError> {
+    let Granted { body, keep } = granted;
+    let event = log::exchange(oauth, log_type, origin, subject, None, oauth.store.context().now());
+    let is_replayable = keep.iter().any(|kept| kept.kind == USED_ASSERTION);
+    let work = move |tx: &mut store::Tx| {
+        for kept in &keep {
+            expiring::keep(tx, kept.kind, &kept.secret, kept.document.clone(), kept.expires)?;
+        }
+        tx.append_log(event.clone()).map(drop)
+    };
+    match oauth.store.write(&oauth.tenant, work).await {
+        Ok(()) => Ok(body),
+        Err(StoreError::Taken { .. }) if is_replayable => {
+            Err(OAuthError::client_authentication("client assertion was used before"))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
