@@ -78,3 +78,6 @@ impl Contract {
         self.routes.find(&self.operations, method, path)
     }
 }
+
+#[cfg(test)]
+mod tests;
