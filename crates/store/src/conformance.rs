@@ -1,8 +1,6 @@
 //! What every database must do, run on SQLite in memory and on file, and on PostgreSQL where `TEST_POSTGRES` names a
 //! server on which databases may be made. Each function has a database with two tenants to itself.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use std::{
     collections::BTreeSet,
     ops::Bound,

@@ -174,7 +174,7 @@ mod tests {
     fn a_root_key_is_read_in_all_its_forms() {
         let key = RootKey::generate(&Context::system());
         let text = key.to_text();
-        let hex: String = key.0.iter().map(|byte| format!("{byte:02X}")).collect();
+        let hex = key.0.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02X}"));
         let url = text.replace('+', "-").replace('/', "_");
         for form in [text.as_str(), &hex, &url, url.trim_end_matches('='), &format!(" {hex}\n")] {
             assert_eq!(RootKey::parse(form).map(|read| *read.0), Some(*key.0), "{form}");
