@@ -15,8 +15,8 @@ use kernel::{Context, Document, FixedClock, Record, SystemRandom, TenantId, Time
 use serde_json::json;
 
 use crate::{
-    Database, Filter, Index, LogOrder, LogPaging, LogQuery, Options, Order, Page, Paging, Query, RelationOrder,
-    RelationQuery, RootKey, Side, Snapshot, Store, StoreError, StoreResult, Term, Tx,
+    Database, Filter, Index, LogOrder, LogPaging, LogQuery, NewJob, Options, Order, Page, Paging, Query, RelationOrder,
+    RelationQuery, RootKey, Side, Snapshot, Store, StoreError, StoreResult, Term, Tx, seal::version_of,
 };
 
 /// A database, two tenants, a clock that stands still.
@@ -163,7 +163,11 @@ suites! {
     the_cache_never_serves_what_was_overwritten
     a_record_leaves_the_cache_with_its_key
     epochs_grow_with_their_kind
-    a_caller_that_goes_away_does_not_stop_the_write;
+    a_caller_that_goes_away_does_not_stop_the_write
+    a_job_is_leased_to_one_worker
+    a_lost_lease_ends_nothing
+    a_job_waits_for_its_time
+    a_tenants_key_can_be_renewed;
     reopened:
     what_was_acknowledged_is_there_after_reopening
     sealed_values_are_not_in_the_file
@@ -1027,4 +1031,129 @@ async fn another_nodes_write_ends_a_cached_record(lab: &mut Lab) {
     }
     assert!(other.epoch(&lab.one, "thing") > epoch);
     other.close().await;
+}
+
+async fn a_job_is_leased_to_one_worker(lab: &mut Lab) {
+    let woken = lab.store.jobs_enqueued();
+    for tenant in [&lab.one, &lab.two] {
+        let enqueue = |tx: &mut Tx| {
+            for n in 0..10 {
+                let mut job = NewJob::new("mail", object(json!({"n": n})));
+                job.sealed.set("link", "hidden");
+                tx.enqueue(job)?;
+            }
+            tx.enqueue(NewJob::new("other", Document::new()))
+        };
+        lab.store.write(tenant, enqueue).await.unwrap();
+    }
+    woken.await;
+    let workers: Vec<_> = (0..4)
+        .map(|_| {
+            let store = lab.store.clone();
+            tokio::spawn(async move {
+                let mut done = Vec::new();
+                loop {
+                    let jobs = store.lease_jobs("mail", 3, Duration::from_secs(60)).await.unwrap();
+                    if jobs.is_empty() {
+                        return done;
+                    }
+                    for job in jobs {
+                        assert_eq!((job.attempts, job.sealed.text("link")), (1, Some("hidden")));
+                        assert!(store.complete_job(&job).await.unwrap());
+                        done.push((job.tenant, job.id));
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut done = Vec::new();
+    for worker in workers {
+        done.extend(worker.await.unwrap());
+    }
+    // A worker passes over what another one is just taking, and may find nothing; the next round finds the rest.
+    for job in lab.store.lease_jobs("mail", 99, Duration::from_secs(60)).await.unwrap() {
+        done.push((job.tenant, job.id));
+    }
+    assert_eq!((done.len(), done.iter().collect::<BTreeSet<_>>().len()), (20, 20));
+    assert_eq!(done.iter().filter(|(tenant, _)| *tenant == lab.one).count(), 10);
+}
+
+async fn a_lost_lease_ends_nothing(lab: &mut Lab) {
+    let lease = Duration::from_secs(60);
+    let id = lab.write(|tx| tx.enqueue(NewJob::new("mail", Document::new()))).await;
+    let first = lab.store.lease_jobs("mail", 1, lease).await.unwrap().remove(0);
+    assert_eq!(first.id, id);
+    assert_eq!(lab.store.lease_jobs("mail", 1, lease).await.unwrap(), []);
+    lab.clock.advance(Duration::from_secs(50));
+    assert!(lab.store.continue_job(&first, &object(json!({"done": 1})), lease).await.unwrap());
+    lab.clock.advance(Duration::from_secs(50));
+    assert_eq!(lab.store.lease_jobs("mail", 1, lease).await.unwrap(), []);
+    lab.clock.advance(Duration::from_secs(10));
+    let second = lab.store.lease_jobs("mail", 1, lease).await.unwrap().remove(0);
+    assert_eq!((second.attempts, &second.progress["done"]), (2, &json!(1)));
+    assert!(!lab.store.complete_job(&first).await.unwrap());
+    assert!(!lab.store.fail_job(&first, "late").await.unwrap());
+    assert!(!lab.store.continue_job(&first, &Document::new(), lease).await.unwrap());
+    let job = lab.read(move |snapshot| snapshot.job(&id)).await.unwrap();
+    assert_eq!(job, second);
+    assert!(lab.store.fail_job(&second, "no such host").await.unwrap());
+    lab.clock.advance(Duration::from_secs(1000));
+    assert_eq!(lab.store.lease_jobs("mail", 1, lease).await.unwrap(), []);
+    let id = job.id.clone();
+    let failed = lab.read(move |snapshot| snapshot.job(&id)).await.unwrap();
+    assert_eq!((failed.has_failed, failed.error.as_deref()), (true, Some("no such host")));
+    let now = lab.store.context().now();
+    assert_eq!(lab.write(move |tx| tx.prune_jobs(now)).await, 1);
+}
+
+async fn a_job_waits_for_its_time(lab: &mut Lab) {
+    let lease = Duration::from_secs(60);
+    let start = lab.store.context().now();
+    let at = move |seconds| start + Duration::from_secs(seconds);
+    assert_eq!(lab.store.next_job_at("mail").await.unwrap(), None);
+    lab.write(move |tx| tx.enqueue(NewJob { run_at: Some(at(10)), ..NewJob::new("mail", Document::new()) })).await;
+    assert_eq!(lab.store.next_job_at("mail").await.unwrap(), Some(at(10)));
+    assert_eq!(lab.store.lease_jobs("mail", 9, lease).await.unwrap(), []);
+    lab.clock.advance(Duration::from_secs(10));
+    let job = lab.store.lease_jobs("mail", 9, lease).await.unwrap().remove(0);
+    assert_eq!(lab.store.next_job_at("mail").await.unwrap(), Some(at(70)));
+    assert!(lab.store.retry_job(&job, at(30), "busy").await.unwrap());
+    assert_eq!(lab.store.next_job_at("mail").await.unwrap(), Some(at(30)));
+    lab.clock.advance(Duration::from_secs(20));
+    let again = lab.store.lease_jobs("mail", 9, lease).await.unwrap().remove(0);
+    assert_eq!((again.attempts, again.error.as_deref()), (2, Some("busy")));
+    // Completed in the transaction of its effects, or not at all.
+    let done = again.clone();
+    lab.write(move |tx| {
+        assert!(tx.complete_job(&done)?);
+        tx.insert("thing", record("1", json!({})), Index::new())
+    })
+    .await;
+    assert_eq!(lab.read(move |snapshot| snapshot.job(&again.id)).await, None);
+}
+
+async fn a_tenants_key_can_be_renewed(lab: &mut Lab) {
+    lab.write(|tx| {
+        for n in 0..250 {
+            let mut new = record(&n.to_string(), json!({}));
+            new.sealed.set("s", n);
+            tx.insert("thing", new, Index::new())?;
+        }
+        let mut job = NewJob::new("mail", Document::new());
+        job.sealed.set("s", "job");
+        tx.enqueue(job)
+    })
+    .await;
+    lab.store.rekey_tenant(&lab.one).await.unwrap();
+    lab.store.rekey_tenant(&lab.one).await.unwrap();
+    let all = lab.read(|snapshot| snapshot.list("thing", &Query::default())).await;
+    assert!(all.items.iter().all(|record| record.sealed.get("s").is_some_and(|value| value.to_string() == record.id)));
+    let job = lab.store.lease_jobs("mail", 1, Duration::from_secs(1)).await.unwrap().remove(0);
+    assert_eq!(job.sealed.text("s"), Some("job"));
+    let versions = lab.read(|snapshot| {
+        let sql = "SELECT sealed FROM records WHERE tenant = $1 UNION SELECT sealed FROM jobs WHERE tenant = $2";
+        let tenant = [snapshot.number(), snapshot.number()];
+        snapshot.connection.query(sql, &tenant, |row| Ok(version_of(row.bytes(0)?.unwrap()).unwrap().0))
+    });
+    assert!(versions.await.into_iter().all(|version| version == 3));
 }

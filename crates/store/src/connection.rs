@@ -331,6 +331,14 @@ impl Connection {
         }
     }
 
+    /// What makes a select of jobs pass over those that another worker is just taking.
+    pub(crate) fn skip_locked(&self) -> &'static str {
+        match self.driver {
+            Driver::Sqlite(_) => "",
+            Driver::Postgres(_) => " FOR UPDATE SKIP LOCKED",
+        }
+    }
+
     /// The PostgreSQL connection inside, for what only PostgreSQL has.
     pub(crate) fn as_postgres(&self) -> Option<&PostgresConnection> {
         match &self.driver {

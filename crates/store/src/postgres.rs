@@ -182,6 +182,10 @@ impl Postgres {
         self.run(tenant, work, "BEGIN ISOLATION LEVEL SERIALIZABLE").await
     }
 
+    pub(crate) async fn lease(&self, tenant: Option<TenantId>, work: Work) -> StoreResult {
+        self.run(tenant, work, "BEGIN ISOLATION LEVEL READ COMMITTED").await
+    }
+
     pub(crate) async fn read(&self, tenant: Option<TenantId>, work: Work) -> StoreResult {
         self.run(tenant, work, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
     }

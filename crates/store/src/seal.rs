@@ -95,6 +95,11 @@ impl DataKeys {
         Self { keys, newest }
     }
 
+    /// The version that encrypts.
+    pub(crate) fn newest(&self) -> i64 {
+        self.newest
+    }
+
     /// Encrypts for a place; the bytes can be read back only there. Nothing for nothing.
     pub(crate) fn seal(&self, context: &Context, place: &Place<'_>, sealed: &Sealed) -> StoreResult<Option<Vec<u8>>> {
         if sealed.is_empty() {

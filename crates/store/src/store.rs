@@ -214,6 +214,10 @@ impl Store {
         }
     }
 
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0.shared
+    }
+
     /// Runs a closure in a transaction, of a tenant or of the whole installation.
     pub(crate) async fn transact<T, E>(
         &self,
@@ -235,9 +239,10 @@ impl Store {
         });
         match (&self.0.backend, mode) {
             (Backend::Sqlite(sqlite), Mode::Read) => sqlite.read(tenant, work).await?,
-            (Backend::Sqlite(sqlite), Mode::Write) => sqlite.write(tenant, work).await?,
+            (Backend::Sqlite(sqlite), Mode::Write | Mode::Lease) => sqlite.write(tenant, work).await?,
             (Backend::Postgres(postgres), Mode::Read) => postgres.read(tenant, work).await?,
             (Backend::Postgres(postgres), Mode::Write) => postgres.write(tenant, work).await?,
+            (Backend::Postgres(postgres), Mode::Lease) => postgres.lease(tenant, work).await?,
         }
         let outcome = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
         outcome.expect("a transaction that ended without an error has run its closure")
@@ -256,6 +261,8 @@ impl Store {
 pub(crate) enum Mode {
     Read,
     Write,
+    /// Writes rows that others pass over while they are locked.
+    Lease,
 }
 
 /// Adds a data key for a tenant.
