@@ -33,10 +33,24 @@ fn words(name: &str) -> Vec<String> {
             _ => words.push(character.to_uppercase().collect()),
         }
     }
+    for word in &mut words {
+        let stem = word.strip_suffix('s').filter(|stem| ABBREVIATIONS.contains(&stem.to_uppercase().as_str()));
+        if let Some(stem) = stem {
+            *word = format!("{}s", stem.to_uppercase());
+        } else if ABBREVIATIONS.contains(&word.to_uppercase().as_str()) {
+            word.make_ascii_uppercase();
+        }
+    }
     words
 }
 
+/// Abbreviations, which keep their capitals and have no plural.
+const ABBREVIATIONS: [&str; 10] = ["ACL", "APNS", "CIMD", "FCM", "IP", "SCIM", "SMS", "SNS", "SSO", "UI"];
+
 fn singular(name: &str) -> String {
+    if ABBREVIATIONS.iter().any(|known| name.ends_with(known)) || name.ends_with("Settings") {
+        return name.to_owned();
+    }
     const PLURAL_ENDINGS: [(&str, &str); 4] = [("ies", "y"), ("sses", "ss"), ("ss", "ss"), ("s", "")];
     for (plural, ending) in PLURAL_ENDINGS {
         if let Some(stem) = name.strip_suffix(plural) {
@@ -47,7 +61,7 @@ fn singular(name: &str) -> String {
 }
 
 fn article(subject: &str) -> &'static str {
-    if subject.starts_with(['A', 'E', 'I', 'O']) { "an" } else { "a" }
+    if subject.starts_with(['A', 'E', 'I', 'O']) || subject.starts_with("SMS") { "an" } else { "a" }
 }
 
 #[cfg(test)]
@@ -60,5 +74,6 @@ mod tests {
         assert_eq!(from_sdk_name("clients.credentials.create"), "Create a Client Credential");
         assert_eq!(from_sdk_name("organizations.update"), "Update an Organization");
         assert_eq!(from_sdk_name("roles.list"), "Get Roles");
+        assert_eq!(from_sdk_name("networkAcls.delete"), "Delete a Network ACL");
     }
 }
