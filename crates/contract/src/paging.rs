@@ -35,8 +35,13 @@ const COUNTERS: [&str; 7] = ["start", "limit", "total", "length", "page", "per_p
 impl Paging {
     pub(crate) fn of(operation: &Operation, corrections: PagingSource) -> Paging {
         let takes = |name: &str| operation.query_schema(name).is_some();
+        let may_be_list = takes("per_page") || takes("take") || !operation.path.ends_with('}');
+        if !may_be_list && corrections.envelope.is_none() {
+            return Paging::default();
+        }
         let largest = |name: &str| operation.query_schema(name)?.maximum;
-        let envelopes = envelopes(operation);
+        let alternatives = alternatives(operation);
+        let envelopes: Vec<_> = alternatives.iter().filter_map(|parts| envelope(operation, parts)).collect();
         let of_kind = |is_checkpoint: bool| {
             let has_next = |envelope: &&Envelope| envelope.keys.iter().any(|key| key == "next") == is_checkpoint;
             envelopes
@@ -54,7 +59,8 @@ impl Paging {
         )]
         let max_size = max_size.map_or(MAX_SIZE, |size| size as u64);
         let found = corrections.envelope.or_else(|| envelopes.first().map(|envelope| envelope.array.clone()));
-        let default_always = found.is_some() && !has_array(operation);
+        let may_be_array = alternatives.iter().any(|parts| parts.iter().any(|part| part.types.has("array")));
+        let default_always = found.is_some() && !may_be_array;
         Paging {
             offset: corrections.offset.unwrap_or_else(|| takes("page") || takes("per_page")),
             totals: corrections.totals.unwrap_or_else(|| takes("include_totals")),
@@ -74,10 +80,6 @@ struct Envelope {
     keys: Vec<String>,
 }
 
-fn envelopes(operation: &Operation) -> Vec<Envelope> {
-    alternatives(operation).into_iter().filter_map(|parts| envelope(operation, &parts)).collect()
-}
-
 /// The whole answers that the response schema allows, each as the schemas that hold together.
 fn alternatives(operation: &Operation) -> Vec<Vec<&Schema>> {
     let Some(response) = operation.response_schema() else { return Vec::new() };
@@ -87,10 +89,6 @@ fn alternatives(operation: &Operation) -> Vec<Vec<&Schema>> {
         return vec![parts];
     }
     branches.into_iter().map(|branch| operation.schemas().parts(branch)).collect()
-}
-
-fn has_array(operation: &Operation) -> bool {
-    alternatives(operation).iter().any(|parts| parts.iter().any(|part| part.types.has("array")))
 }
 
 /// An object of one array and counters.
