@@ -17,7 +17,7 @@ fn contract(c: &mut Criterion) {
         "user_metadata": {"a": 1}, "given_name": "Jane"})
         .to_string();
     c.bench_function("body of POST /users", |b| {
-        b.iter(|| users.body(Some("application/json"), black_box(body.as_bytes())))
+        b.iter(|| users.body(Some("application/json"), black_box(body.as_bytes())));
     });
     let list = contract.find("GET /users").expect("the contract has users");
     let path = aught_contract::PathValues::default();

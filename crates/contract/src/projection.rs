@@ -74,7 +74,9 @@ impl Projection {
             }
             Projection::Parts(parts) => match value {
                 Value::Array(items) if !matches!(parts.items, Projection::Keep) => {
-                    items.iter_mut().for_each(|item| parts.items.apply(schemas, item));
+                    for item in items {
+                        parts.items.apply(schemas, item);
+                    }
                 }
                 Value::Object(object) => {
                     if parts.others.is_none() {

@@ -47,11 +47,12 @@ fn words(name: &str) -> Vec<String> {
 /// Abbreviations, which keep their capitals and have no plural.
 const ABBREVIATIONS: [&str; 10] = ["ACL", "APNS", "CIMD", "FCM", "IP", "SCIM", "SMS", "SNS", "SSO", "UI"];
 
+const PLURAL_ENDINGS: [(&str, &str); 4] = [("ies", "y"), ("sses", "ss"), ("ss", "ss"), ("s", "")];
+
 fn singular(name: &str) -> String {
     if ABBREVIATIONS.iter().any(|known| name.ends_with(known)) || name.ends_with("Settings") {
         return name.to_owned();
     }
-    const PLURAL_ENDINGS: [(&str, &str); 4] = [("ies", "y"), ("sses", "ss"), ("ss", "ss"), ("s", "")];
     for (plural, ending) in PLURAL_ENDINGS {
         if let Some(stem) = name.strip_suffix(plural) {
             return format!("{stem}{ending}");
