@@ -29,7 +29,7 @@ use crate::{
     migrations,
     shared::Shared,
     store::publish,
-    tls,
+    tls::Encryption,
     tx::{Changes, Work},
 };
 
@@ -55,8 +55,8 @@ pub(crate) struct PostgresConnection {
 }
 
 impl PostgresConnection {
-    fn open(config: &Config) -> StoreResult<Self> {
-        let mut client = config.connect(tls::connector())?;
+    fn open(config: &Config, encryption: &Encryption) -> StoreResult<Self> {
+        let mut client = config.connect(encryption.clone())?;
         client.batch_execute(
             "SET idle_in_transaction_session_timeout = '60s'; SET statement_timeout = '60s'; SET lock_timeout = '20s'; \
              SET client_min_messages = warning",
@@ -147,6 +147,7 @@ pub(crate) struct Postgres {
 
 struct Pool {
     config: Config,
+    encryption: Encryption,
     shared: Arc<Shared>,
     /// As many permits as connections may still be taken.
     free: Semaphore,
@@ -161,11 +162,13 @@ impl Postgres {
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(Duration::from_secs(10));
         }
-        let connection = Connection::from(PostgresConnection::open(&config)?);
+        let encryption = Encryption::of(&config)?;
+        let connection = Connection::from(PostgresConnection::open(&config, &encryption)?);
         connection.batch(&format!("BEGIN; SELECT pg_advisory_xact_lock({LOCK})"))?;
         migrations::run(&connection)?;
         connection.batch("COMMIT")?;
-        let pool = Pool { config, shared, free: Semaphore::new(CONNECTIONS), idle: Mutex::new(vec![connection]) };
+        let pool =
+            Pool { config, encryption, shared, free: Semaphore::new(CONNECTIONS), idle: Mutex::new(vec![connection]) };
         let pool = Arc::new(pool);
         let is_closed = Arc::new(AtomicBool::new(false));
         let listener = Listener { pool: Arc::clone(&pool), is_closed: Arc::clone(&is_closed) };
@@ -239,7 +242,7 @@ impl Pool {
             match idle {
                 Some(connection) if connection.is_closed() => {}
                 Some(connection) => return Ok(connection),
-                None => return Ok(PostgresConnection::open(&self.config)?.into()),
+                None => return Ok(PostgresConnection::open(&self.config, &self.encryption)?.into()),
             }
         }
     }
@@ -307,7 +310,7 @@ struct Listener {
 
 impl Listener {
     fn connect(&self) -> StoreResult<Client> {
-        let mut client = self.pool.config.connect(tls::connector())?;
+        let mut client = self.pool.config.connect(self.pool.encryption.clone())?;
         client.batch_execute(&format!("LISTEN {CHANNEL}"))?;
         // What was changed before the LISTEN is read anew.
         self.pool.shared.forget_tenants();
