@@ -49,6 +49,7 @@ impl Lab {
                 (Database::File(directory.path().join("a.db")), Some(directory), None)
             }
             Kind::Postgres => {
+                #[expect(clippy::disallowed_methods, reason = "only the tests' own environment knows of a server")]
                 let server = std::env::var("TEST_POSTGRES").ok()?;
                 let name = format!("aught_test_{}", Context::system().text(kernel::id::HEX, 16));
                 on_server(&server, &format!("CREATE DATABASE {name}")).await;
