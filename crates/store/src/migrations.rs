@@ -60,3 +60,79 @@ fn run_to(connection: &Connection, newest: usize) -> StoreResult {
 fn in_words(step: &str, words: &Words) -> String {
     words.iter().fold(step.to_owned(), |text, (word, meaning)| text.replace(word, meaning))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use kernel::{Context, FixedClock, SystemRandom, TenantId, Timestamp};
+
+    use super::*;
+    use crate::{
+        Database, Filter, Index, LogQuery, Options, Query, RelationQuery, RootKey, Side, Snapshot, Store, StoreError,
+        Tx,
+    };
+
+    /// The rows that each released schema's program wrote.
+    const RELEASED: &[&str] = &[include_str!("migrations/v1.rows.sql")];
+    /// The root key under which they were written.
+    const ROOT_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+    async fn open(path: &std::path::Path) -> Store {
+        let clock = FixedClock::at(Timestamp::from_seconds(1_800_000_000));
+        let context = Context::new(Arc::new(clock), Arc::new(SystemRandom));
+        let root_key = RootKey::parse(ROOT_KEY).unwrap();
+        Store::open(Options { database: Database::File(path.to_owned()), root_key, context }).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn rows_of_every_released_schema_are_still_read() {
+        assert_eq!(RELEASED.len(), STEPS.len(), "every step has its rows");
+        for (index, rows) in RELEASED.iter().enumerate() {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("a.db");
+            let connection = Connection::from(rusqlite::Connection::open(&path).unwrap());
+            run_to(&connection, index + 1).unwrap();
+            connection.batch(rows).unwrap();
+            drop(connection);
+
+            let store = open(&path).await;
+            let tenant = TenantId::new("released");
+            assert_eq!(store.verify(&tenant).await.unwrap(), Vec::<String>::new());
+            let read = |snapshot: &Snapshot| {
+                let found = snapshot.find("thing", "name", "N")?.unwrap();
+                assert_eq!((found.id.as_str(), found.version, found.sealed.text("secret")), ("1", 2, Some("hidden")));
+                let filter =
+                    Filter::equals("number", 1.5).and(Filter::equals("text", "t")).and(Filter::equals("flag", true));
+                assert_eq!(snapshot.list("thing", &Query::of(filter).with_total())?.total, Some(1));
+                assert_eq!(snapshot.related("likes", Side::Left("1"), &RelationQuery::default())?.items.len(), 1);
+                assert_eq!(
+                    snapshot
+                        .logs(&LogQuery { filter: Filter::equals("type", "s"), ..LogQuery::default() })?
+                        .items
+                        .len(),
+                    1
+                );
+                assert_eq!(snapshot.job("job_1")?.unwrap().sealed.text("secret"), Some("hidden"));
+                Ok::<_, StoreError>(())
+            };
+            store.read(&tenant, read).await.unwrap();
+            let write = |tx: &mut Tx| {
+                assert_eq!(tx.next("counter")?, 2);
+                let record = tx.get("thing", "1")?.unwrap();
+                tx.update("thing", record, Index::new())
+            };
+            store.write(&tenant, write).await.unwrap();
+            assert_eq!(store.verify(&tenant).await.unwrap(), Vec::<String>::new());
+            store.close().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_newer_schema_is_refused() {
+        let connection = Connection::from(rusqlite::Connection::open_in_memory().unwrap());
+        run(&connection).unwrap();
+        connection.batch("INSERT INTO schema_steps (step) VALUES (99)").unwrap();
+        assert!(matches!(run(&connection), Err(StoreError::Database(text)) if text.contains("newer version")));
+    }
+}
