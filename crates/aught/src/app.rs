@@ -1,0 +1,14 @@
+//! The routes of a server: where the protocols' crates are joined.
+
+use axum::Router;
+use kernel::ApiError;
+
+use crate::{edge::refusal, health};
+
+/// Everything that a server answers.
+pub(crate) fn app() -> Router {
+    Router::new()
+        .merge(health::router())
+        .fallback(async || refusal(&ApiError::not_found("Not Found")))
+        .method_not_allowed_fallback(async || refusal(&ApiError::not_found("Not Found")))
+}

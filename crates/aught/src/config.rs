@@ -1,0 +1,299 @@
+//! What a server is told at its start: a file, the environment and flags, the later ones winning.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use figment::{
+    Figment,
+    providers::{Format, Serialized, Toml},
+};
+use kernel::{Context, Secret};
+use serde::{Deserialize, Serialize};
+
+use crate::Failure;
+
+/// What the configuration file may hold, and what flags and the environment put over it. The descriptions are those of
+/// `--help`.
+#[derive(Clone, Default, Deserialize, Serialize, clap::Args)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// Address and port to answer on, for http and https alike; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "AUGHT_LISTEN")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listen: Option<String>,
+
+    /// Where the data is: a SQLite file, `memory:` (gone at the end), or a `postgres://` address [default: ./aught.db]
+    // The address of a PostgreSQL database holds its password.
+    #[arg(long, value_name = "PATH | memory: | postgres://…", env = "AUGHT_DATABASE", hide_env_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<String>,
+
+    /// The host, with its port unless that is 443, under which clients reach the tenant: what they take as their
+    /// Auth0 domain, and the issuer of its tokens [default: localhost and the port of --listen]
+    #[arg(long, value_name = "HOST[:PORT]", env = "AUGHT_DOMAIN")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    domain: Option<String>,
+
+    /// Folder for the root key and the certificates [default: beside a SQLite file; ./aught-state for PostgreSQL]
+    #[arg(long, value_name = "FOLDER", env = "AUGHT_STATE_DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_dir: Option<PathBuf>,
+
+    /// How long a stopping server waits for requests that it has begun to answer
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "AUGHT_DRAIN_SECONDS",
+        help = "Seconds that a stopping server waits for requests it has begun to answer [default: 10]"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drain_seconds: Option<u64>,
+
+    /// The least important level of log lines, overall or by part (`info,aught::requests=debug`) [default: info]
+    #[arg(long, value_name = "FILTER", env = "AUGHT_LOG")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<String>,
+
+    // Secrets are no flags: every process of the machine can read a command line.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root_key: Option<String>,
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    initial_client_id: Option<String>,
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    initial_client_secret: Option<String>,
+}
+
+impl Settings {
+    /// The flags and variables that clap has read, over the variables that it does not know, over the file.
+    pub(crate) fn resolve(mut self, file: Option<&Path>) -> Result<Self, Failure> {
+        let secret = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        self.root_key = secret("AUGHT_ROOT_KEY");
+        self.initial_client_id = secret("AUGHT_INITIAL_CLIENT_ID");
+        self.initial_client_secret = secret("AUGHT_INITIAL_CLIENT_SECRET");
+        self.over(file)
+    }
+
+    fn over(mut self, file: Option<&Path>) -> Result<Self, Failure> {
+        // A variable that is set to nothing means the same as one that is not set.
+        for text in [&mut self.listen, &mut self.database, &mut self.domain, &mut self.log] {
+            text.take_if(|text| text.is_empty());
+        }
+        self.state_dir.take_if(|folder| folder.as_os_str().is_empty());
+        let mut figment = Figment::new();
+        if let Some(path) = file {
+            if !path.is_file() {
+                return Err(Failure::new(path.display(), "there is no such configuration file"));
+            }
+            figment = figment.merge(Toml::file_exact(path));
+        }
+        figment.merge(Serialized::defaults(self)).extract().map_err(|error| Failure::new("the configuration", error))
+    }
+
+    /// The filter of the log, where one is set.
+    pub(crate) fn log(&self) -> Option<&str> {
+        self.log.as_deref()
+    }
+
+    /// What a server needs to know.
+    pub(crate) fn config(self) -> Result<Config, Failure> {
+        let database = self.database.unwrap_or_else(|| "aught.db".to_owned());
+        let state = State::of(&database, self.state_dir);
+        if let Some(domain) = &self.domain {
+            check_domain(domain)?;
+        }
+        Ok(Config {
+            listen: self.listen.unwrap_or_else(|| "127.0.0.1:8080".to_owned()),
+            database,
+            domain: self.domain.map(|domain| domain.to_ascii_lowercase()),
+            state,
+            root_key: self.root_key.map(Secret::new),
+            initial_client: InitialClient {
+                id: self.initial_client_id,
+                secret: self.initial_client_secret.map(Secret::new),
+            },
+            drain: Duration::from_secs(self.drain_seconds.unwrap_or(10)),
+            context: Context::system(),
+        })
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Settings(…)")
+    }
+}
+
+/// Everything that a server is told at its start.
+#[derive(Clone)]
+pub struct Config {
+    /// Address and port; port 0 takes a free one.
+    pub listen: String,
+    /// A path, `memory:` or `postgres://…`.
+    pub database: String,
+    /// The tenant's domain; without one it is `localhost` and the port that the server listens on.
+    pub domain: Option<String>,
+    /// Where the root key and the certificates are kept.
+    pub state: State,
+    /// The root key; without one it is read from the state, or made there.
+    pub root_key: Option<Secret>,
+    /// The client that an empty database gets.
+    pub initial_client: InitialClient,
+    /// How long a stopping server waits for requests that it has begun to answer.
+    pub drain: Duration,
+    /// Time and randomness of everything that the server keeps.
+    pub context: Context,
+}
+
+impl fmt::Debug for Config {
+    /// Without the database, whose address may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config").field("listen", &self.listen).field("domain", &self.domain).finish_non_exhaustive()
+    }
+}
+
+impl Config {
+    /// A server in memory on a free port of this machine: for `aught run` and for tests.
+    pub fn in_memory() -> Self {
+        Self {
+            listen: "127.0.0.1:0".to_owned(),
+            database: "memory:".to_owned(),
+            domain: None,
+            state: State::Memory,
+            root_key: None,
+            initial_client: InitialClient::default(),
+            drain: Duration::from_secs(10),
+            context: Context::system(),
+        }
+    }
+}
+
+/// What is wished for the machine-to-machine client of a new tenant; what is missing is made up.
+#[derive(Clone, Debug, Default)]
+pub struct InitialClient {
+    /// Its client id.
+    pub id: Option<String>,
+    /// Its client secret.
+    pub secret: Option<Secret>,
+}
+
+/// Where an installation keeps what is not in its database: the root key and the certificates.
+#[derive(Clone, Debug, PartialEq)]
+pub enum State {
+    /// Nowhere: it is gone when the server stops.
+    Memory,
+    /// In files whose names begin with the database's.
+    Beside(PathBuf),
+    /// In a folder of its own.
+    Folder(PathBuf),
+}
+
+impl State {
+    /// The place for this database, unless a folder is wished.
+    fn of(database: &str, folder: Option<PathBuf>) -> Self {
+        match folder {
+            Some(folder) => Self::Folder(folder),
+            None if database == "memory:" => Self::Memory,
+            None if is_postgres(database) => Self::Folder("aught-state".into()),
+            None => Self::Beside(database.into()),
+        }
+    }
+
+    /// The file for one thing, such as `root-key`.
+    pub(crate) fn file(&self, name: &str) -> Option<PathBuf> {
+        match self {
+            Self::Memory => None,
+            Self::Beside(database) => {
+                let mut path = database.as_os_str().to_owned();
+                path.push(format!(".{name}"));
+                Some(path.into())
+            }
+            Self::Folder(folder) => Some(folder.join(name)),
+        }
+    }
+}
+
+fn is_postgres(database: &str) -> bool {
+    database.starts_with("postgres://") || database.starts_with("postgresql://")
+}
+
+/// Refuses what is no host with an optional port; the commonest slip is a whole address.
+fn check_domain(domain: &str) -> Result<(), Failure> {
+    let authority: Result<http::uri::Authority, _> = domain.parse();
+    let is_plain = authority.is_ok_and(|authority| !authority.host().is_empty() && !domain.contains('@'));
+    if is_plain {
+        return Ok(());
+    }
+    Err(Failure::new(
+        format!("the domain {domain:?}"),
+        "expected a host with an optional port, such as login.example.com",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(file: &str, flags: Settings) -> Result<Config, Failure> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("aught.toml");
+        std::fs::write(&path, file).unwrap();
+        flags.over(Some(&path))?.config()
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_the_file_over_defaults() {
+        let flags = Settings { listen: Some("127.0.0.1:1".into()), ..Settings::default() };
+        let config = settings("listen = \"127.0.0.1:2\"\ndomain = \"Login.Example.com\"", flags).unwrap();
+        assert_eq!(config.listen, "127.0.0.1:1");
+        assert_eq!(config.domain.as_deref(), Some("login.example.com"));
+        assert_eq!(config.database, "aught.db");
+        assert_eq!(config.drain, Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_slip_in_the_file_is_named() {
+        let error = settings("listn = \"127.0.0.1:2\"", Settings::default()).unwrap_err();
+        assert!(error.to_string().contains("listn"), "{error}");
+    }
+
+    #[test]
+    fn a_domain_is_a_host_and_no_address() {
+        for domain in ["https://login.example.com", "login.example.com/", "", "me@example.com", "a b"] {
+            assert!(check_domain(domain).is_err(), "{domain}");
+        }
+        for domain in ["localhost", "localhost:8080", "login.example.com", "[::1]:80"] {
+            assert!(check_domain(domain).is_ok(), "{domain}");
+        }
+    }
+
+    #[test]
+    fn state_stands_beside_the_database() {
+        let name = |database: &str| State::of(database, None).file("root-key");
+        assert_eq!(name("data/aught.db"), Some("data/aught.db.root-key".into()));
+        assert_eq!(name("postgres://me@db/aught"), Some("aught-state/root-key".into()));
+        assert_eq!(name("memory:"), None);
+        assert_eq!(State::of("memory:", Some("x".into())).file("root-key"), Some("x/root-key".into()));
+    }
+
+    #[test]
+    fn an_empty_variable_is_none() {
+        let flags = Settings { listen: Some(String::new()), ..Settings::default() };
+        assert_eq!(settings("", flags).unwrap().listen, "127.0.0.1:8080");
+    }
+
+    #[test]
+    fn secrets_do_not_print() {
+        let flags = Settings {
+            root_key: Some("hidden".into()),
+            database: Some("postgres://u:hidden@h".into()),
+            ..Settings::default()
+        };
+        assert!(!format!("{flags:?}").contains("hidden"));
+    }
+}

@@ -1,0 +1,34 @@
+//! aught, an identity platform that Auth0's clients can use unmodified: configuration, listeners, TLS and command line.
+//!
+//! This crate is the only one that reads the configuration, the environment and files. [`Server::start`] joins the
+//! others to a running server; the command line and the tests both start servers through it.
+
+mod app;
+mod certificates;
+mod cli;
+mod config;
+mod edge;
+mod files;
+mod health;
+mod listener;
+mod run;
+mod server;
+mod signals;
+mod telemetry;
+mod trust;
+
+pub use cli::command_line;
+pub use config::{Config, InitialClient, State};
+pub use server::{Fresh, Running, Server};
+
+/// Why the program cannot start or go on, in words for the person who started it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Failure(String);
+
+impl Failure {
+    /// What was tried, and what went wrong.
+    fn new(tried: impl std::fmt::Display, cause: impl std::fmt::Display) -> Self {
+        Self(format!("{tried}: {cause}"))
+    }
+}

@@ -1,0 +1,172 @@
+//! Connections: one port that answers http and https, HTTP/1.1 and HTTP/2, until it is told to stop.
+
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use hyper::service::service_fn;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+use crate::{Failure, certificates::Certificates, edge::Edge};
+
+/// How long a client may take for its first bytes, for the TLS handshake, and for the header of a request.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest header of a request, request line included, in bytes.
+const HEADER_LIMIT: usize = 64 * 1024;
+/// The first byte of a TLS record that holds a handshake (RFC 8446 §5.1).
+const TLS_HANDSHAKE: u8 = 0x16;
+/// What begins an HTTP/2 connection and no request of HTTP/1 (RFC 9113 §3.4).
+const HTTP2_PREFACE: &[u8] = b"PRI";
+
+/// Opens the port. Where `localhost` is listened on by IPv4 only, IPv6 is added if the machine has it: some clients
+/// try nothing else.
+pub(crate) async fn open(address: &str) -> Result<Vec<TcpListener>, Failure> {
+    let failed = |error: io::Error| Failure::new(format!("listening on {address}"), error);
+    let first = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = first.local_addr().map_err(failed)?;
+    let mut listeners = vec![first];
+    if bound.ip() == std::net::Ipv4Addr::LOCALHOST {
+        listeners.extend(TcpListener::bind((std::net::Ipv6Addr::LOCALHOST, bound.port())).await.ok());
+    }
+    Ok(listeners)
+}
+
+/// What every connection needs.
+pub(crate) struct Door {
+    pub(crate) edge: Edge,
+    pub(crate) certificates: Certificates,
+    /// Turns true when the server should stop.
+    pub(crate) stopping: watch::Receiver<bool>,
+    /// How long connections may then go on.
+    pub(crate) drain: Duration,
+}
+
+impl Door {
+    /// Accepts connections until the server should stop, then waits for the requests that are being answered.
+    pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener) {
+        let mut stopping = self.stopping.clone();
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                () = stopped(&mut stopping) => break,
+                Some(_) = connections.join_next() => {}
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, peer)) => {
+                        connections.spawn(Arc::clone(&self).connection(stream, peer));
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection could not be accepted");
+                        // Without file descriptors left, the next attempt fails at once too.
+                        sleep(Duration::from_millis(50)).await;
+                    }
+                },
+            }
+        }
+        drop(listener);
+        let drained = async { while connections.join_next().await.is_some() {} };
+        if timeout(self.drain, drained).await.is_err() {
+            tracing::warn!(connections = connections.len(), "requests took too long and were cut off");
+        }
+    }
+
+    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+        let mut stopping = self.stopping.clone();
+        tokio::select! {
+            // Nothing is lost with a connection that has not asked for anything yet.
+            () = stopped(&mut stopping) => {}
+            opened = timeout(PATIENCE, self.handshake(stream)) => match opened {
+                Ok(Ok(Opened::Plain(stream, version))) => self.requests(stream, version, peer, false).await,
+                Ok(Ok(Opened::Tls(stream, version))) => self.requests(*stream, version, peer, true).await,
+                Ok(Err(error)) => tracing::debug!(%peer, %error, "no connection came about"),
+                Err(_) => tracing::debug!(%peer, "the client was silent for too long"),
+            },
+        }
+    }
+
+    async fn handshake(&self, stream: TcpStream) -> io::Result<Opened> {
+        stream.set_nodelay(true)?;
+        let mut first = [0; HTTP2_PREFACE.len()];
+        let mut seen = stream.peek(&mut first).await?;
+        if first[..seen].first() == Some(&TLS_HANDSHAKE) {
+            let acceptor = self.certificates.acceptor().await.map_err(|failure| {
+                tracing::error!(%failure, "https is not available");
+                io::Error::other(failure)
+            })?;
+            let stream = acceptor.accept(stream).await?;
+            let version = match stream.get_ref().1.alpn_protocol() {
+                Some(b"h2") => Version::Http2,
+                _ => Version::Http1,
+            };
+            return Ok(Opened::Tls(Box::new(stream), version));
+        }
+        while seen > 0 && seen < first.len() && HTTP2_PREFACE.starts_with(&first[..seen]) {
+            // `peek` would answer at once with the same bytes.
+            sleep(Duration::from_millis(5)).await;
+            seen = stream.peek(&mut first).await?;
+        }
+        Ok(Opened::Plain(stream, if &first == HTTP2_PREFACE { Version::Http2 } else { Version::Http1 }))
+    }
+
+    async fn requests<S>(self: Arc<Self>, stream: S, version: Version, peer: SocketAddr, is_tls: bool)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let mut stopping = self.stopping.clone();
+        let service = service_fn(move |request| {
+            let door = Arc::clone(&self);
+            async move { Ok::<_, Infallible>(door.edge.answer(request, peer, is_tls).await) }
+        });
+        let builder = builder(version);
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        tokio::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stopped(&mut stopping) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%peer, error, "a connection broke off");
+        }
+    }
+}
+
+enum Opened {
+    Plain(TcpStream, Version),
+    Tls(Box<tokio_rustls::server::TlsStream<TcpStream>>, Version),
+}
+
+#[derive(Clone, Copy)]
+enum Version {
+    Http1,
+    Http2,
+}
+
+fn builder(version: Version) -> Builder<TokioExecutor> {
+    let mut builder = match version {
+        Version::Http1 => Builder::new(TokioExecutor::new()).http1_only(),
+        Version::Http2 => Builder::new(TokioExecutor::new()).http2_only(),
+    };
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(HEADER_LIMIT);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(HEADER_LIMIT as u32)
+        .max_concurrent_streams(200)
+        .keep_alive_interval(Duration::from_secs(30));
+    builder
+}
+
+/// Resolves when the server should stop, also when whoever started it is gone.
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stop| *stop).await;
+}

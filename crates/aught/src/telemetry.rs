@@ -1,0 +1,77 @@
+//! What the program tells about itself: log lines on stderr, and metrics.
+
+use std::{
+    io::{IsTerminal, Write},
+    sync::OnceLock,
+    time::Duration,
+};
+
+use http::StatusCode;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::{Layer, filter::Targets, layer::SubscriberExt, registry, util::SubscriberInitExt};
+
+use crate::Failure;
+
+const REQUEST_DURATION: &str = "aught_http_request_duration_seconds";
+/// A cached read takes tens of microseconds, a password check a tenth of a second.
+const DURATIONS: [f64; 12] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0];
+
+/// Starts the log: for people on a terminal, as JSON otherwise.
+pub(crate) fn start_log(filter: &str) -> Result<(), Failure> {
+    let targets: Targets = filter.parse().map_err(|error| Failure::new(format!("the log filter {filter:?}"), error))?;
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let layer = if std::io::stderr().is_terminal() {
+        lines.with_target(false).boxed()
+    } else {
+        lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
+    };
+    // A second start in one process, as tests do, keeps the first log.
+    let _ = registry().with(layer.with_filter(targets)).try_init();
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, message = panic.payload_as_str().unwrap_or_default(), "panicked");
+    }));
+    Ok(())
+}
+
+/// The metrics of this process, from the first call on.
+pub(crate) fn metrics() -> &'static PrometheusHandle {
+    static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
+    METRICS.get_or_init(|| {
+        let builder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Full(REQUEST_DURATION.to_owned()), &DURATIONS)
+            .expect("there are buckets");
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        // Another recorder can only be one that a test has installed; then this one stays empty.
+        let _ = metrics::set_global_recorder(recorder);
+        metrics::describe_histogram!(REQUEST_DURATION, metrics::Unit::Seconds, "Requests by operation and status");
+        handle
+    })
+}
+
+/// Moves what has been measured into its buckets; without it the samples would pile up until someone reads them.
+pub(crate) async fn keep_metrics_small() {
+    let mut ticks = tokio::time::interval(Duration::from_secs(10));
+    loop {
+        ticks.tick().await;
+        metrics().run_upkeep();
+    }
+}
+
+/// Counts a request that was answered.
+pub(crate) fn count_request(operation: &'static str, status: StatusCode, duration: Duration) {
+    let labels = [("operation", operation.into()), ("status", metrics::SharedString::from(status.as_str().to_owned()))];
+    metrics::histogram!(REQUEST_DURATION, &labels).record(duration);
+}
+
+/// Writes to stdout, for what the person who started the program asked for. A closed pipe is not our failure.
+pub(crate) fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Writes to stderr, for why the program ends.
+pub(crate) fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "aught: {text}");
+}

@@ -1,0 +1,203 @@
+//! Its command line, signals, and what it gives to a command.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
+    process::{Command, Output, Stdio},
+};
+
+use crate::program::{Server, program, serve, signal};
+
+fn run(script: &str) -> Output {
+    aught(&["run", "--", "sh", "-c", script])
+}
+
+fn aught(arguments: &[&str]) -> Output {
+    program().args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn help_explains_each_flag() {
+    let help = text(&aught(&["serve", "--help"]).stdout);
+    for word in [
+        "--listen",
+        "AUGHT_LISTEN",
+        "127.0.0.1:8080",
+        "--database",
+        "memory:",
+        "postgres://",
+        "./aught.db",
+        "--domain",
+        "--config",
+        "--state-dir",
+        "AUGHT_ROOT_KEY",
+        "AUGHT_INITIAL_CLIENT_ID",
+        "AUGHT_INITIAL_CLIENT_SECRET",
+    ] {
+        assert!(help.contains(word), "{word} is missing in:\n{help}");
+    }
+    assert!(text(&aught(&["--help"]).stdout).contains("run"));
+}
+
+#[test]
+fn run_ends_as_the_command_ends() {
+    assert_eq!(run("exit 7").status.code(), Some(7));
+    assert_eq!(run("exit 0").status.code(), Some(0));
+    assert_eq!(run("kill -9 $$").status.code(), Some(137));
+    assert_eq!(aught(&["run", "--", "there-is-no-such-command"]).status.code(), Some(127));
+    assert_eq!(aught(&["run", "/"]).status.code(), Some(126));
+}
+
+#[test]
+fn run_gives_the_command_a_tenant_and_trust() {
+    let output = run("echo $AUTH0_DOMAIN $AUTH0_CLIENT_ID $AUTH0_CLIENT_SECRET $AUTH0_AUDIENCE; \
+         grep -c BEGIN \"$NODE_EXTRA_CA_CERTS\" \"$SSL_CERT_FILE\" \"$REQUESTS_CA_BUNDLE\" \"$CURL_CA_BUNDLE\" >&2; \
+         echo $JAVA_TOOL_OPTIONS");
+    let out = text(&output.stdout);
+    let words: Vec<&str> = out.split_whitespace().collect();
+    let port = words[0].strip_prefix("localhost:").unwrap();
+    assert_ne!(port.parse::<u16>().unwrap(), 0);
+    assert!(words[1].len() >= 32 && words[2].len() == 64, "{out}");
+    assert_eq!(words[3], format!("https://localhost:{port}/api/v2/"));
+    assert!(out.contains("trust.p12"), "{out}");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+#[test]
+fn run_leaves_nothing_behind() {
+    let folder = text(&run("dirname $SSL_CERT_FILE").stdout);
+    assert!(!std::path::Path::new(folder.trim()).exists(), "{folder}");
+}
+
+#[test]
+fn run_passes_signals_on() {
+    let mut child = program()
+        .args(["run", "--", "sh", "-c", "trap 'exit 42' TERM; echo ready; while :; do sleep 0.05; done"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = [0; 6];
+    child.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap();
+    signal(&child, "TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(42));
+}
+
+#[test]
+fn a_wished_client_is_the_first_client() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = serve(folder.path());
+    command.env("AUGHT_INITIAL_CLIENT_ID", "123").env("AUGHT_INITIAL_CLIENT_SECRET", "a-wished-secret");
+    let stdout = Server::start(command).stop().stdout;
+    assert!(stdout.contains(" 123\n") && stdout.contains(" a-wished-secret\n"), "{stdout}");
+}
+
+#[test]
+fn flags_win_over_variables_and_variables_over_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("aught.toml");
+    std::fs::write(&file, "listen = \"127.0.0.1:0\"\ndomain = \"file.example\"\n").unwrap();
+    let domain = |flags: &[&str], variable: Option<&str>| {
+        let mut command = program();
+        command.args(["serve", "--database", "memory:", "--config", file.to_str().unwrap()]).args(flags);
+        command.envs(variable.map(|value| ("AUGHT_DOMAIN", value)));
+        let stdout = Server::start(command).stop().stdout;
+        stdout.lines().find_map(|line| line.trim().strip_prefix("domain")).unwrap().trim().to_owned()
+    };
+    assert_eq!(domain(&[], None), "file.example");
+    assert_eq!(domain(&[], Some("variable.example")), "variable.example");
+    assert_eq!(domain(&["--domain", "flag.example"], Some("variable.example")), "flag.example");
+}
+
+#[test]
+fn slips_in_the_configuration_are_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("aught.toml");
+    std::fs::write(&file, "databse = \"memory:\"\n").unwrap();
+    let refused = |arguments: &[&str]| {
+        let output = aught(arguments);
+        assert!(!output.status.success());
+        text(&output.stderr)
+    };
+    assert!(refused(&["serve", "--config", file.to_str().unwrap()]).contains("databse"));
+    assert!(refused(&["serve", "--config", "/there/is/no/file"]).contains("/there/is/no/file"));
+    assert!(refused(&["serve", "--database", "memory:", "--domain", "https://x/"]).contains("https://x/"));
+    assert!(refused(&["serve", "--database", "memory:", "--listen", "nowhere"]).contains("nowhere"));
+    assert!(refused(&["serve", "--database", "memory:", "--log", "aught=loud"]).contains("aught=loud"));
+}
+
+#[test]
+fn keys_stand_beside_the_database_for_its_owner_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut running = Server::start(serve(folder.path()));
+    running.wait_for("https is ready");
+    running.stop();
+    let mode = |name: &str| folder.path().join(name).metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode("aught.db.ca.key"), 0o600);
+    assert_eq!(mode("aught.db.tls.pem"), 0o600);
+    assert_eq!(mode("aught.db.ca.pem"), 0o644);
+}
+
+#[test]
+fn the_usual_signals_end_a_server_in_order() {
+    for name in ["TERM", "INT"] {
+        let folder = tempfile::tempdir().unwrap();
+        let running = Server::start(serve(folder.path()));
+        let mut idle = TcpStream::connect(running.addr).unwrap();
+        running.signal(name);
+        assert_eq!(idle.read(&mut [0]).unwrap(), 0);
+        let ended = running.end();
+        assert_eq!((ended.status.code(), ended.status.signal()), (Some(0), None), "{}", ended.log);
+        assert!(ended.log.contains("\"stopped\""), "{}", ended.log);
+    }
+}
+
+#[test]
+fn the_log_is_json_without_queries() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = serve(folder.path());
+    command.args(["--log", "debug"]);
+    let running = Server::start(command);
+    let mut connection = TcpStream::connect(running.addr).unwrap();
+    connection
+        .write_all(
+            b"GET /health/live?token=hidden HTTP/1.1\r\nhost: x\r\nx-request-id: r1\r\nconnection: close\r\n\r\n",
+        )
+        .unwrap();
+    connection.read_to_string(&mut String::new()).unwrap();
+    let log = running.stop().log;
+    let lines = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let answered = lines.into_iter().find(|line| line["message"] == "answered").expect("a line for the request");
+    assert_eq!((&answered["path"], &answered["status"]), (&"/health/live".into(), &200.into()), "{answered}");
+    assert_eq!(answered["span"]["id"], "r1", "{answered}");
+    assert!(!log.contains("hidden"), "{log}");
+}
+
+#[test]
+fn java_trusts_the_tenant() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("Get.java");
+    std::fs::write(
+        &program,
+        "public class Get { public static void main(String[] a) throws Exception {
+            var url = new java.net.URL(\"https://\" + System.getenv(\"AUTH0_DOMAIN\") + \"/health/live\");
+            var answer = (javax.net.ssl.HttpsURLConnection) url.openConnection();
+            System.out.println(answer.getResponseCode());
+            var store = java.security.KeyStore.getInstance(new java.io.File(System.getProperty(\"javax.net.ssl.trustStore\")), \"changeit\".toCharArray());
+            System.out.println(store.size());
+        } }",
+    )
+    .unwrap();
+    if Command::new("java").arg("-version").output().is_err() {
+        return;
+    }
+    let output = aught(&["run", "--", "java", program.to_str().unwrap()]);
+    let out = text(&output.stdout);
+    let mut lines = out.lines();
+    assert_eq!(lines.next(), Some("200"), "{}", text(&output.stderr));
+    assert!(lines.next().unwrap().parse::<u32>().unwrap() > 1);
+}
