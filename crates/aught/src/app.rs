@@ -3,12 +3,13 @@
 use axum::Router;
 use kernel::ApiError;
 
-use crate::{edge::refusal, health};
+use crate::{edge::refusal, health, tenant::Tenant};
 
 /// Everything that a server answers.
-pub(crate) fn app() -> Router {
+pub(crate) fn app(tenant: Tenant) -> Router {
     Router::new()
-        .merge(health::router())
+        .merge(health::router(tenant.store))
+        .merge(tenant.router)
         .fallback(async || refusal(&ApiError::not_found("Not Found")))
         .method_not_allowed_fallback(async || refusal(&ApiError::not_found("Not Found")))
 }

@@ -53,7 +53,8 @@ impl Edge {
         let mut response = self.guarded(request, peer).instrument(span.clone()).await;
         let duration = started.elapsed();
         let status = response.status();
-        let operation = "other";
+        let served = response.extensions_mut().remove::<rest::Served>();
+        let operation = served.as_ref().map_or("other", |served| served.0);
         telemetry::count_request(operation, status, duration);
         span.in_scope(|| {
             tracing::debug!(

@@ -6,20 +6,27 @@ use axum::{
     routing::get,
 };
 use http::{StatusCode, header};
+use store::Store;
 
 use crate::telemetry;
 
 /// `/health/live`, `/health/ready` and `/metrics`.
-pub(crate) fn router() -> Router {
+pub(crate) fn router(store: Store) -> Router {
     Router::new()
         .route("/health/live", get(async || "live\n"))
-        .route("/health/ready", get(ready))
+        .route("/health/ready", get(move || ready(store.clone())))
         .route("/metrics", get(metrics))
 }
 
 /// 200 when the store answers.
-async fn ready() -> Response {
-    (StatusCode::OK, "ready\n").into_response()
+async fn ready(store: Store) -> Response {
+    match store.tenants().await {
+        Ok(_) => (StatusCode::OK, "ready\n").into_response(),
+        Err(error) => {
+            tracing::warn!(%error, "the store does not answer");
+            (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response()
+        }
+    }
 }
 
 async fn metrics() -> impl IntoResponse {

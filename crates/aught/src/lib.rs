@@ -15,6 +15,7 @@ mod run;
 mod server;
 mod signals;
 mod telemetry;
+mod tenant;
 mod trust;
 
 pub use cli::command_line;

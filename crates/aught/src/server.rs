@@ -4,6 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use futures::future::join_all;
 use kernel::Secret;
+use store::Store;
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
     edge::Edge,
     listener::{self, Door},
     telemetry,
+    tenant::Tenant,
 };
 
 /// Starts servers.
@@ -26,18 +28,13 @@ impl Server {
         let listeners = listener::open(&config.listen).await?;
         let addr = listeners[0].local_addr().map_err(|error| Failure::new("the address listened on", error))?;
         let domain = config.domain.clone().unwrap_or_else(|| format!("localhost:{}", addr.port()));
-        let fresh = Some(Fresh {
-            client_id: config.initial_client.id.clone().unwrap_or_else(|| config.context.text(b"0123456789abcdef", 32)),
-            client_secret: config
-                .initial_client
-                .secret
-                .clone()
-                .unwrap_or_else(|| Secret::new(config.context.client_secret())),
-        });
+        let mut tenant = Tenant::open(&config, &domain).await?;
+        let fresh = tenant.fresh.take();
+        let store = tenant.store.clone();
         let (stop, stopping) = watch::channel(false);
         let run = config.context.text(b"0123456789abcdefghijklmnopqrstuvwxyz", 8);
         let door = Arc::new(Door {
-            edge: Edge::new(app(), run, &domain),
+            edge: Edge::new(app(tenant), run, &domain),
             certificates: Certificates::new(config.state, &domain),
             stopping,
             drain: config.drain,
@@ -53,7 +50,7 @@ impl Server {
             }
         });
         tracing::info!(%addr, domain, "listening");
-        Ok(Running { addr, domain, fresh, door, stop, serving, upkeep })
+        Ok(Running { addr, domain, fresh, store, door, stop, serving, upkeep })
     }
 }
 
@@ -74,6 +71,8 @@ pub struct Running {
     pub domain: String,
     /// The first client, if this start made the tenant.
     pub fresh: Option<Fresh>,
+    /// Where everything is kept: for tests, which look behind the answers.
+    pub store: Store,
     door: Arc<Door>,
     stop: watch::Sender<bool>,
     serving: Vec<JoinHandle<()>>,
@@ -90,6 +89,7 @@ impl Running {
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         join_all(self.serving.drain(..)).await;
+        self.store.close().await;
         tracing::info!("stopped");
     }
 }

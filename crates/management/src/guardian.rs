@@ -5,7 +5,7 @@ mod settings;
 use kernel::{ApiResult, Document, Value, id::Form, object};
 use rest::{Answer, Area, Call, Kind, upsert};
 use serde_json::json;
-use store::{Snapshot, Tx};
+use store::{NewJob, Snapshot, Tx};
 
 use crate::{Services, tickets, users::USER};
 
@@ -73,6 +73,10 @@ fn ticket(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let details: Document =
         body.iter().filter(|(name, _)| *name != "user_id").map(|(k, v)| (k.clone(), v.clone())).collect();
     let id = tickets::issue(tx, "guardian_enrollment", &user.id, details, TICKET_SECONDS)?;
+    if body.get("send_mail") == Some(&Value::Bool(true)) {
+        let mail = json!({"template": "enrollment_email", "user_id": user.id, "ticket": id, "to": body.get("email")});
+        tx.enqueue(NewJob::new("mail", object(mail)))?;
+    }
     let url = format!("{}mfa/enrollment?ticket={id}", call.origin.issuer());
     Ok(Answer::json(json!({"ticket_id": id, "ticket_url": url})))
 }

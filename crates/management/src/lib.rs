@@ -54,7 +54,7 @@ mod users;
 mod users_by_email;
 mod verifiable_credentials;
 
-pub use provision::{Fresh, provision};
+pub use provision::{Fresh, move_to, provision};
 pub use services::Services;
 
 use rest::Area;

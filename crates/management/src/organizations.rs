@@ -7,7 +7,7 @@ mod grants;
 mod invitations;
 mod members;
 
-use kernel::{ApiResult, Document, Record, id::Form, object};
+use kernel::{ApiResult, Document, Record, id::Form};
 use rest::{Answer, Area, Call, Change, Kind, Resource, Sorted, Unique};
 use serde_json::json;
 use store::{Side, Snapshot, Tx};
@@ -111,11 +111,4 @@ pub(crate) fn summary(organization: &Record) -> Document {
     let fields = ["id", "name", "display_name", "branding", "metadata", "token_quota"];
     let present = |field: &&str| Some(((*field).to_owned(), organization.document.get(*field)?.clone()));
     fields.iter().filter_map(present).collect()
-}
-
-/// An object of what stands between an organization and something else, with the given members.
-pub(super) fn entry(members: kernel::Value, more: Document) -> Document {
-    let mut entry = object(members);
-    entry.extend(more);
-    entry
 }

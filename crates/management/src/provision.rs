@@ -3,7 +3,7 @@
 use kernel::{ApiResult, Document, Record, Value, object};
 use rest::{Id, Kind};
 use serde_json::json;
-use store::Tx;
+use store::{Filter, Query, Term, Tx};
 
 use crate::{
     client_grants::CLIENT_GRANT,
@@ -125,6 +125,37 @@ pub fn provision(tx: &mut Tx, fresh: &Fresh) -> ApiResult {
     )?;
     for client in clients {
         tx.relate(CONNECTION_CLIENTS, &connection.id, &client, Document::new())?;
+    }
+    Ok(())
+}
+
+/// Makes the Management API known by the tenant's present domain: its identifier, and the audience of its grants.
+///
+/// # Errors
+/// When the store fails, or another resource server has taken the identifier.
+pub fn move_to(tx: &mut Tx, domain: &str) -> ApiResult {
+    let audience = format!("https://{domain}/api/v2/");
+    let is_management = |record: &Record| {
+        record.is("is_system") && record.text("identifier").is_some_and(|identifier| identifier.ends_with("/api/v2/"))
+    };
+    let servers = tx.list(RESOURCE_SERVER.name, &Query::default())?.items;
+    let Some(server) = servers.into_iter().find(is_management) else { return Ok(()) };
+    let before = server.text("identifier").unwrap_or_default().to_owned();
+    if before == audience {
+        return Ok(());
+    }
+    rest::upsert(tx, &RESOURCE_SERVER, &server.id, |server| {
+        server.document.insert("identifier".into(), audience.as_str().into());
+    })?;
+    let grants = Filter::Equals("audience".into(), Term::Text(before));
+    for grant in tx.list(CLIENT_GRANT.name, &Query::of(grants))?.items {
+        rest::upsert(tx, &CLIENT_GRANT, &grant.id, |grant| {
+            let client = grant.text("client_id").unwrap_or_default();
+            let subject = grant.text("subject_type").unwrap_or("client");
+            let key = format!("{client} {audience} {subject}");
+            grant.document.insert("grant".into(), key.into());
+            grant.document.insert("audience".into(), audience.as_str().into());
+        })?;
     }
     Ok(())
 }

@@ -256,7 +256,7 @@ fn act_on_oneself(call: &Call) -> ApiResult {
     Ok(())
 }
 
-fn response(operation: &Operation, answer: Answer) -> Response<Body> {
+fn response(operation: &'static Operation, answer: Answer) -> Response<Body> {
     let status = answer.status.unwrap_or(StatusCode::from_u16(operation.success).unwrap_or(StatusCode::OK));
     let (media_type, body) = match answer.content {
         Content::Empty => (None, Body::empty()),
@@ -288,7 +288,7 @@ fn json_response(status: StatusCode, bytes: Bytes) -> Response<Body> {
     response
 }
 
-fn refusal(error: &ApiError, operation: Option<&Operation>) -> Response<Body> {
+fn refusal(error: &ApiError, operation: Option<&'static Operation>) -> Response<Body> {
     if error.status.is_server_error() {
         tracing::error!(operation = operation.map(|operation| operation.id.as_str()), %error, "operation failed");
     }
@@ -300,13 +300,13 @@ fn refusal(error: &ApiError, operation: Option<&Operation>) -> Response<Body> {
 }
 
 /// Notes the operation on the response, for metrics and request logs.
-fn mark(response: &mut Response<Body>, operation: &Operation) {
-    response.extensions_mut().insert(crate::engine::Served(operation.id.clone()));
+fn mark(response: &mut Response<Body>, operation: &'static Operation) {
+    response.extensions_mut().insert(Served(&operation.id));
 }
 
 /// The id of the operation that a response answers; an extension of the response.
 #[derive(Clone, Debug)]
-pub struct Served(pub String);
+pub struct Served(pub &'static str);
 
 fn header_text(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)

@@ -1,9 +1,9 @@
 //! Providers and templates of phone notifications (text and voice messages).
 
-use kernel::{ApiError, ApiResult, Document, Record, id::Form};
+use kernel::{ApiError, ApiResult, Document, Record, id::Form, object};
 use rest::{Answer, Area, Call, Kind, ListFilter, Resource, Times, Unique};
 use serde_json::{Value, json};
-use store::{Query, Snapshot, Tx};
+use store::{NewJob, Query, Snapshot, Tx};
 
 use crate::Services;
 
@@ -148,9 +148,14 @@ fn reset(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 /// Sends a message on trial: it is queued for delivery in this transaction.
 fn try_out(tx: &mut Tx, call: &Call, kind: &Kind) -> ApiResult<Answer> {
     let of = rest::load(tx, kind, call.path("id"))?;
+    if of.is("disabled") {
+        return Err(ApiError::bad_request("Bad Operation on Notification Resource"));
+    }
     if tx.list(PROVIDER.name, &Query::default())?.items.is_empty() {
         return Err(ApiError::not_found(PROVIDER.missing.0));
     }
+    let message = json!({"kind": kind.name, "id": of.id, "message": call.body()});
+    tx.enqueue(NewJob::new("phone_message", object(message)))?;
     Ok(Answer::json(json!({"code": 202, "message": "Test notification successfully sent for processing"})))
 }
 

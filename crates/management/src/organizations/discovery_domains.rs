@@ -1,7 +1,7 @@
 //! Domains by which an organization is discovered at login.
 
 use kernel::{
-    ApiError, ApiResult, Document, Record,
+    ApiError, ApiResult, Record,
     id::{Form, HEX},
 };
 use rest::{Answer, Call, Kind, Resource, Sorted};

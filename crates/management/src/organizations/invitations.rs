@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use kernel::{
-    ApiError, ApiResult, Document, Record,
+    ApiError, ApiResult, Record,
     id::{ALNUM, Form},
 };
 use rest::{Call, Kind, Resource, Sorted};
 use serde::Deserialize;
-use store::{Filter, Query, Snapshot, Term, Tx};
+use store::{Filter, Query, Term, Tx};
 
 use super::ORGANIZATION;
 use crate::{clients::CLIENT, connections::CONNECTION, organizations::connections, roles::ROLE, tenants};
@@ -56,7 +56,7 @@ impl Resource for Invitations {
             return Err(ApiError::bad_request("The specified client_id does not exist."));
         };
         let client: Target = client.view()?;
-        if client.organization_usage.as_deref().unwrap_or("deny") == "deny" {
+        if client.organization_usage.as_deref() == Some("deny") {
             return Err(ApiError::bad_request("The specified client_id does not allow organizations."));
         }
         let login = client.initiate_login_uri.or(tenants::default_redirection_uri(tx)?);
