@@ -122,32 +122,27 @@ impl Overlay {
                 let method = method.to_uppercase();
                 let source = match patches.shift_remove(format!("{method} {path}").as_str()) {
                     None => serde_json::from_str(raw.get())?,
-                    Some(patches) => patched_operation(serde_json::from_str(raw.get())?, &patches)?,
+                    Some(patches) => patched_operation(raw.get(), &patches)?,
                 };
                 operations.push((method, (*path).to_owned(), source));
             }
         }
         for (name, patches) in patches {
             let (method, path) = name.split_once(' ').unwrap_or(("", name));
-            operations.push((method.to_owned(), path.to_owned(), patched_operation(Value::Null, &patches)?));
+            operations.push((method.to_owned(), path.to_owned(), patched_operation("null", &patches)?));
         }
         Ok(operations)
     }
 
-    /// The schemas that the overlay changes or adds, complete.
-    pub(crate) fn schemas(&self, published: &Published) -> serde_json::Result<HashMap<String, Value>> {
-        let mut changed: HashMap<String, Value> = HashMap::new();
+    /// What the overlay changes in each schema, by its name.
+    pub(crate) fn schema_patches(&self) -> HashMap<String, Vec<SchemaPatch>> {
+        let mut patches: HashMap<String, Vec<SchemaPatch>> = HashMap::new();
         for (place, patch) in self.corrections().flat_map(|correction| &correction.schemas) {
             let (name, inside) = place.split_at(place.find('/').unwrap_or(place.len()));
-            if !changed.contains_key(name) {
-                let original = published.schemas.get(name).map(|raw| serde_json::from_str(raw.get())).transpose()?;
-                changed.insert(name.to_owned(), original.unwrap_or(Value::Null));
-            }
-            let schema = changed.get_mut(name).and_then(|schema| schema.pointer_mut(inside));
-            let schema = schema.ok_or_else(|| serde::de::Error::custom(format!("overlay: no schema at {place}")))?;
-            merge_patch(schema, patch);
+            let patch = SchemaPatch { place: inside.to_owned(), patch: patch.clone() };
+            patches.entry(name.to_owned()).or_default().push(patch);
         }
-        Ok(changed)
+        patches
     }
 
     fn corrections(&self) -> impl Iterator<Item = &Correction> {
@@ -161,7 +156,56 @@ impl Correction {
     }
 }
 
-fn patched_operation(mut operation: Value, patches: &[&Value]) -> serde_json::Result<OperationSource> {
+/// A merge patch at a place within a schema.
+#[derive(Debug)]
+pub(crate) struct SchemaPatch {
+    /// A JSON pointer; empty for the whole schema.
+    place: String,
+    patch: Value,
+}
+
+impl SchemaPatch {
+    /// Changes the schema.
+    ///
+    /// # Panics
+    /// When the schema has no such place, which the test that parses every schema would notice.
+    pub(crate) fn apply(&self, schema: &mut Value) {
+        let place = schema.pointer_mut(&self.place).unwrap_or_else(|| panic!("overlay: no place {}", self.place));
+        merge_patch(place, &self.patch);
+    }
+}
+
+/// What most corrections of operations say; they need not be merged into the whole description.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Details {
+    scopes: Option<Vec<Vec<String>>>,
+    other_scopes: Option<Vec<String>>,
+    success: Option<u16>,
+    title: Option<String>,
+    paging: Option<PagingSource>,
+}
+
+impl Details {
+    fn apply(self, operation: &mut OperationSource) {
+        operation.success = self.success.or(operation.success);
+        operation.title = self.title.or(operation.title.take());
+        operation.scopes = self.scopes.unwrap_or_else(|| std::mem::take(&mut operation.scopes));
+        operation.other_scopes = self.other_scopes.unwrap_or_else(|| std::mem::take(&mut operation.other_scopes));
+        operation.paging = self.paging.unwrap_or_else(|| std::mem::take(&mut operation.paging));
+    }
+}
+
+fn patched_operation(published: &str, patches: &[&Value]) -> serde_json::Result<OperationSource> {
+    if let [patch] = patches
+        && patch.as_object().is_some_and(|patch| !patch.values().any(Value::is_null))
+        && let Ok(details) = Details::deserialize(*patch)
+    {
+        let mut operation = serde_json::from_str(published)?;
+        details.apply(&mut operation);
+        return Ok(operation);
+    }
+    let mut operation: Value = serde_json::from_str(published)?;
     for patch in patches {
         merge_patch(&mut operation, patch);
     }

@@ -1,13 +1,13 @@
 //! Schemas: the part of JSON Schema that the contract uses, parsed when first needed.
 
-use std::{collections::HashMap, sync::OnceLock};
+use std::{borrow::Cow, collections::HashMap, sync::OnceLock};
 
 use indexmap::IndexMap;
 use serde_json::{Value, value::RawValue};
 
 use crate::{
     formats::{self, Format},
-    overlay::{Overlay, Published},
+    overlay::{Overlay, Published, SchemaPatch},
     pattern::Pattern,
     projection::Projection,
 };
@@ -16,20 +16,16 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Schemas {
     named: Vec<Named>,
-    by_name: HashMap<String, usize>,
+    by_name: HashMap<Cow<'static, str>, usize>,
 }
 
 #[derive(Debug)]
 struct Named {
-    source: Source,
-    schema: OnceLock<Schema>,
-    projection: OnceLock<Projection>,
-}
-
-#[derive(Debug)]
-enum Source {
-    Published(&'static RawValue),
-    Corrected(Value),
+    /// As published; nothing where the overlay adds the schema.
+    source: Option<&'static RawValue>,
+    patches: Vec<SchemaPatch>,
+    schema: OnceLock<Box<Schema>>,
+    projection: OnceLock<Box<Projection>>,
 }
 
 /// One schema node. Only what is stated restricts; `default` is an example in this contract and is not read.
@@ -134,37 +130,56 @@ pub(crate) fn type_name(value: &Value) -> &'static str {
     }
 }
 
+impl Named {
+    /// The schema with its corrections, as a document.
+    fn written(&self) -> Value {
+        let published = self.source.map(|raw| serde_json::from_str(raw.get()).expect("a raw value is valid JSON"));
+        let mut schema = published.unwrap_or_default();
+        for patch in &self.patches {
+            patch.apply(&mut schema);
+        }
+        schema
+    }
+}
+
 impl Schemas {
     /// The published schemas with the overlay's changes.
-    pub(crate) fn new(published: &Published, overlay: &Overlay) -> serde_json::Result<Schemas> {
-        let mut changed = overlay.schemas(published)?;
+    pub(crate) fn new(published: &Published, overlay: &Overlay) -> Schemas {
+        let mut patches = overlay.schema_patches();
         let mut schemas = Schemas::default();
+        schemas.named.reserve(published.schemas.len());
+        schemas.by_name.reserve(published.schemas.len());
         for (&name, &raw) in &published.schemas {
-            schemas.add(name.to_owned(), changed.remove(name).map_or(Source::Published(raw), Source::Corrected));
+            let patches = if patches.is_empty() { Vec::new() } else { patches.remove(name).unwrap_or_default() };
+            schemas.add(Cow::Borrowed(name), Some(raw), patches);
         }
-        for (name, value) in changed {
-            schemas.add(name, Source::Corrected(value));
+        for (name, patches) in patches {
+            schemas.add(Cow::Owned(name), None, patches);
         }
-        Ok(schemas)
+        schemas
     }
 
-    fn add(&mut self, name: String, source: Source) {
+    fn add(&mut self, name: Cow<'static, str>, source: Option<&'static RawValue>, patches: Vec<SchemaPatch>) {
         self.by_name.insert(name, self.named.len());
-        self.named.push(Named { source, schema: OnceLock::new(), projection: OnceLock::new() });
+        self.named.push(Named { source, patches, schema: OnceLock::new(), projection: OnceLock::new() });
     }
 
     /// The named schema of an index, parsed on the first call.
     pub(crate) fn at(&self, index: usize) -> &Schema {
         let named = &self.named[index];
-        named.schema.get_or_init(|| match &named.source {
-            Source::Published(raw) => self.parse_raw(raw),
-            Source::Corrected(value) => self.parse(value),
-        })
+        named.schema.get_or_init(|| Box::new(self.parse(&named.written())))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn parse_all(&self) {
+        for index in 0..self.named.len() {
+            let _ = self.at(index);
+        }
     }
 
     /// The projection of a named schema, made on the first call by `make`.
     pub(crate) fn projection_at(&self, index: usize, make: impl FnOnce(&Schema) -> Projection) -> &Projection {
-        self.named[index].projection.get_or_init(|| make(self.at(index)))
+        self.named[index].projection.get_or_init(|| Box::new(make(self.at(index))))
     }
 
     /// Parses a schema that stands in an operation.
