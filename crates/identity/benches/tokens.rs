@@ -3,26 +3,32 @@
 use std::{hint::black_box, time::Duration};
 
 use aught_identity::{
-    Algorithm, PasswordHash,
+    AccessToken, Algorithm, Expected, PasswordHash, Signing, SigningKeys, Verifier,
     certificate::CertifiedKey,
     jwt::Jwt,
-    keys::SigningKey,
+    keys::{self, SigningKey},
     signature::{PublicKey, hmac_sha256},
 };
-use criterion::{Criterion, criterion_group, criterion_main};
-use kernel::{Context, Document, object};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use kernel::{Context, Document, Record, TenantId, object};
 use serde_json::json;
+use store::{Database, Index, Options, RootKey, Store, StoreResult, Tx};
+use tokio::runtime::Runtime;
+
+const DOMAIN: &str = "tenant.example.com";
+const AUDIENCE: &str = "https://tenant.example.com/api/v2/";
+const CLIENT: &str = "AbCdEfGhIjKlMnOpQrStUvWxYz012345";
 
 fn claims() -> Document {
     object(json!({
         "iss": "https://tenant.example.com/",
-        "sub": "AbCdEfGhIjKlMnOpQrStUvWxYz012345@clients",
-        "aud": "https://tenant.example.com/api/v2/",
+        "sub": format!("{CLIENT}@clients"),
+        "aud": AUDIENCE,
         "iat": 1_700_000_000,
-        "exp": 1_700_086_400,
+        "exp": Context::system().now().seconds() + 86_400,
         "scope": "read:users update:users delete:users create:users read:clients read:roles create:roles",
         "gty": "client-credentials",
-        "azp": "AbCdEfGhIjKlMnOpQrStUvWxYz012345",
+        "azp": CLIENT,
     }))
 }
 
@@ -48,6 +54,44 @@ fn tokens(c: &mut Criterion) {
     });
 }
 
+fn verification(c: &mut Criterion) {
+    let runtime = Runtime::new().expect("a runtime can be started");
+    let tenant = TenantId::new("tenant");
+    let store = runtime.block_on(provisioned(&tenant)).expect("the store holds a few records");
+    let keys = SigningKeys::new(store.clone());
+    let signing = Signing::Key(Algorithm::Rs256);
+    let token = runtime.block_on(keys.sign(&tenant, signing, "JWT", claims())).expect("the key signs");
+    let verifier = || {
+        let issuer = format!("https://{DOMAIN}/");
+        let expected = Expected { tenant: tenant.clone(), issuer, audience: AUDIENCE.to_owned() };
+        Verifier::new(store.clone(), keys.clone(), expected, AccessToken::clone)
+    };
+    let known = verifier();
+    c.bench_function("verify a token seen before", |b| {
+        b.iter(|| runtime.block_on(known.verify(black_box(&token))).expect("the token is good"));
+    });
+    c.bench_function("verify a new token", |b| {
+        let verify = |fresh: Verifier<AccessToken>| runtime.block_on(fresh.verify(&token)).expect("the token is good");
+        b.iter_batched(verifier, verify, BatchSize::SmallInput);
+    });
+}
+
+async fn provisioned(tenant: &TenantId) -> StoreResult<Store> {
+    let context = Context::system();
+    let root_key = RootKey::generate(&context);
+    let store = Store::open(Options { database: Database::Memory, root_key, context }).await?;
+    store.create_tenant(tenant).await?;
+    let provision = |tx: &mut Tx| {
+        let grant = object(json!({"client_id": CLIENT, "audience": AUDIENCE, "allow_all_scopes": true}));
+        let index = Index::new().key("grant", format!("{CLIENT} {AUDIENCE} client"));
+        tx.insert("client", Record::new(CLIENT, Document::new(), tx.now()), Index::new())?;
+        tx.insert("client_grant", Record::new("cgr_1", grant, tx.now()), index)?;
+        keys::create_first(tx, DOMAIN).map(drop)
+    };
+    store.write(tenant, provision).await?;
+    Ok(store)
+}
+
 fn passwords(c: &mut Criterion) {
     let context = Context::system();
     let mut group = c.benchmark_group("passwords");
@@ -56,5 +100,5 @@ fn passwords(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, tokens, passwords);
+criterion_group!(benches, tokens, verification, passwords);
 criterion_main!(benches);

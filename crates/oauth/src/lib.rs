@@ -20,7 +20,7 @@ use axum::{
     routing::{get, post},
 };
 use identity::SigningKeys;
-use kernel::TenantId;
+use kernel::{ApiResult, TenantId};
 use store::Store;
 
 pub use bearer::Bearer;
@@ -45,6 +45,12 @@ impl OAuth {
         let grants: Vec<Box<dyn Grant>> = vec![Box::new(client_credentials::ClientCredentials)];
         let documents = Documents::default();
         Arc::new(Self { store, keys, tenant, domain, grants, views: Views::default(), documents })
+    }
+
+    /// Makes what the first requests would wait for: the parsed keys, and the next signing key of a new tenant. A
+    /// server does this in the background after it has started to listen.
+    pub async fn warm_up(&self) -> ApiResult {
+        self.keys.complete(&self.tenant, &self.domain).await.map(drop)
     }
 
     /// The tenant's issuer: `https://{domain}/`.
