@@ -7,7 +7,7 @@ test("a role is made, read, changed and deleted", async () => {
   const name = unique("role");
   const role = await management.roles.create({ name, description: "Readers" });
   assert.match(role.id, /^rol_[0-9A-Za-z]{16}$/);
-  assert.deepEqual({ ...role }, { id: role.id, name, description: "Readers" });
+  assert.deepEqual({ ...role }, { id: role.id, name, description: "Readers", type: "tenant" });
   assert.deepEqual(await management.roles.get(role.id), role);
 
   const changed = await management.roles.update(role.id, { description: "Careful readers" });

@@ -46,7 +46,7 @@ export async function refused(call, status, message, errorCode) {
 
 /** The claims and the header of a JSON Web Token, unverified. */
 export function decoded(token) {
-  const [header, claims] = token.split(".").map((part) => JSON.parse(Buffer.from(part, "base64url")));
+  const [header, claims] = token.split(".", 2).map((part) => JSON.parse(Buffer.from(part, "base64url")));
   return { header, claims };
 }
 

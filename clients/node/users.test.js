@@ -73,7 +73,7 @@ test("a weak password, an unknown connection and an unknown field are refused", 
     400,
     "PasswordStrengthError: Password is too weak",
   );
-  await refused(management.users.create({ connection: "nowhere", email, password: PASSWORD }), 400, "The connection does not exist.");
+  await refused(management.users.create({ connection: "nowhere", email, password: PASSWORD }), 400, /connection does not exist/i);
   await refused(
     management.users.create({ connection: DATABASE, email, password: PASSWORD, shoe_size: 38 }),
     400,
@@ -113,7 +113,7 @@ test("a listing shows chosen fields and counts everybody", async () => {
     fields: "user_id,email",
     include_fields: true,
   });
-  assert.deepEqual(page.data, [{ user_id: user.user_id, email: user.email }].map((fields) => ({ ...fields })));
+  assert.deepEqual(page.data, [{ user_id: user.user_id, email: user.email }]);
   assert.equal(page.response.total, 1);
   assert.equal(page.response.start, 0);
   assert.equal(page.response.length, 1);
@@ -166,7 +166,7 @@ test("a user is given roles and permissions, and loses them", async () => {
 
   await management.users.roles.assign(user.user_id, { roles: [role.id] });
   const [held] = await everything(management.users.roles.list(user.user_id));
-  assert.deepEqual({ id: held.id, name: held.name, description: held.description }, role);
+  assert.deepEqual([held.id, held.name, held.description], [role.id, role.name, "Readers"]);
   await management.users.permissions.create(user.user_id, { permissions: [permission] });
   const [allowed] = await everything(management.users.permissions.list(user.user_id));
   assert.equal(allowed.permission_name, "write:things");
