@@ -123,8 +123,8 @@ fn make_authority(state: &State, now: Timestamp) -> Result<Identity, Failure> {
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let key = KeyPair::generate().map_err(|error| Failure::new("a key for the local authority", error))?;
     // Two authorities of one name but different keys confuse clients that trust both: the name tells them apart.
-    let mark: String = key.public_key_raw()[1..5].iter().map(|byte| format!("{byte:02x}")).collect();
-    params.distinguished_name = name(&format!("aught local authority {mark}"));
+    let mark = key.public_key_raw()[1..5].iter().fold(0_u32, |mark, byte| mark << 8 | u32::from(*byte));
+    params.distinguished_name = name(&format!("aught local authority {mark:08x}"));
     lasting(&mut params, now, AUTHORITY_LIFETIME);
     let certificate = params.self_signed(&key).map_err(|error| Failure::new("the local authority", error))?;
     let authority = Identity { certificate: certificate.der().clone(), key };

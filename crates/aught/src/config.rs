@@ -1,6 +1,7 @@
 //! What a server is told at its start: a file, the environment and flags, the later ones winning.
 
 use std::{
+    ffi::OsString,
     fmt,
     path::{Path, PathBuf},
     time::Duration,
@@ -12,6 +13,7 @@ use figment::{
 };
 use kernel::{Context, Secret};
 use serde::{Deserialize, Serialize};
+use store::Database;
 
 use crate::Failure;
 
@@ -72,7 +74,7 @@ pub(crate) struct Settings {
 impl Settings {
     /// The flags and variables that clap has read, over the variables that it does not know, over the file.
     pub(crate) fn resolve(mut self, file: Option<&Path>) -> Result<Self, Failure> {
-        let secret = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let secret = |name: &str| variable(name).and_then(|value| value.into_string().ok());
         self.root_key = secret("AUGHT_ROOT_KEY");
         self.initial_client_id = secret("AUGHT_INITIAL_CLIENT_ID");
         self.initial_client_secret = secret("AUGHT_INITIAL_CLIENT_SECRET");
@@ -102,7 +104,8 @@ impl Settings {
 
     /// What a server needs to know.
     pub(crate) fn config(self) -> Result<Config, Failure> {
-        let database = self.database.unwrap_or_else(|| "aught.db".to_owned());
+        let database = self.database.as_deref().unwrap_or("aught.db");
+        let Ok(database) = database.parse::<Database>();
         let state = State::of(&database, self.state_dir);
         if let Some(domain) = &self.domain {
             check_domain(domain)?;
@@ -134,8 +137,8 @@ impl fmt::Debug for Settings {
 pub struct Config {
     /// Address and port; port 0 takes a free one.
     pub listen: String,
-    /// A path, `memory:` or `postgres://…`.
-    pub database: String,
+    /// Where the data is.
+    pub database: Database,
     /// The tenant's domain; without one it is `localhost` and the port that the server listens on.
     pub domain: Option<String>,
     /// Where the root key and the certificates are kept.
@@ -162,7 +165,7 @@ impl Config {
     pub fn in_memory() -> Self {
         Self {
             listen: "127.0.0.1:0".to_owned(),
-            database: "memory:".to_owned(),
+            database: Database::Memory,
             domain: None,
             state: State::Memory,
             root_key: None,
@@ -195,12 +198,12 @@ pub enum State {
 
 impl State {
     /// The place for this database, unless a folder is wished.
-    fn of(database: &str, folder: Option<PathBuf>) -> Self {
-        match folder {
-            Some(folder) => Self::Folder(folder),
-            None if database == "memory:" => Self::Memory,
-            None if is_postgres(database) => Self::Folder("aught-state".into()),
-            None => Self::Beside(database.into()),
+    fn of(database: &Database, folder: Option<PathBuf>) -> Self {
+        match (folder, database) {
+            (Some(folder), _) => Self::Folder(folder),
+            (None, Database::Memory) => Self::Memory,
+            (None, Database::Postgres(_)) => Self::Folder("aught-state".into()),
+            (None, Database::File(path)) => Self::Beside(path.clone()),
         }
     }
 
@@ -218,8 +221,10 @@ impl State {
     }
 }
 
-fn is_postgres(database: &str) -> bool {
-    database.starts_with("postgres://") || database.starts_with("postgresql://")
+/// A variable of the environment, unless it is set to nothing.
+#[expect(clippy::disallowed_methods, reason = "this crate reads the environment for all others")]
+pub(crate) fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
 /// Refuses what is no host with an optional port; the commonest slip is a whole address.
@@ -252,7 +257,7 @@ mod tests {
         let config = settings("listen = \"127.0.0.1:2\"\ndomain = \"Login.Example.com\"", flags).unwrap();
         assert_eq!(config.listen, "127.0.0.1:1");
         assert_eq!(config.domain.as_deref(), Some("login.example.com"));
-        assert_eq!(config.database, "aught.db");
+        assert_eq!(config.database, Database::File("aught.db".into()));
         assert_eq!(config.drain, Duration::from_secs(10));
     }
 
@@ -274,11 +279,11 @@ mod tests {
 
     #[test]
     fn state_stands_beside_the_database() {
-        let name = |database: &str| State::of(database, None).file("root-key");
+        let name = |database: &str| State::of(&database.parse().unwrap(), None).file("root-key");
         assert_eq!(name("data/aught.db"), Some("data/aught.db.root-key".into()));
         assert_eq!(name("postgres://me@db/aught"), Some("aught-state/root-key".into()));
         assert_eq!(name("memory:"), None);
-        assert_eq!(State::of("memory:", Some("x".into())).file("root-key"), Some("x/root-key".into()));
+        assert_eq!(State::of(&Database::Memory, Some("x".into())).file("root-key"), Some("x/root-key".into()));
     }
 
     #[test]

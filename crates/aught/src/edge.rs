@@ -10,7 +10,7 @@ use std::{
 use axum::{Router, body::Body, extract::ConnectInfo};
 use futures::FutureExt;
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use http_body_util::Limited;
+use http_body_util::{LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use kernel::ApiError;
 use tower::ServiceExt;
@@ -75,10 +75,7 @@ impl Edge {
     async fn guarded(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let is_too_long = request.body().size_hint().lower() > BODY_LIMIT as u64;
         if is_too_long {
-            return refusal(&ApiError::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "Payload content length greater than maximum allowed: 1048576",
-            ));
+            return refusal(&too_long());
         }
         let mut request = request.map(|body| {
             if body.is_end_stream() {
@@ -114,6 +111,23 @@ impl Edge {
             headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
         }
     }
+}
+
+/// Why a body could not be read: it is longer than the limit, or it paused for too long, or the client is gone.
+pub(crate) fn unreadable(error: &axum::Error) -> ApiError {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.is::<LengthLimitError>() {
+            return too_long();
+        }
+        cause = error.source();
+    }
+    ApiError::new(StatusCode::REQUEST_TIMEOUT, "The request body was not received")
+}
+
+fn too_long() -> ApiError {
+    let message = "Payload content length greater than maximum allowed: 1048576";
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message)
 }
 
 /// An error in the Management API's form.

@@ -31,6 +31,24 @@ pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
         .map_err(|error| Failure::new(path.display(), error))
 }
 
+/// Writes a file that only its owner may read, unless it exists: then tells what it holds. Of two processes that start
+/// at once, one writes and both get the same text.
+pub(crate) fn write_once(path: &Path, text: &str) -> Result<String, Failure> {
+    let link = || {
+        let draft = prepare(path, text, 0o600)?;
+        let linked = fs::hard_link(&draft, path);
+        fs::remove_file(draft)?;
+        linked
+    };
+    match link() {
+        Ok(()) => Ok(text.to_owned()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            fs::read_to_string(path).map_err(|error| Failure::new(path.display(), error))
+        }
+        Err(error) => Err(Failure::new(path.display(), error)),
+    }
+}
+
 /// A complete, synced draft beside `path`.
 fn prepare(path: &Path, text: &str, mode: u32) -> io::Result<PathBuf> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {

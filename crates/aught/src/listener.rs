@@ -20,11 +20,11 @@ use crate::{Failure, certificates::Certificates, edge::Edge};
 /// How long a client may take for its first bytes, for the TLS handshake, and for the header of a request.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest header of a request, request line included, in bytes.
-const HEADER_LIMIT: usize = 64 * 1024;
+const HEADER_LIMIT: u32 = 64 * 1024;
 /// The first byte of a TLS record that holds a handshake (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
 /// What begins an HTTP/2 connection and no request of HTTP/1 (RFC 9113 §3.4).
-const HTTP2_PREFACE: &[u8] = b"PRI";
+const HTTP2_PREFACE: &[u8; 3] = b"PRI";
 
 /// Opens the port. Where `localhost` is listened on by IPv4 only, IPv6 is added if the machine has it: some clients
 /// try nothing else.
@@ -112,7 +112,7 @@ impl Door {
             sleep(Duration::from_millis(5)).await;
             seen = stream.peek(&mut first).await?;
         }
-        Ok(Opened::Plain(stream, if &first == HTTP2_PREFACE { Version::Http2 } else { Version::Http1 }))
+        Ok(Opened::Plain(stream, if first == *HTTP2_PREFACE { Version::Http2 } else { Version::Http1 }))
     }
 
     async fn requests<S>(self: Arc<Self>, stream: S, version: Version, peer: SocketAddr, is_tls: bool)
@@ -156,11 +156,11 @@ fn builder(version: Version) -> Builder<TokioExecutor> {
         Version::Http1 => Builder::new(TokioExecutor::new()).http1_only(),
         Version::Http2 => Builder::new(TokioExecutor::new()).http2_only(),
     };
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(HEADER_LIMIT);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(HEADER_LIMIT as usize);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_header_list_size(HEADER_LIMIT as u32)
+        .max_header_list_size(HEADER_LIMIT)
         .max_concurrent_streams(200)
         .keep_alive_interval(Duration::from_secs(30));
     builder

@@ -29,7 +29,9 @@ pub(crate) fn start_log(filter: &str) -> Result<(), Failure> {
     let _ = registry().with(layer.with_filter(targets)).try_init();
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, message = panic.payload_as_str().unwrap_or_default(), "panicked");
+        let payload = panic.payload();
+        let message = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
+        tracing::error!(place, message, "panicked");
     }));
     Ok(())
 }

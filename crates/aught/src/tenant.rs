@@ -9,15 +9,14 @@ use axum::{
     response::Response,
     routing::any,
 };
-use http::StatusCode;
-use identity::SigningKeys;
+use identity::{SigningKeys, keys};
 use kernel::{ApiError, Context, Secret, TenantId};
 use management::Services;
 use oauth::{Bearer, OAuth};
 use rest::{Claims, Engine};
-use store::{Database, Options, RootKey, Store};
+use store::{Options, RootKey, Store};
 
-use crate::{Config, Failure, Fresh, State, edge::refusal, files};
+use crate::{Config, Failure, Fresh, State, edge, files};
 
 /// The name of the state's file that holds the root key.
 const ROOT_KEY: &str = "root-key";
@@ -37,52 +36,50 @@ impl Tenant {
     pub(crate) async fn open(config: &Config, domain: &str) -> Result<Self, Failure> {
         let store = open_store(config).await?;
         let known = store.tenants().await.map_err(|error| Failure::new("the tenants", error))?;
-        let (id, fresh) = match known.into_iter().next() {
-            Some(id) => {
-                move_to(&store, &id, domain).await?;
-                (id, None)
-            }
-            None => {
-                let (id, fresh) = make(&store, config, domain).await?;
-                (id, Some(fresh))
-            }
+        let id = if let Some(id) = known.into_iter().next() {
+            id
+        } else {
+            let id = TenantId::new(name_of(domain));
+            store.create_tenant(&id).await.map_err(|error| Failure::new("making the tenant", error))?;
+            id
         };
-        let keys = SigningKeys::new(store.clone());
-        let router = join(&store, &keys, &id, domain);
+        let fresh = provision_or_move(&store, &id, config, domain).await?;
+        let signing_keys = SigningKeys::new(store.clone());
+        tokio::spawn(make_next_key(signing_keys.clone(), id.clone(), domain.to_owned()));
+        let router = join(&store, &signing_keys, &id, domain);
         Ok(Self { store, router, fresh })
     }
 }
 
 async fn open_store(config: &Config) -> Result<Store, Failure> {
-    let database: Database = config.database.parse().map_err(|error| Failure::new("the database", error))?;
     let root_key = root_key(config.root_key.as_ref(), &config.state, &config.context)?;
-    let options = Options { database, root_key, context: config.context.clone() };
+    let options = Options { database: config.database.clone(), root_key, context: config.context.clone() };
     Store::open(options).await.map_err(|error| Failure::new("the database", error))
 }
 
 /// The root key that is configured, else the one that the state keeps, else a new one that it keeps from now on.
 fn root_key(configured: Option<&Secret>, state: &State, context: &Context) -> Result<RootKey, Failure> {
-    let parse = |text: &str| {
-        RootKey::parse(text.trim()).ok_or_else(|| Failure::new("the root key", "expected 32 bytes in base64 or hex"))
+    let parse = |text: &str, source: &str| {
+        RootKey::parse(text).ok_or_else(|| Failure::new(source, "expected 32 bytes in base64 or hexadecimal"))
     };
     if let Some(key) = configured {
-        return parse(key.reveal());
+        return parse(key.reveal(), "the root key");
     }
-    let Some(path) = state.file(ROOT_KEY) else { return Ok(RootKey::generate(context)) };
-    match files::read(&path)? {
-        Some(text) => parse(&text),
-        None => {
-            let key = RootKey::generate(context);
-            files::write_private(&path, &key.to_text())?;
-            Ok(key)
-        }
-    }
+    let new = RootKey::generate(context);
+    let Some(path) = state.file(ROOT_KEY) else { return Ok(new) };
+    let kept = files::write_once(&path, &new.to_text())?;
+    parse(&kept, &path.display().to_string())
 }
 
-/// Makes the tenant: its data key, its first signing key, and what a new tenant has.
-async fn make(store: &Store, config: &Config, domain: &str) -> Result<(TenantId, Fresh), Failure> {
-    let failed = |error: &dyn std::fmt::Display| Failure::new("making the tenant", error);
-    let id = TenantId::new(domain.split([':', '.']).next().filter(|name| !name.is_empty()).unwrap_or("tenant"));
+/// Gives a new tenant its first signing key and what a new tenant has; the Management API of one that is not new is
+/// known by its domain of now. Whether a tenant is new shows its keys, in the same transaction: a first start that was
+/// cut short is made up for by the next.
+async fn provision_or_move(
+    store: &Store,
+    tenant: &TenantId,
+    config: &Config,
+    domain: &str,
+) -> Result<Option<Fresh>, Failure> {
     let wished = &config.initial_client;
     let client_id = wished.id.clone().unwrap_or_else(|| config.context.id(kernel::id::Form::Alnum32));
     let client_secret = wished.secret.clone().unwrap_or_else(|| Secret::new(config.context.client_secret()));
@@ -91,20 +88,31 @@ async fn make(store: &Store, config: &Config, domain: &str) -> Result<(TenantId,
         client_id: client_id.clone(),
         client_secret: client_secret.reveal().to_owned(),
     };
-    store.create_tenant(&id).await.map_err(|error| failed(&error))?;
     let work = move |tx: &mut store::Tx| {
-        identity::keys::create_first(tx, &fresh.domain)?;
-        management::provision(tx, &fresh)
+        if !keys::list(tx)?.is_empty() {
+            management::move_to(tx, &fresh.domain)?;
+            return Ok::<_, ApiError>(false);
+        }
+        keys::create_first(tx, &fresh.domain)?;
+        management::provision(tx, &fresh)?;
+        Ok(true)
     };
-    store.write(&id, work).await.map_err(|error| failed(&error))?;
-    Ok((id, Fresh { client_id, client_secret }))
+    let is_new = store.write(tenant, work).await.map_err(|error| Failure::new("the tenant", error))?;
+    Ok(is_new.then_some(Fresh { client_id, client_secret }))
 }
 
-/// A tenant that answers under another domain than before: its Management API is known by the new one.
-async fn move_to(store: &Store, tenant: &TenantId, domain: &str) -> Result<(), Failure> {
-    let domain = domain.to_owned();
-    let moved = store.write(tenant, move |tx| management::move_to(tx, &domain)).await;
-    moved.map_err(|error| Failure::new("the tenant's domain", error))
+/// Making a key takes longer than a start should; it is only needed when the keys are rotated.
+async fn make_next_key(keys: SigningKeys, tenant: TenantId, domain: String) {
+    if let Err(error) = keys.complete(&tenant, &domain).await {
+        tracing::warn!(%error, "the next signing key could not be made");
+    }
+}
+
+/// A tenant's name: the first label of its domain, unless that is a number.
+fn name_of(domain: &str) -> &str {
+    let label = domain.split([':', '.']).next().unwrap_or_default();
+    let is_name = label.starts_with(|letter: char| letter.is_ascii_alphabetic());
+    if is_name { label } else { "tenant" }
 }
 
 fn join(store: &Store, keys: &SigningKeys, tenant: &TenantId, domain: &str) -> Router {
@@ -123,15 +131,22 @@ fn join(store: &Store, keys: &SigningKeys, tenant: &TenantId, domain: &str) -> R
 /// One request of the Management API.
 async fn manage(engine: &Arc<Engine>, request: Request, peer: SocketAddr) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    // The edge limits bodies and their pauses; what fails here is a body that went over.
+    // The edge limits bodies and their pauses.
     match axum::body::to_bytes(body, usize::MAX).await {
         Ok(bytes) => engine.respond(parts, bytes, peer.ip().to_string()).await,
-        Err(error) => refusal(
-            &ApiError::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "Payload content length greater than maximum allowed: 1048576",
-            )
-            .cause(error),
-        ),
+        Err(error) => edge::refusal(&edge::unreadable(&error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenant_is_named_after_its_domain() {
+        assert_eq!(name_of("localhost:8080"), "localhost");
+        assert_eq!(name_of("dev-1.login.example.com"), "dev-1");
+        assert_eq!(name_of("127.0.0.1:80"), "tenant");
+        assert_eq!(name_of("[::1]"), "tenant");
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use p12_keystore::{Certificate, KeyStore, KeyStoreEntry};
 use rustls_pki_types::CertificateDer;
 
-use crate::Failure;
+use crate::{Failure, config::variable};
 
 /// A trust store holds no secret; its password only satisfies the file format. This one is the JVM's own default.
 const PASSWORD: &str = "changeit";
@@ -17,7 +17,7 @@ const PASSWORD: &str = "changeit";
 pub(crate) fn variables(folder: &Path, authority: &str) -> Result<Vec<(&'static str, OsString)>, Failure> {
     let roots = rustls_native_certs::load_native_certs().certs;
     // Node adds these to its own roots; whatever the user wants it to trust besides, it still should.
-    let node = std::env::var_os("NODE_EXTRA_CA_CERTS").and_then(|path| std::fs::read_to_string(path).ok());
+    let node = variable("NODE_EXTRA_CA_CERTS").and_then(|path| std::fs::read_to_string(path).ok());
     let extra = format!("{authority}{}", node.unwrap_or_default());
     let mut bundle = extra.clone();
     for root in &roots {
@@ -37,11 +37,10 @@ pub(crate) fn variables(folder: &Path, authority: &str) -> Result<Vec<(&'static 
 
 /// The JVM prints this variable on stderr at each start, and reads quotes in it where a path has spaces.
 fn java_options(trust_store: &Path) -> OsString {
-    let mut options =
-        std::env::var_os("JAVA_TOOL_OPTIONS").filter(|own| !own.is_empty()).map_or_else(OsString::new, |mut own| {
-            own.push(" ");
-            own
-        });
+    let mut options = variable("JAVA_TOOL_OPTIONS").map_or_else(OsString::new, |mut own| {
+        own.push(" ");
+        own
+    });
     options.push("\"-Djavax.net.ssl.trustStore=");
     options.push(trust_store);
     options.push(format!("\" -Djavax.net.ssl.trustStorePassword={PASSWORD} -Djavax.net.ssl.trustStoreType=PKCS12"));

@@ -88,6 +88,15 @@ fn run_passes_signals_on() {
 }
 
 #[test]
+fn a_new_tenant_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Server::start(serve(folder.path()));
+    assert!(first.stop().stdout.contains("client secret"));
+    let second = Server::start(serve(folder.path()));
+    assert_eq!(second.stop().stdout, "");
+}
+
+#[test]
 fn a_wished_client_is_the_first_client() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = serve(folder.path());
@@ -137,6 +146,7 @@ fn keys_stand_beside_the_database_for_its_owner_only() {
     running.wait_for("https is ready");
     running.stop();
     let mode = |name: &str| folder.path().join(name).metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode("aught.db.root-key"), 0o600);
     assert_eq!(mode("aught.db.ca.key"), 0o600);
     assert_eq!(mode("aught.db.tls.pem"), 0o600);
     assert_eq!(mode("aught.db.ca.pem"), 0o644);

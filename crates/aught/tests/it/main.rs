@@ -1,6 +1,6 @@
 //! The program from outside, as a process.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used)]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod cli;
 mod program;

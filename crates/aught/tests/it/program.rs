@@ -13,13 +13,14 @@ use std::{
 use serde_json::Value;
 
 /// The program under test.
-pub const AUGHT: &str = env!("CARGO_BIN_EXE_aught");
+pub(crate) const AUGHT: &str = env!("CARGO_BIN_EXE_aught");
 
 /// Far longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The program, free of the settings of whoever runs the tests.
-pub fn program() -> Command {
+#[expect(clippy::disallowed_methods, reason = "only the environment tells which variables to take away")]
+pub(crate) fn program() -> Command {
     let mut command = Command::new(AUGHT);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AUGHT_")) {
         command.env_remove(name);
@@ -28,15 +29,15 @@ pub fn program() -> Command {
 }
 
 /// `aught serve` on a free port with its data in `folder`.
-pub fn serve(folder: &Path) -> Command {
+pub(crate) fn serve(folder: &Path) -> Command {
     let mut command = program();
     command.args(["serve", "--listen", "127.0.0.1:0", "--database"]).arg(folder.join("aught.db"));
     command
 }
 
 /// A server process.
-pub struct Server {
-    pub addr: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) addr: SocketAddr,
     child: Child,
     stdout: Option<JoinHandle<String>>,
     lines: mpsc::Receiver<String>,
@@ -44,15 +45,15 @@ pub struct Server {
 }
 
 /// What a server process left.
-pub struct Ended {
-    pub status: ExitStatus,
-    pub stdout: String,
-    pub log: String,
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) log: String,
 }
 
 impl Server {
     /// Starts the command and waits until it listens.
-    pub fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = child.stdout.take().unwrap();
         let stdout = thread::spawn(move || {
@@ -69,7 +70,7 @@ impl Server {
     }
 
     /// Waits until the log holds this message.
-    pub fn wait_for(&mut self, message: &str) -> Value {
+    pub(crate) fn wait_for(&mut self, message: &str) -> Value {
         loop {
             let Ok(line) = self.lines.recv_timeout(PATIENCE) else { panic!("no {message:?} in {:#?}", self.log) };
             let parsed: Value = serde_json::from_str(&line).unwrap_or_default();
@@ -81,18 +82,18 @@ impl Server {
     }
 
     /// Sends a signal by its name (`TERM`).
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         signal(&self.child, name);
     }
 
     /// Asks it to stop and waits until it has.
-    pub fn stop(self) -> Ended {
+    pub(crate) fn stop(self) -> Ended {
         self.signal("TERM");
         self.end()
     }
 
     /// Waits until it has ended.
-    pub fn end(mut self) -> Ended {
+    pub(crate) fn end(mut self) -> Ended {
         let status = self.child.wait().unwrap();
         let stdout = self.stdout.take().unwrap().join().unwrap();
         let mut log = std::mem::take(&mut self.log);
@@ -109,7 +110,7 @@ impl Drop for Server {
 }
 
 /// Sends a signal by its name (`TERM`).
-pub fn signal(child: &Child, name: &str) {
+pub(crate) fn signal(child: &Child, name: &str) {
     let sent = Command::new("kill").arg(format!("-{name}")).arg(child.id().to_string()).status().unwrap();
     assert!(sent.success());
 }
