@@ -107,6 +107,8 @@ pub struct Kind {
     pub indexed: &'static [&'static str],
     /// Indexed paths whose text is folded to lower case.
     pub folded: &'static [&'static str],
+    /// What is indexed beside that, where facts do not say it.
+    pub further_index: Option<fn(&Record) -> Index>,
     /// Query parameters that narrow the list.
     pub filters: &'static [(&'static str, ListFilter)],
     /// Order of the list when none is asked.
@@ -135,6 +137,7 @@ impl Kind {
             times: Times::Hidden,
             indexed: &[],
             folded: &[],
+            further_index: None,
             filters: &[],
             order: Sorted::Created,
             parent: None,
@@ -222,6 +225,12 @@ impl Kind {
         self
     }
 
+    /// Adds keys and terms that a function makes of the record alone.
+    pub const fn indexed_by(mut self, index: fn(&Record) -> Index) -> Self {
+        self.further_index = Some(index);
+        self
+    }
+
     /// Sets the query parameters that narrow the list.
     pub const fn filters(mut self, filters: &'static [(&'static str, ListFilter)]) -> Self {
         self.filters = filters;
@@ -272,7 +281,12 @@ impl Kind {
                 term => (Cow::Borrowed(path), term),
             })
         });
-        Index { keys: keys.collect(), terms: terms.collect() }
+        let mut index = Index { keys: keys.collect(), terms: terms.collect() };
+        if let Some(further) = self.further_index.map(|further| further(record)) {
+            index.keys.extend(further.keys);
+            index.terms.extend(further.terms);
+        }
+        index
     }
 
     /// The filter that a call's query parameters ask for.

@@ -1,7 +1,7 @@
 //! What is special about a resource: hooks around the shapes, each with a default.
 
 use kernel::{ApiError, ApiResult, Document, Record};
-use store::{Snapshot, Store, Tx};
+use store::{Filter, Snapshot, Store, Tx};
 
 use crate::{BoxFuture, Call, Kind};
 
@@ -71,6 +71,14 @@ pub trait Resource: Send + Sync {
     /// The 404 of this call: the kind's, unless the text depends on what was tried.
     fn missing(&self, _call: &Call) -> ApiError {
         self.kind().not_found()
+    }
+
+    /// The records that a list is about; by default those that the kind's filters leave.
+    ///
+    /// # Errors
+    /// 400 when a query parameter asks for what cannot be searched.
+    fn filter(&self, call: &Call) -> ApiResult<Filter> {
+        Ok(self.kind().filter(call))
     }
 
     /// The document of a singleton that nobody has written yet; `None` makes it missing (404).

@@ -137,7 +137,7 @@ fn list(reader: &Snapshot, call: &Call, resource: &dyn Resource) -> ApiResult<An
     }
     let (paging, with_total) = paging_of(call);
     let order = order_of(call, kind.order)?;
-    let query = Query { filter: kind.filter(call), order, paging, with_total };
+    let query = Query { filter: resource.filter(call)?, order, paging, with_total };
     let page = reader.list(kind.name, &query)?;
     let mut items = Vec::with_capacity(page.items.len());
     for record in page.items.iter().filter(|record| resource.admits(call, record)) {
