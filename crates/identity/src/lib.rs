@@ -1,13 +1,16 @@
 //! Signing keys, tokens, passwords and client credentials: what identifies tenants, users and clients. No HTTP.
 
 pub mod assertion;
+pub mod blocks;
 pub mod certificate;
+pub mod hash;
 pub mod jwe;
 pub mod jwt;
 pub mod keys;
 pub mod password;
 pub mod pool;
 pub mod signature;
+pub mod users;
 pub mod verifier;
 
 pub use keys::{KeySet, Signing, SigningKeys};

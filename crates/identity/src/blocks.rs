@@ -1,0 +1,111 @@
+//! Blocks of brute-force protection: an identifier that failed too often, from one address or from everywhere.
+
+use kernel::{Document, Record, Timestamp, Value, object};
+use serde_json::json;
+use store::{Filter, Index, Query, Snapshot, StoreResult, Tx};
+
+use crate::users::{self, Identifier, LINKED};
+
+/// The kind of record of a blocked identifier.
+pub const KIND: &str = "user_block";
+/// The kind of record of a blocked address; its id is the address.
+pub const IP_KIND: &str = "ip_block";
+
+/// Blocks an identifier of a connection until a time: from one address, or from everywhere.
+pub fn block(
+    tx: &mut Tx,
+    connection: &str,
+    identifier: &str,
+    ip: Option<&str>,
+    until: Timestamp,
+) -> StoreResult<Record> {
+    let mut document = object(json!({"identifier": identifier}));
+    if let Some(ip) = ip {
+        document.insert("ip".into(), ip.into());
+    }
+    document.insert("connection".into(), connection.into());
+    document.insert("until".into(), until.into());
+    let index = Index::new().term("identifier", identifier.to_lowercase()).term("connection", connection);
+    put(tx, KIND, Record::new(id_of(connection, identifier, ip), document, tx.now()), index)
+}
+
+/// Whether an identifier of a connection is blocked for this address.
+pub fn is_blocked(reader: &Snapshot, connection: &str, identifier: &str, ip: &str) -> StoreResult<bool> {
+    for ip in [Some(ip), None] {
+        let found = reader.get(KIND, &id_of(connection, identifier, ip))?;
+        if found.is_some_and(|block| is_standing(&block, reader.now())) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The standing blocks of an identifier, in any connection.
+pub fn of_identifier(reader: &Snapshot, identifier: &str) -> StoreResult<Vec<Record>> {
+    standing(reader, Filter::equals("identifier", identifier.to_lowercase()))
+}
+
+/// The standing blocks of a user, by any identifier of any account.
+pub fn of_user(reader: &Snapshot, user: &Record) -> StoreResult<Vec<Record>> {
+    let identifiers = identifiers_of(user);
+    if identifiers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut blocks = standing(reader, Filter::any_of("identifier", identifiers))?;
+    let identities = users::identities(user);
+    blocks.retain(|block| identities.iter().any(|identity| block.text("connection") == Some(&identity.connection)));
+    Ok(blocks)
+}
+
+/// Removes blocks.
+pub fn lift(tx: &mut Tx, blocks: &[Record]) -> StoreResult<()> {
+    for block in blocks {
+        tx.delete(KIND, &block.id)?;
+    }
+    Ok(())
+}
+
+/// Blocks an address until a time.
+pub fn block_ip(tx: &mut Tx, ip: &str, until: Timestamp) -> StoreResult<Record> {
+    put(tx, IP_KIND, Record::new(ip, object(json!({"until": until})), tx.now()), Index::new())
+}
+
+/// Whether an address is blocked.
+pub fn is_ip_blocked(reader: &Snapshot, ip: &str) -> StoreResult<bool> {
+    Ok(reader.get(IP_KIND, ip)?.is_some_and(|block| is_standing(&block, reader.now())))
+}
+
+fn standing(reader: &Snapshot, filter: Filter) -> StoreResult<Vec<Record>> {
+    let mut blocks = reader.list(KIND, &Query::of(filter))?.items;
+    blocks.retain(|block| is_standing(block, reader.now()));
+    Ok(blocks)
+}
+
+fn is_standing(block: &Record, now: Timestamp) -> bool {
+    block.text("until").and_then(|until| until.parse::<Timestamp>().ok()).is_some_and(|until| until > now)
+}
+
+/// What the user's accounts are known by, in lower case.
+fn identifiers_of(user: &Record) -> Vec<String> {
+    let linked = user.document.get(LINKED).and_then(Value::as_object);
+    let accounts = linked.into_iter().flat_map(|linked| linked.values().filter_map(Value::as_object));
+    let of_profile = |profile: &Document| {
+        let text = |identifier: Identifier| Some(profile.get(identifier.field())?.as_str()?.to_lowercase());
+        Identifier::ALL.into_iter().filter_map(text).collect::<Vec<_>>()
+    };
+    accounts.chain([&user.document]).flat_map(of_profile).collect()
+}
+
+fn id_of(connection: &str, identifier: &str, ip: Option<&str>) -> String {
+    format!("{connection} {} {}", identifier.to_lowercase(), ip.unwrap_or_default())
+}
+
+fn put(tx: &mut Tx, kind: &str, mut record: Record, index: Index) -> StoreResult<Record> {
+    match tx.get(kind, &record.id)? {
+        None => tx.insert(kind, record, index),
+        Some(old) => {
+            record.version = old.version;
+            tx.update(kind, record, index)
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Users: their record, what finds it, their passwords, and the accounts that are linked under one user.
+//!
+//! A user is one record. Its document holds the profile as the API shows it, `identities` (the main one first) and two
+//! fields that are never shown: [`IDENTIFIERS`] and [`LINKED`]. What is sealed belongs to an identity: its path is the
+//! identity's name (`auth0|abc`), a blank and what it is.
+
+mod index;
+mod linking;
+mod profile;
+mod realm;
+
+use kernel::{Document, Record, Timestamp, Value};
+use serde::Deserialize;
+use serde_json::json;
+use store::{Snapshot, StoreResult};
+
+pub use index::index;
+pub use linking::{identities_with_profiles, link, set_account_field, unlink};
+pub use profile::{complete, lower_case, picture_of};
+pub use realm::{Identifier, Realm};
+
+use crate::PasswordHash;
+
+/// The kind of record.
+pub const KIND: &str = "user";
+/// Unique key of an identifier: [`Realm::key`].
+pub const IDENTIFIER: &str = "identifier";
+/// Unique key of an identity: provider and id within it, `auth0|abc`.
+pub const IDENTITY: &str = "identity";
+/// Field of the document with the keys of all identifiers, those of linked accounts too.
+pub const IDENTIFIERS: &str = "identifiers";
+/// Field of the document with what linked accounts were before: identity's name → document.
+pub const LINKED: &str = "linked";
+
+/// One of the accounts of a user.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct Identity {
+    /// Name of the connection.
+    pub connection: String,
+    /// `auth0`, `google-oauth2` …
+    pub provider: String,
+    /// The identifier within the provider.
+    pub user_id: Value,
+}
+
+impl Identity {
+    /// Provider and id: what the account's own user is or was called.
+    pub fn name(&self) -> String {
+        let id = self.user_id.as_str().map_or_else(|| self.user_id.to_string(), str::to_owned);
+        format!("{}|{id}", self.provider)
+    }
+}
+
+/// The accounts of a user, the main one first.
+pub fn identities(user: &Record) -> Vec<Identity> {
+    let identities = user.document.get("identities").and_then(Value::as_array);
+    identities.into_iter().flatten().filter_map(|identity| Identity::deserialize(identity).ok()).collect()
+}
+
+/// The user who signs in to a connection with this identifier.
+pub fn find(reader: &Snapshot, realm: &Realm, identifier: Identifier, value: &str) -> StoreResult<Option<Record>> {
+    reader.find(KIND, IDENTIFIER, &realm.key(identifier, value))
+}
+
+/// The user to whom an account belongs, as the main one or linked.
+pub fn of_identity(reader: &Snapshot, identity: &str) -> StoreResult<Option<Record>> {
+    match reader.get(KIND, identity)? {
+        Some(user) => Ok(Some(user)),
+        None => reader.find(KIND, IDENTITY, identity),
+    }
+}
+
+/// The hash of an account's password.
+pub fn password(user: &Record, identity: &str) -> Option<PasswordHash> {
+    PasswordHash::parse(user.sealed.text(&path(identity, "password_hash"))?)
+}
+
+/// The hashes of an account's present and former passwords, latest first, as far as they are kept.
+pub fn password_history(user: &Record, identity: &str) -> Vec<PasswordHash> {
+    let former = user.sealed.get(&path(identity, "password_history")).and_then(Value::as_array);
+    let former = former.into_iter().flatten().filter_map(|hash| PasswordHash::parse(hash.as_str()?));
+    password(user, identity).into_iter().chain(former).collect()
+}
+
+/// Gives an account a password, of which `remembered` former ones are kept.
+pub fn set_password(user: &mut Record, identity: &str, hash: &PasswordHash, remembered: usize) {
+    let former: Vec<Value> =
+        password_history(user, identity).iter().take(remembered).map(|hash| hash.to_text().into()).collect();
+    user.sealed.take(&path(identity, "password_history"));
+    if !former.is_empty() {
+        user.sealed.set(path(identity, "password_history"), former);
+    }
+    user.sealed.set(path(identity, "password_hash"), hash.to_text());
+}
+
+/// Takes an account's password away.
+pub fn remove_password(user: &mut Record, identity: &str) {
+    user.sealed.take(&path(identity, "password_hash"));
+}
+
+/// Notes that the password was changed.
+pub fn note_password_reset(user: &mut Record, now: Timestamp) {
+    user.document.insert("last_password_reset".into(), now.into());
+}
+
+/// The tokens that an identity provider gave for an account, as members of its entry in `identities`.
+pub fn provider_tokens(user: &Record, identity: &str) -> Document {
+    let names = ["access_token", "access_token_secret", "refresh_token", "expires_in"];
+    let token = |name: &&str| Some(((*name).to_owned(), user.sealed.get(&path(identity, name))?.clone()));
+    names.iter().filter_map(token).collect()
+}
+
+/// Sets the keys of the identifiers of all accounts anew. A connection that is gone contributes none.
+///
+/// # Errors
+/// What looking up a connection by its name fails with.
+pub fn set_identifiers<E>(user: &mut Record, realm: impl Fn(&str) -> Result<Option<Realm>, E>) -> Result<(), E> {
+    let mut keys: Vec<Value> = Vec::new();
+    for (place, identity) in identities(user).iter().enumerate() {
+        let linked = || user.document.get(LINKED)?.get(identity.name())?.as_object();
+        let profile = if place == 0 { Some(&user.document) } else { linked() };
+        if let (Some(profile), Some(realm)) = (profile, realm(&identity.connection)?) {
+            keys.extend(realm.keys(profile).into_iter().map(Value::from));
+        }
+    }
+    user.document.insert(IDENTIFIERS.into(), keys.into());
+    Ok(())
+}
+
+/// The keys of the identifiers of a user.
+pub fn identifiers(user: &Record) -> impl Iterator<Item = &str> {
+    user.document.get(IDENTIFIERS).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// Where something of an account is sealed.
+fn path(identity: &str, what: &str) -> String {
+    format!("{identity} {what}")
+}
+
+/// An entry of `identities`.
+fn identity_entry(connection: &str, id: &str, provider: &str, is_social: bool) -> Value {
+    json!({"connection": connection, "user_id": id, "provider": provider, "isSocial": is_social})
+}
