@@ -9,7 +9,7 @@ use axum::{
     response::Response,
     routing::any,
 };
-use identity::{SigningKeys, keys};
+use identity::{Passwords, SigningKeys, keys};
 use kernel::{ApiError, Context, Secret, TenantId};
 use management::Services;
 use oauth::{Bearer, OAuth};
@@ -117,7 +117,7 @@ fn name_of(domain: &str) -> &str {
 
 fn join(store: &Store, keys: &SigningKeys, tenant: &TenantId, domain: &str) -> Router {
     let bearer = Bearer::new(store.clone(), keys.clone(), tenant.clone(), domain);
-    let services = Services {};
+    let services = Services { passwords: Passwords::new(store.context().clone()), keys: keys.clone() };
     let claims = Claims::of(management::areas(&services));
     let engine = Arc::new(Engine::new(store.clone(), Arc::new(bearer), domain.to_owned(), claims));
     let oauth = OAuth::new(store.clone(), keys.clone(), tenant.clone(), domain.to_owned());

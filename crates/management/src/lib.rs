@@ -38,6 +38,7 @@ mod risk_assessments;
 mod roles;
 mod rules;
 mod rules_configs;
+mod search;
 mod self_service_profiles;
 mod services;
 mod sessions;

@@ -1,23 +1,181 @@
 //! Users: profiles, identities, search, and what belongs to them.
 
-use kernel::{Document, Record, id::Form};
-use rest::{Area, Kind};
+mod changes;
+mod identities;
+mod language;
+mod rights;
 
-use crate::Services;
+use identity::{Passwords, users};
+use kernel::{ApiError, ApiResult, Document, Record, Secret, Value, id::Form};
+use rest::{Answer, Area, BoxFuture, Call, Change, Kind, Resource, Times, Unique};
+use store::{Filter, Order, Query, Side, Snapshot, Store, Tx};
+
+use crate::{Services, logs, organizations, roles::USER_ROLES};
+
+pub(crate) use rights::USER_PERMISSIONS;
 
 /// What is served of `users`.
-pub(crate) fn area(_: &Services) -> Area {
-    Area::new("users")
+pub(crate) fn area(services: &Services) -> Area {
+    let users = Users { passwords: services.passwords.clone() };
+    let area = Area::new("users").collection("/users", users).read("GET /users/{id}/logs", logs::of_user);
+    rights::claim(identities::claim(area, services))
 }
 
-/// Users. Identifiers are made by [`crate`]'s rules of providers: `auth0|` and 24 hexadecimal digits for databases.
-pub(crate) static USER: Kind = Kind::new("user")
+/// Users.
+pub(crate) static USER: Kind = Kind::new(users::KIND)
     .id("user_id", Form::Hex24)
+    .unique(&[taken(users::IDENTIFIER), taken(users::IDENTITY), taken("id")])
     .missing("The user does not exist.", Some("inexistent_user"))
-    .sealed(&["password_hash"]);
+    .forgiving()
+    .merged(&["user_metadata", "app_metadata"])
+    .hidden(&[users::IDENTIFIERS, users::LINKED])
+    .times(Times::Millis)
+    .indexed_by(users::index)
+    .self_contained();
+
+const fn taken(field: &'static str) -> Unique {
+    Unique { field, message: "The user already exists.", code: Some("auth0_idp_error") }
+}
 
 /// What lists of role holders and members show of a user.
 pub(crate) fn summary(user: &Record) -> Document {
     let fields = ["user_id", "email", "picture", "name"];
     fields.iter().filter_map(|field| Some(((*field).to_owned(), user.document.get(*field)?.clone()))).collect()
+}
+
+/// Removes the users of a connection that is gone; those who only have a linked account there lose that.
+pub(crate) fn forget_connection(tx: &mut Tx, connection: &str) -> ApiResult {
+    let filter = Filter::equals("identities.connection", connection);
+    for mut user in tx.list(USER.name, &Query::of(filter))?.items {
+        let identities = users::identities(&user);
+        if identities.first().is_some_and(|main| main.connection == connection) {
+            forget(tx, &user)?;
+            continue;
+        }
+        for account in identities.iter().filter(|account| account.connection == connection) {
+            users::unlink(&mut user, &account.name());
+        }
+        changes::set_identifiers(tx, &mut user)?;
+        let index = USER.index(&user);
+        tx.update(USER.name, user, index)?;
+    }
+    Ok(())
+}
+
+/// Removes a user and everything that belongs to the user.
+pub(crate) fn forget(tx: &mut Tx, user: &Record) -> ApiResult {
+    tx.delete(USER.name, &user.id)?;
+    forget_belongings(tx, user)
+}
+
+fn forget_belongings(tx: &mut Tx, user: &Record) -> ApiResult {
+    tx.unrelate_all(USER_ROLES, Side::Left(&user.id))?;
+    tx.unrelate_all(USER_PERMISSIONS, Side::Left(&user.id))?;
+    organizations::forget_user(tx, &user.id)?;
+    crate::user_blocks::forget_user(tx, user)
+}
+
+struct Users {
+    passwords: Passwords,
+}
+
+impl Resource for Users {
+    fn kind(&self) -> &'static Kind {
+        &USER
+    }
+
+    fn gather<'a>(&'a self, store: &'a Store, call: &'a Call) -> Option<BoxFuture<'a, ApiResult<Document>>> {
+        let password = Secret::new(call.body().get("password")?.as_str()?);
+        Some(Box::pin(async move {
+            let tenant = call.caller.tenant.clone();
+            let body = call.document().into_owned();
+            let id = call.text("id").map(str::to_owned);
+            let judged = store.read(&tenant, move |reader| changes::password_to_judge(reader, id.as_deref(), &body));
+            let changes::Judged { rules, profile, history } = judged.await?;
+            let hash = self.passwords.admit(rules, password, profile, history).await?;
+            Ok(Document::from_iter([(changes::HASH.to_owned(), hash.to_text().into())]))
+        }))
+    }
+
+    fn prepare(&self, tx: &mut Tx, call: &Call, old: Option<&Record>, new: &mut Record) -> ApiResult {
+        match old {
+            None => changes::create(tx, call, new),
+            Some(old) => changes::update(tx, call, old, new),
+        }
+    }
+
+    fn check(&self, tx: &mut Tx, _: &Call, old: Option<&Record>, new: &Record) -> ApiResult {
+        let Some(old) = old else { return Ok(()) };
+        let had: Vec<&str> = users::identifiers(old).collect();
+        for key in users::identifiers(new).filter(|key| !had.contains(key)) {
+            if tx.find(USER.name, users::IDENTIFIER, key)?.is_some() {
+                // The key reads "<connection> <kind of identifier> <value>".
+                let word = key.split(' ').nth(1).unwrap_or_default();
+                let error = ApiError::bad_request(format!("The specified new {word} already exists"));
+                return Err(error.code("auth0_idp_error"));
+            }
+        }
+        Ok(())
+    }
+
+    fn follow(&self, tx: &mut Tx, call: &Call, change: &Change<'_>) -> ApiResult {
+        match change {
+            Change::Create { new } => logs::of_account(tx, call, "ss", new),
+            Change::Update { old, new } => {
+                if changes::is_new_password(old, new) {
+                    crate::user_blocks::forget_user(tx, new)?;
+                }
+                changes::log(tx, call, old, new)
+            }
+            Change::Delete { old } => {
+                forget_belongings(tx, old)?;
+                logs::of_account(tx, call, "sdu", old)
+            }
+        }
+    }
+
+    fn present(&self, _: &Snapshot, call: &Call, user: &Record, shown: &mut Document) -> ApiResult {
+        let own = call.allows("read:current_user") && call.caller.subject == user.id;
+        if call.operation.method == "GET" && !own && !call.allows("read:users") {
+            let error = ApiError::forbidden("Insufficient scope, expected any of: read:users");
+            return Err(error.code("insufficient_scope"));
+        }
+        if call.allows("read:user_idp_tokens") {
+            let names: Vec<String> = users::identities(user).iter().map(users::Identity::name).collect();
+            let entries = shown.get_mut("identities").and_then(Value::as_array_mut).into_iter().flatten();
+            for (entry, name) in entries.filter_map(Value::as_object_mut).zip(names) {
+                entry.extend(users::provider_tokens(user, &name));
+            }
+        }
+        Ok(())
+    }
+
+    fn filter(&self, call: &Call) -> ApiResult<Filter> {
+        language::filter(call)
+    }
+}
+
+/// `GET /users-by-email`: exactly this address of the profile.
+pub(crate) fn by_email(reader: &Snapshot, call: &Call, resource: &dyn Resource) -> ApiResult<Answer> {
+    let email = call.text("email").unwrap_or_default();
+    let filter = Filter::equals("email", email.to_lowercase());
+    let found = reader.list(USER.name, &Query::of(filter).order(Order::Created))?;
+    let mut users = Vec::new();
+    for user in found.items.iter().filter(|user| user.text("email") == Some(email)) {
+        let mut shown = rest::presented(reader, call, resource, user)?;
+        rest::select_fields(call, &mut shown);
+        users.push(shown);
+    }
+    Ok(Answer::list(users))
+}
+
+/// The resource, for other paths that show users.
+pub(crate) fn resource(services: &Services) -> impl Resource + use<> {
+    Users { passwords: services.passwords.clone() }
+}
+
+/// The user in the path.
+pub(crate) fn user(reader: &Snapshot, call: &Call) -> ApiResult<Record> {
+    let parameter = if call.text("id").is_some() { "id" } else { "user_id" };
+    rest::load(reader, &USER, call.path(parameter))
 }
