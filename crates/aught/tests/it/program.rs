@@ -86,6 +86,12 @@ impl Server {
         signal(&self.child, name);
     }
 
+    /// Ends it as a power cut would.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Asks it to stop and waits until it has.
     pub(crate) fn stop(self) -> Ended {
         self.signal("TERM");

@@ -1,0 +1,5 @@
+//! Whole servers, asked as a client asks them.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod listener;
+mod server;

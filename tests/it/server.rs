@@ -1,0 +1,112 @@
+//! A server in this process with a client that checks every answer against the contract.
+
+use aught::{Config, Running, Server};
+use aught_testing::PostgresDatabase;
+use contract::{Contract, Route};
+use http::Method;
+use kernel::Context;
+use reqwest::Client;
+use serde_json::{Value, json};
+use store::Database;
+
+/// A server with a tenant of its own, and a client of it that may do everything.
+pub(crate) struct TestServer {
+    pub(crate) running: Running,
+    pub(crate) http: Client,
+    base: String,
+    token: String,
+    /// Dropped last, when nobody uses it any more.
+    _database: Option<PostgresDatabase>,
+}
+
+/// An answer: its status, and its body where that is JSON.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
+}
+
+impl TestServer {
+    /// A server in memory, or on a new PostgreSQL database where `TEST_POSTGRES` names a server.
+    pub(crate) async fn start() -> Self {
+        Self::with(Context::system()).await
+    }
+
+    /// The same with time and randomness of the test's choice.
+    pub(crate) async fn with(context: Context) -> Self {
+        let database = PostgresDatabase::create();
+        let mut config = Config { context, ..Config::in_memory() };
+        if let Some(database) = &database {
+            config.database = Database::Postgres(database.url());
+        }
+        let running = Server::start(config).await.unwrap();
+        let http = Client::builder().no_proxy().build().unwrap();
+        let base = format!("http://{}", running.addr);
+        let mut server = Self { running, http, base, token: String::new(), _database: database };
+        server.token = server.management_token().await;
+        server
+    }
+
+    /// A new token with all scopes of the Management API.
+    async fn management_token(&self) -> String {
+        let fresh = self.running.fresh.as_ref().expect("the tenant is new");
+        let request = json!({
+            "grant_type": "client_credentials",
+            "client_id": fresh.client_id,
+            "client_secret": fresh.client_secret.reveal(),
+            "audience": format!("https://{}/api/v2/", self.running.domain),
+        });
+        let answer = self.http.post(self.url("/oauth/token")).json(&request).send().await.unwrap();
+        let answer: Value = answer.json().await.unwrap();
+        answer["access_token"].as_str().unwrap_or_else(|| panic!("no token: {answer}")).to_owned()
+    }
+
+    /// The http address of a path.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.manage(Method::GET, path, None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.manage(Method::POST, path, Some(body)).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.manage(Method::PATCH, path, Some(body)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.manage(Method::DELETE, path, None).await
+    }
+
+    /// Asks the Management API (`path` is below `/api/v2`) with all scopes. The answer keeps to the contract.
+    pub(crate) async fn manage(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let mut request =
+            self.http.request(method.clone(), self.url(&format!("/api/v2{path}"))).bearer_auth(&self.token);
+        if let Some(body) = &body {
+            request = request.json(body);
+        }
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        let bytes = response.bytes().await.unwrap();
+        let body: Option<Value> = serde_json::from_slice(&bytes).ok();
+        let bare = path.split('?').next().unwrap_or_default();
+        if let Route::Operation(operation, _) = Contract::load().route(&method, bare) {
+            let wrong = operation.verify_answer(status, body.as_ref());
+            assert!(wrong.is_empty(), "{method} {path}: {wrong:#?}\n{body:#?}");
+        }
+        Answer { status, body: body.unwrap_or_default() }
+    }
+
+    /// Ends the test: what the store holds must be sound.
+    pub(crate) async fn end(self) {
+        for tenant in self.running.store.tenants().await.unwrap() {
+            let complaints = self.running.store.verify(&tenant).await.unwrap();
+            assert!(complaints.is_empty(), "{complaints:#?}");
+        }
+        self.running.stop().await;
+    }
+}
