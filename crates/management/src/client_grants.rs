@@ -1,16 +1,25 @@
 //! Client grants: which client may have which scopes of which API.
 
-use kernel::id::Form;
-use rest::{Area, Kind, Unique};
+use kernel::{ApiError, ApiResult, Record, Value, id::Form};
+use rest::{Answer, Area, Call, Change, Kind, ListFilter, Resource, Sorted, Unique};
+use serde::Deserialize;
+use store::{RelationQuery, Side, Snapshot, Tx};
 
-use crate::Services;
+use crate::{
+    Services,
+    clients::CLIENT,
+    organizations::{ORGANIZATION, ORGANIZATION_GRANTS, forget_grant, summary},
+    resource_servers::RESOURCE_SERVER,
+};
 
 /// What is served of `client-grants`.
 pub(crate) fn area(_: &Services) -> Area {
-    Area::new("client-grants").collection("/client-grants", &CLIENT_GRANT)
+    Area::new("client-grants")
+        .collection("/client-grants", ClientGrants)
+        .read("GET /client-grants/{id}/organizations", organizations)
 }
 
-/// Client grants.
+/// Client grants. `grant` is the pair (and subject type) that may exist once.
 pub(crate) static CLIENT_GRANT: Kind = Kind::new("client_grant")
     .id("id", Form::Alnum16("cgr_"))
     .unique(&[Unique {
@@ -19,5 +28,103 @@ pub(crate) static CLIENT_GRANT: Kind = Kind::new("client_grant")
         code: None,
     }])
     .missing("The grant does not exist.", None)
+    .forgiving()
     .hidden(&["grant"])
-    .indexed(&["client_id", "audience", "subject_type"]);
+    .indexed(&["client_id", "audience", "subject_type", "allow_any_organization", "default_for"])
+    .filters(&[
+        ("audience", ListFilter::Equals("audience")),
+        ("client_id", ListFilter::Equals("client_id")),
+        ("allow_any_organization", ListFilter::Equals("allow_any_organization")),
+        ("subject_type", ListFilter::Equals("subject_type")),
+        ("default_for", ListFilter::Equals("default_for")),
+    ])
+    .order(Sorted::Id);
+
+/// What a grant is judged by.
+#[derive(Deserialize)]
+struct Grant {
+    client_id: Option<String>,
+    audience: String,
+    subject_type: Option<String>,
+    default_for: Option<String>,
+    scope: Option<Vec<String>>,
+    #[serde(default)]
+    allow_all_scopes: bool,
+}
+
+struct ClientGrants;
+
+impl Resource for ClientGrants {
+    fn kind(&self) -> &'static Kind {
+        &CLIENT_GRANT
+    }
+
+    fn prepare(&self, _: &mut Tx, call: &Call, old: Option<&Record>, new: &mut Record) -> ApiResult {
+        if old.is_none() {
+            new.document.entry("subject_type").or_insert_with(|| "client".into());
+        }
+        let grant: Grant = new.view()?;
+        // Who names scopes does not want all; who wants all names none.
+        if grant.allow_all_scopes {
+            if call.body().get("allow_all_scopes") == Some(&Value::Bool(true)) || old.is_none() {
+                new.document.shift_remove("scope");
+            } else {
+                new.document.shift_remove("allow_all_scopes");
+            }
+        }
+        let holder = grant.client_id.or(grant.default_for).unwrap_or_default();
+        let subject = grant.subject_type.unwrap_or_default();
+        new.document.insert("grant".into(), format!("{holder} {} {subject}", grant.audience).into());
+        Ok(())
+    }
+
+    fn check(&self, tx: &mut Tx, _: &Call, _: Option<&Record>, new: &Record) -> ApiResult {
+        let grant: Grant = new.view()?;
+        if let Some(client) = &grant.client_id
+            && tx.get(CLIENT.name, client)?.is_none()
+        {
+            return Err(ApiError::not_found("Client not found"));
+        }
+        let Some(server) = tx.find(RESOURCE_SERVER.name, "identifier", &grant.audience)? else {
+            return Err(ApiError::not_found("Resource server not found"));
+        };
+        let scopes = server.document.get("scopes").and_then(Value::as_array);
+        let is_known =
+            |scope: &String| scopes.is_some_and(|scopes| scopes.iter().any(|known| known["value"] == scope.as_str()));
+        if !grant.scope.unwrap_or_default().iter().all(is_known) {
+            return Err(ApiError::bad_request("scope must be a subset of resource server scopes"));
+        }
+        Ok(())
+    }
+
+    fn missing(&self, call: &Call) -> ApiError {
+        match call.operation.method.as_str() {
+            "PATCH" => ApiError::not_found("The client grant does not exist."),
+            _ => CLIENT_GRANT.not_found(),
+        }
+    }
+
+    fn follow(&self, tx: &mut Tx, _: &Call, change: &Change<'_>) -> ApiResult {
+        match change {
+            Change::Delete { old } => forget_grant(tx, &old.id),
+            Change::Create { .. } | Change::Update { .. } => Ok(()),
+        }
+    }
+}
+
+/// `GET /client-grants/{id}/organizations`: those that admit the grant.
+fn organizations(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
+    let grant = rest::load(reader, &CLIENT_GRANT, call.path("id"))?;
+    let entries = reader.related(ORGANIZATION_GRANTS, Side::Right(&grant.id), &RelationQuery::default())?;
+    let mut items = Vec::new();
+    for entry in entries.items {
+        items.extend(reader.get(ORGANIZATION.name, &entry.left)?.map(|organization| summary(&organization)));
+    }
+    Ok(Answer::json(rest::page_of(call, items)?))
+}
+
+/// Removes a grant whose client or API is gone.
+pub(crate) fn remove(tx: &mut Tx, grant: &Record) -> ApiResult {
+    tx.delete(CLIENT_GRANT.name, &grant.id)?;
+    forget_grant(tx, &grant.id)
+}

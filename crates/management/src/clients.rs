@@ -1,20 +1,211 @@
 //! Clients: the applications of a tenant, their secrets and credentials.
 
-use kernel::id::Form;
-use rest::{Area, Kind};
+mod credentials;
+mod defaults;
 
-use crate::Services;
+use identity::keys;
+use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form};
+use rest::{Answer, Area, Call, Change, Kind, ListFilter, Resource, Sorted};
+use serde_json::json;
+use store::{Filter, Query, RelationQuery, Side, Snapshot, Term, Tx};
+
+use crate::{
+    Services,
+    client_grants::{self, CLIENT_GRANT},
+    connections::{CONNECTION, CONNECTION_CLIENTS},
+    organizations, tenants,
+};
+
+pub(crate) use defaults::complete;
 
 /// What is served of `clients`.
 pub(crate) fn area(_: &Services) -> Area {
-    Area::new("clients").collection("/clients", &CLIENT)
+    Area::new("clients")
+        .collection("/clients", Clients)
+        .collection("/clients/{client_id}/credentials", credentials::Credentials)
+        .write("POST /clients/{id}/rotate-secret", rotate_secret)
+        .read("GET /clients/{id}/connections", connections)
 }
 
-/// Clients.
+/// Clients. The global client, which only holds the custom login page, comes last in lists.
 pub(crate) static CLIENT: Kind = Kind::new("client")
     .id("client_id", Form::Alnum32)
     .missing("The client does not exist", Some("inexistent_client"))
-    .merged(&["client_metadata", "jwt_configuration", "refresh_token"])
+    .forgiving()
+    .merged(&["client_metadata", "jwt_configuration", "refresh_token", "signed_request_object"])
     .sealed(&["client_secret"])
-    .revealed(&["client_secret"])
-    .indexed(&["app_type", "global", "is_first_party"]);
+    .indexed(&["app_type", "global", "is_first_party", "external_client_id"])
+    .filters(&[
+        ("app_type", ListFilter::AnyOf("app_type")),
+        ("is_global", ListFilter::Equals("global")),
+        ("is_first_party", ListFilter::Equals("is_first_party")),
+        ("external_client_id", ListFilter::Equals("external_client_id")),
+    ])
+    .order(Sorted::By("global"));
+
+/// What every scope that admits a reader shows.
+const SUMMARY: &[&str] = &["client_id", "app_type", "name", "description"];
+
+/// What only the scopes for keys and credentials show, beside the secret.
+const KEYS: &[&str] = &["encryption_key", "signing_keys", "client_authentication_methods", "signed_request_object"];
+
+struct Clients;
+
+impl Resource for Clients {
+    fn kind(&self) -> &'static Kind {
+        &CLIENT
+    }
+
+    fn prepare(&self, tx: &mut Tx, call: &Call, old: Option<&Record>, new: &mut Record) -> ApiResult {
+        if old.is_none() {
+            complete(tx, new);
+        }
+        exclude_methods(call, new)?;
+        credentials::adopt(tx, new)
+    }
+
+    fn check(&self, _: &mut Tx, call: &Call, old: Option<&Record>, new: &Record) -> ApiResult {
+        check_scopes(call)?;
+        let grants = new.document.get("grant_types").and_then(Value::as_array);
+        let is_public = new.text("token_endpoint_auth_method") == Some("none");
+        let for_machines = grants.is_some_and(|grants| grants.contains(&"client_credentials".into()));
+        if is_public && for_machines && (old.is_none() || call.body().get("grant_types").is_some()) {
+            return Err(ApiError::invalid_body("Invalid grant types: client_credentials"));
+        }
+        let organization = new.document.get("default_organization").and_then(Value::as_object);
+        let lacks = |name: &str| organization.is_some_and(|organization| !organization.contains_key(name));
+        if lacks("organization_id") || lacks("flows") {
+            let text = "default_organization requires both organization_id and flows";
+            return Err(ApiError::invalid_body(text));
+        }
+        Ok(())
+    }
+
+    fn follow(&self, tx: &mut Tx, _: &Call, change: &Change<'_>) -> ApiResult {
+        match change {
+            Change::Create { new } => enable_connections(tx, &new.id),
+            Change::Update { .. } => Ok(()),
+            Change::Delete { old } if old.is("global") => {
+                Err(ApiError::bad_request("Global client cannot be deleted."))
+            }
+            Change::Delete { old } => forget(tx, &old.id),
+        }
+    }
+
+    fn present(&self, reader: &Snapshot, call: &Call, client: &Record, shown: &mut Document) -> ApiResult {
+        if call.operation.method != "GET" || call.allows("read:client_keys") || call.allows("read:client_credentials") {
+            client.sealed.reveal("client_secret", shown);
+            let current = keys::list(reader)?.into_iter().find(|key| key.is("current"));
+            if let Some(key) = current {
+                shown.insert(
+                    "signing_keys".into(),
+                    json!([{"cert": key.document["cert"], "pkcs7": key.document["pkcs7"]}]),
+                );
+            }
+        } else {
+            shown.retain(|name, _| !KEYS.contains(&name.as_str()));
+        }
+        if call.operation.method == "GET" && !call.allows("read:clients") && !call.allows("read:client_keys") {
+            let may_see_keys = call.allows("read:client_credentials");
+            let is_key = |name: &str| may_see_keys && (KEYS.contains(&name) || name == "client_secret");
+            shown.retain(|name, _| SUMMARY.contains(&name.as_str()) || is_key(name));
+        }
+        if call.operation.id == "post_clients" {
+            credentials::show_in_full(reader, shown)?;
+        }
+        Ok(())
+    }
+}
+
+/// `POST /clients/{id}/rotate-secret`: the old secret ends at once.
+fn rotate_secret(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
+    let old = rest::load(tx, &CLIENT, call.path("id"))?;
+    let secret = tx.context().client_secret();
+    let client = rest::upsert(tx, &CLIENT, &old.id, |client| client.sealed.set("client_secret", secret))?;
+    Ok(Answer::json(rest::presented(tx, call, &Clients, &client)?))
+}
+
+/// `GET /clients/{id}/connections`: those that are enabled for the client.
+fn connections(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
+    let client = rest::load(reader, &CLIENT, call.path("id"))?;
+    let strategies = call.list("strategy");
+    let enabled = reader.related(CONNECTION_CLIENTS, Side::Right(&client.id), &RelationQuery::default())?;
+    let mut items = Vec::new();
+    for entry in enabled.items {
+        let Some(connection) = reader.get(CONNECTION.name, &entry.left)? else { continue };
+        let strategy = connection.text("strategy").unwrap_or_default();
+        if strategies.is_empty() || strategies.contains(&strategy) {
+            items.push(crate::connections::presented(reader, call, &connection)?);
+        }
+    }
+    Ok(Answer::json(rest::page_of(call, items)?))
+}
+
+/// A client authenticates by a method or by credentials: setting one takes the other away, both at once is an error.
+fn exclude_methods(call: &Call, new: &mut Record) -> ApiResult {
+    let sent = |name: &str| call.body().get(name).is_some_and(|value| !value.is_null());
+    match (sent("client_authentication_methods"), sent("token_endpoint_auth_method")) {
+        (true, true) => {
+            Err(ApiError::invalid_body("Cannot set both client_authentication_methods and token_endpoint_auth_method"))
+        }
+        (true, false) => {
+            new.document.shift_remove("token_endpoint_auth_method");
+            Ok(())
+        }
+        (false, true) => {
+            new.document.shift_remove("client_authentication_methods");
+            Ok(())
+        }
+        (false, false) => Ok(()),
+    }
+}
+
+/// Fields that need a scope of their own to be written.
+fn check_scopes(call: &Call) -> ApiResult {
+    let is_new = call.operation.method == "POST";
+    let refuse = |scope: &str, field: &str| {
+        let text = format!("Insufficient scope, expected any of: {scope} to write {field}");
+        Err(ApiError::forbidden(text).code("insufficient_scope"))
+    };
+    for field in call.document().keys() {
+        let needed: &[&str] = match (field.as_str(), is_new) {
+            ("client_secret" | "signing_key", false) => &["update:client_keys"],
+            ("client_authentication_methods" | "signed_request_object", false) => &["update:client_credentials"],
+            ("client_authentication_methods" | "signed_request_object", true) => &["create:client_credentials"],
+            ("token_vault_privileged_access", false) => &["update:client_token_vault_privileged_access"],
+            (_, false) => &["update:clients"],
+            (_, true) => continue,
+        };
+        if !needed.iter().any(|scope| call.allows(scope)) {
+            return refuse(needed[0], field);
+        }
+    }
+    Ok(())
+}
+
+/// New clients get all connections where the tenant says so.
+fn enable_connections(tx: &mut Tx, client: &str) -> ApiResult {
+    if !tenants::flag(tx, "enable_client_connections")? {
+        return Ok(());
+    }
+    for connection in tx.list(CONNECTION.name, &Query::default())?.items {
+        tx.relate(CONNECTION_CLIENTS, &connection.id, client, Document::new())?;
+    }
+    Ok(())
+}
+
+/// Takes along what belongs to a client that is gone.
+fn forget(tx: &mut Tx, client: &str) -> ApiResult {
+    let of_client = |field: &'static str| Query::of(Filter::Equals(field.into(), Term::Text(client.to_owned())));
+    for credential in tx.list(credentials::CREDENTIAL.name, &of_client("client_id"))?.items {
+        tx.delete(credentials::CREDENTIAL.name, &credential.id)?;
+    }
+    for grant in tx.list(CLIENT_GRANT.name, &of_client("client_id"))?.items {
+        client_grants::remove(tx, &grant)?;
+    }
+    for grant in tx.list(crate::grants::GRANT.name, &of_client("clientID"))?.items {
+        tx.delete(crate::grants::GRANT.name, &grant.id)?;
+    }
+    tx.unrelate_all(CONNECTION_CLIENTS, Side::Right(client))?;
+    organizations::forget_client(tx, client)
+}

@@ -1,7 +1,8 @@
 //! Connections: where users come from.
 
-use kernel::id::Form;
-use rest::{Area, Kind, Unique};
+use kernel::{ApiResult, Document, Record, id::Form};
+use rest::{Area, Call, Kind, Unique};
+use store::Snapshot;
 
 use crate::Services;
 
@@ -23,3 +24,8 @@ pub(crate) static CONNECTION: Kind = Kind::new("connection")
 
 /// Relation connection → client: for whom a connection is enabled.
 pub(crate) const CONNECTION_CLIENTS: &str = "connection_clients";
+
+/// What a connection is shown as wherever it appears.
+pub(crate) fn presented(reader: &Snapshot, call: &Call, connection: &Record) -> ApiResult<Document> {
+    rest::presented(reader, call, &&CONNECTION, connection)
+}

@@ -1,10 +1,40 @@
 //! Grants that users gave to clients.
 
-use rest::Area;
+use kernel::{ApiResult, id::Form};
+use rest::{Answer, Area, Call, Kind, ListFilter, Sorted};
+use store::{Filter, Query, Term, Tx};
 
 use crate::Services;
 
 /// What is served of `grants`.
 pub(crate) fn area(_: &Services) -> Area {
-    Area::new("grants")
+    Area::new("grants").collection("/grants", &GRANT).write("DELETE /grants", delete_of_user)
+}
+
+/// Grants of users, with the contract's own spelling of `clientID`.
+pub(crate) static GRANT: Kind = Kind::new("grant")
+    .id("id", Form::Hex24)
+    .missing("The grant does not exist.", None)
+    .forgiving()
+    .indexed(&["user_id", "clientID", "audience"])
+    .filters(&[
+        ("user_id", ListFilter::Equals("user_id")),
+        ("client_id", ListFilter::Equals("clientID")),
+        ("audience", ListFilter::Equals("audience")),
+    ])
+    .order(Sorted::IdDescending);
+
+/// `DELETE /grants?user_id=…`: all grants of a user.
+fn delete_of_user(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
+    forget_user(tx, call.text("user_id").unwrap_or_default())?;
+    Ok(Answer::empty())
+}
+
+/// Takes back all grants of a user.
+pub(crate) fn forget_user(tx: &mut Tx, user: &str) -> ApiResult {
+    let grants = Filter::Equals("user_id".into(), Term::Text(user.to_owned()));
+    for grant in tx.list(GRANT.name, &Query::of(grants))?.items {
+        tx.delete(GRANT.name, &grant.id)?;
+    }
+    Ok(())
 }

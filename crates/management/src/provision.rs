@@ -1,13 +1,13 @@
 //! What a new tenant has from the start (reference: fresh tenant).
 
-use kernel::{ApiResult, Document, Record, Value, object};
+use kernel::{ApiResult, Document, Record, Value, id::Form, object};
 use rest::{Id, Kind};
 use serde_json::json;
 use store::{Filter, Query, Term, Tx};
 
 use crate::{
     client_grants::CLIENT_GRANT,
-    clients::CLIENT,
+    clients::{CLIENT, complete},
     connections::{CONNECTION, CONNECTION_CLIENTS},
     resource_servers::RESOURCE_SERVER,
 };
@@ -33,7 +33,6 @@ pub struct Fresh {
 /// When the tenant has these already.
 pub fn provision(tx: &mut Tx, fresh: &Fresh) -> ApiResult {
     let audience = format!("https://{}/api/v2/", fresh.domain);
-    let tenant = tx.tenant().to_string();
     let scopes: Vec<&str> = SCOPES.lines().collect();
     insert(
         tx,
@@ -55,8 +54,6 @@ pub fn provision(tx: &mut Tx, fresh: &Fresh) -> ApiResult {
         "client_id": fresh.client_id,
         "client_secret": fresh.client_secret,
         "name": "API Explorer Application",
-        "tenant": tenant,
-        "global": false,
         "app_type": "non_interactive",
         "is_first_party": true,
         "oidc_conformant": true,
@@ -66,8 +63,6 @@ pub fn provision(tx: &mut Tx, fresh: &Fresh) -> ApiResult {
     });
     let application = json!({
         "name": "Default App",
-        "tenant": tenant,
-        "global": false,
         "is_first_party": true,
         "oidc_conformant": true,
         "callbacks": [],
@@ -76,7 +71,6 @@ pub fn provision(tx: &mut Tx, fresh: &Fresh) -> ApiResult {
     });
     let global = json!({
         "name": "All Applications",
-        "tenant": tenant,
         "global": true,
         "is_first_party": true,
         "oidc_conformant": true,
@@ -86,7 +80,13 @@ pub fn provision(tx: &mut Tx, fresh: &Fresh) -> ApiResult {
     });
     let mut clients = Vec::new();
     for client in [global, application, machine] {
-        clients.push(insert(tx, &CLIENT, with_client_defaults(client, tx.context().client_secret()))?.id);
+        let id = tx.context().id(Form::Alnum32);
+        let mut record = Record::new(&*id, Document::new(), tx.now());
+        record.document.insert("client_id".into(), id.into());
+        record.document.extend(object(client));
+        record.id = record.text("client_id").unwrap_or_default().to_owned();
+        complete(tx, &mut record);
+        clients.push(rest::insert(tx, &CLIENT, record)?.id);
     }
     insert(
         tx,
@@ -170,29 +170,6 @@ fn insert(tx: &mut Tx, kind: &Kind, document: Value) -> ApiResult<Record> {
     };
     document.shift_insert(0, kind.id_field.to_owned(), id.as_str().into());
     rest::insert(tx, kind, Record::new(id, document, tx.now()))
-}
-
-/// The fields that every client has from the start.
-fn with_client_defaults(client: Value, secret: String) -> Value {
-    let mut document = object(json!({
-        "is_token_endpoint_ip_header_trusted": false,
-        "sso_disabled": false,
-        "cross_origin_auth": false,
-        "cross_origin_authentication": false,
-        "custom_login_page_on": true,
-        "client_secret": secret,
-        "refresh_token": {
-            "expiration_type": "non-expiring",
-            "leeway": 0,
-            "infinite_token_lifetime": true,
-            "infinite_idle_token_lifetime": true,
-            "token_lifetime": 31_557_600,
-            "idle_token_lifetime": 2_592_000,
-            "rotation_type": "non-rotating",
-        },
-    }));
-    document.extend(object(client));
-    document.into()
 }
 
 /// `read:client_grants` as `Read Client Grants`.

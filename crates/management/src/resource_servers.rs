@@ -1,16 +1,29 @@
 //! Resource servers: the APIs that tokens are issued for.
 
-use kernel::id::Form;
-use rest::{Area, Kind, Unique};
+use std::collections::HashSet;
 
-use crate::Services;
+use identity::signature::PublicKey;
+use kernel::{
+    ApiError, ApiResult, Record, Value,
+    id::{ALNUM, Form},
+};
+use rest::{Area, Call, Change, Kind, ListFilter, Resource, Unique};
+use serde_json::json;
+use store::{Filter, Query, Side, Snapshot, Term, Tx};
+
+use crate::{
+    Services,
+    client_grants::{self, CLIENT_GRANT},
+    permissions::{Permissions, USER_PERMISSIONS},
+    roles::ROLE_PERMISSIONS,
+};
 
 /// What is served of `resource-servers`.
 pub(crate) fn area(_: &Services) -> Area {
-    Area::new("resource-servers").collection("/resource-servers", &RESOURCE_SERVER)
+    Area::new("resource-servers").collection("/resource-servers", ResourceServers)
 }
 
-/// Resource servers.
+/// Resource servers; paths name them by id or by identifier.
 pub(crate) static RESOURCE_SERVER: Kind = Kind::new("resource_server")
     .id("id", Form::Hex24)
     .unique(&[Unique {
@@ -19,6 +32,159 @@ pub(crate) static RESOURCE_SERVER: Kind = Kind::new("resource_server")
         code: None,
     }])
     .missing("The resource server does not exist", Some("inexistent_resource_server"))
+    .forgiving()
     .indexed(&["identifier"])
-    .sealed(&["signing_secret"])
+    .filters(&[("identifiers", ListFilter::Equals("identifier"))])
+    .sealed(&["signing_secret", "token_encryption.encryption_key.pem"])
     .revealed(&["signing_secret"]);
+
+/// What of a system API can be changed.
+const CHANGEABLE: &[&str] =
+    &["token_lifetime", "token_lifetime_for_web", "skip_consent_for_verifiable_first_party_clients"];
+
+struct ResourceServers;
+
+impl Resource for ResourceServers {
+    fn kind(&self) -> &'static Kind {
+        &RESOURCE_SERVER
+    }
+
+    fn find(&self, reader: &Snapshot, id: &str) -> ApiResult<Option<Record>> {
+        match reader.get(RESOURCE_SERVER.name, id)? {
+            Some(server) => Ok(Some(server)),
+            None => Ok(reader.find(RESOURCE_SERVER.name, "identifier", id)?),
+        }
+    }
+
+    fn prepare(&self, tx: &mut Tx, call: &Call, old: Option<&Record>, new: &mut Record) -> ApiResult {
+        if old.is_none() {
+            make_system(call, new);
+            let document = &mut new.document;
+            let mut fill = |name: &str, value: Value| {
+                document.entry(name).or_insert(value);
+            };
+            fill("allow_offline_access", false.into());
+            fill("skip_consent_for_verifiable_first_party_clients", false.into());
+            fill(
+                "subject_type_authorization",
+                json!({"client": {"policy": "require_client_grant"}, "user": {"policy": "allow_all"}}),
+            );
+            fill("token_lifetime", 86_400.into());
+            fill("token_lifetime_for_web", 7_200.into());
+            fill("signing_alg", "RS256".into());
+        }
+        let has_secret = new.sealed.get("signing_secret").is_some() || new.document.contains_key("signing_secret");
+        if new.text("signing_alg") != Some("HS256") {
+            new.sealed.take("signing_secret");
+            new.document.shift_remove("signing_secret");
+        } else if !has_secret {
+            new.sealed.set("signing_secret", tx.context().text(ALNUM, 32));
+        }
+        derive_thumbprint(new)
+    }
+
+    fn check(&self, _: &mut Tx, call: &Call, old: Option<&Record>, _: &Record) -> ApiResult {
+        let touches_more = || call.document().keys().any(|field| !CHANGEABLE.contains(&field.as_str()));
+        if old.is_some_and(|old| old.is("is_system")) && touches_more() {
+            return Err(ApiError::bad_request("System resource servers cannot be patched."));
+        }
+        Ok(())
+    }
+
+    fn follow(&self, tx: &mut Tx, _: &Call, change: &Change<'_>) -> ApiResult {
+        match change {
+            Change::Create { .. } => Ok(()),
+            Change::Update { old, new } => {
+                let kept = scopes(new);
+                let gone = scopes(old).into_iter().filter(|scope| !kept.contains(scope));
+                forget_permissions(tx, gone, old.text("identifier").unwrap_or_default())
+            }
+            Change::Delete { old } if old.is("is_system") => {
+                Err(ApiError::bad_request("System resource servers cannot be deleted."))
+            }
+            Change::Delete { old } => {
+                let identifier = old.text("identifier").unwrap_or_default();
+                forget_permissions(tx, scopes(old).into_iter(), identifier)?;
+                let grants = Filter::Equals("audience".into(), Term::Text(identifier.to_owned()));
+                for grant in tx.list(CLIENT_GRANT.name, &Query::of(grants))?.items {
+                    client_grants::remove(tx, &grant)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Identifiers that stand for APIs of the service itself: what they are is not the caller's to say.
+fn make_system(call: &Call, server: &mut Record) {
+    let identifier = server.text("identifier").unwrap_or_default();
+    let system = if identifier == format!("https://{}/me/", call.origin.domain) {
+        json!({
+            "name": "Auth0 My Account API",
+            "is_system": true,
+            "signing_alg": "RS256",
+            "allow_offline_access": true,
+            "token_lifetime": 600,
+            "token_lifetime_for_web": 600,
+            "skip_consent_for_verifiable_first_party_clients": true,
+            "proof_of_possession": {"mechanism": "dpop", "required": false},
+            "subject_type_authorization": {"user": {"policy": "require_client_grant"}, "client": {"policy": "deny_all"}},
+            "scopes": [
+                {"value": "create:me:connected_accounts", "description": "Create connected accounts"},
+                {"value": "read:me:connected_accounts", "description": "Read connected accounts"},
+                {"value": "delete:me:connected_accounts", "description": "Delete connected accounts"},
+                {"value": "create:me:authentication_methods", "description": "Create authentication methods"},
+                {"value": "read:me:authentication_methods", "description": "Read authentication methods"},
+                {"value": "update:me:authentication_methods", "description": "Update authentication methods"},
+                {"value": "delete:me:authentication_methods", "description": "Delete authentication methods"},
+                {"value": "read:me:factors", "description": "Read factors"},
+            ],
+        })
+    } else if identifier == "urn:auth0:express-configure" {
+        json!({
+            "name": "Okta OIN Express Configuration API",
+            "is_system": true,
+            "enforce_policies": true,
+            "token_lifetime": 300,
+            "subject_type_authorization": {"user": {"policy": "allow_all"}, "client": {"policy": "deny_all"}},
+            "scopes": [
+                {"value": "express_configure:sso", "description": "Ability to create SSO configurations"},
+                {"value": "express_configure:scim", "description": "Ability to create scim configurations"},
+            ],
+        })
+    } else {
+        return;
+    };
+    server.document.extend(kernel::object(system));
+}
+
+/// The key that tokens are encrypted with is known by its thumbprint; the key itself is kept out of sight.
+fn derive_thumbprint(server: &mut Record) -> ApiResult {
+    let Some(encryption) = server.document.get_mut("token_encryption").and_then(Value::as_object_mut) else {
+        return Ok(());
+    };
+    if let Some(key) = encryption.get_mut("encryption_key").and_then(Value::as_object_mut)
+        && let Some(pem) = key.get("pem").and_then(Value::as_str)
+    {
+        let unreadable = |_| ApiError::invalid_body("Unable to parse the PEM of the encryption key");
+        let thumbprint = PublicKey::from_pem(pem).map_err(unreadable)?.thumbprint();
+        key.insert("thumbprint_sha256".into(), thumbprint.into());
+    }
+    Ok(())
+}
+
+fn scopes(server: &Record) -> HashSet<String> {
+    let scopes = server.document.get("scopes").and_then(Value::as_array).into_iter().flatten();
+    scopes.filter_map(|scope| scope["value"].as_str().map(str::to_owned)).collect()
+}
+
+/// Permissions on scopes that are gone disappear from roles and users.
+fn forget_permissions(tx: &mut Tx, scopes: impl Iterator<Item = String>, identifier: &str) -> ApiResult {
+    for scope in scopes {
+        let key = Permissions::key(&scope, identifier);
+        for relation in [ROLE_PERMISSIONS, USER_PERMISSIONS] {
+            tx.unrelate_all(relation, Side::Right(&key))?;
+        }
+    }
+    Ok(())
+}

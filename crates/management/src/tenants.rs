@@ -1,21 +1,111 @@
 //! Settings of the tenant.
 
-use kernel::ApiResult;
-use rest::{Area, Kind};
-use store::Snapshot;
+use kernel::{ApiError, ApiResult, Document, Record, Value, object};
+use rest::{Area, Call, Kind, Resource};
+use serde_json::json;
+use store::{Snapshot, Tx};
 
-use crate::Services;
+use crate::{Services, branding::BRANDING};
 
 /// What is served of `tenants`.
 pub(crate) fn area(_: &Services) -> Area {
-    Area::new("tenants")
+    Area::new("tenants").singleton("/tenants/settings", Settings)
 }
 
 /// The settings; stored with their first change.
-pub(crate) static TENANT_SETTINGS: Kind = Kind::new("tenant_settings").id_given("");
+pub(crate) static TENANT_SETTINGS: Kind =
+    Kind::new("tenant_settings").id_given("").merged(&["flags", "change_password", "guardian_mfa_page"]);
+
+/// Runtimes of tenants' code that can be chosen.
+const SANDBOXES: [&str; 2] = ["22", "18"];
+
+struct Settings;
+
+impl Resource for Settings {
+    fn kind(&self) -> &'static Kind {
+        &TENANT_SETTINGS
+    }
+
+    fn fresh(&self, _: &Call) -> Option<Document> {
+        Some(fresh())
+    }
+
+    fn prepare(&self, _: &mut Tx, call: &Call, _: Option<&Record>, new: &mut Record) -> ApiResult {
+        // An empty address takes the setting away; for the other texts, empty is a value.
+        if call.body().get("default_redirection_uri") == Some(&Value::from("")) {
+            new.document.shift_remove("default_redirection_uri");
+        }
+        Ok(())
+    }
+
+    fn check(&self, _: &mut Tx, call: &Call, _: Option<&Record>, _: &Record) -> ApiResult {
+        let version = call.body().get("sandbox_version").and_then(Value::as_str);
+        if version.is_some_and(|version| !SANDBOXES.contains(&version)) {
+            let text = "The sandbox_version provided is invalid. Please use one of the available options";
+            return Err(ApiError::bad_request(format!("{text}: {}", json!(SANDBOXES))));
+        }
+        Ok(())
+    }
+
+    fn present(&self, reader: &Snapshot, call: &Call, _: &Record, shown: &mut Document) -> ApiResult {
+        // Colours and logo are kept with the branding, whose settings they are too.
+        let branding = reader.get(BRANDING.name, BRANDING.name)?.map(|record| record.document).unwrap_or_default();
+        if let Some(colors) = branding.get("colors") {
+            shown.insert("universal_login".into(), json!({"colors": colors}));
+        }
+        if let Some(logo) = branding.get("logo_url") {
+            shown.entry("picture_url").or_insert_with(|| logo.clone());
+        }
+        if call.operation.method == "GET" {
+            shown.insert("sandbox_versions_available".into(), json!(SANDBOXES));
+        } else if let Some(flags) = shown.get_mut("flags").and_then(Value::as_object_mut) {
+            // Two flags of the service's own, which only the answer to a change shows.
+            flags.insert("enforce_client_authentication_on_passwordless_start".into(), true.into());
+            flags.insert("cannot_change_enforce_client_authentication_on_passwordless_start".into(), true.into());
+        }
+        Ok(())
+    }
+}
+
+/// The settings as a part of what others decide by.
+pub(crate) fn settings(reader: &Snapshot) -> ApiResult<Document> {
+    let stored = reader.get(TENANT_SETTINGS.name, TENANT_SETTINGS.name)?;
+    Ok(stored.map_or_else(fresh, |record| record.document))
+}
 
 /// The URL that links fall back to when a client has none of its own.
 pub(crate) fn default_redirection_uri(reader: &Snapshot) -> ApiResult<Option<String>> {
-    let settings = reader.get(TENANT_SETTINGS.name, TENANT_SETTINGS.name)?;
-    Ok(settings.and_then(|settings| settings.text("default_redirection_uri").map(str::to_owned)))
+    Ok(settings(reader)?.get("default_redirection_uri").and_then(|uri| uri.as_str().map(str::to_owned)))
+}
+
+/// Whether a flag is set.
+pub(crate) fn flag(reader: &Snapshot, name: &str) -> ApiResult<bool> {
+    Ok(settings(reader)?.get("flags").and_then(|flags| flags.get(name)) == Some(&Value::Bool(true)))
+}
+
+fn fresh() -> Document {
+    object(json!({
+        "change_password": {"enabled": false},
+        "default_directory": "Username-Password-Authentication",
+        "enabled_locales": ["en"],
+        "flags": {
+            "allow_changing_enable_sso": false,
+            "disable_impersonation": true,
+            "enable_sso": true,
+            "universal_login": true,
+            "revoke_refresh_token_grant": false,
+            "disable_clickjack_protection_headers": false,
+        },
+        "guardian_mfa_page": {"enabled": false},
+        "idle_session_lifetime": 72,
+        "ephemeral_session_lifetime": 72,
+        "idle_ephemeral_session_lifetime": 24,
+        "sandbox_version": "22",
+        "session_lifetime": 168,
+        "oidc_logout": {"rp_logout_end_session_endpoint_discovery": true},
+        "resource_parameter_profile": "audience",
+        "phone_consolidated_experience": true,
+        "client_id_metadata_document_supported": false,
+        "dynamic_client_registration_security_mode": "permissive",
+    }))
 }

@@ -45,6 +45,8 @@ pub struct Unique {
 pub enum ListFilter {
     /// Equal to an indexed field of this name, whatever the parameter's type; a list parameter matches any of its values.
     Equals(&'static str),
+    /// Equal to an indexed text field by any of the values between commas.
+    AnyOf(&'static str),
     /// Contained in an indexed text field, which is indexed in lower case.
     Contains(&'static str),
 }
@@ -317,6 +319,10 @@ impl ListFilter {
             Self::Contains(field) => {
                 let text = call.text(parameter).unwrap_or_default().to_lowercase();
                 Filter::Glob(field.into(), format!("*{text}*"))
+            }
+            Self::AnyOf(field) => {
+                let values = call.text(parameter).unwrap_or_default().split(',').map(str::trim);
+                Filter::any_of(field, values)
             }
             Self::Equals(field) => {
                 if let Some(flag) = call.flag(parameter) {

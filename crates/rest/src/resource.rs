@@ -68,6 +68,11 @@ pub trait Resource: Send + Sync {
         true
     }
 
+    /// The record that a path names; by its id, unless the kind has other names too.
+    fn find(&self, reader: &Snapshot, id: &str) -> ApiResult<Option<Record>> {
+        Ok(reader.get(self.kind().name, id)?)
+    }
+
     /// The 404 of this call: the kind's, unless the text depends on what was tried.
     fn missing(&self, _call: &Call) -> ApiError {
         self.kind().not_found()

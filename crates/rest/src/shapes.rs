@@ -266,7 +266,7 @@ fn load_own(reader: &Snapshot, call: &Call, resource: &dyn Resource) -> ApiResul
         Some((parent, field)) => Some((field, load(reader, parent, call.path(parent_parameter(call)))?.id)),
         None => None,
     };
-    let record = reader.get(kind.name, call.path(own_parameter(call)))?;
+    let record = resource.find(reader, call.path(own_parameter(call)))?;
     let is_own = |record: &Record| parent.as_ref().is_none_or(|(field, id)| record.text(field) == Some(id));
     record.filter(|record| is_own(record) && resource.admits(call, record)).ok_or_else(|| resource.missing(call))
 }

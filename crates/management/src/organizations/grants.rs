@@ -8,7 +8,7 @@ use super::organization;
 use crate::client_grants::CLIENT_GRANT;
 
 /// Relation organization → client grant.
-pub(crate) const ORGANIZATION_GRANTS: &str = "organization_grants";
+pub(crate) const ORGANIZATION_GRANTS: &str = "organization_client_grant";
 
 /// Client grants that an organization may have.
 const MOST_GRANTS: usize = 100;
