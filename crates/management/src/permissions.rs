@@ -6,9 +6,6 @@ use store::{Snapshot, Tx};
 
 use crate::resource_servers::RESOURCE_SERVER;
 
-/// Relation user → permission: what a user may do directly, not by a role.
-pub(crate) const USER_PERMISSIONS: &str = "user_permissions";
-
 /// Separates the parts of a permission's key; neither part can contain it.
 const BETWEEN: char = '\n';
 

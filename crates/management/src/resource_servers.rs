@@ -14,8 +14,9 @@ use store::{Filter, Query, Side, Snapshot, Term, Tx};
 use crate::{
     Services,
     client_grants::{self, CLIENT_GRANT},
-    permissions::{Permissions, USER_PERMISSIONS},
+    permissions::Permissions,
     roles::ROLE_PERMISSIONS,
+    users::USER_PERMISSIONS,
 };
 
 /// What is served of `resource-servers`.
