@@ -1,7 +1,5 @@
 //! What the store's hot paths cost, on a database file: `cargo bench -p aught-store`.
 
-#![expect(missing_docs, reason = "criterion's macros make undocumented functions")]
-
 use std::{
     hint::black_box,
     sync::atomic::{AtomicU64, Ordering},
