@@ -1,10 +1,23 @@
-//! Anomaly detection: blocked addresses.
+//! Addresses that are blocked after suspicious behaviour.
 
-use rest::Area;
+use identity::blocks;
+use kernel::ApiError;
+use rest::{Answer, Area};
 
 use crate::Services;
 
 /// What is served of `anomaly`.
 pub(crate) fn area(_: &Services) -> Area {
     Area::new("anomaly")
+        .read("GET /anomaly/blocks/ips/{id}", |reader, call| {
+            if blocks::is_ip_blocked(reader, call.path("id"))? {
+                Ok(Answer::empty())
+            } else {
+                Err(ApiError::not_found("Not Found"))
+            }
+        })
+        .write("DELETE /anomaly/blocks/ips/{id}", |tx, call| {
+            tx.delete(blocks::IP_KIND, call.path("id"))?;
+            Ok(Answer::empty())
+        })
 }

@@ -1,10 +1,71 @@
-//! Groups of users.
+//! Groups of users, which come from directories: read and deleted here.
 
-use rest::Area;
+use kernel::{ApiResult, Record, id::Form};
+use rest::{Answer, Area, Call, Kind, ListFilter, Resource, Times, envelope, paging_of, select_fields};
+use serde_json::json;
+use store::{Filter, Page, RelationOrder, RelationQuery, Side, Snapshot, Tx};
 
 use crate::Services;
 
 /// What is served of `groups`.
 pub(crate) fn area(_: &Services) -> Area {
-    Area::new("groups")
+    Area::new("groups").collection("/groups", Groups).read("GET /groups/{id}/members", members)
+}
+
+/// Groups.
+pub(crate) static GROUP: Kind = Kind::new("group")
+    .id("id", Form::Base58("grp_"))
+    .missing("The group does not exist.", None)
+    .times(Times::Millis)
+    .indexed(&["connection_id", "name", "external_id"])
+    .filters(&[
+        ("connection_id", ListFilter::Equals("connection_id")),
+        ("name", ListFilter::Equals("name")),
+        ("external_id", ListFilter::Equals("external_id")),
+    ]);
+
+/// Relation group → user.
+pub(crate) const GROUP_MEMBERS: &str = "group_members";
+
+struct Groups;
+
+impl Resource for Groups {
+    fn kind(&self) -> &'static Kind {
+        &GROUP
+    }
+
+    fn filter(&self, call: &Call) -> ApiResult<Filter> {
+        let asked = GROUP.filter(call);
+        let Some(text) = call.text("search") else { return Ok(asked) };
+        let containing = |field: &'static str| Filter::Glob(field.into(), format!("*{}*", text.replace('*', "")));
+        Ok(asked.and(Filter::Or(vec![containing("name"), containing("external_id")])))
+    }
+
+    fn follow(&self, tx: &mut Tx, _: &Call, change: &rest::Change<'_>) -> ApiResult {
+        if let rest::Change::Delete { old } = change {
+            tx.unrelate_all(GROUP_MEMBERS, Side::Left(&old.id))?;
+        }
+        Ok(())
+    }
+}
+
+/// `GET /groups/{id}/members`.
+fn members(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
+    let group: Record = rest::load(reader, &GROUP, call.path("id"))?;
+    let (paging, with_total) = paging_of(call);
+    let query = RelationQuery { order: RelationOrder::Created, paging, with_total };
+    let page = reader.related(GROUP_MEMBERS, Side::Left(&group.id), &query)?;
+    let shown = |member: store::Relation| {
+        let mut shown = kernel::object(json!({
+            "id": member.right,
+            "member_type": "user",
+            "type": "connection",
+            "connection_id": group.text("connection_id"),
+            "created_at": member.created,
+        }));
+        select_fields(call, &mut shown);
+        shown
+    };
+    let items = page.items.into_iter().map(shown).collect();
+    Ok(Answer::json(envelope(call, Page { items, total: page.total, next: page.next })))
 }

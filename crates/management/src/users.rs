@@ -1,6 +1,8 @@
 //! Users: profiles, identities, search, and what belongs to them.
 
+mod access;
 mod changes;
+mod factors;
 mod identities;
 mod language;
 mod rights;
@@ -18,7 +20,7 @@ pub(crate) use rights::USER_PERMISSIONS;
 pub(crate) fn area(services: &Services) -> Area {
     let users = Users { passwords: services.passwords.clone() };
     let area = Area::new("users").collection("/users", users).read("GET /users/{id}/logs", logs::of_user);
-    rights::claim(identities::claim(area, services))
+    access::claim(factors::claim(rights::claim(identities::claim(area, services))))
 }
 
 /// Users.
@@ -28,7 +30,7 @@ pub(crate) static USER: Kind = Kind::new(users::KIND)
     .missing("The user does not exist.", Some("inexistent_user"))
     .forgiving()
     .merged(&["user_metadata", "app_metadata"])
-    .hidden(&[users::IDENTIFIERS, users::LINKED])
+    .hidden(&[users::IDENTIFIERS, users::LINKED, factors::BROWSERS_FORGOTTEN])
     .times(Times::Millis)
     .indexed_by(users::index)
     .self_contained();
@@ -72,6 +74,8 @@ fn forget_belongings(tx: &mut Tx, user: &Record) -> ApiResult {
     tx.unrelate_all(USER_ROLES, Side::Left(&user.id))?;
     tx.unrelate_all(USER_PERMISSIONS, Side::Left(&user.id))?;
     organizations::forget_user(tx, &user.id)?;
+    factors::forget_user(tx, &user.id)?;
+    access::forget_user(tx, &user.id)?;
     crate::user_blocks::forget_user(tx, user)
 }
 

@@ -1,0 +1,125 @@
+//! What keeps a user signed in or connected: sessions, refresh tokens, connected accounts, token sets; and groups.
+
+use kernel::{ApiResult, Record};
+use rest::{Answer, Area, Call, Kind, envelope, paging_of, select_fields};
+use serde::Deserialize;
+use store::{Filter, Page, Query, RelationOrder, RelationQuery, Side, Snapshot, Tx};
+
+use super::user;
+use crate::{
+    groups::{GROUP, GROUP_MEMBERS},
+    refresh_tokens::{self, REFRESH_TOKEN},
+    sessions::{self, SESSION},
+};
+
+/// Accounts at other providers that the user connected.
+pub(crate) static CONNECTED_ACCOUNT: Kind =
+    Kind::new("connected_account").hidden(&["user_id"]).indexed(&["user_id", "connection"]);
+
+/// Tokens of federated connections that are kept for the user.
+pub(crate) static TOKEN_SET: Kind = Kind::new("token_set").hidden(&["user_id"]).indexed(&["user_id", "connection"]);
+
+/// Claims the operations on access.
+pub(super) fn claim(area: Area) -> Area {
+    area.read("GET /users/{user_id}/sessions", |reader, call| list(reader, call, &SESSION))
+        .write("DELETE /users/{user_id}/sessions", |tx, call| {
+            let user = user(tx, call)?;
+            sessions::end_all(tx, Filter::equals("user_id", user.id))?;
+            Ok(Answer::empty())
+        })
+        .read("GET /users/{user_id}/refresh-tokens", |reader, call| list(reader, call, &REFRESH_TOKEN))
+        .write("DELETE /users/{user_id}/refresh-tokens", |tx, call| {
+            let user = user(tx, call)?;
+            refresh_tokens::revoke_all(tx, Filter::equals("user_id", user.id))?;
+            Ok(Answer::empty())
+        })
+        .write("POST /users/{id}/revoke-access", revoke_access)
+        .read("GET /users/{id}/connected-accounts", |reader, call| list(reader, call, &CONNECTED_ACCOUNT))
+        .read("GET /users/{id}/federated-connections-tokensets", |reader, call| list(reader, call, &TOKEN_SET))
+        .write("DELETE /users/{id}/federated-connections-tokensets/{tokenset_id}", remove_token_set)
+        .read("GET /users/{id}/groups", groups)
+        .write("POST /users/{id}/risk-assessments/clear", |tx, call| {
+            // No assessor remembers anything of a user yet but what the sessions tell.
+            user(tx, call)?;
+            Ok(Answer::empty())
+        })
+}
+
+/// Removes what kept a user signed in who is gone.
+pub(super) fn forget_user(tx: &mut Tx, user: &str) -> ApiResult {
+    sessions::end_all(tx, Filter::equals("user_id", user))?;
+    refresh_tokens::revoke_all(tx, Filter::equals("user_id", user))?;
+    for kind in [&CONNECTED_ACCOUNT, &TOKEN_SET] {
+        for record in tx.list(kind.name, &Query::of(Filter::equals("user_id", user)))?.items {
+            tx.delete(kind.name, &record.id)?;
+        }
+    }
+    tx.unrelate_all(GROUP_MEMBERS, Side::Right(user))?;
+    Ok(())
+}
+
+/// The user's records of a kind, as the call pages them.
+fn list(reader: &Snapshot, call: &Call, kind: &'static Kind) -> ApiResult<Answer> {
+    let user = user(reader, call)?;
+    let (paging, with_total) = paging_of(call);
+    let query = Query { filter: Filter::equals("user_id", user.id), paging, with_total, ..Query::default() };
+    let page = reader.list(kind.name, &query)?;
+    let shown = |record: Record| {
+        let mut shown = record.document;
+        shown.retain(|field, _| !kind.hidden.contains(&field.as_str()));
+        select_fields(call, &mut shown);
+        shown
+    };
+    let items = page.items.into_iter().map(shown).collect();
+    Ok(Answer::json(envelope(call, Page { items, total: page.total, next: page.next })))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Revocation {
+    session_id: Option<String>,
+    preserve_refresh_tokens: bool,
+}
+
+/// `POST /users/{id}/revoke-access`: one session or all, with their refresh tokens unless they are to stay.
+fn revoke_access(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
+    let user = user(tx, call)?;
+    let asked: Revocation = if call.body().is_null() { Revocation::default() } else { call.view()? };
+    let own = Filter::equals("user_id", user.id.as_str());
+    let (of_sessions, of_tokens) = match asked.session_id {
+        Some(id) => (own.clone().and(Filter::Ids(vec![id.clone()])), own.and(Filter::equals("session_id", id))),
+        None => (own.clone(), own),
+    };
+    sessions::end_all(tx, of_sessions)?;
+    if !asked.preserve_refresh_tokens {
+        refresh_tokens::revoke_all(tx, of_tokens)?;
+    }
+    Ok(Answer::empty())
+}
+
+fn remove_token_set(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
+    let user = user(tx, call)?;
+    let set = tx.get(TOKEN_SET.name, call.path("tokenset_id"))?;
+    if let Some(set) = set.filter(|set| set.text("user_id") == Some(&user.id)) {
+        tx.delete(TOKEN_SET.name, &set.id)?;
+    }
+    Ok(Answer::empty())
+}
+
+/// `GET /users/{id}/groups`, in the order in which the user joined them.
+fn groups(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
+    let user = user(reader, call)?;
+    let (paging, with_total) = paging_of(call);
+    let query = RelationQuery { order: RelationOrder::Created, paging, with_total };
+    let page = reader.related(GROUP_MEMBERS, Side::Right(&user.id), &query)?;
+    let mut items = Vec::new();
+    for membership in page.items {
+        if let Some(group) = reader.get(GROUP.name, &membership.left)? {
+            let mut shown = group.document;
+            shown.insert("membership_created_at".into(), membership.created.into());
+            select_fields(call, &mut shown);
+            items.push(shown);
+        }
+    }
+    Ok(Answer::json(envelope(call, Page { items, total: page.total, next: page.next })))
+}
