@@ -119,6 +119,7 @@ fn join(store: &Store, keys: &SigningKeys, tenant: &TenantId, domain: &str) -> R
     let bearer = Bearer::new(store.clone(), keys.clone(), tenant.clone(), domain);
     let services = Services { passwords: Passwords::new(store.context().clone()), keys: keys.clone() };
     let claims = Claims::of(management::areas(&services));
+    tokio::spawn(management::work(store.clone()));
     let engine = Arc::new(Engine::new(store.clone(), Arc::new(bearer), domain.to_owned(), claims));
     let oauth = OAuth::new(store.clone(), keys.clone(), tenant.clone(), domain.to_owned());
     let api = any(move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {

@@ -10,6 +10,7 @@ pub mod keys;
 pub mod password;
 pub mod pool;
 pub mod signature;
+pub mod tickets;
 pub mod users;
 pub mod verifier;
 

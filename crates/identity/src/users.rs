@@ -90,7 +90,20 @@ pub fn set_password(user: &mut Record, identity: &str, hash: &PasswordHash, reme
     if !former.is_empty() {
         user.sealed.set(path(identity, "password_history"), former);
     }
+    user.sealed.take(&path(identity, "custom_password_hash"));
     user.sealed.set(path(identity, "password_hash"), hash.to_text());
+}
+
+/// Keeps a hash of another system, by which the first login is judged. A password of our own is not replaced.
+pub fn set_imported_password(user: &mut Record, identity: &str, hash: Value) {
+    if user.sealed.get(&path(identity, "password_hash")).is_none() {
+        user.sealed.set(path(identity, "custom_password_hash"), hash);
+    }
+}
+
+/// The hash of another system that an account was imported with.
+pub fn imported_password<'u>(user: &'u Record, identity: &str) -> Option<&'u Value> {
+    user.sealed.get(&path(identity, "custom_password_hash"))
 }
 
 /// Takes an account's password away.

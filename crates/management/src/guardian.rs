@@ -2,12 +2,15 @@
 
 mod settings;
 
-use kernel::{ApiResult, Document, Value, id::Form, object};
+use std::time::Duration;
+
+use identity::tickets;
+use kernel::{ApiResult, Value, id::Form, object};
 use rest::{Answer, Area, Call, Kind, upsert};
 use serde_json::json;
 use store::{NewJob, Snapshot, Tx};
 
-use crate::{Services, tickets, users::USER};
+use crate::{Services, users::USER};
 
 /// What is served of `guardian`.
 pub(crate) fn area(_: &Services) -> Area {
@@ -70,9 +73,9 @@ fn set_policies(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 fn ticket(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let body = call.document();
     let user = rest::load(tx, &USER, body.get("user_id").and_then(Value::as_str).unwrap_or_default())?;
-    let details: Document =
-        body.iter().filter(|(name, _)| *name != "user_id").map(|(k, v)| (k.clone(), v.clone())).collect();
-    let id = tickets::issue(tx, "guardian_enrollment", &user.id, details, TICKET_SECONDS)?;
+    let mut details = body.clone().into_owned();
+    details.insert("user_id".into(), user.id.as_str().into());
+    let id = tickets::issue(tx, "guardian_enrollment", Duration::from_secs(TICKET_SECONDS), details)?;
     if body.get("send_mail") == Some(&Value::Bool(true)) {
         let mail = json!({"template": "enrollment_email", "user_id": user.id, "ticket": id, "to": body.get("email")});
         tx.enqueue(NewJob::new("mail", object(mail)))?;

@@ -1,10 +1,119 @@
-//! Jobs: imports, exports, verification mails.
+//! Jobs: imports of users, verification e-mails, and how far they are (reference: jobs and tickets §1–§4).
 
-use rest::Area;
+mod imports;
+mod multipart;
+mod worker;
 
-use crate::Services;
+use http::StatusCode;
+use kernel::{ApiError, ApiResult, Document, Record, Sealed, id::Form, object};
+use rest::{Answer, Area, Call, Kind};
+use serde::Deserialize;
+use serde_json::json;
+use store::{NewJob, Snapshot, Tx};
+
+use crate::{Services, connections::CONNECTION, organizations::ORGANIZATION, tickets::Account, users::USER};
+
+pub use worker::work;
 
 /// What is served of `jobs`.
 pub(crate) fn area(_: &Services) -> Area {
     Area::new("jobs")
+        .read("GET /jobs/{id}", |reader, call| {
+            let job = standing(reader, call.path("id"))?.ok_or_else(|| ApiError::not_found("Job not found."))?;
+            Ok(Answer::json(shown(job)))
+        })
+        .read("GET /jobs/{id}/errors", errors)
+        .write("POST /jobs/verification-email", verification_email)
+        .write("POST /jobs/users-imports", imports::begin)
+}
+
+/// Jobs as callers see them; the work itself is a job of the store.
+pub(crate) static JOB: Kind =
+    Kind::new("job").id("id", Form::Alnum16("job_")).hidden(&["errors"]).indexed(&["type", "status"]);
+
+/// Queue of the store from which the worker takes the work.
+const QUEUE: &str = "management";
+/// Every trace of a job is gone after this time.
+const RETENTION: std::time::Duration = std::time::Duration::from_secs(86_400);
+
+/// Stores a job and has it worked on.
+fn begin(tx: &mut Tx, members: Document, sealed: Sealed) -> ApiResult<Record> {
+    let id = tx.context().id(Form::Alnum16("job_"));
+    let mut document = members;
+    document.insert("created_at".into(), tx.now().into());
+    document.insert("id".into(), id.as_str().into());
+    let job = rest::insert(tx, &JOB, Record::new(id.as_str(), document, tx.now()))?;
+    let payload = object(json!({"type": job.text("type")}));
+    tx.enqueue(NewJob { id: Some(id), sealed, ..NewJob::new(QUEUE, payload) })?;
+    Ok(job)
+}
+
+/// Changes a job's record.
+fn change(tx: &mut Tx, id: &str, members: Document) -> ApiResult {
+    if let Some(mut job) = tx.get(JOB.name, id)? {
+        job.document.extend(members);
+        let index = JOB.index(&job);
+        tx.update(JOB.name, job, index)?;
+    }
+    Ok(())
+}
+
+/// The job with this id, unless its time is over.
+fn standing(reader: &Snapshot, id: &str) -> ApiResult<Option<Record>> {
+    Ok(reader.get(JOB.name, id)?.filter(|job| job.created + RETENTION > reader.now()))
+}
+
+fn shown(job: Record) -> Document {
+    let mut shown = job.document;
+    shown.shift_remove("errors");
+    shown
+}
+
+/// `GET /jobs/{id}/errors`: the rows that failed, or the job when it failed as a whole, or nothing.
+fn errors(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
+    let job = standing(reader, call.path("id"))?.ok_or_else(|| ApiError::not_found("The job does not exist"))?;
+    if job.text("status") == Some("failed") && job.document.contains_key("status_details") {
+        return Ok(Answer::json(shown(job)));
+    }
+    match job.document.get("errors") {
+        Some(errors) if errors.as_array().is_some_and(|rows| !rows.is_empty()) => Ok(Answer::json(errors.clone())),
+        _ => Ok(Answer::empty().status(StatusCode::NO_CONTENT)),
+    }
+}
+
+/// What a verification e-mail is asked for.
+#[derive(Deserialize)]
+struct Verification {
+    user_id: String,
+    identity: Option<Account>,
+    organization_id: Option<String>,
+}
+
+fn verification_email(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
+    let asked: Verification = call.view()?;
+    let user = rest::load(tx, &USER, &asked.user_id)?;
+    if user.text("email").is_none() {
+        return Err(ApiError::bad_request("User does not have an email address."));
+    }
+    if let Some(account) = &asked.identity {
+        account.of(tx, &user)?;
+    }
+    if let Some(organization) = &asked.organization_id
+        && tx.get(ORGANIZATION.name, organization)?.is_none()
+    {
+        return Err(ApiError::bad_request("The organization does not exist"));
+    }
+    let members = object(json!({"type": "verification_email", "status": "pending"}));
+    let job = begin(tx, members, Sealed::new())?;
+    Ok(Answer::json(shown(job)))
+}
+
+/// The connection that a job is about, which must be a database.
+fn database(reader: &Snapshot, id: &str) -> ApiResult<Record> {
+    let connection = reader.get(CONNECTION.name, id)?;
+    let connection = connection.ok_or_else(|| ApiError::bad_request("The connection does not exist."))?;
+    if connection.text("strategy") != Some("auth0") {
+        return Err(ApiError::bad_request("Connection must be a database connection."));
+    }
+    Ok(connection)
 }

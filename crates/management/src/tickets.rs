@@ -1,31 +1,140 @@
-//! Tickets for e-mail verification and password change.
+//! Tickets: links by which a user verifies an address or sets a password (reference: jobs and tickets §5).
 
 use std::time::Duration;
 
-use kernel::{ApiResult, Document, Record, id::Form};
-use rest::{Area, Kind};
-use store::Tx;
+use http::StatusCode;
+use identity::{
+    tickets,
+    users::{self, Identifier, Identity, Realm},
+};
+use kernel::{ApiError, ApiResult, Record, object};
+use rest::{Answer, Area, Call};
+use serde::Deserialize;
+use serde_json::json;
+use store::{Snapshot, Tx};
 
-use crate::Services;
+use crate::{
+    Services,
+    clients::CLIENT,
+    connections::CONNECTION,
+    organizations::{MEMBERS, ORGANIZATION},
+    users::USER,
+};
 
 /// What is served of `tickets`.
 pub(crate) fn area(_: &Services) -> Area {
     Area::new("tickets")
+        .write("POST /tickets/email-verification", |tx, call| {
+            let asked: Asked = call.view()?;
+            let user = asked.user(tx)?;
+            if user.text("email").is_none() {
+                return Err(ApiError::bad_request("User does not have an email address."));
+            }
+            asked.issue(tx, call, "email-verification", &user)
+        })
+        .write("POST /tickets/password-change", |tx, call| {
+            let asked: Asked = call.view()?;
+            let user = asked.user(tx)?;
+            let provider = users::identities(&user).into_iter().next().map(|main| main.provider);
+            if asked.identity.is_none() && provider.as_deref() != Some("auth0") {
+                return Err(ApiError::bad_request("The user's main connection does not support this operation."));
+            }
+            asked.issue(tx, call, "reset-password", &user)
+        })
 }
 
-/// Tickets of all purposes: single-use, and gone when they expire. The id is what links carry.
-pub(crate) static TICKET: Kind = Kind::new("ticket").id("id", Form::Alnum32).indexed(&["user_id", "expires"]);
+/// What a body asks for.
+#[derive(Deserialize)]
+struct Asked {
+    user_id: Option<String>,
+    connection_id: Option<String>,
+    email: Option<String>,
+    result_url: Option<String>,
+    client_id: Option<String>,
+    organization_id: Option<String>,
+    ttl_sec: Option<u64>,
+    #[serde(default)]
+    mark_email_as_verified: bool,
+    #[serde(default, rename = "includeEmailInRedirect")]
+    includes_email: bool,
+    identity: Option<Account>,
+}
 
-/// Issues a ticket for a user that holds for `seconds`; gives its id.
-///
-/// # Errors
-/// When the store fails.
-pub(crate) fn issue(tx: &mut Tx, purpose: &str, user: &str, mut details: Document, seconds: u64) -> ApiResult<String> {
-    let id = tx.context().id(Form::Alnum32);
-    let expires = tx.now() + Duration::from_secs(seconds);
-    details.insert("purpose".into(), purpose.into());
-    details.insert("user_id".into(), user.into());
-    details.insert("expires".into(), expires.seconds().into());
-    rest::insert(tx, &TICKET, Record::new(&*id, details, tx.now()))?;
-    Ok(id)
+/// One account of a user, as bodies name it.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Account {
+    user_id: String,
+    provider: String,
+    connection_id: Option<String>,
+}
+
+impl Account {
+    /// The account's name, which must be one of the user's.
+    pub(crate) fn of(&self, reader: &Snapshot, user: &Record) -> ApiResult<String> {
+        if let Some(id) = &self.connection_id
+            && reader.get(CONNECTION.name, id)?.is_none()
+        {
+            return Err(ApiError::bad_request("Identity connection does not exist."));
+        }
+        let name = format!("{}|{}", self.provider, self.user_id);
+        if users::identities(user).iter().map(Identity::name).any(|own| own == name) {
+            return Ok(name);
+        }
+        Err(ApiError::bad_request("The user exists, but does not contain the given identity."))
+    }
+}
+
+impl Asked {
+    /// The user whom the body means.
+    fn user(&self, reader: &Snapshot) -> ApiResult<Record> {
+        if self.result_url.is_some() && (self.client_id.is_some() || self.organization_id.is_some()) {
+            return Err(ApiError::invalid_body("result_url cannot be sent with client_id or organization_id."));
+        }
+        let missing = || ApiError::not_found("User not found.").code("inexistent_user");
+        match (&self.user_id, &self.connection_id, &self.email) {
+            (Some(id), None, None) => reader.get(USER.name, id)?.ok_or_else(missing),
+            (None, Some(connection), Some(email)) => {
+                let found = reader.get(CONNECTION.name, connection)?;
+                let found = found.ok_or_else(|| {
+                    ApiError::bad_request(format!("The connection with id {connection} does not exist."))
+                })?;
+                users::find(reader, &Realm::of(&found), Identifier::Email, email)?.ok_or_else(missing)
+            }
+            _ => Err(ApiError::invalid_body("Either user_id or connection_id and email must be sent.")),
+        }
+    }
+
+    fn issue(&self, tx: &mut Tx, call: &Call, purpose: &str, user: &Record) -> ApiResult<Answer> {
+        if let Some(client) = &self.client_id
+            && tx.get(CLIENT.name, client)?.is_none()
+        {
+            return Err(ApiError::bad_request("The client does not exist"));
+        }
+        if let Some(organization) = &self.organization_id {
+            if tx.get(ORGANIZATION.name, organization)?.is_none() {
+                return Err(ApiError::bad_request("The organization does not exist"));
+            }
+            if tx.relation(MEMBERS, organization, &user.id)?.is_none() {
+                return Err(ApiError::bad_request(format!(
+                    "The user with id {} is not a member of organization with id {organization}",
+                    user.id
+                )));
+            }
+        }
+        let account = self.identity.as_ref().map(|account| account.of(tx, user)).transpose()?;
+        let lifetime = self.ttl_sec.filter(|seconds| *seconds > 0).map_or(tickets::LIFETIME, Duration::from_secs);
+        let details = object(json!({
+            "user_id": user.id,
+            "identity": account,
+            "result_url": self.result_url,
+            "client_id": self.client_id,
+            "organization_id": self.organization_id,
+            "mark_email_as_verified": self.mark_email_as_verified,
+            "includeEmailInRedirect": self.includes_email,
+        }));
+        let ticket = tickets::issue(tx, purpose, lifetime, details)?;
+        let domain = call.origin.custom_domain.as_ref().unwrap_or(&call.origin.domain);
+        let url = format!("https://{domain}/u/{purpose}?ticket={ticket}#");
+        Ok(Answer::json(json!({"ticket": url})).status(StatusCode::CREATED))
+    }
 }

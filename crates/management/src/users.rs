@@ -14,6 +14,7 @@ use store::{Filter, Order, Query, Side, Snapshot, Store, Tx};
 
 use crate::{Services, logs, organizations, roles::USER_ROLES};
 
+pub(crate) use factors::enroll;
 pub(crate) use rights::USER_PERMISSIONS;
 
 /// What is served of `users`.
@@ -74,6 +75,7 @@ fn forget_belongings(tx: &mut Tx, user: &Record) -> ApiResult {
     tx.unrelate_all(USER_ROLES, Side::Left(&user.id))?;
     tx.unrelate_all(USER_PERMISSIONS, Side::Left(&user.id))?;
     organizations::forget_user(tx, &user.id)?;
+    identity::tickets::forget_user(tx, &user.id)?;
     factors::forget_user(tx, &user.id)?;
     access::forget_user(tx, &user.id)?;
     crate::user_blocks::forget_user(tx, user)

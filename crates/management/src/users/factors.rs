@@ -88,6 +88,24 @@ fn prefer(method: &mut Record) {
     method.document.insert("authentication_methods".into(), nested);
 }
 
+/// Enrolls the factors that an import brings: `totp`, `phone` or `email` each.
+pub(crate) fn enroll(tx: &mut Tx, user: &str, factors: &[Value]) -> ApiResult {
+    for factor in factors {
+        let members =
+            match (factor.pointer("/totp/secret"), factor.pointer("/phone/value"), factor.pointer("/email/value")) {
+                (Some(secret), ..) => json!({"id": null, "type": "totp", "totp_secret": secret}),
+                (_, Some(phone), _) => json!({"id": null, "type": "phone", "phone_number": phone}),
+                (.., Some(email)) => json!({"id": null, "type": "email", "email": email}),
+                _ => continue,
+            };
+        let mut method = Record::new(tx.context().id(Form::Alnum16("dev_")), object(members), tx.now());
+        method.document.insert("created_at".into(), tx.now().into());
+        complete(&mut method, user);
+        rest::insert(tx, &METHOD, method)?;
+    }
+    Ok(())
+}
+
 /// All methods of a user.
 pub(crate) fn of_user(reader: &Snapshot, user: &str) -> ApiResult<Vec<Record>> {
     Ok(reader.list(METHOD.name, &Query::of(Filter::equals("user_id", user)))?.items)

@@ -1,0 +1,52 @@
+//! Tickets: single-use, expiring secrets in links, by which a user proves an address or sets a password.
+
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+use kernel::{Document, Record, Timestamp, Value, id};
+use store::{Filter, Index, Query, StoreResult, Tx};
+
+use crate::hash;
+
+/// The kind of record. Only a digest of the ticket is kept.
+pub const KIND: &str = "ticket";
+/// Life of a ticket for which none is asked.
+pub const LIFETIME: Duration = Duration::from_secs(432_000);
+/// Length of a ticket.
+const LENGTH: usize = 32;
+
+/// Makes a ticket for `purpose` (`email-verification`, `reset-password`) that stands for `details`.
+pub fn issue(tx: &mut Tx, purpose: &str, lifetime: Duration, details: Document) -> StoreResult<String> {
+    let ticket = tx.context().text(id::ALNUM, LENGTH);
+    let mut document = details;
+    document.insert("purpose".into(), purpose.into());
+    document.insert("expires_at".into(), (tx.now() + lifetime).into());
+    let user = document.get("user_id").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let record = Record::new(id_of(&ticket), document, tx.now());
+    tx.insert(KIND, record, Index::new().term("user_id", user))?;
+    Ok(ticket)
+}
+
+/// Removes the tickets of a user who is gone.
+pub fn forget_user(tx: &mut Tx, user: &str) -> StoreResult<()> {
+    for ticket in tx.list(KIND, &Query::of(Filter::equals("user_id", user)))?.items {
+        tx.delete(KIND, &ticket.id)?;
+    }
+    Ok(())
+}
+
+/// Uses a ticket up and gives what it stands for; `None` when there is no such ticket any more.
+pub fn redeem(tx: &mut Tx, purpose: &str, ticket: &str) -> StoreResult<Option<Document>> {
+    let id = id_of(ticket);
+    let is_for = |record: &Record| record.text("purpose") == Some(purpose);
+    if !tx.get(KIND, &id)?.is_some_and(|record| is_for(&record)) {
+        return Ok(None);
+    }
+    let Some(record) = tx.delete(KIND, &id)? else { return Ok(None) };
+    let expires = record.text("expires_at").and_then(|text| text.parse::<Timestamp>().ok());
+    Ok(expires.is_some_and(|expires| expires > tx.now()).then_some(record.document))
+}
+
+fn id_of(ticket: &str) -> String {
+    hash::hex(digest::digest(&digest::SHA256, ticket.as_bytes()).as_ref())
+}

@@ -1,0 +1,403 @@
+//! Imports of users (reference: jobs and tickets §2).
+
+use std::collections::HashSet;
+
+use http::StatusCode;
+use identity::{
+    PasswordHash,
+    users::{self, Identifier, Realm},
+};
+use kernel::{ApiError, ApiResult, Document, Record, Sealed, Timestamp, Value, id::Form, object};
+use rest::{Answer, Call};
+use serde_json::json;
+use store::{Filter, Job, Query, Store, StoreError, Tx};
+
+use super::{JOB, change, database, multipart, shown, worker::LEASE};
+use crate::{
+    connections::{CONNECTION, CONNECTION_CLIENTS},
+    users::USER,
+};
+
+/// Longest body.
+const LONGEST: usize = 512_000;
+/// Imports of a tenant at the same time.
+const MOST_ACTIVE: usize = 2;
+/// Users that are written in one transaction.
+const BATCH: usize = 50;
+
+/// What a user in the file may have, and its type.
+const FIELDS: &[(&str, &str)] = &[
+    ("email", "string"),
+    ("email_verified", "boolean"),
+    ("user_id", "string"),
+    ("username", "string"),
+    ("phone_number", "string"),
+    ("phone_verified", "boolean"),
+    ("given_name", "string"),
+    ("family_name", "string"),
+    ("name", "string"),
+    ("nickname", "string"),
+    ("picture", "string"),
+    ("blocked", "boolean"),
+    ("password_hash", "string"),
+    ("custom_password_hash", "object"),
+    ("app_metadata", "object"),
+    ("user_metadata", "object"),
+    ("mfa_factors", "array"),
+];
+/// What an upsert changes of a user who is there.
+const CHANGED: &[&str] = &[
+    "email_verified",
+    "phone_verified",
+    "given_name",
+    "family_name",
+    "name",
+    "nickname",
+    "picture",
+    "app_metadata",
+    "user_metadata",
+];
+/// Names that an application's metadata cannot hold.
+const RESERVED: &[&str] = &[
+    "__tenant",
+    "_id",
+    "blocked",
+    "clientID",
+    "created_at",
+    "email_verified",
+    "email",
+    "globalClientID",
+    "global_client_id",
+    "identities",
+    "lastIP",
+    "lastLogin",
+    "loginsCount",
+    "metadata",
+    "multifactor_last_modified",
+    "multifactor",
+    "updated_at",
+    "user_id",
+];
+const ALGORITHMS: &[&str] =
+    &["argon2", "bcrypt", "hmac", "ldap", "md4", "md5", "sha1", "sha256", "sha512", "pbkdf2", "scrypt"];
+
+/// `POST /jobs/users-imports`.
+pub(super) fn begin(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
+    if call.raw.len() > LONGEST {
+        let text = format!("Payload content length greater than maximum allowed: {LONGEST}.");
+        return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, text));
+    }
+    let malformed = || ApiError::invalid_body("Payload validation error: 'Invalid multipart payload format'.");
+    let content_type = call.content_type.as_deref().unwrap_or_default();
+    let parts = multipart::parts(content_type, &call.raw).ok_or_else(malformed)?;
+    let part = |name: &str| parts.iter().find(|(other, _)| other == name).map(|(_, content)| *content);
+    let text = |name: &str| part(name).and_then(|content| std::str::from_utf8(content).ok()).map(str::trim);
+    let missing = |name: &str| {
+        ApiError::invalid_body(format!(
+            "Must provide '{name}' {}as multipart part.",
+            if name == "users" { "file " } else { "" }
+        ))
+    };
+    let users = part("users").ok_or_else(|| missing("users"))?;
+    if users.trim_ascii().is_empty() {
+        return Err(ApiError::invalid_body("Users file must not be empty."));
+    }
+    let id = text("connection_id").ok_or_else(|| missing("connection_id"))?;
+    let is_id = id
+        .strip_prefix("con_")
+        .is_some_and(|tail| tail.len() == 16 && tail.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    if !is_id {
+        return Err(ApiError::invalid_body(
+            "Payload validation error: 'String does not match pattern ^con_[A-Za-z0-9]{16}$' on property connection_id.",
+        ));
+    }
+    let connection = database(tx, id)?;
+    let clients = tx.related(CONNECTION_CLIENTS, store::Side::Left(id), &store::RelationQuery::default())?;
+    if clients.items.is_empty() {
+        return Err(ApiError::bad_request("Connection must be enabled."));
+    }
+    refuse_third(tx)?;
+    let mut members = object(json!({
+        "status": "pending",
+        "type": "users_import",
+        "connection_id": id,
+        "connection": connection.text("name"),
+        "upsert": text("upsert") == Some("true"),
+    }));
+    if let Some(external) = text("external_id") {
+        members.insert("external_id".into(), external.into());
+    }
+    members.insert("send_completion_email".into(), (text("send_completion_email") != Some("false")).into());
+    let mut sealed = Sealed::new();
+    sealed.set("users", String::from_utf8_lossy(users).into_owned());
+    let job = super::begin(tx, members, sealed)?;
+    Ok(Answer::json(shown(job)))
+}
+
+fn refuse_third(tx: &mut Tx) -> ApiResult {
+    let active = Filter::equals("type", "users_import").and(Filter::any_of("status", ["pending", "processing"]));
+    if tx.list(JOB.name, &Query::of(active))?.items.len() < MOST_ACTIVE {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "There are 2 active import users jobs, please wait until some of them are finished and try again",
+    ))
+}
+
+/// Imports batch after batch; each one records how far it came, so that a restart goes on from there.
+pub(super) async fn run(store: &Store, job: &Job) -> Result<(), ApiError> {
+    let text = job.sealed.text("users").unwrap_or_default();
+    let rows: Option<Vec<Value>> = serde_json::from_str(text).ok();
+    let Some(rows) = rows.map(std::sync::Arc::new) else {
+        let held = job.clone();
+        let reason = "Failed to parse users file JSON when importing users. Make sure it is valid JSON.";
+        let work = move |tx: &mut Tx| {
+            change(tx, &held.id, object(json!({"status": "failed", "status_details": reason})))?;
+            tx.complete_job(&held).map_err(StoreError::into)
+        };
+        return store.write(&job.tenant, work).await.map(drop);
+    };
+    let mut at = job.progress.get("at").and_then(Value::as_u64).map_or(0, |at| usize::try_from(at).unwrap_or(0));
+    loop {
+        let (held, rows) = (job.clone(), std::sync::Arc::clone(&rows));
+        let is_done = store.write(&job.tenant, move |tx| batch(tx, &held, &rows, at)).await?;
+        at += BATCH;
+        if is_done {
+            return Ok(());
+        }
+    }
+}
+
+/// Imports the users from one place of the file on; `true` when they were the last.
+fn batch(tx: &mut Tx, held: &Job, rows: &[Value], at: usize) -> ApiResult<bool> {
+    let Some(job) = tx.get(JOB.name, &held.id)? else { return Ok(true) };
+    let connection = tx.get(CONNECTION.name, job.text("connection_id").unwrap_or_default())?;
+    let Some(realm) = connection.map(|connection| Realm::of(&connection)) else {
+        change(tx, &held.id, object(json!({"status": "failed", "status_details": "The connection does not exist."})))?;
+        tx.complete_job(held)?;
+        return Ok(true);
+    };
+    let count = |name: &str| job.document.get("summary").and_then(|summary| summary.get(name)?.as_u64()).unwrap_or(0);
+    let (mut failed, mut updated, mut inserted) = (count("failed"), count("updated"), count("inserted"));
+    let mut errors = job.document.get("errors").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut seen: HashSet<String> =
+        rows[..at.min(rows.len())].iter().flat_map(|row| identifiers(&realm, row)).collect();
+    for row in rows.iter().skip(at).take(BATCH) {
+        let own = identifiers(&realm, row);
+        let is_double = own.iter().any(|identifier| seen.contains(identifier));
+        seen.extend(own);
+        match if is_double { Err(double("email")) } else { import(tx, &realm, row, job.is("upsert")) } {
+            Ok(true) => inserted += 1,
+            Ok(false) => updated += 1,
+            Err(Refusal::Row(code, message, path)) => {
+                failed += 1;
+                let mut error = object(json!({"code": code, "message": message}));
+                if let Some(path) = path {
+                    error.insert("path".into(), path.into());
+                }
+                errors.push(json!({"user": masked(row), "errors": [error]}));
+            }
+            Err(Refusal::Failed(error)) => return Err(error),
+        }
+    }
+    let next = at + BATCH;
+    let is_done = next >= rows.len();
+    let percent = if is_done { 100 } else { next * 100 / rows.len().max(1) };
+    let mut members = object(json!({
+        "status": if is_done { "completed" } else { "processing" },
+        "percentage_done": percent,
+        "time_left_seconds": 0,
+        "errors": errors,
+        "summary": {"failed": failed, "updated": updated, "inserted": inserted, "total": failed + updated + inserted},
+    }));
+    if is_done {
+        members.shift_remove("time_left_seconds");
+        change(tx, &held.id, members)?;
+        tx.complete_job(held)?;
+    } else {
+        change(tx, &held.id, members)?;
+        tx.continue_job(held, &object(json!({"at": next})), LEASE)?;
+    }
+    Ok(is_done)
+}
+
+/// Why a row is not imported.
+enum Refusal {
+    /// By its own fault: code, message, path.
+    Row(&'static str, String, Option<String>),
+    /// By ours.
+    Failed(ApiError),
+}
+
+impl<E: Into<ApiError>> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// What makes two rows the same user.
+fn identifiers(realm: &Realm, row: &Value) -> Vec<String> {
+    let Some(row) = row.as_object() else { return Vec::new() };
+    let id = row.get("user_id").and_then(Value::as_str).map(|id| format!("id {id}"));
+    realm.keys(row).into_iter().chain(id).collect()
+}
+
+/// Imports one user; `true` when the user is new.
+fn import(tx: &mut Tx, realm: &Realm, row: &Value, is_upsert: bool) -> Result<bool, Refusal> {
+    let row = row.as_object().ok_or_else(|| invalid("INVALID_TYPE", "", "Expected type object"))?;
+    judge(realm, row)?;
+    let mut taken = None;
+    for identifier in Identifier::ALL.into_iter().filter(|identifier| realm.is_active(*identifier)) {
+        if let Some(value) = row.get(identifier.field()).and_then(Value::as_str)
+            && let Some(user) = users::find(tx, realm, identifier, value)?
+        {
+            taken = Some((identifier.field(), user));
+            break;
+        }
+    }
+    match taken {
+        Some(("email", user)) if is_upsert => {
+            overwrite(tx, user, row)?;
+            return Ok(false);
+        }
+        Some((field, _)) => return Err(double(field)),
+        None => {}
+    }
+    let local_id = row.get("user_id").and_then(Value::as_str).map(str::to_owned);
+    let local_id = local_id.unwrap_or_else(|| tx.context().id(Form::Hex24));
+    if tx.get(USER.name, &format!("auth0|{local_id}"))?.is_some() {
+        return Err(double("user_id"));
+    }
+    let mut profile = row.clone();
+    for field in ["user_id", "password_hash", "custom_password_hash", "mfa_factors"] {
+        profile.shift_remove(field);
+    }
+    let now: Timestamp = tx.now();
+    profile.insert("created_at".into(), now.into());
+    profile.insert("updated_at".into(), now.into());
+    let mut user = Record::new("", profile, now);
+    users::complete(&mut user, realm, &local_id);
+    seal_password(&mut user, row);
+    let user = rest::insert(tx, &USER, user)?;
+    if let Some(factors) = row.get("mfa_factors").and_then(Value::as_array) {
+        crate::users::enroll(tx, &user.id, factors)?;
+    }
+    Ok(true)
+}
+
+fn overwrite(tx: &mut Tx, mut user: Record, row: &Document) -> Result<(), Refusal> {
+    for (field, value) in row.iter().filter(|(field, _)| CHANGED.contains(&field.as_str())) {
+        user.document.insert(field.clone(), value.clone());
+    }
+    user.document.insert("updated_at".into(), tx.now().into());
+    if row.contains_key("custom_password_hash") {
+        seal_password(&mut user, row);
+    }
+    let index = USER.index(&user);
+    tx.update(USER.name, user, index)?;
+    Ok(())
+}
+
+/// Keeps the given hash: bcrypt as our own, others until the first login with them.
+fn seal_password(user: &mut Record, row: &Document) {
+    let identity = user.id.clone();
+    let custom = row.get("custom_password_hash");
+    let of_bcrypt = custom.filter(|custom| custom["algorithm"] == "bcrypt" && custom.get("salt").is_none());
+    let text = row.get("password_hash").or_else(|| of_bcrypt.and_then(|custom| custom["hash"].get("value")));
+    match text.and_then(Value::as_str).and_then(PasswordHash::parse) {
+        Some(hash) => users::set_password(user, &identity, &hash, 0),
+        None => {
+            if let Some(custom) = custom {
+                users::set_imported_password(user, &identity, custom.clone());
+            }
+        }
+    }
+}
+
+/// Judges the fields of a row.
+fn judge(realm: &Realm, row: &Document) -> Result<(), Refusal> {
+    for (name, value) in row {
+        let Some((_, wanted)) = FIELDS.iter().find(|(field, _)| field == name) else {
+            let text = format!("Additional properties not allowed: {name}");
+            return Err(invalid("OBJECT_ADDITIONAL_PROPERTIES", name, &text));
+        };
+        let found = match value {
+            Value::String(_) => "string",
+            Value::Bool(_) => "boolean",
+            Value::Object(_) => "object",
+            Value::Array(_) => "array",
+            Value::Number(_) => "number",
+            Value::Null => "null",
+        };
+        if found != *wanted {
+            return Err(invalid("INVALID_TYPE", name, &format!("Expected type {wanted} but found type {found}")));
+        }
+    }
+    let text = |field: &str| row.get(field).and_then(Value::as_str);
+    if let Some(email) = text("email") {
+        let is_address = email.split_once('@').is_some_and(|(local, domain)| {
+            !local.is_empty()
+                && domain.contains('.')
+                && !domain.starts_with('.')
+                && !email.contains(char::is_whitespace)
+        });
+        if !is_address {
+            let text = format!("Object didn't pass validation for format email: {email}");
+            return Err(invalid("INVALID_FORMAT", "email", &text));
+        }
+    }
+    if realm.keys(row).is_empty() {
+        return Err(if realm.requires(Identifier::Email) {
+            invalid("OBJECT_REQUIRED", "", "Missing required property: email")
+        } else {
+            invalid("ANY_OF_MISSING", "", "Data does not match any schemas from 'anyOf'")
+        });
+    }
+    if text("password_hash").is_some_and(|hash| PasswordHash::parse(hash).is_none() || hash.starts_with("$2y$")) {
+        return Err(invalid("PATTERN", "password_hash", "String does not match pattern ^\\$2[ab]\\$10\\$"));
+    }
+    if let Some(custom) = row.get("custom_password_hash") {
+        if row.contains_key("password_hash") {
+            return Err(invalid("NOT_PASSED", "custom_password_hash", "Data matches schema from 'not'"));
+        }
+        let algorithm = custom["algorithm"].as_str().unwrap_or_default();
+        if !ALGORITHMS.contains(&algorithm) {
+            let text = format!("No enum match for: {algorithm}");
+            return Err(invalid("ENUM_MISMATCH", "custom_password_hash.algorithm", &text));
+        }
+        if !custom["hash"]["value"].is_string() {
+            return Err(invalid("OBJECT_REQUIRED", "custom_password_hash.hash", "Missing required property: value"));
+        }
+    }
+    let app_metadata = row.get("app_metadata").and_then(Value::as_object);
+    if app_metadata.is_some_and(|metadata| metadata.keys().any(|name| RESERVED.contains(&name.as_str()))) {
+        return Err(invalid("NOT_PASSED", "app_metadata", "Data matches schema from 'not'"));
+    }
+    if text("username").is_some() && !realm.has(Identifier::Username) {
+        let text = "Cannot set username for connection without requires_username.";
+        return Err(Refusal::Row("NOT_PASSED", text.to_owned(), Some("username".to_owned())));
+    }
+    Ok(())
+}
+
+fn invalid(code: &'static str, path: &str, text: &str) -> Refusal {
+    if path.is_empty() {
+        return Refusal::Row(code, text.to_owned(), None);
+    }
+    Refusal::Row(code, format!("Error in {path} property - {text}"), Some(path.to_owned()))
+}
+
+fn double(field: &str) -> Refusal {
+    Refusal::Row("DUPLICATED_USER", format!("A user with this {field} was already provided."), None)
+}
+
+/// The row as error lists show it.
+fn masked(row: &Value) -> Value {
+    let mut row = row.clone();
+    rest::mask(&mut row);
+    if let Some(custom) = row.get_mut("custom_password_hash").and_then(|custom| custom.get_mut("hash")) {
+        custom["value"] = "*****".into();
+    }
+    row
+}

@@ -1,0 +1,75 @@
+//! The worker: takes jobs from the store and does them, whatever happens to the server meanwhile.
+
+use std::time::Duration;
+
+use kernel::object;
+use serde_json::json;
+use store::{Job, Store, StoreError};
+
+use super::{QUEUE, change, imports};
+
+/// How long a worker may be silent before another takes its job.
+pub(super) const LEASE: Duration = Duration::from_secs(60);
+/// Tries of a job before it is given up.
+const MOST_ATTEMPTS: u64 = 5;
+/// Looks at the queue even when nobody calls.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Works on the jobs of all tenants until it is dropped.
+pub async fn work(store: Store) {
+    loop {
+        let enqueued = store.jobs_enqueued();
+        match store.lease_jobs(QUEUE, 1, LEASE).await {
+            Ok(jobs) if jobs.is_empty() => {
+                // Whether a call or the time ended the wait makes no difference.
+                let _ = tokio::time::timeout(PATIENCE, enqueued).await;
+            }
+            Ok(jobs) => {
+                for job in jobs {
+                    done(&store, &job).await;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "jobs cannot be leased");
+                let _ = tokio::time::timeout(PATIENCE, enqueued).await;
+            }
+        }
+    }
+}
+
+async fn done(store: &Store, job: &Job) {
+    let outcome = match job.payload.get("type").and_then(kernel::Value::as_str) {
+        Some("users_import") => imports::run(store, job).await,
+        Some("verification_email") => unsendable(store, job).await,
+        _ => Ok(()),
+    };
+    let Err(error) = outcome else { return };
+    tracing::warn!(job = job.id, %error, "a job failed");
+    let given_up = job.attempts >= MOST_ATTEMPTS;
+    let id = job.id.clone();
+    let held = job.clone();
+    let reason = error.to_string();
+    let outcome = store.write(&job.tenant, move |tx| {
+        if given_up {
+            change(tx, &id, object(json!({"status": "failed", "status_details": "The job could not be completed."})))?;
+            tx.fail_job(&held, &reason)?;
+        } else {
+            let later = tx.now() + LEASE;
+            tx.retry_job(&held, later, &reason)?;
+        }
+        Ok::<_, kernel::ApiError>(())
+    });
+    if let Err(error) = outcome.await {
+        tracing::warn!(job = job.id, %error, "a job could not be given back");
+    }
+}
+
+/// A verification e-mail for which there is no provider.
+async fn unsendable(store: &Store, job: &Job) -> Result<(), kernel::ApiError> {
+    let held = job.clone();
+    let work = move |tx: &mut store::Tx| {
+        change(tx, &held.id, object(json!({"status": "failed"})))?;
+        tx.complete_job(&held).map_err(StoreError::into)
+    };
+    store.write(&job.tenant, work).await.map(drop)
+}
