@@ -204,15 +204,13 @@ fn batch(tx: &mut Tx, held: &Job, rows: &[Value], at: usize) -> ApiResult<bool> 
     let next = at + BATCH;
     let is_done = next >= rows.len();
     let percent = if is_done { 100 } else { next * 100 / rows.len().max(1) };
-    let mut members = object(json!({
+    let members = object(json!({
         "status": if is_done { "completed" } else { "processing" },
         "percentage_done": percent,
-        "time_left_seconds": 0,
         "errors": errors,
         "summary": {"failed": failed, "updated": updated, "inserted": inserted, "total": failed + updated + inserted},
     }));
     if is_done {
-        members.shift_remove("time_left_seconds");
         change(tx, &held.id, members)?;
         tx.complete_job(held)?;
     } else {
