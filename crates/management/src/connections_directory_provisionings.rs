@@ -2,9 +2,10 @@
 
 use rest::Area;
 
-use crate::Services;
+use crate::{Services, connections};
 
 /// What is served of `connections-directory-provisionings`.
 pub(crate) fn area(_: &Services) -> Area {
     Area::new("connections-directory-provisionings")
+        .read("GET /connections-directory-provisionings", connections::directory_configurations)
 }

@@ -1,7 +1,5 @@
 //! Roles: named sets of permissions that users hold.
 
-use std::collections::HashSet;
-
 use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form};
 use rest::{Area, Call, Change, Kind, ListFilter, Related, Resource, Unique};
 use store::{Relation, Side, Snapshot, Tx};
@@ -136,16 +134,6 @@ impl Related for RolePermissions {
     fn present(&self, reader: &Snapshot, _: &Call, relation: &Relation) -> ApiResult<Option<Document>> {
         described(reader, &relation.right)
     }
-}
-
-/// The keys of all permissions that these roles give.
-pub(crate) fn permissions_of_roles(reader: &Snapshot, roles: &[String]) -> ApiResult<HashSet<String>> {
-    let mut permissions = HashSet::new();
-    for role in roles {
-        let page = reader.related(ROLE_PERMISSIONS, Side::Left(role), &store::RelationQuery::default())?;
-        permissions.extend(page.items.into_iter().map(|relation| relation.right));
-    }
-    Ok(permissions)
 }
 
 /// The roles that `holder` has by a relation, as lists show them: by name.

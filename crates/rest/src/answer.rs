@@ -43,6 +43,11 @@ impl Answer {
         Self { status: None, headers: Vec::new(), content: Content::Empty }
     }
 
+    /// 204, whatever the contract's status is.
+    pub fn no_content() -> Self {
+        Self::empty().status(StatusCode::NO_CONTENT)
+    }
+
     /// Bytes of some media type.
     pub fn bytes(media_type: &'static str, bytes: impl Into<Bytes>) -> Self {
         Self { status: None, headers: Vec::new(), content: Content::Bytes(media_type, bytes.into()) }

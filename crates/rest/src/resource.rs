@@ -86,6 +86,11 @@ pub trait Resource: Send + Sync {
         Ok(self.kind().filter(call))
     }
 
+    /// Fields that are shown beside those that a caller chooses.
+    fn always_shown(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// The document of a singleton that nobody has written yet; `None` makes it missing (404).
     fn fresh(&self, _call: &Call) -> Option<Document> {
         None

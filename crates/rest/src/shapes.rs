@@ -142,7 +142,7 @@ fn list(reader: &Snapshot, call: &Call, resource: &dyn Resource) -> ApiResult<An
     let mut items = Vec::with_capacity(page.items.len());
     for record in page.items.iter().filter(|record| resource.admits(call, record)) {
         let mut shown = presented(reader, call, resource, record)?;
-        select_fields(call, &mut shown);
+        select(call, resource, &mut shown);
         items.push(shown);
     }
     Ok(Answer::json(envelope(call, store::Page { items, total: page.total, next: page.next })))
@@ -255,8 +255,18 @@ pub fn unique_error(kind: &Kind, error: StoreError) -> ApiError {
 
 fn shown(reader: &Snapshot, call: &Call, resource: &dyn Resource, record: &Record) -> ApiResult<Answer> {
     let mut shown = presented(reader, call, resource, record)?;
-    select_fields(call, &mut shown);
+    select(call, resource, &mut shown);
     Ok(Answer::json(shown))
+}
+
+/// Keeps the fields that the call chooses, and those that always come with them.
+fn select(call: &Call, resource: &dyn Resource, shown: &mut Document) {
+    let always = resource.always_shown().iter().filter_map(|name| shown.get_key_value(*name));
+    let always: Document = always.map(|(name, value)| (name.clone(), value.clone())).collect();
+    select_fields(call, shown);
+    for (name, value) in always {
+        shown.entry(name).or_insert(value);
+    }
 }
 
 /// The record that the path names, of the parent that the path names.

@@ -1,0 +1,367 @@
+//! What each strategy makes of its options: fill-ins, derived values, rules (reference: connections, defaults §3).
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use kernel::{ApiError, ApiResult, Document, Timestamp, Value, object};
+use serde_json::json;
+use x509_parser::{
+    pem::parse_x509_pem,
+    prelude::{FromDer, X509Certificate},
+};
+
+/// Strategies of organisations' own identity providers.
+const ENTERPRISE: &[&str] =
+    &["ad", "adfs", "google-apps", "oidc", "okta", "pingfederate", "samlp", "waad", "ip", "office365", "sharepoint"];
+
+/// Booleans of social strategies that stand for scopes, where the scope has another name than the boolean.
+const SCOPE_NAMES: &[(&str, &str, &str)] = &[
+    ("google-oauth2", "gmail", "https://mail.google.com/mail/feed/atom"),
+    ("google-oauth2", "youtube", "https://gdata.youtube.com"),
+    ("google-oauth2", "calendar", "https://www.googleapis.com/auth/calendar"),
+    ("google-oauth2", "contacts", "https://www.google.com/m8/feeds"),
+    ("google-oauth2", "tasks", "https://www.googleapis.com/auth/tasks"),
+    ("github", "email", "user:email"),
+    ("github", "read_user", "user"),
+    ("github", "follow", "user:follow"),
+    ("github", "repo_deployment", "repo_deployment"),
+    ("github", "repo_status", "repo:status"),
+    ("github", "admin_org", "admin:org"),
+    ("github", "read_org", "read:org"),
+    ("github", "write_org", "write:org"),
+    ("github", "admin_public_key", "admin:public_key"),
+    ("github", "read_public_key", "read:public_key"),
+    ("github", "write_public_key", "write:public_key"),
+    ("github", "admin_repo_hook", "admin:repo_hook"),
+    ("github", "read_repo_hook", "read:repo_hook"),
+    ("github", "write_repo_hook", "write:repo_hook"),
+    ("linkedin", "profile", "r_liteprofile"),
+    ("linkedin", "basic_profile", "r_basicprofile"),
+    ("linkedin", "email", "r_emailaddress"),
+    ("windowslive", "signin", ""),
+    ("line", "email", "email"),
+];
+
+/// Booleans that are no scopes.
+const NO_SCOPES: &[&str] = &[
+    "set_user_root_attributes",
+    "brute_force_protection",
+    "disable_self_service_change_password",
+    "allowed_audiences",
+];
+
+/// Whether the strategy is one of an organisation's own identity provider.
+pub(super) fn is_enterprise(strategy: &str) -> bool {
+    ENTERPRISE.contains(&strategy)
+}
+
+/// Completes the options of a new connection (`before` is none) or of one whose options are replaced.
+pub(super) fn complete(strategy: &str, before: Option<&Document>, options: &mut Document, domain: &str) -> ApiResult {
+    let is_new = before.is_none();
+    match strategy {
+        "auth0" => complete_database(is_new, options),
+        "okta" | "oidc" => {
+            let type_ = if strategy == "okta" { "back_channel" } else { "front_channel" };
+            let mode = if strategy == "okta" { "basic_profile" } else { "bind_all" };
+            let kept =
+                |name: &str, default: Value| before.and_then(|before| before.get(name).cloned()).unwrap_or(default);
+            fill(options, "type", kept("type", type_.into()));
+            fill(options, "schema_version", kept("schema_version", "oidc-V4".into()));
+            fill(options, "attribute_map", kept("attribute_map", json!({"mapping_mode": mode})));
+            fill(options, "connection_settings", json!({"pkce": if is_new { "auto" } else { "disabled" }}));
+            complete_metadata(options);
+        }
+        "adfs" => {
+            fill(options, "thumbprints", json!([]));
+            if let Some(endpoint) = options.get("fedMetadataXml").and_then(Value::as_str).and_then(sign_in_endpoint) {
+                fill(options, "signInEndpoint", endpoint.into());
+            }
+            fill(options, "should_trust_email_verified_connection", "always_set_emails_as_verified".into());
+        }
+        "ad" => {
+            fill(options, "ips", Value::Null);
+            fill(options, "brute_force_protection", true.into());
+        }
+        "waad" => {
+            fill(options, "thumbprints", json!([]));
+            fill(options, "app_domain", domain.into());
+            fill(options, "identity_api", "microsoft-identity-platform-v2.0".into());
+            fill(options, "should_trust_email_verified_connection", "never_set_emails_as_verified".into());
+            fill(options, "useCommonEndpoint", false.into());
+            fill(options, "use_wsfed", false.into());
+            fill(options, "waad_common_endpoint", false.into());
+            fill(options, "waad_protocol", "openid-connect".into());
+            fill(options, "userid_attribute", "oid".into());
+        }
+        "google-apps" => {
+            fill(options, "map_user_id_to_id", false.into());
+            fill(options, "email", true.into());
+            fill(options, "profile", true.into());
+            options.insert("scope".into(), json!(["email", "profile"]));
+            fill(options, "handle_login_from_social", true.into());
+        }
+        "samlp" | "pingfederate" => complete_saml(strategy, options)?,
+        "google-oauth2" => {
+            fill(options, "email", true.into());
+            options.insert("scope".into(), json!(scopes(strategy, options)));
+        }
+        "apple" => {
+            let scopes = scopes(strategy, options);
+            if !scopes.is_empty() {
+                options.insert("scope".into(), scopes.join(" ").into());
+            }
+        }
+        "facebook" => {
+            let scopes = scopes(strategy, options);
+            options.insert("scope".into(), scopes.join(",").into());
+        }
+        "line" => {
+            fill(options, "profile", true.into());
+            let held = scopes(strategy, options);
+            let order = ["openid", "email", "profile"];
+            let is_held = |scope: &&str| *scope == "openid" || held.iter().any(|held| held == scope);
+            options.insert("scope".into(), order.iter().filter(|scope| is_held(scope)).copied().collect());
+        }
+        "linkedin" | "wordpress" => {
+            fill(options, "profile", true.into());
+            options.insert("scope".into(), json!(scopes(strategy, options)));
+        }
+        "windowslive" => {
+            fill(options, "signin", true.into());
+            options.insert("scope".into(), json!(scopes(strategy, options)));
+        }
+        "github" | "salesforce" => {
+            options.insert("scope".into(), json!(scopes(strategy, options)));
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Judges the options of a database.
+pub(super) fn check(strategy: &str, old: Option<&Document>, new: &Document) -> ApiResult {
+    let Some(options) = new.get("options").and_then(Value::as_object).filter(|_| strategy == "auth0") else {
+        return Ok(());
+    };
+    let Some(attributes) = options.get("attributes").and_then(Value::as_object) else { return Ok(()) };
+    if options.get("requires_username") == Some(&true.into()) {
+        return Err(ApiError::invalid_body("Cannot set both options.attributes and options.requires_username"));
+    }
+    if options.contains_key("validation") {
+        return Err(ApiError::invalid_body("Cannot set both options.attributes and options.validation"));
+    }
+    let is_active = |attribute: &Value| attribute["identifier"]["active"] == true;
+    if !attributes.values().any(is_active) {
+        return Err(ApiError::invalid_body("attributes must contain one active identifier"));
+    }
+    for (name, attribute) in attributes {
+        let is_required = is_active(attribute) && attribute["profile_required"] == true;
+        if is_required && attribute["signup"]["status"] == "inactive" {
+            return Err(ApiError::invalid_body(format!("attribute {name} must also be required on signup")));
+        }
+    }
+    let had_attributes =
+        old.is_some_and(|old| old.get("options").is_some_and(|options| options.get("attributes").is_some()));
+    let is_shared = attributes.get("email").is_some_and(|email| email["unique"] == false);
+    if old.is_some() && !had_attributes && is_shared {
+        return Err(ApiError::invalid_body("cannot add non-unique email attribute"));
+    }
+    Ok(())
+}
+
+fn complete_database(is_new: bool, options: &mut Document) {
+    if is_new {
+        fill(options, "mfa", json!({"active": true, "return_enroll_settings": true}));
+        if !options.contains_key("password_options") {
+            fill(options, "passwordPolicy", "good".into());
+        }
+        fill(options, "strategy_version", 2.into());
+        fill(options, "brute_force_protection", true.into());
+        if let Some(password) = options.get_mut("password_options").and_then(Value::as_object_mut) {
+            complete_password_options(password);
+        }
+    }
+    complete_member(options, "authentication_methods", &object(json!({"passkey": {"enabled": false}})));
+    if let Some(methods) = options.get_mut("authentication_methods").and_then(Value::as_object_mut) {
+        let password = object(json!({"enabled": true, "api_behavior": "required", "signup_behavior": "allow"}));
+        complete_member(methods, "password", &password);
+    }
+    let passkeys = json!({
+        "challenge_ui": "both",
+        "progressive_enrollment_enabled": true,
+        "local_enrollment_enabled": true,
+    });
+    complete_member(options, "passkey_options", &object(passkeys));
+    let attributes = options.get_mut("attributes").and_then(Value::as_object_mut);
+    if let Some(email) = attributes.and_then(|attributes| attributes.get_mut("email")).and_then(Value::as_object_mut) {
+        fill(email, "verification_method", "link".into());
+        fill(email, "unique", true.into());
+    }
+}
+
+fn complete_password_options(password: &mut Document) {
+    let defaults = json!({
+        "complexity": {
+            "min_length": 15,
+            "character_types": [],
+            "character_type_rule": "all",
+            "identical_characters": "allow",
+            "sequential_characters": "allow",
+            "max_length_exceeded": "error",
+        },
+        "history": {"active": false, "size": 3},
+        "dictionary": {"active": false, "custom": [], "default": "en_100k"},
+        "profile_data": {
+            "active": false,
+            "blocked_fields": [
+                "name",
+                "username",
+                "nickname",
+                "email",
+                "phone_number",
+                "user_metadata.name",
+                "user_metadata.first",
+                "user_metadata.last",
+            ],
+        },
+    });
+    for (name, part) in object(defaults) {
+        complete_member(password, &name, &object(part));
+    }
+}
+
+/// Discovery fills only what is null or absent. Documents that cannot be fetched leave the options as they were sent;
+/// metadata that is sent is completed with what RFC 8414 implies.
+fn complete_metadata(options: &mut Document) {
+    let Some(metadata) = options.get_mut("oidc_metadata").and_then(Value::as_object_mut) else { return };
+    for name in [
+        "claims_parameter_supported",
+        "request_parameter_supported",
+        "request_uri_parameter_supported",
+        "require_request_uri_registration",
+    ] {
+        fill(metadata, name, false.into());
+    }
+    let metadata = metadata.clone();
+    for name in ["authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "issuer"] {
+        let is_missing = options.get(name).is_none_or(Value::is_null);
+        if let Some(value) = metadata.get(name).filter(|_| is_missing) {
+            options.insert(name.into(), value.clone());
+        }
+    }
+}
+
+fn complete_saml(strategy: &str, options: &mut Document) -> ApiResult {
+    if let Some(xml) = options.shift_remove("metadataXml").and_then(|xml| xml.as_str().map(str::to_owned)) {
+        if let Some(endpoint) = sign_in_endpoint(&xml) {
+            fill(options, "signInEndpoint", endpoint.into());
+        }
+        if let Some(endpoint) = location_of(&xml, "SingleLogoutService") {
+            fill(options, "signOutEndpoint", endpoint.into());
+        }
+        if let Some(certificate) = between(&xml, "X509Certificate>", "</") {
+            let body: String = certificate.split_whitespace().collect();
+            let lines: Vec<&str> =
+                body.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+            let pem = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"));
+            fill(options, "signingCert", BASE64_STANDARD.encode(pem).into());
+        }
+        fill(options, "bindingMethod", "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect".into());
+    }
+    if strategy == "pingfederate"
+        && let Some(base) = options.get("pingFederateBaseUrl").cloned()
+    {
+        fill(options, "signInEndpoint", base);
+    }
+    if strategy == "samlp" {
+        let settings = json!({"algorithm_profile": "v2026-1", "algorithm_exceptions": []});
+        fill(options, "assertion_decryption_settings", settings);
+    }
+    let Some(sent) = options.get("signingCert").and_then(Value::as_str).map(str::to_owned) else { return Ok(()) };
+    let Some(pem) = as_pem(&sent) else { return Ok(()) };
+    describe_certificate(&pem, options);
+    options.insert("cert".into(), pem.into());
+    if strategy == "pingfederate" {
+        options.shift_remove("signingCert");
+    }
+    Ok(())
+}
+
+/// What a certificate tells: its end, its subject and its SHA-1 thumbprint.
+fn describe_certificate(pem: &str, options: &mut Document) {
+    let Ok((_, block)) = parse_x509_pem(pem.as_bytes()) else { return };
+    let Ok((_, certificate)) = X509Certificate::from_der(&block.contents) else { return };
+    let end = Timestamp::from_seconds(certificate.validity().not_after.timestamp());
+    options.insert("expires".into(), end.into());
+    let names = [
+        ("2.5.4.6", "countryName"),
+        ("2.5.4.8", "stateOrProvinceName"),
+        ("2.5.4.7", "localityName"),
+        ("2.5.4.10", "organizationName"),
+        ("2.5.4.11", "organizationalUnitName"),
+        ("2.5.4.3", "commonName"),
+    ];
+    let mut subject = Document::new();
+    for attribute in certificate.subject().iter_attributes() {
+        let oid = attribute.attr_type().to_id_string();
+        if let (Some((_, name)), Ok(value)) = (names.iter().find(|(known, _)| *known == oid), attribute.as_str()) {
+            subject.insert((*name).to_owned(), value.into());
+        }
+    }
+    options.insert("subject".into(), subject.into());
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, &block.contents);
+    let thumbprint: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    options.insert("thumbprints".into(), json!([thumbprint]));
+}
+
+/// A certificate that is sent as PEM, or as base64 of a PEM.
+fn as_pem(sent: &str) -> Option<String> {
+    if sent.contains("-----BEGIN") {
+        return Some(sent.to_owned());
+    }
+    let compact: String = sent.split_whitespace().collect();
+    let decoded = BASE64_STANDARD.decode(compact).ok()?;
+    String::from_utf8(decoded).ok().filter(|text| text.contains("-----BEGIN"))
+}
+
+/// Where a federation's metadata say that users sign in.
+fn sign_in_endpoint(xml: &str) -> Option<String> {
+    location_of(xml, "SingleSignOnService").or_else(|| {
+        let passive = xml.find("PassiveRequestorEndpoint")?;
+        between(&xml[passive..], "Address>", "<").map(|address| address.trim().to_owned())
+    })
+}
+
+fn location_of(xml: &str, element: &str) -> Option<String> {
+    let start = xml.find(element)?;
+    between(&xml[start..], "Location=\"", "\"").map(str::to_owned)
+}
+
+fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    let start = text.find(before)? + before.len();
+    let length = text[start..].find(after)?;
+    Some(&text[start..start + length])
+}
+
+/// The scopes that the options' booleans ask for, in their order.
+fn scopes(strategy: &str, options: &Document) -> Vec<String> {
+    let asked =
+        options.iter().filter(|(name, value)| **value == Value::Bool(true) && !NO_SCOPES.contains(&name.as_str()));
+    let named = asked.map(|(name, _)| {
+        let special = SCOPE_NAMES.iter().find(|(of, boolean, _)| *of == strategy && boolean == name);
+        special.map_or_else(|| name.clone(), |(_, _, scope)| (*scope).to_owned())
+    });
+    named.filter(|scope| !scope.is_empty()).collect()
+}
+
+fn fill(document: &mut Document, name: &str, value: Value) {
+    document.entry(name).or_insert(value);
+}
+
+/// Fills the members that an object lacks; an absent object becomes the defaults.
+fn complete_member(document: &mut Document, name: &str, defaults: &Document) {
+    let member = document.entry(name).or_insert_with(|| Document::new().into());
+    if let Some(member) = member.as_object_mut() {
+        for (name, value) in defaults {
+            member.entry(name).or_insert_with(|| value.clone());
+        }
+    }
+}
