@@ -43,14 +43,14 @@ def test_a_weak_password_is_refused(tenant):
 
 def test_users_are_found_as_soon_as_they_are_there(tenant, management):
     team = unique("team").replace("-", "")
-    ada = tenant.person(name=f"Ada {team}", user_metadata={"team": team, "age": 36})
-    bob = tenant.person(name=f"Bob {team}", user_metadata={"team": team, "age": 52})
+    ada = tenant.person(name=f"Ada {team}", user_metadata={"team": team}, app_metadata={"age": 36})
+    bob = tenant.person(name=f"Bob {team}", user_metadata={"team": team}, app_metadata={"age": 52})
 
     def found(query, **more):
         return [user.user_id for user in management.users.list(q=query, search_engine="v3", **more)]
 
     assert set(found(f'user_metadata.team:"{team}"')) == {ada.user_id, bob.user_id}
-    assert found(f"user_metadata.team:{team} AND user_metadata.age:[40 TO *]") == [bob.user_id]
+    assert found(f"user_metadata.team:{team} AND app_metadata.age:[40 TO *]") == [bob.user_id]
     assert found(f'name:"Ada {team}"') == [ada.user_id]
     assert found(f"user_metadata.team:{team}", sort="name:-1") == [bob.user_id, ada.user_id]
     assert found(f"user_metadata.team:{team}", per_page=1, sort="name:1") == [ada.user_id, bob.user_id]

@@ -69,14 +69,15 @@ class UsersTest extends Tenant {
                         .connection(DATABASE)
                         .email(unique("ada") + "@example.com")
                         .password(PASSWORD)
-                        .userMetadata(Map.of("team", team, "age", 36))
+                        .userMetadata(Map.of("team", team))
+                        .appMetadata(Map.of("age", 36))
                         .build())
                 .getUserId()
                 .orElseThrow();
         List<String> found = all(management
                         .users()
                         .list(ListUsersRequestParameters.builder()
-                                .q("user_metadata.team:" + team + " AND user_metadata.age:[30 TO 40]")
+                                .q("user_metadata.team:" + team + " AND app_metadata.age:[30 TO 40]")
                                 .searchEngine(SearchEngineVersionsEnum.V3)
                                 .build()))
                 .stream()
