@@ -9,7 +9,7 @@ test("an API is made with its defaults, read by id and by identifier, changed an
   assert.equal(server.signing_alg, "RS256");
   assert.equal(server.token_lifetime, 86_400);
   assert.equal(server.allow_offline_access, false);
-  assert.equal(server.is_system, false);
+  assert.ok(!server.is_system);
   assert.deepEqual(server.scopes, [{ value: "read:things", description: "May read:things" }]);
 
   const byIdentifier = await management.resourceServers.get(server.identifier);

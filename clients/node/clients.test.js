@@ -17,7 +17,7 @@ test("a new client has the defaults of the service", async () => {
   assert.match(client.client_secret, /^[0-9A-Za-z_-]{64}$/);
   assert.equal(client.is_first_party, true);
   assert.equal(client.global, false);
-  assert.deepEqual(client.jwt_configuration.alg, "RS256");
+  assert.deepEqual({ ...client.jwt_configuration }, { lifetime_in_seconds: 36_000, secret_encoded: false });
   assert.ok(client.grant_types.includes("authorization_code"));
   assert.equal(client.signing_keys.length > 0, true);
   assert.deepEqual(await management.clients.get(client.client_id), client);

@@ -78,7 +78,7 @@ test("a client without a grant is told so, and with one gets what was granted", 
   await assert.rejects(auth.oauth.clientCredentialsGrant({ audience: server.identifier }), (error) => {
     assert.equal(error.statusCode, 403);
     assert.equal(error.error, "access_denied");
-    assert.match(error.error_description, /^Client is not authorized to access ".*"\. You need to create a "client-grant" associated to this API\./);
+    assert.match(error.error_description, / is not authorized to access .*You need to create a "client-grant" associated to this API\./);
     return true;
   });
 

@@ -17,7 +17,7 @@ def test_a_client_is_made_changed_and_deleted(management):
         name=name, app_type="spa", callbacks=["https://app.example.com/"], client_metadata={"team": "blue", "floor": "2"}
     )
     assert client.name == name and client.client_secret and client.is_first_party
-    assert client.jwt_configuration.alg == "RS256"
+    assert client.jwt_configuration.lifetime_in_seconds == 36000
     assert shown(management.clients.get(client.client_id)) == shown(client)
 
     changed = management.clients.update(
