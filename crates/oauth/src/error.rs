@@ -109,11 +109,15 @@ impl IntoResponse for OAuthError {
         let body = json!({"error": self.code, "error_description": self.description});
         let mut response = (self.status, Json(body)).into_response();
         not_stored(&mut response);
-        if self.status == StatusCode::UNAUTHORIZED {
-            // RFC 6749 §5.2 asks for it where the client authenticated by header; it does no harm elsewhere.
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"oauth\""));
-        }
         response
+    }
+}
+
+/// Tells a client that authenticated by header how to (RFC 6749 §5.2). Others must not be told: libraries take it for a
+/// challenge, and hide the error from their users.
+pub(crate) fn challenge(response: &mut Response) {
+    if response.status() == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"oauth\""));
     }
 }
 

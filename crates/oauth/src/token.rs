@@ -8,14 +8,14 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use http::Request;
+use http::{Request, header};
 use kernel::{Document, Record, Timestamp};
 use store::StoreError;
 
 use crate::{
     OAuth, OAuthError,
     client::{self, Authenticated},
-    error::not_stored,
+    error::{challenge, not_stored},
     expiring, log,
     log::Subject,
     request::{Incoming, Origin, Parameters},
@@ -68,13 +68,20 @@ pub(crate) struct Kept {
 
 /// Answers a request.
 pub(crate) async fn endpoint(State(oauth): State<Arc<OAuth>>, request: Request<Body>) -> Response {
+    let has_header = request.headers().contains_key(header::AUTHORIZATION);
     match answer(&oauth, request).await {
         Ok(body) => {
             let mut response = Json(body).into_response();
             not_stored(&mut response);
             response
         }
-        Err(error) => error.into_response(),
+        Err(error) => {
+            let mut response = error.into_response();
+            if has_header {
+                challenge(&mut response);
+            }
+            response
+        }
     }
 }
 
