@@ -5,9 +5,9 @@ use std::{net::SocketAddr, sync::Arc};
 use axum::{
     Router,
     body::Body,
-    extract::{ConnectInfo, Request},
-    response::Response,
-    routing::any,
+    extract::{ConnectInfo, Path, Query, Request},
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, any, get},
 };
 use identity::{Passwords, SigningKeys, keys};
 use kernel::{ApiError, Context, Secret, TenantId};
@@ -126,7 +126,28 @@ fn join(store: &Store, keys: &SigningKeys, tenant: &TenantId, domain: &str) -> R
         let engine = Arc::clone(&engine);
         async move { manage(&engine, request, peer).await }
     });
-    Router::new().route("/api/v2/{*path}", api).merge(oauth::router(oauth))
+    let exports = exports(store.clone(), tenant.clone());
+    Router::new().route("/api/v2/{*path}", api).route("/exports/{job}/{file}", exports).merge(oauth::router(oauth))
+}
+
+/// What a link to an export carries.
+#[derive(serde::Deserialize)]
+struct Signed {
+    #[serde(rename = "Expires")]
+    expires: i64,
+    #[serde(rename = "Signature")]
+    signature: String,
+}
+
+/// The finished exports of users, by their signed links.
+fn exports(store: Store, tenant: TenantId) -> MethodRouter {
+    get(move |Path((job, file)): Path<(String, String)>, Query(link): Query<Signed>| async move {
+        let found = management::download(&store, &tenant, &job, &file, link.expires, &link.signature).await;
+        match found {
+            Ok(bytes) => ([(http::header::CONTENT_TYPE, "application/gzip")], bytes).into_response(),
+            Err(error) => edge::refusal(&error),
+        }
+    })
 }
 
 /// One request of the Management API.

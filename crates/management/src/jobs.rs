@@ -1,5 +1,6 @@
-//! Jobs: imports of users, verification e-mails, and how far they are (reference: jobs and tickets §1–§4).
+//! Jobs: imports and exports of users, verification e-mails, and how far they are (reference: jobs and tickets §1–§4).
 
+mod exports;
 mod imports;
 mod multipart;
 mod worker;
@@ -13,6 +14,7 @@ use store::{NewJob, Snapshot, Tx};
 
 use crate::{Services, connections::CONNECTION, organizations::ORGANIZATION, tickets::Account, users::USER};
 
+pub use exports::download;
 pub use worker::work;
 
 /// What is served of `jobs`.
@@ -20,11 +22,17 @@ pub(crate) fn area(_: &Services) -> Area {
     Area::new("jobs")
         .read("GET /jobs/{id}", |reader, call| {
             let job = standing(reader, call.path("id"))?.ok_or_else(|| ApiError::not_found("Job not found."))?;
-            Ok(Answer::json(shown(job)))
+            let location = exports::location(reader, call, &job)?;
+            let mut shown = shown(job);
+            if let Some(location) = location {
+                shown.insert("location".into(), location.into());
+            }
+            Ok(Answer::json(shown))
         })
         .read("GET /jobs/{id}/errors", errors)
         .write("POST /jobs/verification-email", verification_email)
         .write("POST /jobs/users-imports", imports::begin)
+        .write("POST /jobs/users-exports", exports::begin)
 }
 
 /// Jobs as callers see them; the work itself is a job of the store.

@@ -55,7 +55,7 @@ mod users;
 mod users_by_email;
 mod verifiable_credentials;
 
-pub use jobs::work;
+pub use jobs::{download, work};
 pub use provision::{Fresh, move_to, provision};
 pub use services::Services;
 

@@ -6,7 +6,7 @@ use kernel::object;
 use serde_json::json;
 use store::{Job, Store, StoreError};
 
-use super::{QUEUE, change, imports};
+use super::{QUEUE, change, exports, imports};
 
 /// How long a worker may be silent before another takes its job.
 pub(super) const LEASE: Duration = Duration::from_secs(60);
@@ -40,6 +40,7 @@ pub async fn work(store: Store) {
 async fn done(store: &Store, job: &Job) {
     let outcome = match job.payload.get("type").and_then(kernel::Value::as_str) {
         Some("users_import") => imports::run(store, job).await,
+        Some("users_export") => exports::run(store, job).await,
         Some("verification_email") => unsendable(store, job).await,
         _ => Ok(()),
     };
