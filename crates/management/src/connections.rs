@@ -129,7 +129,8 @@ impl Resource for Connections {
         shown.insert("enabled_clients".into(), clients.into_iter().map(Value::from).collect());
         if call.operation.method == "GET" {
             if let Some(options) = shown.get_mut("options").and_then(Value::as_object_mut) {
-                options.retain(|_, value| !value.is_null());
+                // These two are told by the answer to a write only, when they are null.
+                options.retain(|name, value| !value.is_null() || !["authorizationURL", "tokenURL"].contains(&name.as_str()));
             }
         }
         Ok(())

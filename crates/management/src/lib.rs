@@ -32,6 +32,7 @@ mod organizations;
 mod permissions;
 mod prompts;
 mod provision;
+mod rate_limit_policies;
 mod refresh_tokens;
 mod resource_servers;
 mod risk_assessments;
@@ -93,6 +94,7 @@ pub fn areas(services: &Services) -> Vec<Area> {
         network_acls::area(services),
         organizations::area(services),
         prompts::area(services),
+        rate_limit_policies::area(services),
         refresh_tokens::area(services),
         resource_servers::area(services),
         risk_assessments::area(services),

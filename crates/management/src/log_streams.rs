@@ -1,10 +1,128 @@
 //! Log streams.
 
-use rest::Area;
+use kernel::{ApiError, ApiResult, Record, Value, id::Form};
+use rest::{Area, Call, Kind, Resource};
+use serde_json::json;
+use store::{Snapshot, Tx};
 
 use crate::Services;
 
 /// What is served of `log-streams`.
 pub(crate) fn area(_: &Services) -> Area {
-    Area::new("log-streams")
+    Area::new("log-streams").collection("/log-streams", LogStreams)
+}
+
+/// Log streams. Sinks are shown with their keys, except for one provider's password.
+pub(crate) static LOG_STREAM: Kind = Kind::new("log_stream")
+    .id("id", Form::Alnum16("lst_"))
+    .missing("The log stream does not exist.", None)
+    .forgiving()
+    .sealed(SECRETS)
+    .revealed(SHOWN_SECRETS);
+
+const SECRETS: &[&str] = &[
+    "sink.httpAuthorization",
+    "sink.datadogApiKey",
+    "sink.splunkToken",
+    "sink.segmentWriteKey",
+    "sink.mixpanelServiceAccountPassword",
+];
+const SHOWN_SECRETS: &[&str] =
+    &["sink.httpAuthorization", "sink.datadogApiKey", "sink.splunkToken", "sink.segmentWriteKey"];
+
+struct LogStreams;
+
+impl Resource for LogStreams {
+    fn kind(&self) -> &'static Kind {
+        &LOG_STREAM
+    }
+
+    fn prepare(&self, tx: &mut Tx, call: &Call, old: Option<&Record>, new: &mut Record) -> ApiResult {
+        match old {
+            None => complete(tx, new)?,
+            Some(old) => {
+                // A sink that is replaced without its privacy settings loses them.
+                let body = call.document();
+                if body.contains_key("sink") && !body.contains_key("pii_config") {
+                    new.document.shift_remove("pii_config");
+                }
+                keep_password(old, new);
+                keep_partner(old, new);
+            }
+        }
+        if new.document.get("filters").and_then(Value::as_array).is_some_and(Vec::is_empty) {
+            new.document.shift_remove("filters");
+        }
+        if let Some(privacy) = new.document.get_mut("pii_config").and_then(Value::as_object_mut) {
+            privacy.entry("method").or_insert_with(|| "hash".into());
+            privacy.entry("algorithm").or_insert_with(|| "xxhash".into());
+        }
+        Ok(())
+    }
+
+    fn check(&self, _: &mut Tx, call: &Call, old: Option<&Record>, new: &Record) -> ApiResult {
+        let is_partner = matches!(new.text("type"), Some("eventbridge" | "eventgrid"));
+        if old.is_some() && is_partner && call.body().get("sink").is_some() {
+            return Err(ApiError::invalid_body("The sink of this type of log stream cannot be changed"));
+        }
+        Ok(())
+    }
+
+    fn present(&self, _: &Snapshot, _: &Call, stream: &Record, shown: &mut kernel::Document) -> ApiResult {
+        if stream.sealed.get("sink.mixpanelServiceAccountPassword").is_some()
+            && let Some(sink) = shown.get_mut("sink").and_then(Value::as_object_mut)
+        {
+            sink.insert("mixpanelServiceAccountPassword".into(), "********".into());
+        }
+        Ok(())
+    }
+}
+
+fn complete(tx: &mut Tx, stream: &mut Record) -> ApiResult {
+    stream.id = format!("lst_{:016}", tx.next("log_streams")?);
+    stream.document.insert("id".into(), stream.id.as_str().into());
+    let uuid = tx.context().id(Form::Uuid);
+    let tenant = tx.tenant().clone();
+    let document = &mut stream.document;
+    document.entry("status").or_insert_with(|| "active".into());
+    document.entry("isPriority").or_insert_with(|| false.into());
+    if document["isPriority"] == true {
+        document.entry("filters").or_insert_with(|| json!([{"type": "category", "name": "security"}]));
+    }
+    let kind = document.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let Some(sink) = document.get_mut("sink").and_then(Value::as_object_mut) else { return Ok(()) };
+    match kind.as_str() {
+        "eventbridge" => {
+            let source = format!("aws.partner/auth0.com/{tenant}-{uuid}/auth0.logs");
+            sink.insert("awsPartnerEventSource".into(), source.into());
+        }
+        "eventgrid" => {
+            let subscription = sink.get("azureSubscriptionId").and_then(Value::as_str).unwrap_or_default();
+            let topic = format!("azure.partner/auth0.com/{tenant}-{subscription}/auth0.logs");
+            sink.insert("azurePartnerTopic".into(), topic.into());
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// A password that reads back as stars, or is not sent with the rest of its sink, stays what it was.
+fn keep_password(old: &Record, new: &mut Record) {
+    const PATH: &str = "sink.mixpanelServiceAccountPassword";
+    let Some(known) = old.sealed.get(PATH) else { return };
+    let sent = new.document.get("sink").and_then(|sink| sink.get("mixpanelServiceAccountPassword"));
+    if sent.is_none_or(|sent| sent == "********") {
+        kernel::remove_path(&mut new.document, PATH);
+        new.sealed.set(PATH, known.clone());
+    }
+}
+
+/// The partner's name for the stream is not the caller's to send, and stays.
+fn keep_partner(old: &Record, new: &mut Record) {
+    for name in ["awsPartnerEventSource", "azurePartnerTopic"] {
+        let known = old.document.get("sink").and_then(|sink| sink.get(name)).cloned();
+        if let (Some(known), Some(sink)) = (known, new.document.get_mut("sink").and_then(Value::as_object_mut)) {
+            sink.insert(name.into(), known);
+        }
+    }
 }

@@ -125,10 +125,9 @@ fn keys(reader: &Snapshot, connection: &str) -> ApiResult<Vec<Record>> {
     Ok(reader.list(CONNECTION_KEY.name, &Query::of(of_connection))?.items)
 }
 
-/// Whether the connection authenticates with a key.
+/// Whether connections of this strategy can authenticate with a key.
 fn uses_keys(connection: &Record) -> bool {
-    let method = connection.document.get("options").and_then(|options| options.get("token_endpoint_auth_method"));
-    method == Some(&"private_key_jwt".into()) && matches!(connection.text("strategy"), Some("oidc" | "okta"))
+    matches!(connection.text("strategy"), Some("oidc" | "okta"))
 }
 
 fn shown(mut keys: Vec<Record>) -> Answer {

@@ -20,7 +20,8 @@ const SCOPE_NAMES: &[(&str, &str, &str)] = &[
     ("google-oauth2", "contacts", "https://www.google.com/m8/feeds"),
     ("google-oauth2", "tasks", "https://www.googleapis.com/auth/tasks"),
     ("github", "email", "user:email"),
-    ("github", "read_user", "user"),
+    ("github", "profile", ""),
+    ("github", "read_user", "read:user"),
     ("github", "follow", "user:follow"),
     ("github", "repo_deployment", "repo_deployment"),
     ("github", "repo_status", "repo:status"),
@@ -92,7 +93,8 @@ pub(super) fn complete(strategy: &str, before: Option<&Document>, options: &mut 
             fill(options, "userid_attribute", "oid".into());
         }
         "google-apps" => {
-            fill(options, "map_user_id_to_id", false.into());
+            let kept = before.and_then(|before| before.get("map_user_id_to_id").cloned());
+            fill(options, "map_user_id_to_id", kept.unwrap_or(Value::Bool(false)));
             fill(options, "email", true.into());
             fill(options, "profile", true.into());
             options.insert("scope".into(), json!(["email", "profile"]));
