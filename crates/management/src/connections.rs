@@ -130,7 +130,9 @@ impl Resource for Connections {
         if call.operation.method == "GET" {
             if let Some(options) = shown.get_mut("options").and_then(Value::as_object_mut) {
                 // These two are told by the answer to a write only, when they are null.
-                options.retain(|name, value| !value.is_null() || !["authorizationURL", "tokenURL"].contains(&name.as_str()));
+                options.retain(|name, value| {
+                    !value.is_null() || !["authorizationURL", "tokenURL"].contains(&name.as_str())
+                });
             }
         }
         Ok(())

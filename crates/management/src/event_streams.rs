@@ -42,7 +42,9 @@ impl Resource for EventStreams {
             return Err(ApiError::invalid_body("The type of an event stream's destination cannot be changed"));
         }
         let is_bridge = destination["type"] == "eventbridge";
-        if let Some(configuration) = destination.get_mut("configuration").and_then(Value::as_object_mut).filter(|_| is_bridge) {
+        if let Some(configuration) =
+            destination.get_mut("configuration").and_then(Value::as_object_mut).filter(|_| is_bridge)
+        {
             let known = known.map(|known| known["configuration"]["aws_partner_event_source"].clone());
             let source = known.filter(|known| !known.is_null()).unwrap_or_else(|| source.into());
             configuration.entry("aws_partner_event_source").or_insert(source);

@@ -1,6 +1,9 @@
 //! Network access control lists.
 
-use kernel::{ApiError, ApiResult, Document, Record, Value, id::{BASE58, Form}};
+use kernel::{
+    ApiError, ApiResult, Document, Record, Value,
+    id::{BASE58, Form},
+};
 use rest::{Answer, Area, Call, Kind, Resource, Sorted, Times, Unique};
 use serde_json::json;
 use store::{Filter, Snapshot, Tx};
@@ -73,7 +76,8 @@ fn delete(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 
 /// Older identifiers are UUIDs.
 fn check_id(id: &str) -> ApiResult {
-    let is_ours = id.strip_prefix("acl_").is_some_and(|tail| tail.len() == 22 && tail.bytes().all(|byte| BASE58.contains(&byte)));
+    let is_ours =
+        id.strip_prefix("acl_").is_some_and(|tail| tail.len() == 22 && tail.bytes().all(|byte| BASE58.contains(&byte)));
     let is_uuid = id.len() == 36 && id.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
     if is_ours || is_uuid {
         return Ok(());

@@ -1,11 +1,14 @@
 //! Self-service profiles, their texts and tickets.
 
-use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form};
+use std::time::Duration;
+
+use identity::tickets;
+use kernel::{ApiError, ApiResult, Document, Record, id::Form};
 use rest::{Answer, Area, Call, Kind, Resource, Times, upsert};
 use serde_json::json;
 use store::{Snapshot, Tx};
 
-use crate::{Services, tickets::{self, TICKET}};
+use crate::Services;
 
 /// What is served of `self-service-profiles`.
 pub(crate) fn area(_: &Services) -> Area {
@@ -26,6 +29,9 @@ static TEXT: Kind = Kind::new("self_service_text").id_given("");
 
 /// Seconds for which a ticket holds when nothing is said: five days.
 const TICKET_SECONDS: u64 = 432_000;
+
+/// What the tickets are for.
+const PURPOSE: &str = "self_service";
 
 struct Profiles;
 
@@ -76,17 +82,13 @@ fn ticket(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let seconds = details.shift_remove("ttl_sec").and_then(|seconds| seconds.as_u64());
     details.insert("profile_id".into(), profile.id.into());
     let seconds = seconds.filter(|seconds| *seconds > 0).unwrap_or(TICKET_SECONDS);
-    let id = tickets::issue(tx, "self_service", "", details, seconds)?;
+    let id = tickets::issue(tx, PURPOSE, Duration::from_secs(seconds), details)?;
     Ok(Answer::json(json!({"ticket": format!("{}self-service/connections-flow?ticket={id}", call.origin.issuer())})))
 }
 
 /// 202, also for a ticket that is not known.
 fn revoke(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     profile(tx, call.path("profileId"))?;
-    let known = tx.get(TICKET.name, call.path("id"))?;
-    let is_own = |ticket: &Record| ticket.document.get("profile_id").and_then(Value::as_str) == Some(call.path("profileId"));
-    if known.as_ref().is_some_and(is_own) {
-        tx.delete(TICKET.name, call.path("id"))?;
-    }
+    tickets::redeem(tx, PURPOSE, call.path("id"))?;
     Ok(Answer::empty())
 }

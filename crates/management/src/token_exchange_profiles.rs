@@ -4,7 +4,7 @@ use kernel::{ApiError, ApiResult, Record, id::Form};
 use rest::{Area, Call, Kind, Resource, Times, Unique};
 use store::Tx;
 
-use crate::{Services, actions::ACTION};
+use crate::Services;
 
 /// What is served of `token-exchange-profiles`.
 pub(crate) fn area(_: &Services) -> Area {
@@ -34,7 +34,7 @@ impl Resource for Profiles {
         if old.is_some() {
             return Ok(());
         }
-        let action = tx.get(ACTION.name, new.text("action_id").unwrap_or_default())?;
+        let action = tx.get("action", new.text("action_id").unwrap_or_default())?;
         let action = action.ok_or_else(|| ApiError::bad_request("Action not found"))?;
         let triggers = action.document.get("supported_triggers").and_then(|triggers| triggers.as_array());
         if !triggers.is_some_and(|triggers| triggers.iter().any(|trigger| trigger["id"] == "custom-token-exchange")) {
