@@ -18,6 +18,12 @@ test("settings are read, changed, and kept where they were not named", async () 
   assert.equal(after.session_lifetime, before.session_lifetime);
 });
 
+test("lifetimes are also taken in minutes", async () => {
+  const changed = await management.tenants.settings.update({ idle_session_lifetime_in_minutes: 90 });
+  assert.equal(changed.idle_session_lifetime, 1.5);
+  await management.tenants.settings.update({ idle_session_lifetime: 72 });
+});
+
 test("chosen settings are shown alone", async () => {
   const shown = await management.tenants.settings.get({ fields: "enabled_locales", include_fields: true });
   assert.deepEqual(Object.keys(shown), ["enabled_locales"]);

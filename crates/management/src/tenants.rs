@@ -19,6 +19,10 @@ pub(crate) static TENANT_SETTINGS: Kind =
 /// Runtimes of tenants' code that can be chosen.
 const SANDBOXES: [&str; 2] = ["22", "18"];
 
+/// Settings in hours that a change may also name in minutes.
+const LIFETIMES: [&str; 4] =
+    ["session_lifetime", "idle_session_lifetime", "ephemeral_session_lifetime", "idle_ephemeral_session_lifetime"];
+
 struct Settings;
 
 impl Resource for Settings {
@@ -34,6 +38,13 @@ impl Resource for Settings {
         // An empty address takes the setting away; for the other texts, empty is a value.
         if call.body().get("default_redirection_uri") == Some(&Value::from("")) {
             new.document.shift_remove("default_redirection_uri");
+        }
+        for name in LIFETIMES {
+            if let Some(minutes) =
+                new.document.shift_remove(&format!("{name}_in_minutes")).and_then(|value| value.as_f64())
+            {
+                new.document.insert(name.into(), in_hours(minutes));
+            }
         }
         Ok(())
     }
@@ -65,6 +76,13 @@ impl Resource for Settings {
         }
         Ok(())
     }
+}
+
+/// Minutes as hours: a whole number where it is one, as it would have been sent.
+fn in_hours(minutes: f64) -> Value {
+    let hours = minutes / 60.0;
+    #[expect(clippy::cast_possible_truncation, reason = "whole, and far below any bound")]
+    if hours.fract() == 0.0 { json!(hours as i64) } else { json!(hours) }
 }
 
 /// The settings as a part of what others decide by.
