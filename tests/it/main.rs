@@ -3,3 +3,4 @@
 
 mod listener;
 mod server;
+mod users;

@@ -1,0 +1,143 @@
+//! Users: creation, changes, search, linked accounts, factors.
+
+use serde_json::{Value, json};
+
+use crate::server::TestServer;
+
+const DATABASE: &str = "Username-Password-Authentication";
+
+/// Makes a user of the default database; gives the path of its own.
+async fn user(server: &TestServer, email: &str, more: Value) -> String {
+    let mut body = json!({"connection": DATABASE, "email": email});
+    body.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+    let answer = server.post("/users", body).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    format!("/users/{}", answer.body["user_id"].as_str().unwrap().replace('|', "%7C"))
+}
+
+/// The addresses of the users that a search finds.
+async fn found(server: &TestServer, query: &str) -> Vec<String> {
+    let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let answer = server.get(&format!("/users?q={encoded}&sort=email:1")).await;
+    assert_eq!(answer.status, 200, "{query}: {answer:?}");
+    answer.body.as_array().unwrap().iter().map(|user| user["email"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn an_address_is_taken_once_in_a_connection() {
+    let server = TestServer::start().await;
+    let jane = user(&server, "Jane@Example.com", json!({})).await;
+    assert_eq!(server.get(&jane).await.body["email"], "jane@example.com");
+    let again = server.post("/users", json!({"connection": DATABASE, "email": "JANE@example.com"})).await;
+    assert_eq!((again.status, &again.body["message"]), (409, &json!("The user already exists.")));
+    let joe = user(&server, "joe@example.com", json!({})).await;
+    assert_eq!(server.patch(&joe, json!({"email": "jane@example.com"})).await.status, 400);
+    assert_eq!(server.delete(&jane).await.status, 204);
+    assert_eq!(server.patch(&joe, json!({"email": "jane@example.com"})).await.status, 200);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_weak_password_is_refused_and_nothing_is_stored() {
+    let server = TestServer::start().await;
+    let body = json!({"connection": DATABASE, "email": "jane@example.com", "password": "weak"});
+    let refused = server.post("/users", body).await;
+    assert_eq!(
+        (refused.status, &refused.body["message"]),
+        (400, &json!("PasswordStrengthError: Password is too weak"))
+    );
+    assert_eq!(found(&server, "email:*").await, [""; 0]);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn metadata_is_merged_at_its_first_level() {
+    let server = TestServer::start().await;
+    let metadata = json!({"user_metadata": {"a": 1, "b": {"x": 1}}, "app_metadata": {"tier": 1}});
+    let jane = user(&server, "jane@example.com", metadata).await;
+    let change = json!({"user_metadata": {"a": null, "b": {"y": 2}}, "app_metadata": {}});
+    let changed = server.patch(&jane, change).await.body;
+    assert_eq!(changed["user_metadata"], json!({"b": {"y": 2}}));
+    assert!(changed.get("app_metadata").is_none());
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_search_sees_what_was_just_written() {
+    let server = TestServer::start().await;
+    let more = json!({"name": "Jane Roe", "user_metadata": {"cities": ["Paris"], "age": 7}});
+    let jane = user(&server, "jane@example.com", more).await;
+    user(&server, "joe@x.org", json!({"app_metadata": {"score": 12}})).await;
+    let cases: [(&str, &[&str]); 10] = [
+        ("name:\"jane roe\"", &["jane@example.com"]),
+        ("user_metadata.cities:Paris", &["jane@example.com"]),
+        ("user_metadata.cities:paris", &[]),
+        ("user_metadata.age:7", &["jane@example.com"]),
+        ("app_metadata.score:[10 TO 20}", &["joe@x.org"]),
+        ("email.domain:x.org OR name:jane*", &["jane@example.com", "joe@x.org"]),
+        ("NOT _exists_:app_metadata.score", &["jane@example.com"]),
+        ("created_at:[* TO 2000-01-01]", &[]),
+        ("j*", &["jane@example.com", "joe@x.org"]),
+        ("identities.connection:\"Username-Password-Authentication\" -email:joe@x.org", &["jane@example.com"]),
+    ];
+    for (query, expected) in cases {
+        assert_eq!(found(&server, query).await, expected, "{query}");
+    }
+    server.patch(&jane, json!({"user_metadata": {"cities": ["Rome"]}})).await;
+    assert_eq!(found(&server, "user_metadata.cities:Paris").await, [""; 0]);
+    let refused = server.get("/users?q=name:%2Aab").await;
+    assert_eq!((refused.status, &refused.body["errorCode"]), (400, &json!("invalid_query_string")));
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_linked_account_comes_back_when_it_is_unlinked() {
+    let server = TestServer::start().await;
+    let jane = user(&server, "jane@example.com", json!({})).await;
+    let joe = user(&server, "joe@example.com", json!({"user_id": "joe", "user_metadata": {"a": 1}})).await;
+    let identities = format!("{jane}/identities");
+    let linked = server.post(&identities, json!({"provider": "auth0", "user_id": "auth0|joe"})).await;
+    assert_eq!((linked.status, linked.body.as_array().unwrap().len()), (201, 2));
+    assert_eq!(linked.body[1]["profileData"]["email"], "joe@example.com");
+    assert_eq!(server.get(&joe).await.status, 404);
+    let taken = server.post("/users", json!({"connection": DATABASE, "email": "joe@example.com"})).await;
+    assert_eq!(taken.status, 409);
+    let left = server.delete(&format!("{identities}/auth0/joe")).await;
+    assert_eq!((left.status, left.body.as_array().unwrap().len()), (200, 1));
+    let back = server.get(&joe).await.body;
+    assert_eq!(back["email"], "joe@example.com");
+    assert!(back.get("user_metadata").is_none());
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_user_takes_everything_along() {
+    let server = TestServer::start().await;
+    let jane = user(&server, "jane@example.com", json!({})).await;
+    let methods = format!("{jane}/authentication-methods");
+    let phone = json!({"type": "phone", "phone_number": "+15551234"});
+    assert_eq!(server.post(&methods, phone.clone()).await.status, 201);
+    assert_eq!(server.post(&methods, phone).await.status, 409);
+    let role = server.post("/roles", json!({"name": "Admin"})).await.body["id"].clone();
+    assert_eq!(server.post(&format!("{jane}/roles"), json!({"roles": [role]})).await.status, 204);
+    assert_eq!(server.delete(&jane).await.status, 204);
+    assert_eq!(server.get(&format!("{jane}/roles")).await.status, 404);
+    let holders = server.get(&format!("/roles/{}/users", role.as_str().unwrap())).await;
+    assert_eq!(holders.body, json!([]));
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_walk_through_the_log_misses_nothing() {
+    let server = TestServer::start().await;
+    for name in ["a", "b", "c"] {
+        user(&server, &format!("{name}@example.com"), json!({})).await;
+    }
+    let created = server.get("/logs?q=type:ss&sort=date:1").await.body;
+    assert_eq!(created.as_array().unwrap().len(), 3);
+    let from = created[0]["log_id"].as_str().unwrap();
+    let rest = server.get(&format!("/logs?from={from}&take=100")).await.body;
+    let kinds = rest.as_array().unwrap().iter().filter(|entry| entry["type"] == "ss").count();
+    assert_eq!(kinds, 2);
+    server.end().await;
+}
