@@ -67,7 +67,7 @@ const SECRETS: &[&str] = &[
 pub(crate) const CONNECTION_CLIENTS: &str = "connection_clients";
 
 /// What a chosen field always comes with.
-const ALWAYS_SHOWN: &[&str] = &["id", "is_domain_connection"];
+const ALWAYS_SHOWN: &[&str] = &["id", "is_domain_connection", "authentication", "connected_accounts"];
 
 /// What a connection is shown as wherever it appears.
 pub(crate) fn presented(reader: &Snapshot, call: &Call, connection: &Record) -> ApiResult<Document> {

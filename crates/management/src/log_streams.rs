@@ -50,6 +50,10 @@ impl Resource for LogStreams {
                 keep_partner(old, new);
             }
         }
+        // Priority streams carry the security category, whatever else was asked for.
+        if new.is("isPriority") {
+            new.document.insert("filters".into(), json!([{"type": "category", "name": "security"}]));
+        }
         if new.document.get("filters").and_then(Value::as_array).is_some_and(Vec::is_empty) {
             new.document.shift_remove("filters");
         }
@@ -86,9 +90,6 @@ fn complete(tx: &mut Tx, stream: &mut Record) -> ApiResult {
     let document = &mut stream.document;
     document.entry("status").or_insert_with(|| "active".into());
     document.entry("isPriority").or_insert_with(|| false.into());
-    if document["isPriority"] == true {
-        document.entry("filters").or_insert_with(|| json!([{"type": "category", "name": "security"}]));
-    }
     let kind = document.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
     let Some(sink) = document.get_mut("sink").and_then(Value::as_object_mut) else { return Ok(()) };
     match kind.as_str() {

@@ -117,7 +117,9 @@ fn keep(kept: &mut Document, path: &str, value: Value) {
 
 fn is_checkpoint(call: &Call) -> bool {
     let facts = &call.operation.paging;
-    facts.checkpoint && (!facts.offset || call.has("take") || call.has("from"))
+    let is_asked_for = ["take", "from", "q"].into_iter().any(|parameter| call.has(parameter));
+    facts.checkpoint
+        && if facts.offset { call.has("take") || call.has("from") } else { facts.always_object || is_asked_for }
 }
 
 fn wants_totals(call: &Call) -> bool {

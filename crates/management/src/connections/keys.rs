@@ -59,8 +59,11 @@ async fn create(task: Task) -> ApiResult<Answer> {
 /// `POST /connections/{id}/keys/rotate`: next becomes current, current previous; the answer is the new next.
 async fn rotate(task: Task) -> ApiResult<Answer> {
     let (connection, known) = task.read(|reader, call| state(reader, call.path("id"))).await?;
-    if known.is_empty() || !uses_keys(&connection) {
-        return Err(ApiError::bad_request("Connection is not configured to use JWT Client Authentication"));
+    if !uses_keys(&connection) {
+        return Err(ApiError::bad_request("Key rotation is not supported on this connection"));
+    }
+    if known.is_empty() {
+        make_pair(&task, connection.clone()).await?;
     }
     let new = generate(task.store.context(), &connection).await?;
     task.write(move |tx, _| {
