@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 use store::{Filter, Index, Job, Paging, Query, Store, StoreError, Tx};
 
-use super::{JOB, change, shown, standing};
+use super::{change, shown, standing};
 use crate::{connections::CONNECTION, users::USER};
 
 /// The kind of record of a finished file; its id is the job's.
