@@ -1,10 +1,155 @@
-//! Actions: code that runs at triggers, its versions, modules and bindings.
+//! Actions: tenants' scripts at the triggers of login and other flows; their versions, bindings and modules.
+//!
+//! Scripts are stored here and run elsewhere. Building one takes no time: the answer to a change still shows it as
+//! pending, every later read shows it built.
 
-use rest::Area;
+mod bindings;
+mod modules;
+mod scripts;
+mod triggers;
+mod versions;
+
+use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form};
+use rest::{Answer, Area, Call, Change, Kind, ListFilter, Resource, Times};
+use serde_json::json;
+use store::{Filter, Query, Snapshot, Tx};
 
 use crate::Services;
 
 /// What is served of `actions`.
 pub(crate) fn area(_: &Services) -> Area {
     Area::new("actions")
+        .collection("/actions/actions", Actions)
+        .collection("/actions/actions/{actionId}/versions", versions::Versions)
+        .write("POST /actions/actions/{id}/deploy", versions::deploy_draft)
+        .write("POST /actions/actions/{actionId}/versions/{id}/deploy", versions::roll_back)
+        .read("GET /actions/triggers", triggers::list)
+        .read("GET /actions/triggers/{triggerId}/bindings", bindings::list)
+        .write("PATCH /actions/triggers/{triggerId}/bindings", bindings::replace)
+        .collection("/actions/modules", modules::Modules)
+        .collection("/actions/modules/{id}/versions", modules::Versions)
+        .except("GET /actions/modules/{id}/versions")
+        .read("GET /actions/modules/{id}/versions", modules::versions)
+        .except("POST /actions/modules/{id}/versions")
+        .write("POST /actions/modules/{id}/versions", modules::publish)
+        .read("GET /actions/modules/{id}/actions", modules::users)
+        .write("POST /actions/modules/{id}/rollback", modules::roll_back)
+        .read("GET /actions/executions/{id}", execution)
+}
+
+/// Actions. `deployed_version_id` names the version that runs.
+pub(crate) static ACTION: Kind = Kind::new("action")
+    .id("id", Form::Uuid)
+    .missing("That action does not exist.", None)
+    .times(Times::Nanos)
+    .hidden(&["deployed_version_id", "trigger_ids", "deployed", "installed", "deploy"])
+    .indexed(&["name", "trigger_ids", "deployed", "installed"])
+    .filters(&[
+        ("actionName", ListFilter::Equals("name")),
+        ("triggerId", ListFilter::Equals("trigger_ids")),
+        ("deployed", ListFilter::Equals("deployed")),
+        ("installed", ListFilter::Equals("installed")),
+    ]);
+
+/// What happened when the actions of a trigger ran.
+pub(crate) static EXECUTION: Kind =
+    Kind::new("action_execution").id("id", Form::Uuid).missing("The execution does not exist.", None);
+
+/// Most actions of a tenant.
+const MOST_ACTIONS: u64 = 100;
+
+struct Actions;
+
+impl Resource for Actions {
+    fn kind(&self) -> &'static Kind {
+        &ACTION
+    }
+
+    fn prepare(&self, tx: &mut Tx, _: &Call, old: Option<&Record>, new: &mut Record) -> ApiResult {
+        let runtime = triggers::default_runtime(new.document.get("supported_triggers"));
+        let defaults = [("dependencies", json!([])), ("runtime", json!(runtime)), ("secrets", json!([]))];
+        for (name, value) in defaults {
+            new.document.entry(name).or_insert(value);
+        }
+        scripts::seal_secrets(old, new, tx.now());
+        modules::resolve(tx, new)?;
+        let triggers = new.document.get("supported_triggers").and_then(Value::as_array).into_iter().flatten();
+        let ids: Value = triggers.filter_map(|trigger| trigger.get("id")).cloned().collect();
+        new.document.insert("trigger_ids".into(), ids);
+        new.document.insert("installed".into(), false.into());
+        new.document.entry("deployed").or_insert_with(|| false.into());
+        new.document.insert("status".into(), "built".into());
+        new.document.insert("all_changes_deployed".into(), false.into());
+        Ok(())
+    }
+
+    fn check(&self, tx: &mut Tx, _: &Call, old: Option<&Record>, new: &Record) -> ApiResult {
+        if old.is_none() && tx.count(ACTION.name, &Filter::All)? >= MOST_ACTIONS {
+            return Err(ApiError::bad_request("The tenant has reached its limit of actions."));
+        }
+        let moved = old.is_some_and(|old| old.document.get("trigger_ids") != new.document.get("trigger_ids"));
+        if moved {
+            return Err(ApiError::bad_request("The trigger of an action cannot be changed."));
+        }
+        Ok(())
+    }
+
+    fn follow(&self, tx: &mut Tx, call: &Call, change: &Change<'_>) -> ApiResult {
+        match change {
+            Change::Create { new } if new.is("deploy") => versions::deploy(tx, &new.id).map(drop),
+            Change::Delete { old } => {
+                bindings::forget_action(tx, &old.id, call.flag("force") == Some(true))?;
+                versions::forget_action(tx, &old.id)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn present(&self, reader: &Snapshot, call: &Call, record: &Record, shown: &mut Document) -> ApiResult {
+        let is_read = call.operation.method == "GET";
+        if !is_read {
+            shown.insert("status".into(), "pending".into());
+        }
+        // The record of a creation is older than its deployment.
+        let stored = reader.get(ACTION.name, &record.id)?;
+        let stored = stored.as_ref().unwrap_or(record);
+        let complete = stored.document.get("all_changes_deployed").cloned().unwrap_or_default();
+        shown.shift_remove("all_changes_deployed");
+        if let Some(version) = versions::deployed(reader, stored)? {
+            let (mut brief, mut full) = (versions::brief(&version), versions::full(&version));
+            if call.operation.method == "POST" {
+                // A deployment has only begun when its answer leaves.
+                brief.shift_remove("build_time");
+                brief.insert("status".into(), "PENDING".into());
+                full.shift_remove("built_at");
+                full.insert("status".into(), "pending".into());
+            }
+            shown.insert("current_version".into(), brief.into());
+            shown.insert("deployed_version".into(), full.into());
+            if is_read {
+                scripts::drop_registries(shown);
+            }
+        }
+        shown.insert("all_changes_deployed".into(), complete);
+        Ok(())
+    }
+}
+
+/// An action as its versions and bindings name it.
+fn summary(action: &Record) -> Document {
+    const SHOWN: &[&str] = &["id", "name", "supported_triggers", "created_at", "updated_at"];
+    let member = |name: &&str| Some(((*name).to_owned(), action.document.get(*name)?.clone()));
+    let mut summary: Document = SHOWN.iter().filter_map(member).collect();
+    // The service says so here whatever is deployed.
+    summary.insert("all_changes_deployed".into(), false.into());
+    summary
+}
+
+/// All actions of the tenant: they are few.
+fn all(reader: &Snapshot) -> ApiResult<Vec<Record>> {
+    Ok(reader.list(ACTION.name, &Query::default())?.items)
+}
+
+fn execution(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
+    Ok(Answer::json(rest::load(reader, &EXECUTION, call.path("id"))?.document))
 }

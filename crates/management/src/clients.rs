@@ -13,7 +13,7 @@ use crate::{
     Services,
     client_grants::{self, CLIENT_GRANT},
     connections::{CONNECTION, CONNECTION_CLIENTS},
-    organizations, tenants,
+    device_credentials, organizations, tenants,
 };
 
 pub(crate) use defaults::complete;
@@ -206,6 +206,7 @@ fn forget(tx: &mut Tx, client: &str) -> ApiResult {
     for grant in tx.list(crate::grants::GRANT.name, &of_client("clientID"))?.items {
         tx.delete(crate::grants::GRANT.name, &grant.id)?;
     }
+    device_credentials::forget(tx, "client_id", client)?;
     tx.unrelate_all(CONNECTION_CLIENTS, Side::Right(client))?;
     organizations::forget_client(tx, client)
 }

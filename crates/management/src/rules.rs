@@ -1,10 +1,57 @@
-//! Rules (deprecated by the service).
+//! Rules: scripts of the older kind that run at login, in order.
 
-use rest::Area;
+use kernel::{ApiError, ApiResult, Record, id::Form};
+use rest::{Area, Call, Kind, ListFilter, Resource, Sorted, Unique};
+use store::{Query, Tx};
 
 use crate::Services;
 
 /// What is served of `rules`.
 pub(crate) fn area(_: &Services) -> Area {
-    Area::new("rules")
+    Area::new("rules").collection("/rules", Rules)
+}
+
+/// Rules. Those that run first come first.
+pub(crate) static RULE: Kind = Kind::new("rule")
+    .id("id", Form::Alnum16("rul_"))
+    .unique(&[
+        Unique { field: "name", message: "A rule with the same name already exists.", code: None },
+        Unique { field: "place", message: "A rule with the same order already exists.", code: None },
+    ])
+    .missing("Rule not found.", None)
+    .forgiving()
+    .hidden(&["place"])
+    .indexed(&["enabled", "order"])
+    .filters(&[("enabled", ListFilter::Equals("enabled"))])
+    .order(Sorted::By("order"));
+
+struct Rules;
+
+impl Resource for Rules {
+    fn kind(&self) -> &'static Kind {
+        &RULE
+    }
+
+    fn prepare(&self, tx: &mut Tx, _: &Call, _: Option<&Record>, new: &mut Record) -> ApiResult {
+        new.document.entry("enabled").or_insert_with(|| true.into());
+        new.document.entry("stage").or_insert_with(|| "login_success".into());
+        let stage = new.text("stage").unwrap_or_default().to_owned();
+        if !new.document.contains_key("order") {
+            let rules = tx.list(RULE.name, &Query::default())?.items;
+            let of_stage = rules.iter().filter(|rule| rule.text("stage") == Some(&stage));
+            let last = of_stage.filter_map(|rule| rule.document.get("order")?.as_i64()).max().unwrap_or(0);
+            new.document.insert("order".into(), (last + 1).into());
+        }
+        // Two rules of one stage cannot run at the same place.
+        let place = format!("{stage} {}", new.document["order"]);
+        new.document.insert("place".into(), place.into());
+        Ok(())
+    }
+
+    fn check(&self, _: &mut Tx, _: &Call, _: Option<&Record>, new: &Record) -> ApiResult {
+        match new.text("script") {
+            Some("") => Err(ApiError::invalid_body("A rule needs a script.")),
+            _ => Ok(()),
+        }
+    }
 }

@@ -1,10 +1,31 @@
-//! Values that rules read.
+//! Values that rules read as `configuration`: written, never shown again.
 
-use rest::Area;
+use kernel::{ApiResult, Document, Record};
+use rest::{Area, Call, Kind, Resource, Sorted};
+use store::Snapshot;
 
 use crate::Services;
 
 /// What is served of `rules-configs`.
 pub(crate) fn area(_: &Services) -> Area {
-    Area::new("rules-configs")
+    Area::new("rules-configs").collection("/rules-configs", RulesConfigs)
+}
+
+/// Configuration values of rules.
+pub(crate) static RULES_CONFIG: Kind =
+    Kind::new("rules_config").id_given("key").forgiving().sealed(&["value"]).order(Sorted::Id);
+
+struct RulesConfigs;
+
+impl Resource for RulesConfigs {
+    fn kind(&self) -> &'static Kind {
+        &RULES_CONFIG
+    }
+
+    fn present(&self, _: &Snapshot, call: &Call, record: &Record, shown: &mut Document) -> ApiResult {
+        if call.operation.method == "PUT" {
+            record.sealed.reveal("value", shown);
+        }
+        Ok(())
+    }
 }

@@ -78,6 +78,7 @@ fn forget_belongings(tx: &mut Tx, user: &Record) -> ApiResult {
     identity::tickets::forget_user(tx, &user.id)?;
     factors::forget_user(tx, &user.id)?;
     access::forget_user(tx, &user.id)?;
+    crate::device_credentials::forget(tx, "user_id", &user.id)?;
     crate::user_blocks::forget_user(tx, user)
 }
 
