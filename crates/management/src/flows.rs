@@ -1,10 +1,127 @@
-//! Flows, their executions and vault connections.
+//! Flows, the connections in their vault, and what is known of their executions.
 
-use rest::Area;
+use kernel::{
+    ApiResult, Document, Record, Value,
+    id::{Form, HEX},
+};
+use rest::{Area, Call, Change, Kind, ListFilter, Resource, Times};
+use store::{Filter, Query, Snapshot, Tx};
 
-use crate::Services;
+use crate::{Services, forms};
 
 /// What is served of `flows`.
 pub(crate) fn area(_: &Services) -> Area {
     Area::new("flows")
+        .collection("/flows", Flows)
+        .collection("/flows/vault/connections", VaultConnections)
+        .collection("/flows/{flow_id}/executions", &FLOW_EXECUTION)
+}
+
+/// Flows.
+pub(crate) static FLOW: Kind = Kind::new("flow")
+    .id("id", Form::Base58("af_"))
+    .missing("Flow not found", None)
+    .times(Times::Millis)
+    .indexed(&["synchronous"])
+    .filters(&[("synchronous", ListFilter::Equals("synchronous"))]);
+
+/// Connections of the vault: credentials of other services that flows use.
+pub(crate) static VAULT_CONNECTION: Kind = Kind::new("flow_vault_connection")
+    .id("id", Form::Base58("ac_"))
+    .missing("Vault connection not found", None)
+    .forgiving()
+    .times(Times::Millis)
+    .sealed(&["setup"]);
+
+/// Executions.
+pub(crate) static FLOW_EXECUTION: Kind = Kind::new("flow_execution")
+    .id("id", Form::Base58("aex_"))
+    .under(&FLOW, "flow_id")
+    .missing("Flow execution not found", None)
+    .forgiving()
+    .times(Times::Millis);
+
+/// What lists show of a flow.
+const LISTED: &[&str] = &["id", "name", "description", "synchronous", "created_at", "updated_at", "executed_at"];
+
+struct Flows;
+
+impl Resource for Flows {
+    fn kind(&self) -> &'static Kind {
+        &FLOW
+    }
+
+    fn follow(&self, tx: &mut Tx, _: &Call, change: &Change<'_>) -> ApiResult {
+        if let Change::Delete { old } = change {
+            for execution in tx.list(FLOW_EXECUTION.name, &Query::of(Filter::equals("flow_id", old.id.as_str())))?.items
+            {
+                tx.delete(FLOW_EXECUTION.name, &execution.id)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn present(&self, reader: &Snapshot, call: &Call, record: &Record, shown: &mut Document) -> ApiResult {
+        drop_empty(shown);
+        if is_list(call) {
+            shown.retain(|name, _| LISTED.contains(&name.as_str()));
+        }
+        let hydrated = call.list("hydrate");
+        if hydrated.is_empty() {
+            return Ok(());
+        }
+        let users = forms::using(reader, &record.id)?;
+        if hydrated.contains(&"form_count") {
+            shown.insert("form_count".into(), users.len().into());
+        }
+        if hydrated.contains(&"forms") {
+            shown.insert("forms".into(), users.into_iter().map(Value::Object).collect());
+        }
+        Ok(())
+    }
+}
+
+struct VaultConnections;
+
+impl Resource for VaultConnections {
+    fn kind(&self) -> &'static Kind {
+        &VAULT_CONNECTION
+    }
+
+    fn prepare(&self, tx: &mut Tx, call: &Call, old: Option<&Record>, new: &mut Record) -> ApiResult {
+        if old.is_none() || call.document().contains_key("setup") {
+            new.document.insert("ready".into(), new.document.contains_key("setup").into());
+            // It tells whether the set-up has changed, and nothing about it.
+            new.document.insert("fingerprint".into(), tx.context().text(HEX, 32).into());
+            if old.is_some() {
+                new.document.insert("refreshed_at".into(), tx.now().into());
+            }
+        }
+        Ok(())
+    }
+
+    fn present(&self, _: &Snapshot, call: &Call, _: &Record, shown: &mut Document) -> ApiResult {
+        if is_list(call) {
+            shown.shift_remove("environment");
+        }
+        Ok(())
+    }
+}
+
+/// Whether a call lists, rather than reads one.
+pub(crate) fn is_list(call: &Call) -> bool {
+    call.operation.method == "GET" && !call.operation.path.ends_with('}')
+}
+
+/// Leaves out what holds nothing: the service shows neither empty parts nor nulls.
+pub(crate) fn drop_empty(shown: &mut Document) {
+    shown.retain(|_, value| match value {
+        Value::Null => false,
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(members) => {
+            members.retain(|_, value| !value.is_null());
+            !members.is_empty()
+        }
+        _ => true,
+    });
 }
