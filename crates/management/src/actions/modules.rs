@@ -91,7 +91,7 @@ impl Resource for Versions {
 
     /// Unlike other parents, the module is part of what is shown.
     fn present(&self, _: &Snapshot, _: &Call, record: &Record, shown: &mut Document) -> ApiResult {
-        *shown = record.document.clone();
+        shown.clone_from(&record.document);
         Ok(())
     }
 }

@@ -31,6 +31,7 @@ const TRIGGERS: &[(&str, &str, bool)] = &[
     ("signup-post-identifier", "v1", true),
 ];
 
+#[expect(clippy::unnecessary_wraps, reason = "operations are functions of this form")]
 pub(super) fn list(_: &Snapshot, _: &Call) -> ApiResult<Answer> {
     let triggers = TRIGGERS.iter().flat_map(|(id, version, is_bound)| {
         let is_login = *id == "post-login";
