@@ -53,7 +53,7 @@ impl Resource for Groups {
 fn members(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     let group: Record = rest::load(reader, &GROUP, call.path("id"))?;
     let (paging, with_total) = paging_of(call);
-    let query = RelationQuery { order: RelationOrder::Created, paging, with_total };
+    let query = RelationQuery { paging, with_total, ..RelationQuery::default() };
     let page = reader.related(GROUP_MEMBERS, Side::Left(&group.id), &query)?;
     let shown = |member: store::Relation| {
         let mut shown = kernel::object(json!({

@@ -82,7 +82,12 @@ pub(crate) fn lister(related: &Arc<dyn Related>) -> Handler {
     Handler::Read(Arc::new(move |reader, call| {
         let anchor = related.anchor(reader, call)?;
         let (paging, with_total) = paging_of(call);
-        let query = RelationQuery { order: related.order(), paging, with_total };
+        let query = RelationQuery {
+            order: related.order(),
+            paging,
+            with_total,
+            is_open_ended: related.walks_to_an_empty_page(),
+        };
         let side = if related.is_flipped() { Side::Right(&anchor) } else { Side::Left(&anchor) };
         let page = reader.related(related.relation(), side, &query)?;
         let mut items = Vec::with_capacity(page.items.len());

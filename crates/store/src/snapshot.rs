@@ -51,6 +51,9 @@ pub struct RelationQuery {
     pub paging: Paging,
     /// Whether [`Page::total`] is wanted.
     pub with_total: bool,
+    /// Whether every page that shows anything has a [`Page::next`], so that a walk ends with an empty page and what is
+    /// added later is found from where it ended.
+    pub is_open_ended: bool,
 }
 
 /// The order of a list of relations.
@@ -243,10 +246,12 @@ impl Snapshot {
         let (offset, limit) = query.paging.window();
         sql.push(" ORDER BY ").push(column).push(direction).window(offset, limit);
         let mut rows = self.connection.query(&sql.text, &sql.params, relation_of)?;
-        let next = query.paging.cut(&mut rows, |(seq, row)| {
+        let cursor = |(seq, row): &(i64, Relation)| {
             let other = if other == "left_id" { &row.left } else { &row.right };
             to_cursor(&if by_other { Position::Id(other.clone()) } else { Position::Created(*seq) })
-        });
+        };
+        let next = query.paging.cut(&mut rows, cursor);
+        let next = next.or_else(|| rows.last().filter(|_| query.is_open_ended).map(cursor));
         Ok(Page { items: rows.into_iter().map(|(_, relation)| relation).collect(), total, next })
     }
 

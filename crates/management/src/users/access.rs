@@ -110,7 +110,7 @@ fn remove_token_set(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 fn groups(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     let user = user(reader, call)?;
     let (paging, with_total) = paging_of(call);
-    let query = RelationQuery { order: RelationOrder::Created, paging, with_total };
+    let query = RelationQuery { paging, with_total, ..RelationQuery::default() };
     let page = reader.related(GROUP_MEMBERS, Side::Right(&user.id), &query)?;
     let mut items = Vec::new();
     for membership in page.items {
