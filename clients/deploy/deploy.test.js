@@ -24,6 +24,9 @@ async function inFreshTenant(...commands) {
     AUTH0_ALLOW_DELETE: "true",
     AUTH0_EXPORT_ORDERED: "true",
     AUTH0_API_MAX_RETRIES: "1",
+    // Exports name secrets instead of showing them; whoever imports them provides them so.
+    CONNECTIONS_GITHUB_SECRET: "acme-secret",
+    CONNECTIONS_OIDC_SECRET: "partner-secret",
   };
   try {
     return (await run(aught, ["run", "--", "sh", "-c", script], { cwd: here, env, maxBuffer: 1 << 26 })).stdout;
