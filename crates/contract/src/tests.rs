@@ -451,7 +451,7 @@ fn each_schema_node(value: &Value, visit: &mut impl FnMut(&Map<String, Value>)) 
         match keyword.as_str() {
             "properties" => value.as_object().into_iter().flatten().for_each(|(_, each)| each_schema_node(each, visit)),
             "allOf" | "anyOf" | "oneOf" => {
-                value.as_array().into_iter().flatten().for_each(|each| each_schema_node(each, visit))
+                value.as_array().into_iter().flatten().for_each(|each| each_schema_node(each, visit));
             }
             "items" | "additionalProperties" | "contains" => each_schema_node(value, visit),
             _ => {}
@@ -537,7 +537,7 @@ fn every_operation_can_be_called_and_answered() {
             !operation.scopes.is_empty() && !operation.title.is_empty() && (200..300).contains(&operation.success),
             "{name}"
         );
-        let path = operation.path.replace('{', "").replace('}', "");
+        let path = operation.path.replace(['{', '}'], "");
         assert!(
             matches!(contract.route(&operation.method, &path), Route::Operation(found, _) if found.name() == name),
             "{name}"

@@ -11,7 +11,9 @@ use crate::Services;
 pub(crate) fn area(_: &Services) -> Area {
     Area::new("connection-profiles")
         .collection("/connection-profiles", Profiles)
-        .read("GET /connection-profiles/templates", templates)
+        .read("GET /connection-profiles/templates", |_, _| {
+            Ok(Answer::json(json!({"connection_profile_templates": [built_in()]})))
+        })
         .read("GET /connection-profiles/templates/{id}", template)
 }
 
@@ -46,10 +48,6 @@ fn built_in() -> Value {
             "connection_config": {},
         },
     })
-}
-
-fn templates(_: &Snapshot, _: &Call) -> ApiResult<Answer> {
-    Ok(Answer::json(json!({"connection_profile_templates": [built_in()]})))
 }
 
 fn template(_: &Snapshot, call: &Call) -> ApiResult<Answer> {

@@ -92,7 +92,7 @@ impl Resource for Connections {
             let before = old.and_then(|old| old.document.get("options")).and_then(Value::as_object);
             let sent = new.document.shift_remove("options");
             let mut options = sent.and_then(|options| options.as_object().cloned()).unwrap_or_default();
-            strategies::complete(&strategy, before, &mut options, &call.origin.domain)?;
+            strategies::complete(&strategy, before, &mut options, &call.origin.domain);
             new.document.insert("options".into(), options.into());
         }
         Ok(())
@@ -127,13 +127,12 @@ impl Resource for Connections {
     fn present(&self, reader: &Snapshot, call: &Call, connection: &Record, shown: &mut Document) -> ApiResult {
         let clients = enabled_clients(reader, &connection.id)?;
         shown.insert("enabled_clients".into(), clients.into_iter().map(Value::from).collect());
-        if call.operation.method == "GET" {
-            if let Some(options) = shown.get_mut("options").and_then(Value::as_object_mut) {
-                // These two are told by the answer to a write only, when they are null.
-                options.retain(|name, value| {
-                    !value.is_null() || !["authorizationURL", "tokenURL"].contains(&name.as_str())
-                });
-            }
+        if call.operation.method == "GET"
+            && let Some(options) = shown.get_mut("options").and_then(Value::as_object_mut)
+        {
+            // These two are told by the answer to a write only, when they are null.
+            options
+                .retain(|name, value| !value.is_null() || !["authorizationURL", "tokenURL"].contains(&name.as_str()));
         }
         Ok(())
     }

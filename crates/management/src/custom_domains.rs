@@ -122,9 +122,10 @@ fn default(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
 /// `PATCH /custom-domains/default`: by name; the canonical name takes the default away from custom domains.
 fn set_default(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let name = call.body().get("domain").and_then(Value::as_str).unwrap_or_default();
-    let chosen = match name == call.origin.domain {
-        true => None,
-        false => Some(tx.find(CUSTOM_DOMAIN.name, "domain", name)?.ok_or_else(|| CUSTOM_DOMAIN.not_found())?),
+    let chosen = if name == call.origin.domain {
+        None
+    } else {
+        Some(tx.find(CUSTOM_DOMAIN.name, "domain", name)?.ok_or_else(|| CUSTOM_DOMAIN.not_found())?)
     };
     if chosen.as_ref().is_some_and(|domain| domain.text("status") != Some("ready")) {
         return Err(ApiError::invalid_body("The domain must be verified before it can be set as default."));

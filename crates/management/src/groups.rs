@@ -3,7 +3,7 @@
 use kernel::{ApiResult, Record, id::Form};
 use rest::{Answer, Area, Call, Kind, ListFilter, Resource, Times, envelope, paging_of, select_fields};
 use serde_json::json;
-use store::{Filter, Page, RelationOrder, RelationQuery, Side, Snapshot, Tx};
+use store::{Filter, Page, RelationQuery, Side, Snapshot, Tx};
 
 use crate::Services;
 

@@ -190,7 +190,7 @@ fn set_texts(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
         return Err(ApiError::invalid_body(format!("Invalid screen \"{screen}\".")));
     }
     texts.retain(|_, texts| texts.as_object().is_some_and(|texts| !texts.is_empty()));
-    upsert(tx, &CUSTOM_TEXT, &text_id(call), |record| record.document = texts.clone())?;
+    upsert(tx, &CUSTOM_TEXT, &text_id(call), |record| record.document.clone_from(&texts))?;
     Ok(Answer::json(texts))
 }
 
@@ -206,7 +206,7 @@ fn partials(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
 fn set_partials(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let mut partials = call.document().into_owned();
     partials.retain(|_, points| points.as_object().is_some_and(|points| !points.is_empty()));
-    upsert(tx, &PARTIALS, call.path("prompt"), |record| record.document = partials.clone())?;
+    upsert(tx, &PARTIALS, call.path("prompt"), |record| record.document.clone_from(&partials))?;
     Ok(Answer::json(partials))
 }
 
@@ -257,7 +257,7 @@ fn change_rendering(tx: &mut Tx, prompt: &str, screen: &str, change: Document) -
         return Err(ApiError::invalid_body(format!("Invalid screen \"{screen}\".")));
     }
     upsert(tx, &RENDERING, &format!("{prompt}/{screen}"), |record| {
-        kernel::merge_first_level(&mut record.document, change)
+        kernel::merge_first_level(&mut record.document, change);
     })?;
     Ok(())
 }

@@ -80,11 +80,13 @@ pub fn provision(tx: &mut Tx, fresh: &Fresh) -> ApiResult {
     });
     let mut clients = Vec::new();
     for client in [global, application, machine] {
-        let id = tx.context().id(Form::Alnum32);
-        let mut record = Record::new(&*id, Document::new(), tx.now());
-        record.document.insert("client_id".into(), id.into());
-        record.document.extend(object(client));
-        record.id = record.text("client_id").unwrap_or_default().to_owned();
+        let mut document = object(client);
+        let id = match document.get("client_id").and_then(Value::as_str) {
+            Some(id) => id.to_owned(),
+            None => tx.context().id(Form::Alnum32),
+        };
+        document.insert("client_id".into(), id.as_str().into());
+        let mut record = Record::new(id, document, tx.now());
         complete(tx, &mut record);
         clients.push(rest::insert(tx, &CLIENT, record)?.id);
     }

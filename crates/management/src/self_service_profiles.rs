@@ -71,7 +71,7 @@ fn texts(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
 fn set_texts(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     profile(tx, call.path("id"))?;
     let texts = call.document().into_owned();
-    upsert(tx, &TEXT, &text_id(call), |record| record.document = texts.clone())?;
+    upsert(tx, &TEXT, &text_id(call), |record| record.document.clone_from(&texts))?;
     Ok(Answer::json(texts))
 }
 

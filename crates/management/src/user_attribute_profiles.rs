@@ -11,7 +11,9 @@ use crate::Services;
 pub(crate) fn area(_: &Services) -> Area {
     Area::new("user-attribute-profiles")
         .collection("/user-attribute-profiles", Profiles)
-        .read("GET /user-attribute-profiles/templates", templates)
+        .read("GET /user-attribute-profiles/templates", |_, _| {
+            Ok(Answer::json(json!({"user_attribute_profile_templates": [built_in()]})))
+        })
         .read("GET /user-attribute-profiles/templates/{id}", template)
 }
 
@@ -76,10 +78,6 @@ fn built_in() -> Value {
             },
         },
     })
-}
-
-fn templates(_: &Snapshot, _: &Call) -> ApiResult<Answer> {
-    Ok(Answer::json(json!({"user_attribute_profile_templates": [built_in()]})))
 }
 
 fn template(_: &Snapshot, call: &Call) -> ApiResult<Answer> {

@@ -145,7 +145,9 @@ pub fn page_of(call: &Call, items: Vec<Document>) -> ApiResult<Value> {
     let next = (is_walk && end < total).then(|| BASE64_URL_SAFE_NO_PAD.encode(format!("at:{end}")));
     let within = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     let mut items: Vec<Document> = items.into_iter().skip(within(skip)).take(within(limit)).collect();
-    items.iter_mut().for_each(|item| select_fields(call, item));
+    for item in &mut items {
+        select_fields(call, item);
+    }
     Ok(envelope(call, Page { items, total: Some(total), next }))
 }
 

@@ -701,7 +701,12 @@ async fn relations_are_found_from_both_sides(lab: &mut Lab) {
     for (order, expected) in cases {
         let (mut walked, mut cursor) = (String::new(), None);
         loop {
-            let query = RelationQuery { order, paging: Paging::After { cursor, limit: 1 }, with_total: true };
+            let query = RelationQuery {
+                order,
+                paging: Paging::After { cursor, limit: 1 },
+                with_total: true,
+                is_open_ended: false,
+            };
             let page = lab.read(move |snapshot| snapshot.related("r", Side::Left("a"), &query)).await;
             assert_eq!(page.total, Some(3));
             walked.extend(page.items.iter().map(|relation| relation.right.as_str()));

@@ -55,7 +55,7 @@ pub(super) fn is_enterprise(strategy: &str) -> bool {
 }
 
 /// Completes the options of a new connection (`before` is none) or of one whose options are replaced.
-pub(super) fn complete(strategy: &str, before: Option<&Document>, options: &mut Document, domain: &str) -> ApiResult {
+pub(super) fn complete(strategy: &str, before: Option<&Document>, options: &mut Document, domain: &str) {
     let is_new = before.is_none();
     match strategy {
         "auth0" => complete_database(is_new, options),
@@ -100,7 +100,7 @@ pub(super) fn complete(strategy: &str, before: Option<&Document>, options: &mut 
             options.insert("scope".into(), json!(["email", "profile"]));
             fill(options, "handle_login_from_social", true.into());
         }
-        "samlp" | "pingfederate" => complete_saml(strategy, options)?,
+        "samlp" | "pingfederate" => complete_saml(strategy, options),
         "google-oauth2" => {
             fill(options, "email", true.into());
             options.insert("scope".into(), json!(scopes(strategy, options)));
@@ -135,7 +135,6 @@ pub(super) fn complete(strategy: &str, before: Option<&Document>, options: &mut 
         }
         _ => {}
     }
-    Ok(())
 }
 
 /// Judges the options of a database.
@@ -176,11 +175,11 @@ fn complete_database(is_new: bool, options: &mut Document) {
             fill(options, "passwordPolicy", "good".into());
         }
         fill(options, "strategy_version", 2.into());
-        fill(options, "brute_force_protection", true.into());
         if let Some(password) = options.get_mut("password_options").and_then(Value::as_object_mut) {
             complete_password_options(password);
         }
     }
+    fill(options, "brute_force_protection", true.into());
     complete_member(options, "authentication_methods", &object(json!({"passkey": {"enabled": false}})));
     if let Some(methods) = options.get_mut("authentication_methods").and_then(Value::as_object_mut) {
         let password = object(json!({"enabled": true, "api_behavior": "required", "signup_behavior": "allow"}));
@@ -251,7 +250,7 @@ fn complete_metadata(options: &mut Document) {
     }
 }
 
-fn complete_saml(strategy: &str, options: &mut Document) -> ApiResult {
+fn complete_saml(strategy: &str, options: &mut Document) {
     if let Some(xml) = options.shift_remove("metadataXml").and_then(|xml| xml.as_str().map(str::to_owned)) {
         if let Some(endpoint) = sign_in_endpoint(&xml) {
             fill(options, "signInEndpoint", endpoint.into());
@@ -277,14 +276,13 @@ fn complete_saml(strategy: &str, options: &mut Document) -> ApiResult {
         let settings = json!({"algorithm_profile": "v2026-1", "algorithm_exceptions": []});
         fill(options, "assertion_decryption_settings", settings);
     }
-    let Some(sent) = options.get("signingCert").and_then(Value::as_str).map(str::to_owned) else { return Ok(()) };
-    let Some(pem) = as_pem(&sent) else { return Ok(()) };
+    let sent = options.get("signingCert").and_then(Value::as_str);
+    let Some(pem) = sent.and_then(as_pem) else { return };
     describe_certificate(&pem, options);
     options.insert("cert".into(), pem.into());
     if strategy == "pingfederate" {
         options.shift_remove("signingCert");
     }
-    Ok(())
 }
 
 /// What a certificate tells: its end, its subject and its SHA-1 thumbprint.
@@ -310,7 +308,7 @@ fn describe_certificate(pem: &str, options: &mut Document) {
     }
     options.insert("subject".into(), subject.into());
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, &block.contents);
-    let thumbprint: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let thumbprint = digest.as_ref().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
     options.insert("thumbprints".into(), json!([thumbprint]));
 }
 

@@ -3,7 +3,7 @@
 use kernel::{ApiResult, Record};
 use rest::{Answer, Area, Call, Kind, envelope, paging_of, select_fields};
 use serde::Deserialize;
-use store::{Filter, Page, Query, RelationOrder, RelationQuery, Side, Snapshot, Tx};
+use store::{Filter, Page, Query, RelationQuery, Side, Snapshot, Tx};
 
 use super::user;
 use crate::{
