@@ -140,7 +140,9 @@ def signatures():
     output = subprocess.run(
         ["taskset", "-c", "0", "openssl", "speed", "-seconds", "3", "-mr", "rsa2048"], check=True, capture_output=True, text=True
     ).stdout
-    return 1 / float(re.search(r"\+F2:\d+:2048:([\d.e-]+):", output).group(1))
+    # Older releases print seconds per signature, newer ones signatures per second.
+    figure = float(re.search(r"\+F2:\d+:2048:([\d.e-]+):", output).group(1))
+    return figure if figure > 1 else 1 / figure
 
 
 def user(number):

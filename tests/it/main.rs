@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod listener;
+mod refusals;
 mod server;
 mod users;

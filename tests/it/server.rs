@@ -43,19 +43,22 @@ impl TestServer {
         let http = Client::builder().no_proxy().build().unwrap();
         let base = format!("http://{}", running.addr);
         let mut server = Self { running, http, base, token: String::new(), _database: database };
-        server.token = server.management_token().await;
+        server.token = server.token_for("").await;
         server
     }
 
-    /// A new token with all scopes of the Management API.
-    async fn management_token(&self) -> String {
+    /// A new token with these scopes of the Management API; with all of them where none is named.
+    pub(crate) async fn token_for(&self, scope: &str) -> String {
         let fresh = self.running.fresh.as_ref().expect("the tenant is new");
-        let request = json!({
+        let mut request = json!({
             "grant_type": "client_credentials",
             "client_id": fresh.client_id,
             "client_secret": fresh.client_secret.reveal(),
             "audience": format!("https://{}/api/v2/", self.running.domain),
         });
+        if !scope.is_empty() {
+            request["scope"] = scope.into();
+        }
         let answer = self.http.post(self.url("/oauth/token")).json(&request).send().await.unwrap();
         let answer: Value = answer.json().await.unwrap();
         answer["access_token"].as_str().unwrap_or_else(|| panic!("no token: {answer}")).to_owned()
