@@ -1,6 +1,6 @@
 """Generated requests for every served operation of the contract: no input may make the server answer 5xx.
 
-Started as `aught run -- python fuzz.py [EXAMPLES]`. It writes an OpenAPI document from `contract/management-v2.json`, leaves out the
+Started as `aught run -- python fuzz.py [EXAMPLES [SEED]]`; the same seed asks the same. It writes an OpenAPI document from `contract/management-v2.json`, leaves out the
 operations that `contract/gaps.txt` lists, gets a token with every scope, and lets schemathesis ask each operation so many times.
 """
 
@@ -67,6 +67,7 @@ def token(domain):
 def main():
     domain = os.environ["AUTH0_DOMAIN"]
     examples = sys.argv[1] if len(sys.argv) > 1 else "10"
+    seed = ["--seed", sys.argv[2]] if len(sys.argv) > 2 else []
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "openapi.json"
         file.write_text(json.dumps(document()))
@@ -74,7 +75,7 @@ def main():
             str(Path(sys.executable).parent / "schemathesis"),
             *("run", str(file), "--url", f"https://{domain}/api/v2", "--header", f"Authorization: Bearer {token(domain)}"),
             *("--checks", "not_a_server_error", "--phases", "fuzzing", "--max-examples", examples),
-            *("--workers", "2", "--continue-on-failure", "--suppress-health-check", "all", "--warnings", "off"),
+            *("--workers", "2", "--continue-on-failure", "--suppress-health-check", "all", "--warnings", "off", *seed),
         ]
         return subprocess.run(command, cwd=folder, env={**os.environ, "COLUMNS": "120"}).returncode
 

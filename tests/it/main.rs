@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod listener;
+mod logs;
 mod refusals;
 mod server;
 mod users;

@@ -3,6 +3,7 @@
 use std::{
     ffi::OsString,
     fmt,
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -44,6 +45,12 @@ pub(crate) struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     state_dir: Option<PathBuf>,
 
+    /// Whether webhooks, scripts and metadata documents of tenants may call private networks and this machine
+    /// [default: allow when listening on this machine only, else refuse]
+    #[arg(long, value_name = "allow | refuse", env = "AUGHT_OUTBOUND_PRIVATE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outbound_private: Option<OutboundPrivate>,
+
     /// How long a stopping server waits for requests that it has begun to answer
     #[arg(
         long,
@@ -69,6 +76,16 @@ pub(crate) struct Settings {
     #[arg(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     initial_client_secret: Option<String>,
+}
+
+/// Whether calls to private networks are made.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum OutboundPrivate {
+    /// They are.
+    Allow,
+    /// They fail, and say why.
+    Refuse,
 }
 
 impl Settings {
@@ -120,6 +137,7 @@ impl Settings {
                 id: self.initial_client_id,
                 secret: self.initial_client_secret.map(Secret::new),
             },
+            outbound_private: self.outbound_private,
             drain: Duration::from_secs(self.drain_seconds.unwrap_or(10)),
             context: Context::system(),
         })
@@ -147,6 +165,8 @@ pub struct Config {
     pub root_key: Option<Secret>,
     /// The client that an empty database gets.
     pub initial_client: InitialClient,
+    /// Whether tenants can make the server call private networks; `None` decides by the address listened on.
+    pub outbound_private: Option<OutboundPrivate>,
     /// How long a stopping server waits for requests that it has begun to answer.
     pub drain: Duration,
     /// Time and randomness of everything that the server keeps.
@@ -170,9 +190,20 @@ impl Config {
             state: State::Memory,
             root_key: None,
             initial_client: InitialClient::default(),
+            outbound_private: None,
             drain: Duration::from_secs(10),
             context: Context::system(),
         }
+    }
+
+    /// The client for outbound calls of a server that listens on `addr`: what only this machine reaches may reach
+    /// this machine's network too.
+    pub(crate) fn outbound(&self, addr: SocketAddr) -> outbound::Client {
+        let allows_private = match self.outbound_private {
+            Some(choice) => choice == OutboundPrivate::Allow,
+            None => addr.ip().is_loopback(),
+        };
+        outbound::Client::new(allows_private)
     }
 }
 

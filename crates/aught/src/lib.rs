@@ -19,7 +19,7 @@ mod tenant;
 mod trust;
 
 pub use cli::command_line;
-pub use config::{Config, InitialClient, State};
+pub use config::{Config, InitialClient, OutboundPrivate, State};
 pub use server::{Fresh, Running, Server};
 
 /// Why the program cannot start or go on, in words for the person who started it.

@@ -28,7 +28,7 @@ impl Server {
         let listeners = listener::open(&config.listen).await?;
         let addr = listeners[0].local_addr().map_err(|error| Failure::new("the address listened on", error))?;
         let domain = config.domain.clone().unwrap_or_else(|| format!("localhost:{}", addr.port()));
-        let mut tenant = Tenant::open(&config, &domain).await?;
+        let mut tenant = Tenant::open(&config, &domain, config.outbound(addr)).await?;
         let fresh = tenant.fresh.take();
         let store = tenant.store.clone();
         let (stop, stopping) = watch::channel(false);

@@ -33,7 +33,7 @@ pub(crate) struct Tenant {
 
 impl Tenant {
     /// Opens the store, makes the tenant if there is none, and joins the protocols for `domain`.
-    pub(crate) async fn open(config: &Config, domain: &str) -> Result<Self, Failure> {
+    pub(crate) async fn open(config: &Config, domain: &str, outbound: outbound::Client) -> Result<Self, Failure> {
         let store = open_store(config).await?;
         let known = store.tenants().await.map_err(|error| Failure::new("the tenants", error))?;
         let id = if let Some(id) = known.into_iter().next() {
@@ -46,7 +46,7 @@ impl Tenant {
         let fresh = provision_or_move(&store, &id, config, domain).await?;
         let signing_keys = SigningKeys::new(store.clone());
         tokio::spawn(make_next_key(signing_keys.clone(), id.clone(), domain.to_owned()));
-        let router = join(&store, &signing_keys, &id, domain);
+        let router = join(&store, &signing_keys, outbound, &id, domain);
         Ok(Self { store, router, fresh })
     }
 }
@@ -115,9 +115,9 @@ fn name_of(domain: &str) -> &str {
     if is_name { label } else { "tenant" }
 }
 
-fn join(store: &Store, keys: &SigningKeys, tenant: &TenantId, domain: &str) -> Router {
+fn join(store: &Store, keys: &SigningKeys, outbound: outbound::Client, tenant: &TenantId, domain: &str) -> Router {
     let bearer = Bearer::new(store.clone(), keys.clone(), tenant.clone(), domain);
-    let services = Services { passwords: Passwords::new(store.context().clone()), keys: keys.clone() };
+    let services = Services { passwords: Passwords::new(store.context().clone()), keys: keys.clone(), outbound };
     let claims = Claims::of(management::areas(&services));
     tokio::spawn(management::work(store.clone()));
     let engine = Arc::new(Engine::new(store.clone(), Arc::new(bearer), domain.to_owned(), claims));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use kernel::{ApiError, ApiResult, Context, Secret};
 
-pub use rules::{PasswordError, PasswordRules};
+pub use rules::{PERSONAL_FIELDS, PasswordError, PasswordRules};
 
 use crate::pool::Pool;
 

@@ -43,6 +43,35 @@ pub fn merge_first_level(target: &mut Document, change: Document) {
     }
 }
 
+/// Merges `change` into `target` at every depth: objects are merged, any other value replaces.
+pub fn merge_deep(target: &mut Document, change: Document) {
+    for (name, value) in change {
+        match (target.get_mut(&name), value) {
+            (Some(Value::Object(inner)), Value::Object(change)) => merge_deep(inner, change),
+            (_, value) => {
+                target.insert(name, value);
+            }
+        }
+    }
+}
+
+/// Sets a member that the object lacks.
+pub fn fill(document: &mut Document, name: &str, value: impl Into<Value>) {
+    if !document.contains_key(name) {
+        document.insert(name.to_owned(), value.into());
+    }
+}
+
+/// Fills the members that the object `name` lacks; an absent object becomes the defaults.
+pub fn fill_members(document: &mut Document, name: &str, defaults: Document) {
+    fill(document, name, Document::new());
+    if let Some(member) = document.get_mut(name).and_then(Value::as_object_mut) {
+        for (name, value) in defaults {
+            member.entry(name).or_insert(value);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

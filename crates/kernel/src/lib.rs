@@ -10,7 +10,7 @@ mod time;
 pub mod user_agent;
 
 pub use context::{Clock, Context, FixedClock, Random, SeededRandom, SystemClock, SystemRandom};
-pub use document::{Document, merge_first_level, object, remove_path, value_at};
+pub use document::{Document, fill, fill_members, merge_deep, merge_first_level, object, remove_path, value_at};
 pub use error::{ApiError, ApiResult};
 pub use record::{Record, TenantId};
 pub use sealed::{Sealed, Secret};

@@ -1,6 +1,6 @@
 //! Attack protection: brute force, breached passwords, suspicious addresses, bots, captcha.
 
-use kernel::{ApiResult, Document, Record, Value, object};
+use kernel::{ApiResult, Document, Record, Value, merge_deep, object};
 use rest::{Area, Call, Kind, Resource};
 use serde_json::json;
 use store::{Snapshot, Tx};
@@ -93,18 +93,6 @@ fn tie_frequency(document: &mut Document) {
         *frequency = json!([]);
     } else if is_empty {
         *frequency = json!(["daily"]);
-    }
-}
-
-/// Merges objects at every depth; anything else replaces.
-fn merge_deep(target: &mut Document, change: Document) {
-    for (name, value) in change {
-        match (target.get_mut(&name), value) {
-            (Some(Value::Object(inner)), Value::Object(change)) => merge_deep(inner, change),
-            (_, value) => {
-                target.insert(name, value);
-            }
-        }
     }
 }
 

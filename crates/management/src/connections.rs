@@ -145,9 +145,7 @@ impl Resource for Connections {
 /// What every connection has from the start.
 fn complete(tx: &Tx, call: &Call, strategy: &str, document: &mut Document) {
     let name = document.get("name").cloned().unwrap_or_default();
-    let mut fill = |member: &str, value: Value| {
-        document.entry(member).or_insert(value);
-    };
+    let mut fill = |member: &str, value: Value| kernel::fill(document, member, value);
     fill("is_domain_connection", false.into());
     fill("realms", json!([name]));
     fill("authentication", json!({"active": true}));

@@ -2,6 +2,7 @@
 
 use identity::users::{self, Realm};
 use kernel::{ApiError, ApiResult, Document, Record, Value, object};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rest::{Answer, Area, Call, envelope, paging_of, select_fields};
 use serde_json::json;
 use store::{Filter, LogEvent, LogOrder, LogPaging, LogQuery, Page, Paging, Snapshot, Tx};
@@ -74,6 +75,8 @@ fn walk(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     let answer = Answer::list(events.into_iter().map(shown).collect());
     Ok(match last {
         Some(last) => {
+            // The starting point may be the caller's own text, which need not be fit for a header.
+            let last = utf8_percent_encode(&last, NON_ALPHANUMERIC);
             let next = format!("<https://{}/api/v2/logs?from={last}&take={limit}>; rel=\"next\"", call.origin.domain);
             answer.header("link", next)
         }

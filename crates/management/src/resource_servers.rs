@@ -61,9 +61,7 @@ impl Resource for ResourceServers {
         if old.is_none() {
             make_system(call, new);
             let document = &mut new.document;
-            let mut fill = |name: &str, value: Value| {
-                document.entry(name).or_insert(value);
-            };
+            let mut fill = |name: &str, value: Value| kernel::fill(document, name, value);
             fill("allow_offline_access", false.into());
             fill("skip_consent_for_verifiable_first_party_clients", false.into());
             fill(

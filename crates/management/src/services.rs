@@ -9,6 +9,8 @@ pub struct Services {
     pub passwords: Passwords,
     /// The keys that sign the tenant's tokens.
     pub keys: SigningKeys,
+    /// Calls other servers.
+    pub outbound: outbound::Client,
 }
 
 impl Services {
@@ -20,7 +22,11 @@ impl Services {
         let options = store::Options { database: store::Database::Memory, root_key, context: context.clone() };
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let store = runtime.block_on(store::Store::open(options)).unwrap();
-        Self { passwords: Passwords::new(context), keys: SigningKeys::new(store) }
+        Self {
+            passwords: Passwords::new(context),
+            keys: SigningKeys::new(store),
+            outbound: outbound::Client::new(false),
+        }
     }
 }
 

@@ -45,7 +45,7 @@ const ALL_CLASSES: [Class; 4] = [Class::Lower, Class::Upper, Class::Digit, Class
 const LONGEST_SEQUENCE: usize = 2;
 
 /// Profile fields that `password_no_personal_info` looks at, beside the local part of the e-mail address.
-const PERSONAL_FIELDS: [&str; 8] = [
+pub const PERSONAL_FIELDS: [&str; 8] = [
     "name",
     "username",
     "nickname",

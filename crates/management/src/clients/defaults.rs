@@ -1,7 +1,7 @@
 //! What a new client has beside what its creator sent (reference: defaults §1).
 
-use kernel::{Document, Record, Value, object};
-use serde_json::{Map, json};
+use kernel::{Document, Record, Value, fill_members, object};
+use serde_json::json;
 use store::Tx;
 
 /// Completes a new client: identifier of strict third parties, secret, and the defaults of its kind.
@@ -20,9 +20,7 @@ pub(crate) fn complete(tx: &mut Tx, client: &mut Record) {
     }
     let tenant = tx.tenant().as_str().to_owned();
     let document = &mut client.document;
-    let mut fill = |name: &str, value: Value| {
-        document.entry(name).or_insert(value);
-    };
+    let mut fill = |name: &str, value: Value| kernel::fill(document, name, value);
     fill("tenant", tenant.into());
     fill("global", false.into());
     fill("is_first_party", true.into());
@@ -45,18 +43,8 @@ pub(crate) fn complete(tx: &mut Tx, client: &mut Record) {
     }
     let is_rotating = app_type == "spa" && method.as_deref() == Some("none") && is_third_party;
     let lifetimes = refresh_token(method.as_deref(), is_rotating, is_strict);
-    complete_object(document, "refresh_token", lifetimes);
-    complete_object(document, "jwt_configuration", object(json!({"secret_encoded": false})));
-}
-
-/// Fills the members that an object lacks; an absent object becomes the defaults.
-fn complete_object(document: &mut Document, name: &str, defaults: Document) {
-    let value = document.entry(name).or_insert_with(|| Map::new().into());
-    if let Some(members) = value.as_object_mut() {
-        for (name, value) in defaults {
-            members.entry(name).or_insert(value);
-        }
-    }
+    fill_members(document, "refresh_token", lifetimes);
+    fill_members(document, "jwt_configuration", object(json!({"secret_encoded": false})));
 }
 
 fn grant_types(app_type: &str, method: Option<&str>, is_strict: bool) -> Value {

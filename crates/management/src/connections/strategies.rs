@@ -1,7 +1,8 @@
 //! What each strategy makes of its options: fill-ins, derived values, rules (reference: connections, defaults §3).
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use kernel::{ApiError, ApiResult, Document, Timestamp, Value, object};
+use identity::password::PERSONAL_FIELDS;
+use kernel::{ApiError, ApiResult, Document, Timestamp, Value, fill, fill_members, object};
 use serde_json::json;
 use x509_parser::{
     pem::parse_x509_pem,
@@ -73,36 +74,36 @@ pub(super) fn complete(strategy: &str, before: Option<&Document>, options: &mut 
         "adfs" => {
             fill(options, "thumbprints", json!([]));
             if let Some(endpoint) = options.get("fedMetadataXml").and_then(Value::as_str).and_then(sign_in_endpoint) {
-                fill(options, "signInEndpoint", endpoint.into());
+                fill(options, "signInEndpoint", endpoint);
             }
-            fill(options, "should_trust_email_verified_connection", "always_set_emails_as_verified".into());
+            fill(options, "should_trust_email_verified_connection", "always_set_emails_as_verified");
         }
         "ad" => {
             fill(options, "ips", Value::Null);
-            fill(options, "brute_force_protection", true.into());
+            fill(options, "brute_force_protection", true);
         }
         "waad" => {
             fill(options, "thumbprints", json!([]));
-            fill(options, "app_domain", domain.into());
-            fill(options, "identity_api", "microsoft-identity-platform-v2.0".into());
-            fill(options, "should_trust_email_verified_connection", "never_set_emails_as_verified".into());
-            fill(options, "useCommonEndpoint", false.into());
-            fill(options, "use_wsfed", false.into());
-            fill(options, "waad_common_endpoint", false.into());
-            fill(options, "waad_protocol", "openid-connect".into());
-            fill(options, "userid_attribute", "oid".into());
+            fill(options, "app_domain", domain);
+            fill(options, "identity_api", "microsoft-identity-platform-v2.0");
+            fill(options, "should_trust_email_verified_connection", "never_set_emails_as_verified");
+            fill(options, "useCommonEndpoint", false);
+            fill(options, "use_wsfed", false);
+            fill(options, "waad_common_endpoint", false);
+            fill(options, "waad_protocol", "openid-connect");
+            fill(options, "userid_attribute", "oid");
         }
         "google-apps" => {
             let kept = before.and_then(|before| before.get("map_user_id_to_id").cloned());
             fill(options, "map_user_id_to_id", kept.unwrap_or(Value::Bool(false)));
-            fill(options, "email", true.into());
-            fill(options, "profile", true.into());
+            fill(options, "email", true);
+            fill(options, "profile", true);
             options.insert("scope".into(), json!(["email", "profile"]));
-            fill(options, "handle_login_from_social", true.into());
+            fill(options, "handle_login_from_social", true);
         }
         "samlp" | "pingfederate" => complete_saml(strategy, options),
         "google-oauth2" => {
-            fill(options, "email", true.into());
+            fill(options, "email", true);
             options.insert("scope".into(), json!(scopes(strategy, options)));
         }
         "apple" => {
@@ -116,18 +117,18 @@ pub(super) fn complete(strategy: &str, before: Option<&Document>, options: &mut 
             options.insert("scope".into(), scopes.join(",").into());
         }
         "line" => {
-            fill(options, "profile", true.into());
+            fill(options, "profile", true);
             let held = scopes(strategy, options);
             let order = ["openid", "email", "profile"];
             let is_held = |scope: &&str| *scope == "openid" || held.iter().any(|held| held == scope);
             options.insert("scope".into(), order.iter().filter(|scope| is_held(scope)).copied().collect());
         }
         "linkedin" | "wordpress" => {
-            fill(options, "profile", true.into());
+            fill(options, "profile", true);
             options.insert("scope".into(), json!(scopes(strategy, options)));
         }
         "windowslive" => {
-            fill(options, "signin", true.into());
+            fill(options, "signin", true);
             options.insert("scope".into(), json!(scopes(strategy, options)));
         }
         "github" | "salesforce" => {
@@ -172,29 +173,29 @@ fn complete_database(is_new: bool, options: &mut Document) {
     if is_new {
         fill(options, "mfa", json!({"active": true, "return_enroll_settings": true}));
         if !options.contains_key("password_options") {
-            fill(options, "passwordPolicy", "good".into());
+            fill(options, "passwordPolicy", "good");
         }
-        fill(options, "strategy_version", 2.into());
+        fill(options, "strategy_version", 2);
         if let Some(password) = options.get_mut("password_options").and_then(Value::as_object_mut) {
             complete_password_options(password);
         }
     }
-    fill(options, "brute_force_protection", true.into());
-    complete_member(options, "authentication_methods", &object(json!({"passkey": {"enabled": false}})));
+    fill(options, "brute_force_protection", true);
+    fill_members(options, "authentication_methods", object(json!({"passkey": {"enabled": false}})));
     if let Some(methods) = options.get_mut("authentication_methods").and_then(Value::as_object_mut) {
         let password = object(json!({"enabled": true, "api_behavior": "required", "signup_behavior": "allow"}));
-        complete_member(methods, "password", &password);
+        fill_members(methods, "password", password);
     }
     let passkeys = json!({
         "challenge_ui": "both",
         "progressive_enrollment_enabled": true,
         "local_enrollment_enabled": true,
     });
-    complete_member(options, "passkey_options", &object(passkeys));
+    fill_members(options, "passkey_options", object(passkeys));
     let attributes = options.get_mut("attributes").and_then(Value::as_object_mut);
     if let Some(email) = attributes.and_then(|attributes| attributes.get_mut("email")).and_then(Value::as_object_mut) {
-        fill(email, "verification_method", "link".into());
-        fill(email, "unique", true.into());
+        fill(email, "verification_method", "link");
+        fill(email, "unique", true);
     }
 }
 
@@ -212,20 +213,11 @@ fn complete_password_options(password: &mut Document) {
         "dictionary": {"active": false, "custom": [], "default": "en_100k"},
         "profile_data": {
             "active": false,
-            "blocked_fields": [
-                "name",
-                "username",
-                "nickname",
-                "email",
-                "phone_number",
-                "user_metadata.name",
-                "user_metadata.first",
-                "user_metadata.last",
-            ],
+            "blocked_fields": PERSONAL_FIELDS,
         },
     });
     for (name, part) in object(defaults) {
-        complete_member(password, &name, &object(part));
+        fill_members(password, &name, object(part));
     }
 }
 
@@ -239,7 +231,7 @@ fn complete_metadata(options: &mut Document) {
         "request_uri_parameter_supported",
         "require_request_uri_registration",
     ] {
-        fill(metadata, name, false.into());
+        fill(metadata, name, false);
     }
     let metadata = metadata.clone();
     for name in ["authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "issuer"] {
@@ -253,19 +245,19 @@ fn complete_metadata(options: &mut Document) {
 fn complete_saml(strategy: &str, options: &mut Document) {
     if let Some(xml) = options.shift_remove("metadataXml").and_then(|xml| xml.as_str().map(str::to_owned)) {
         if let Some(endpoint) = sign_in_endpoint(&xml) {
-            fill(options, "signInEndpoint", endpoint.into());
+            fill(options, "signInEndpoint", endpoint);
         }
         if let Some(endpoint) = location_of(&xml, "SingleLogoutService") {
-            fill(options, "signOutEndpoint", endpoint.into());
+            fill(options, "signOutEndpoint", endpoint);
         }
         if let Some(certificate) = between(&xml, "X509Certificate>", "</") {
             let body: String = certificate.split_whitespace().collect();
             let lines: Vec<&str> =
                 body.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
             let pem = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"));
-            fill(options, "signingCert", BASE64_STANDARD.encode(pem).into());
+            fill(options, "signingCert", BASE64_STANDARD.encode(pem));
         }
-        fill(options, "bindingMethod", "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect".into());
+        fill(options, "bindingMethod", "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect");
     }
     if strategy == "pingfederate"
         && let Some(base) = options.get("pingFederateBaseUrl").cloned()
@@ -350,18 +342,4 @@ fn scopes(strategy: &str, options: &Document) -> Vec<String> {
         special.map_or_else(|| name.clone(), |(_, _, scope)| (*scope).to_owned())
     });
     named.filter(|scope| !scope.is_empty()).collect()
-}
-
-fn fill(document: &mut Document, name: &str, value: Value) {
-    document.entry(name).or_insert(value);
-}
-
-/// Fills the members that an object lacks; an absent object becomes the defaults.
-fn complete_member(document: &mut Document, name: &str, defaults: &Document) {
-    let member = document.entry(name).or_insert_with(|| Document::new().into());
-    if let Some(member) = member.as_object_mut() {
-        for (name, value) in defaults {
-            member.entry(name).or_insert_with(|| value.clone());
-        }
-    }
 }
