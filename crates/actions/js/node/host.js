@@ -1,0 +1,92 @@
+// The host that Node is to the prelude: messages over pipes, compilation, packages.
+'use strict';
+
+const fs = node('fs');
+const { compileFunction, constants } = node('vm');
+const { createHmac } = node('crypto');
+const { createRequire } = node('module');
+const util = node('util');
+
+const { guard } = require('node/guard');
+const network = require('node/network');
+const { fetcher } = require('fetch');
+const { worker } = require('worker');
+
+const { writeSync } = fs;
+const { cpuUsage, stdin, exit } = process;
+
+exports.start = (limits) => {
+  const host = {
+    send(message) {
+      const body = Buffer.from(JSON.stringify(message));
+      const bytes = Buffer.allocUnsafe(body.length + 4);
+      bytes.writeUInt32LE(body.length, 0);
+      body.copy(bytes, 4);
+      for (let sent = 0; sent < bytes.length; ) sent += writeSync(1, bytes, sent);
+    },
+    compile(code, parameters, filename, packages) {
+      return compileFunction(code, parameters, {
+        filename: packages ? `${packages}/${filename}` : filename,
+        importModuleDynamically: constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+      });
+    },
+    require: (packages) => createRequire(`${packages ?? '/nowhere'}/action.js`),
+    format: util.format,
+    inspect: util.inspect,
+    cpu() {
+      const { user, system } = cpuUsage();
+      return user + system;
+    },
+    hmac: (key, text) => createHmac('sha256', key).update(text).digest('base64url'),
+    encode: (bytes) => Buffer.from(bytes).toString('base64'),
+    decode: (text) => new Uint8Array(Buffer.from(text, 'base64')),
+    base64url: { encode: (text) => Buffer.from(text).toString('base64url'), decode: (text) => Buffer.from(text, 'base64url').toString() },
+    integrity: integrity(),
+  };
+  const { receive, crash, call, console } = worker(host, limits);
+
+  globalThis.console = console;
+  globalThis.fetch = fetcher(host, (request) => call('fetch', request));
+  network.install((request) => call('fetch', request), host);
+  process.on('uncaughtException', crash);
+  listen(receive);
+  guard(console);
+};
+
+function listen(receive) {
+  let waiting = Buffer.alloc(0);
+  stdin.on('data', (bytes) => {
+    waiting = waiting.length === 0 ? bytes : Buffer.concat([waiting, bytes]);
+    while (waiting.length >= 4) {
+      const end = 4 + waiting.readUInt32LE(0);
+      if (waiting.length < end) break;
+      const message = JSON.parse(waiting.toString('utf8', 4, end));
+      waiting = waiting.subarray(end);
+      receive(message);
+    }
+  });
+  stdin.on('end', () => exit(0));
+}
+
+// All programs of a tenant share this process. Who changes what all of them stand on loses it after the run.
+function integrity() {
+  const shapes = [Object, Object.prototype, Array.prototype, Function.prototype, String.prototype, Promise, Promise.prototype,
+    RegExp.prototype, Map.prototype, Error, Error.prototype, JSON, Reflect];
+  const methods = [[Object, 'keys'], [Object.prototype, 'toString'], [Object.prototype, 'hasOwnProperty'], [Array.prototype, 'push'],
+    [Array.prototype, 'map'], [Array.prototype, 'forEach'], [Array.prototype, Symbol.iterator], [Function.prototype, 'call'],
+    [Function.prototype, 'apply'], [Function.prototype, 'toString'], [Promise.prototype, 'then'], [JSON, 'parse'], [JSON, 'stringify'],
+    [String.prototype, 'replace'], [RegExp.prototype, 'exec']];
+  const { ownKeys, apply } = Reflect;
+  let counts, functions;
+  const differs = () => {
+    for (let i = 0; i < shapes.length; i += 1) if (ownKeys(shapes[i]).length !== counts[i]) return true;
+    for (let i = 0; i < methods.length; i += 1) if (methods[i][0][methods[i][1]] !== functions[i]) return true;
+    return false;
+  };
+  const remember = () => {
+    counts = shapes.map((shape) => ownKeys(shape).length);
+    functions = methods.map(([owner, name]) => owner[name]);
+  };
+  remember();
+  return { differs, remember };
+}

@@ -1,0 +1,146 @@
+// What every worker does: keeps programs, runs one at a time, and tells the server what came of it.
+'use strict';
+
+const { Program } = require('program');
+const { Cache } = require('cache');
+const { describe } = require('errors');
+
+const LEVELS = ['log', 'info', 'warn', 'error', 'debug', 'trace'];
+
+exports.worker = (host, limits) => {
+  const programs = new Map();
+  const { stringify } = JSON;
+  let current;
+  let calls = 0;
+
+  const call = (op, message) => new Promise((resolve, reject) => {
+    if (!current) {
+      reject(new Error('Nothing may call out when its run has ended.'));
+      return;
+    }
+    calls += 1;
+    current.waiting.set(calls, { resolve, reject });
+    host.send({ op, call: calls, ...message });
+  });
+
+  function finish(run, outcome) {
+    if (run !== current) return;
+    current = undefined;
+    const ended = new Error('The run has ended.');
+    for (const { reject } of run.waiting.values()) reject(ended);
+    const { error, value } = outcome;
+    const done = {
+      op: 'done',
+      run: run.message.run,
+      commands: run.commands,
+      result: value,
+      event: run.changed ? run.message.event : undefined,
+      cache: run.cache.changes(),
+      error: error && describe(error.thrown, run.program),
+      cpu: host.cpu(),
+      tainted: (outcome.tainted || host.integrity?.differs()) ?? false,
+    };
+    host.send(sendable(done));
+  }
+
+  // What cannot be told as JSON, or is too long, becomes an error of the run.
+  function sendable(done) {
+    const minimal = (name, message) => ({ op: 'done', run: done.run, error: { name, message }, cpu: done.cpu, tainted: done.tainted });
+    try {
+      const length = stringify([done.commands, done.result, done.event, done.error])?.length ?? 0;
+      return length <= limits.result ? done : minimal('LimitError', `The result is larger than the allowed ${limits.result} bytes.`);
+    } catch (error) {
+      return minimal(error.name, `The result cannot be told as JSON: ${error.message}`);
+    }
+  }
+
+  async function start(message) {
+    const program = programs.get(message.program);
+    const run = {
+      message,
+      program,
+      host,
+      commands: [],
+      waiting: new Map(),
+      console: 0,
+      changed: false,
+      cache: new Cache(message.cache),
+      command(name, ...parameters) {
+        if (this === current) this.commands.push({ name, arguments: parameters });
+      },
+      ask: (question, ...parameters) => call('ask', { question, arguments: parameters }),
+    };
+    current = run;
+    try {
+      const fresh = !program.isEvaluated;
+      program.evaluate();
+      if (fresh) host.integrity?.remember();
+      finish(run, { value: await program.call(run) });
+    } catch (thrown) {
+      finish(run, { error: { thrown } });
+    }
+  }
+
+  return {
+    call,
+    console: makeConsole(host, limits, () => current),
+    // An error that nobody caught, in a timer for example: it ends the run, and nobody knows what it left behind.
+    crash: (thrown) => current && finish(current, { error: { thrown }, tainted: true }),
+    receive(message) {
+      switch (message.op) {
+        case 'load':
+          programs.set(message.program, new Program(message, host));
+          break;
+        case 'drop':
+          programs.delete(message.program);
+          break;
+        case 'run':
+          start(message);
+          break;
+        case 'answer': {
+          const waiting = current?.waiting.get(message.call);
+          current?.waiting.delete(message.call);
+          if ('error' in message) waiting?.reject(new Error(message.error));
+          else waiting?.resolve(message.ok);
+          break;
+        }
+      }
+    },
+  };
+};
+
+function makeConsole(host, limits, current) {
+  const counts = new Map();
+  const timers = new Map();
+  const write = (level, parameters) => {
+    const run = current();
+    if (!run || run.console >= limits.console) return;
+    const text = host.format(...parameters);
+    const room = limits.console - run.console;
+    const kept = text.length > room ? text.slice(0, room) : text;
+    run.console += kept.length;
+    host.send({ op: 'console', level, text: kept });
+  };
+  const console = {};
+  for (const level of LEVELS) console[level] = (...parameters) => write(level, parameters);
+  const elapsed = (label) => `${label}: ${Date.now() - (timers.get(label) ?? Date.now())}ms`;
+  return Object.assign(console, {
+    dir: (value, options) => write('log', [host.inspect(value, options)]),
+    table: (value) => write('log', [value]),
+    group: (...parameters) => parameters.length && write('log', parameters),
+    groupCollapsed: (...parameters) => parameters.length && write('log', parameters),
+    groupEnd() {},
+    assert: (holds, ...parameters) => holds || write('error', ['Assertion failed', ...parameters]),
+    count(label = 'default') {
+      counts.set(label, (counts.get(label) ?? 0) + 1);
+      write('log', [`${label}: ${counts.get(label)}`]);
+    },
+    countReset: (label = 'default') => void counts.delete(label),
+    time: (label = 'default') => void timers.set(label, Date.now()),
+    timeLog: (label = 'default', ...more) => write('log', [elapsed(label), ...more]),
+    timeEnd(label = 'default') {
+      write('log', [elapsed(label)]);
+      timers.delete(label);
+    },
+  });
+}

@@ -1,0 +1,109 @@
+//! What the kernel denies a worker, whatever its JavaScript manages to do: sockets, signals to other processes, tracing, files.
+
+use std::path::PathBuf;
+
+/// Where a worker may read, beside what starting a program needs.
+pub(crate) struct Confinement {
+    /// Programs that may be executed, with their libraries.
+    pub programs: Vec<PathBuf>,
+    /// Directories and files that may be read.
+    pub readable: Vec<PathBuf>,
+}
+
+#[cfg(target_os = "linux")]
+pub(crate) use linux::confine_thread;
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::{collections::BTreeMap, io};
+
+    use landlock::{
+        ABI, Access, AccessFs, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr,
+    };
+    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, SeccompRule, TargetArch};
+
+    use super::Confinement;
+
+    /// Confines the calling thread, and with it every process that it starts, for good.
+    pub(crate) fn confine_thread(confinement: &Confinement) -> io::Result<()> {
+        restrict_files(confinement).map_err(io::Error::other)?;
+        seccompiler::apply_filter(&filter().map_err(io::Error::other)?).map_err(io::Error::other)
+    }
+
+    /// Files are hidden where the kernel can do that; elsewhere the engines alone do.
+    fn restrict_files(confinement: &Confinement) -> Result<(), landlock::RulesetError> {
+        let read = AccessFs::from_read(ABI::V1);
+        let mut rules = Ruleset::default()
+            .set_compatibility(CompatLevel::BestEffort)
+            .handle_access(AccessFs::from_all(ABI::V5))?
+            .create()?;
+        let system = ["/usr/lib", "/usr/lib64", "/lib", "/lib64", "/nix/store", "/usr/share/zoneinfo"].map(Into::into);
+        for path in confinement.programs.iter().chain(&system) {
+            if let Ok(file) = PathFd::new(path) {
+                let allowed = if path.is_dir() { read } else { AccessFs::Execute | AccessFs::ReadFile };
+                rules = rules.add_rule(PathBeneath::new(file, allowed))?;
+            }
+        }
+        let system = ["/etc/ld.so.cache", "/etc/localtime", "/etc/ssl/openssl.cnf", "/dev/urandom", "/proc/self"];
+        for path in confinement.readable.iter().chain(&system.map(Into::into)) {
+            if let Ok(file) = PathFd::new(path) {
+                let allowed =
+                    if path.is_dir() { AccessFs::ReadFile | AccessFs::ReadDir } else { AccessFs::ReadFile.into() };
+                rules = rules.add_rule(PathBeneath::new(file, allowed))?;
+            }
+        }
+        if let Ok(file) = PathFd::new("/dev/null") {
+            rules = rules.add_rule(PathBeneath::new(file, AccessFs::ReadFile | AccessFs::WriteFile))?;
+        }
+        rules.restrict_self().map(|_| ())
+    }
+
+    /// Denies the system calls that no JavaScript of tenants needs.
+    fn filter() -> Result<BpfProgram, seccompiler::BackendError> {
+        const DENIED: [libc::c_long; 33] = [
+            libc::SYS_socket,
+            libc::SYS_socketpair,
+            libc::SYS_connect,
+            libc::SYS_bind,
+            libc::SYS_listen,
+            libc::SYS_accept,
+            libc::SYS_accept4,
+            libc::SYS_kill,
+            libc::SYS_tkill,
+            libc::SYS_rt_sigqueueinfo,
+            libc::SYS_pidfd_send_signal,
+            libc::SYS_pidfd_getfd,
+            libc::SYS_ptrace,
+            libc::SYS_process_vm_readv,
+            libc::SYS_process_vm_writev,
+            libc::SYS_io_uring_setup,
+            libc::SYS_bpf,
+            libc::SYS_perf_event_open,
+            libc::SYS_userfaultfd,
+            libc::SYS_keyctl,
+            libc::SYS_add_key,
+            libc::SYS_request_key,
+            libc::SYS_mount,
+            libc::SYS_umount2,
+            libc::SYS_pivot_root,
+            libc::SYS_chroot,
+            libc::SYS_setns,
+            libc::SYS_unshare,
+            libc::SYS_init_module,
+            libc::SYS_finit_module,
+            libc::SYS_kexec_load,
+            libc::SYS_reboot,
+            libc::SYS_swapon,
+        ];
+        let rules: BTreeMap<i64, Vec<SeccompRule>> = DENIED.into_iter().map(|call| (call, Vec::new())).collect();
+        let denied = SeccompAction::Errno(libc::EACCES.unsigned_abs());
+        let architecture = TargetArch::try_from(std::env::consts::ARCH)?;
+        SeccompFilter::new(rules, SeccompAction::Allow, denied, architecture)?.try_into()
+    }
+}
+
+/// Other systems have nothing like it that a thread may ask for itself; there the engines' own guards stand alone.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn confine_thread(_: &Confinement) -> std::io::Result<()> {
+    Ok(())
+}

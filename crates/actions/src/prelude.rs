@@ -1,0 +1,39 @@
+//! The JavaScript that surrounds tenants' code, the same for both engines.
+
+use std::collections::BTreeMap;
+
+/// What Node evaluates first: it reads the prelude from its standard input and starts it.
+pub(crate) const NODE_START: &str = include_str!("../js/node/start.js");
+
+macro_rules! sources {
+    ($($name:literal),* $(,)?) => { BTreeMap::from([$(($name, include_str!(concat!("../js/", $name, ".js")))),*]) };
+}
+
+/// The prelude's modules for Node.
+pub(crate) fn for_node() -> BTreeMap<&'static str, &'static str> {
+    let mut sources = shared();
+    sources.append(&mut sources!["node/host", "node/network", "node/guard"]);
+    sources
+}
+
+/// The prelude's modules that know no engine.
+pub(crate) fn shared() -> BTreeMap<&'static str, &'static str> {
+    sources![
+        "worker",
+        "program",
+        "errors",
+        "legacy",
+        "cache",
+        "fetch",
+        "api/index",
+        "api/check",
+        "api/common",
+        "api/post-login",
+        "api/saml",
+        "api/session",
+        "api/redirect",
+        "api/registration",
+        "api/exchange",
+        "api/messages",
+    ]
+}
