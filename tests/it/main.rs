@@ -1,6 +1,7 @@
 //! Whole servers, asked as a client asks them.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod connections;
 mod listener;
 mod logs;
 mod refusals;

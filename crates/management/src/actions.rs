@@ -7,7 +7,7 @@ mod bindings;
 mod modules;
 mod scripts;
 mod triggers;
-mod versions;
+pub(crate) mod versions;
 
 use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form};
 use rest::{Answer, Area, Call, Change, Kind, ListFilter, Resource, Times};

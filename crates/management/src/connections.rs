@@ -1,7 +1,10 @@
 //! Connections: where users come from.
 
+mod deletion;
 mod directory;
+mod federation;
 mod keys;
+mod rules;
 mod scim;
 mod strategies;
 
@@ -9,26 +12,26 @@ use kernel::{
     ApiError, ApiResult, Document, Record, Value,
     id::{ALNUM, Form},
 };
-use rest::{Answer, Area, Call, Change, Kind, ListFilter, Resource, Sorted, Unique};
+use rest::{Answer, Area, BoxFuture, Call, Change, Kind, ListFilter, Resource, Sorted, Unique};
 use serde_json::json;
-use store::{Filter, Query, RelationOrder, RelationQuery, Side, Snapshot, Tx};
+use store::{Filter, Query, RelationOrder, RelationQuery, Side, Snapshot, Store, Tx};
 
 use crate::{
     Services,
     clients::CLIENT,
-    organizations,
     users::{self, USER},
 };
 
+pub(crate) use deletion::{JOB as DELETION_JOB, run as go_on_deleting};
 pub(crate) use directory::configurations as directory_configurations;
 pub(crate) use scim::configurations as scim_configurations;
 
 /// What is served of `connections`.
-pub(crate) fn area(_: &Services) -> Area {
+pub(crate) fn area(services: &Services) -> Area {
     let area = Area::new("connections")
-        .collection("/connections", Connections)
+        .collection("/connections", Connections { outbound: Some(services.outbound.clone()) })
         .except("DELETE /connections/{id}")
-        .write("DELETE /connections/{id}", delete)
+        .write("DELETE /connections/{id}", deletion::delete)
         .read("GET /connections/{id}/status", status)
         .read("GET /connections/{id}/clients", clients)
         .write("PATCH /connections/{id}/clients", set_clients)
@@ -48,7 +51,7 @@ pub(crate) static CONNECTION: Kind = Kind::new("connection")
     .merged(&["metadata"])
     .sealed(SECRETS)
     .revealed(SECRETS)
-    .indexed(&["name", "strategy"])
+    .indexed(&["name", "realms", "strategy"])
     .filters(&[("name", ListFilter::Equals("name")), ("strategy", ListFilter::Equals("strategy"))])
     .order(Sorted::By("name"));
 
@@ -71,14 +74,39 @@ const ALWAYS_SHOWN: &[&str] = &["id", "is_domain_connection", "authentication", 
 
 /// What a connection is shown as wherever it appears.
 pub(crate) fn presented(reader: &Snapshot, call: &Call, connection: &Record) -> ApiResult<Document> {
-    rest::presented(reader, call, &Connections, connection)
+    rest::presented(reader, call, &Connections::READ, connection)
 }
 
-struct Connections;
+struct Connections {
+    /// Fetches what providers tell of themselves; what only shows connections has none.
+    outbound: Option<outbound::Client>,
+}
+
+impl Connections {
+    const READ: Self = Self { outbound: None };
+}
+
+/// The member of `gathered` that holds the provider's description.
+const DESCRIPTION: &str = "description";
 
 impl Resource for Connections {
     fn kind(&self) -> &'static Kind {
         &CONNECTION
+    }
+
+    fn gather<'a>(&'a self, store: &'a Store, call: &'a Call) -> Option<BoxFuture<'a, ApiResult<Document>>> {
+        let options = call.body().get("options")?.as_object()?;
+        let client = self.outbound.as_ref()?;
+        Some(Box::pin(async move {
+            let mut gathered = Document::new();
+            let strategy = strategy(store, call).await?;
+            if let Some(address) = federation::address(&strategy, options)
+                && let Some(description) = federation::fetch(client, &address).await
+            {
+                gathered.insert(DESCRIPTION.into(), description.into());
+            }
+            Ok(gathered)
+        }))
     }
 
     fn prepare(&self, tx: &mut Tx, call: &Call, old: Option<&Record>, new: &mut Record) -> ApiResult {
@@ -92,24 +120,19 @@ impl Resource for Connections {
             let before = old.and_then(|old| old.document.get("options")).and_then(Value::as_object);
             let sent = new.document.shift_remove("options");
             let mut options = sent.and_then(|options| options.as_object().cloned()).unwrap_or_default();
-            strategies::complete(&strategy, before, &mut options, &call.origin.domain);
+            let description = call.gathered.get(DESCRIPTION).and_then(Value::as_str);
+            strategies::complete(&strategy, before, &mut options, &call.origin.domain, description);
             new.document.insert("options".into(), options.into());
         }
         Ok(())
     }
 
     fn check(&self, tx: &mut Tx, call: &Call, old: Option<&Record>, new: &Record) -> ApiResult {
-        let strategy = new.text("strategy").unwrap_or_default();
-        let wants_cross_app =
-            new.document.get("cross_app_access_requesting_app").is_some_and(|app| app["active"] == true);
-        if wants_cross_app && !matches!(strategy, "oidc" | "okta" | "google-oauth2" | "waad" | "samlp") {
-            let text = "Cross App Access Requesting App is not supported for this connection.";
-            return Err(ApiError::bad_request(text).code("operation_not_supported"));
-        }
         for client in sent_clients(call) {
             rest::load(tx, &CLIENT, client)?;
         }
-        strategies::check(strategy, old.map(|old| &old.document), &new.document)?;
+        rules::check(tx, old, new)?;
+        strategies::check(new.text("strategy").unwrap_or_default(), old.map(|old| &old.document), &new.document)?;
         directory::check_options(tx, old, new)
     }
 
@@ -134,12 +157,44 @@ impl Resource for Connections {
             options
                 .retain(|name, value| !value.is_null() || !["authorizationURL", "tokenURL"].contains(&name.as_str()));
         }
+        if call.operation.method != "POST"
+            && let Some(options) = shown.get_mut("options")
+        {
+            order_by_length(options);
+        }
         Ok(())
     }
 
     fn always_shown(&self) -> &'static [&'static str] {
         ALWAYS_SHOWN
     }
+}
+
+/// Shorter keys first, then alphabetically, at every depth: how the service reads options back from its database.
+fn order_by_length(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            let mut sorted: Vec<(String, Value)> = std::mem::take(members).into_iter().collect();
+            sorted.sort_by(|(one, _), (other, _)| one.len().cmp(&other.len()).then_with(|| one.cmp(other)));
+            for (_, member) in &mut sorted {
+                order_by_length(member);
+            }
+            members.extend(sorted);
+        }
+        Value::Array(items) => items.iter_mut().for_each(order_by_length),
+        _ => {}
+    }
+}
+
+/// The strategy of the connection that a call makes or changes.
+async fn strategy(store: &Store, call: &Call) -> ApiResult<String> {
+    if let Some(sent) = call.body().get("strategy").and_then(Value::as_str) {
+        return Ok(sent.to_owned());
+    }
+    let id = call.path("id").to_owned();
+    let find = move |reader: &Snapshot| reader.get(CONNECTION.name, &id);
+    let connection = store.read(&call.caller.tenant, find).await?;
+    Ok(connection.and_then(|connection| connection.text("strategy").map(str::to_owned)).unwrap_or_default())
 }
 
 /// What every connection has from the start.
@@ -178,22 +233,6 @@ fn enabled_clients(reader: &Snapshot, connection: &str) -> ApiResult<Vec<String>
     let query = RelationQuery { order: RelationOrder::Other, ..RelationQuery::default() };
     let entries = reader.related(CONNECTION_CLIENTS, Side::Left(connection), &query)?;
     Ok(entries.items.into_iter().map(|entry| entry.right).collect())
-}
-
-/// `DELETE /connections/{id}`: 202 and when it was deleted; 204 for one that is not there.
-fn delete(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
-    let id = call.path("id");
-    let Some(connection) = tx.get(CONNECTION.name, id)? else {
-        return Ok(Answer::no_content());
-    };
-    users::forget_connection(tx, connection.text("name").unwrap_or_default())?;
-    organizations::forget_connection(tx, id)?;
-    keys::forget_connection(tx, id)?;
-    scim::forget_connection(tx, id)?;
-    directory::forget_connection(tx, id)?;
-    tx.unrelate_all(CONNECTION_CLIENTS, Side::Left(id))?;
-    rest::delete(tx, call, &Connections, &connection)?;
-    Ok(Answer::json(json!({"deleted_at": tx.now()})))
 }
 
 /// `GET /connections/{id}/status`: whether a connector of the directory is online; none can be.

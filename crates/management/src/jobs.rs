@@ -15,6 +15,7 @@ use store::{NewJob, Snapshot, Tx};
 use crate::{Services, connections::CONNECTION, organizations::ORGANIZATION, tickets::Account, users::USER};
 
 pub use exports::download;
+pub(crate) use worker::LEASE;
 pub use worker::work;
 
 /// What is served of `jobs`.
@@ -40,7 +41,7 @@ pub(crate) static JOB: Kind =
     Kind::new("job").id("id", Form::Alnum16("job_")).hidden(&["errors"]).indexed(&["type", "status"]);
 
 /// Queue of the store from which the worker takes the work.
-const QUEUE: &str = "management";
+pub(crate) const QUEUE: &str = "management";
 /// Every trace of a job is gone after this time.
 const RETENTION: std::time::Duration = std::time::Duration::from_secs(86_400);
 

@@ -10,7 +10,7 @@ mod rights;
 use identity::{Passwords, users};
 use kernel::{ApiError, ApiResult, Document, Record, Secret, Value, id::Form};
 use rest::{Answer, Area, BoxFuture, Call, Change, Kind, Resource, Times, Unique};
-use store::{Filter, Order, Query, Side, Snapshot, Store, Tx};
+use store::{Filter, Order, Paging, Query, Side, Snapshot, Store, Tx};
 
 use crate::{Services, logs, organizations, roles::USER_ROLES};
 
@@ -46,10 +46,15 @@ pub(crate) fn summary(user: &Record) -> Document {
     fields.iter().filter_map(|field| Some(((*field).to_owned(), user.document.get(*field)?.clone()))).collect()
 }
 
-/// Removes the users of a connection that is gone; those who only have a linked account there lose that.
-pub(crate) fn forget_connection(tx: &mut Tx, connection: &str) -> ApiResult {
+/// Removes at most so many users of a connection that is gone; those who only have a linked account there lose that.
+/// Returns whether none is left.
+pub(crate) fn forget_connection(tx: &mut Tx, connection: &str, most: u64) -> ApiResult<bool> {
     let filter = Filter::equals("identities.connection", connection);
-    for mut user in tx.list(USER.name, &Query::of(filter))?.items {
+    let first = Query { paging: Paging::Offset { offset: 0, limit: most + 1 }, ..Query::of(filter) };
+    let found = tx.list(USER.name, &first)?.items;
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let is_done = found.len() <= most;
+    for mut user in found.into_iter().take(most) {
         let identities = users::identities(&user);
         if identities.first().is_some_and(|main| main.connection == connection) {
             forget(tx, &user)?;
@@ -62,7 +67,7 @@ pub(crate) fn forget_connection(tx: &mut Tx, connection: &str) -> ApiResult {
         let index = USER.index(&user);
         tx.update(USER.name, user, index)?;
     }
-    Ok(())
+    Ok(is_done)
 }
 
 /// Removes a user and everything that belongs to the user.
@@ -79,6 +84,7 @@ fn forget_belongings(tx: &mut Tx, user: &Record) -> ApiResult {
     factors::forget_user(tx, &user.id)?;
     access::forget_user(tx, &user.id)?;
     crate::device_credentials::forget(tx, "user_id", &user.id)?;
+    crate::grants::forget_user(tx, &user.id)?;
     crate::user_blocks::forget_user(tx, user)
 }
 

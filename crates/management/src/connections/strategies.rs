@@ -9,6 +9,8 @@ use x509_parser::{
     prelude::{FromDer, X509Certificate},
 };
 
+use super::federation::{self, Provider};
+
 /// Strategies of organisations' own identity providers.
 const ENTERPRISE: &[&str] =
     &["ad", "adfs", "google-apps", "oidc", "okta", "pingfederate", "samlp", "waad", "ip", "office365", "sharepoint"];
@@ -56,7 +58,14 @@ pub(super) fn is_enterprise(strategy: &str) -> bool {
 }
 
 /// Completes the options of a new connection (`before` is none) or of one whose options are replaced.
-pub(super) fn complete(strategy: &str, before: Option<&Document>, options: &mut Document, domain: &str) {
+/// `description` is what the provider tells of itself, where that was fetched.
+pub(super) fn complete(
+    strategy: &str,
+    before: Option<&Document>,
+    options: &mut Document,
+    domain: &str,
+    description: Option<&str>,
+) {
     let is_new = before.is_none();
     match strategy {
         "auth0" => complete_database(is_new, options),
@@ -69,12 +78,13 @@ pub(super) fn complete(strategy: &str, before: Option<&Document>, options: &mut 
             fill(options, "schema_version", kept("schema_version", "oidc-V4".into()));
             fill(options, "attribute_map", kept("attribute_map", json!({"mapping_mode": mode})));
             fill(options, "connection_settings", json!({"pkce": if is_new { "auto" } else { "disabled" }}));
-            complete_metadata(options);
+            federation::complete_oidc(options, description);
         }
         "adfs" => {
             fill(options, "thumbprints", json!([]));
-            if let Some(endpoint) = options.get("fedMetadataXml").and_then(Value::as_str).and_then(sign_in_endpoint) {
-                fill(options, "signInEndpoint", endpoint);
+            let sent = options.get("fedMetadataXml").and_then(Value::as_str).or(description);
+            if let Some(sign_in) = sent.and_then(Provider::parse).and_then(|provider| provider.sign_in) {
+                fill(options, "signInEndpoint", sign_in);
             }
             fill(options, "should_trust_email_verified_connection", "always_set_emails_as_verified");
         }
@@ -101,7 +111,7 @@ pub(super) fn complete(strategy: &str, before: Option<&Document>, options: &mut 
             options.insert("scope".into(), json!(["email", "profile"]));
             fill(options, "handle_login_from_social", true);
         }
-        "samlp" | "pingfederate" => complete_saml(strategy, options),
+        "samlp" | "pingfederate" => complete_saml(strategy, is_new, options, description),
         "google-oauth2" => {
             fill(options, "email", true);
             options.insert("scope".into(), json!(scopes(strategy, options)));
@@ -138,11 +148,30 @@ pub(super) fn complete(strategy: &str, before: Option<&Document>, options: &mut 
     }
 }
 
-/// Judges the options of a database.
+/// Whether the users of a database are kept elsewhere, behind the tenant's own scripts.
+pub(super) fn is_custom_database(options: &Document) -> bool {
+    options.get("enabledDatabaseCustomization") == Some(&true.into())
+}
+
+/// Judges the options by the rules of the strategy.
 pub(super) fn check(strategy: &str, old: Option<&Document>, new: &Document) -> ApiResult {
-    let Some(options) = new.get("options").and_then(Value::as_object).filter(|_| strategy == "auth0") else {
-        return Ok(());
+    let Some(options) = new.get("options").and_then(Value::as_object) else { return Ok(()) };
+    let lacks = |names: [&str; 2]| {
+        names.iter().all(|name| options.get(*name).and_then(Value::as_str).is_none_or(str::is_empty))
     };
+    match strategy {
+        "auth0" => check_database(old, options),
+        "adfs" if lacks(["fedMetadataXml", "adfs_server"]) => {
+            Err(ApiError::bad_request("missing federation metadata url"))
+        }
+        "google-apps" if lacks(["domain", "tenant_domain"]) => {
+            Err(ApiError::bad_request("undefined is not a valid google apps domain"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_database(old: Option<&Document>, options: &Document) -> ApiResult {
     let Some(attributes) = options.get("attributes").and_then(Value::as_object) else { return Ok(()) };
     if options.get("requires_username") == Some(&true.into()) {
         return Err(ApiError::invalid_body("Cannot set both options.attributes and options.requires_username"));
@@ -221,50 +250,17 @@ fn complete_password_options(password: &mut Document) {
     }
 }
 
-/// Discovery fills only what is null or absent. Documents that cannot be fetched leave the options as they were sent;
-/// metadata that is sent is completed with what RFC 8414 implies.
-fn complete_metadata(options: &mut Document) {
-    let Some(metadata) = options.get_mut("oidc_metadata").and_then(Value::as_object_mut) else { return };
-    for name in [
-        "claims_parameter_supported",
-        "request_parameter_supported",
-        "request_uri_parameter_supported",
-        "require_request_uri_registration",
-    ] {
-        fill(metadata, name, false);
-    }
-    let metadata = metadata.clone();
-    for name in ["authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "issuer"] {
-        let is_missing = options.get(name).is_none_or(Value::is_null);
-        if let Some(value) = metadata.get(name).filter(|_| is_missing) {
-            options.insert(name.into(), value.clone());
-        }
-    }
-}
-
-fn complete_saml(strategy: &str, options: &mut Document) {
-    if let Some(xml) = options.shift_remove("metadataXml").and_then(|xml| xml.as_str().map(str::to_owned)) {
-        if let Some(endpoint) = sign_in_endpoint(&xml) {
-            fill(options, "signInEndpoint", endpoint);
-        }
-        if let Some(endpoint) = location_of(&xml, "SingleLogoutService") {
-            fill(options, "signOutEndpoint", endpoint);
-        }
-        if let Some(certificate) = between(&xml, "X509Certificate>", "</") {
-            let body: String = certificate.split_whitespace().collect();
-            let lines: Vec<&str> =
-                body.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
-            let pem = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"));
-            fill(options, "signingCert", BASE64_STANDARD.encode(pem));
-        }
-        fill(options, "bindingMethod", "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect");
+fn complete_saml(strategy: &str, is_new: bool, options: &mut Document, description: Option<&str>) {
+    let sent = options.shift_remove("metadataXml").and_then(|xml| xml.as_str().map(str::to_owned));
+    if let Some(provider) = sent.as_deref().or(description).and_then(Provider::parse) {
+        provider.complete(options);
     }
     if strategy == "pingfederate"
         && let Some(base) = options.get("pingFederateBaseUrl").cloned()
     {
         fill(options, "signInEndpoint", base);
     }
-    if strategy == "samlp" {
+    if strategy == "samlp" && is_new {
         let settings = json!({"algorithm_profile": "v2026-1", "algorithm_exceptions": []});
         fill(options, "assertion_decryption_settings", settings);
     }
@@ -312,25 +308,6 @@ fn as_pem(sent: &str) -> Option<String> {
     let compact: String = sent.split_whitespace().collect();
     let decoded = BASE64_STANDARD.decode(compact).ok()?;
     String::from_utf8(decoded).ok().filter(|text| text.contains("-----BEGIN"))
-}
-
-/// Where a federation's metadata say that users sign in.
-fn sign_in_endpoint(xml: &str) -> Option<String> {
-    location_of(xml, "SingleSignOnService").or_else(|| {
-        let passive = xml.find("PassiveRequestorEndpoint")?;
-        between(&xml[passive..], "Address>", "<").map(|address| address.trim().to_owned())
-    })
-}
-
-fn location_of(xml: &str, element: &str) -> Option<String> {
-    let start = xml.find(element)?;
-    between(&xml[start..], "Location=\"", "\"").map(str::to_owned)
-}
-
-fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
-    let start = text.find(before)? + before.len();
-    let length = text[start..].find(after)?;
-    Some(&text[start..start + length])
 }
 
 /// The scopes that the options' booleans ask for, in their order.

@@ -7,9 +7,10 @@ use serde_json::json;
 use store::{Job, Store, StoreError};
 
 use super::{QUEUE, change, exports, imports};
+use crate::connections;
 
 /// How long a worker may be silent before another takes its job.
-pub(super) const LEASE: Duration = Duration::from_secs(60);
+pub(crate) const LEASE: Duration = Duration::from_secs(60);
 /// Tries of a job before it is given up.
 const MOST_ATTEMPTS: u64 = 5;
 /// Looks at the queue even when nobody calls.
@@ -41,6 +42,7 @@ async fn done(store: &Store, job: &Job) {
     let outcome = match job.payload.get("type").and_then(kernel::Value::as_str) {
         Some("users_import") => imports::run(store, job).await,
         Some("users_export") => exports::run(store, job).await,
+        Some(connections::DELETION_JOB) => connections::go_on_deleting(store, job).await,
         Some("verification_email") => unsendable(store, job).await,
         _ => Ok(()),
     };

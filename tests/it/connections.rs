@@ -1,0 +1,96 @@
+//! Connections: rules between them, and their end.
+
+use serde_json::{Value, json};
+
+use crate::server::TestServer;
+
+/// A database that users can be made in, for which a client must use it.
+fn database(server: &TestServer) -> Value {
+    let client = server.running.fresh.as_ref().unwrap().client_id.clone();
+    json!({"name": "people", "strategy": "auth0", "enabled_clients": [client]})
+}
+
+#[tokio::test]
+async fn a_deleted_connection_is_gone_with_its_users_and_its_name_is_free() {
+    let server = TestServer::start().await;
+    let body = database(&server);
+    let made = server.post("/connections", body.clone()).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let path = format!("/connections/{}", made.body["id"].as_str().unwrap());
+    let user = json!({"connection": "people", "email": "a@example.com", "password": "Correct-Horse-7"});
+    assert_eq!(server.post("/users", user).await.status, 201);
+    let deleted = server.delete(&path).await;
+    assert_eq!(deleted.status, 202);
+    assert_eq!(server.delete(&path).await, deleted, "the answer is repeated");
+    assert_eq!(server.get(&path).await.status, 404);
+    assert_eq!(server.get("/users").await.body, json!([]));
+    assert_eq!(server.post("/connections", body).await.status, 201);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn many_users_of_a_deleted_connection_follow_it() {
+    let server = TestServer::start().await;
+    let made = server.post("/connections", database(&server)).await;
+    let path = format!("/connections/{}", made.body["id"].as_str().unwrap());
+    for number in 0..230 {
+        let user = json!({"connection": "people", "email": format!("{number}@example.com")});
+        assert_eq!(server.post("/users", user).await.status, 201);
+    }
+    assert_eq!(server.delete(&path).await.status, 202);
+    let settled = async || loop {
+        if server.get("/users").await.body == json!([]) {
+            return;
+        }
+        tokio::task::yield_now().await;
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), settled()).await.expect("all users go");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_realm_and_a_domain_are_held_by_one_connection() {
+    let server = TestServer::start().await;
+    let first = json!({"name": "one", "strategy": "auth0", "realms": ["one", "shared"], "is_domain_connection": true});
+    let first = server.post("/connections", first).await;
+    assert_eq!(first.status, 201, "{first:?}");
+    let second = server.post("/connections", json!({"name": "two", "strategy": "auth0", "realms": ["shared"]})).await;
+    let text = "There is already another connection with some realms from \"realms\" parameter";
+    assert_eq!((second.status, &second.body["message"]), (409, &json!(text)));
+    let second = json!({"name": "two", "strategy": "auth0", "is_domain_connection": true});
+    assert_eq!(server.post("/connections", second).await.status, 409);
+    let path = format!("/connections/{}", first.body["id"].as_str().unwrap());
+    assert_eq!(server.patch(&path, json!({"realms": ["one", "shared"]})).await.status, 200);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn an_action_for_password_hashes_must_exist_and_be_deployed() {
+    let server = TestServer::start().await;
+    let with = |id: &str| json!({"name": "people", "strategy": "auth0", "options": {"custom_password_hash": {"action_id": id}}});
+    let refused = server.post("/connections", with("fc2f9f4c-6d3d-4d6a-8c5c-58d53e1c95b1")).await;
+    let text = "The provided custom password hash action id does not exist";
+    assert_eq!((refused.status, &refused.body["message"]), (400, &json!(text)));
+    let action = json!({
+        "name": "hashes",
+        "supported_triggers": [{"id": "password-hash-migration", "version": "v1"}],
+        "code": "exports.onExecute = async () => {};",
+    });
+    let action = server.post("/actions/actions", action).await;
+    assert_eq!(action.status, 201, "{action:?}");
+    let refused = server.post("/connections", with(action.body["id"].as_str().unwrap())).await;
+    let text = "The provided action must be deployed to be used for password hash migration";
+    assert_eq!((refused.status, &refused.body["message"]), (400, &json!(text)));
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_provider_that_cannot_be_reached_leaves_the_options_as_sent() {
+    let server = TestServer::start().await;
+    let options = json!({"client_id": "id", "discovery_url": "https://127.0.0.1:9/.well-known/openid-configuration"});
+    let made = server.post("/connections", json!({"name": "idp", "strategy": "oidc", "options": options})).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    assert_eq!(made.body["options"]["client_id"], "id");
+    assert!(made.body["options"].get("oidc_metadata").is_none());
+    server.end().await;
+}
