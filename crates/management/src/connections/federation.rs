@@ -84,9 +84,9 @@ pub(super) struct Provider {
 }
 
 impl Provider {
-    /// Reads metadata; `None` when they are no XML.
+    /// Reads metadata, which people paste with space around; `None` when they are no XML.
     pub(super) fn parse(xml: &str) -> Option<Self> {
-        let document = roxmltree::Document::parse(xml).ok()?;
+        let document = roxmltree::Document::parse(xml.trim()).ok()?;
         let root = document.root();
         // A document may describe a service provider too, whose keys and addresses are not meant.
         let provider = named(root, "IDPSSODescriptor").next();
