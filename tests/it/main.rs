@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod connections;
+mod keys;
 mod listener;
 mod logs;
 mod refusals;

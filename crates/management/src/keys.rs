@@ -1,5 +1,8 @@
 //! Signing, custom signing and encryption keys.
 
+mod encryption;
+mod wrapping;
+
 use identity::{SigningKeys, keys};
 use kernel::{ApiError, ApiResult, Document, Record};
 use rest::{Answer, Area, Call, Kind, Resource, Task};
@@ -8,15 +11,18 @@ use store::{Snapshot, Tx};
 
 use crate::Services;
 
+pub(crate) use encryption::{QUEUED as REKEYING, ensure, work as rekey};
+
 /// What is served of `keys`.
 pub(crate) fn area(services: &Services) -> Area {
     let (listed, rotated) = (services.keys.clone(), services.keys.clone());
-    Area::new("keys")
+    let area = Area::new("keys")
         .task("GET /keys/signing", move |task| list(listed.clone(), task))
         .read("GET /keys/signing/{kid}", get)
         .task("POST /keys/signing/rotate", move |task| rotate(rotated.clone(), task))
         .write("PUT /keys/signing/{kid}/revoke", revoke)
-        .singleton("/keys/custom-signing", CustomSigning)
+        .singleton("/keys/custom-signing", CustomSigning);
+    encryption::claim(area)
 }
 
 /// Verification keys of the customer's own, as a JWK set.

@@ -9,6 +9,7 @@ use crate::{
     client_grants::CLIENT_GRANT,
     clients::{CLIENT, complete},
     connections::{CONNECTION, CONNECTION_CLIENTS},
+    keys,
     resource_servers::RESOURCE_SERVER,
 };
 
@@ -32,6 +33,7 @@ pub struct Fresh {
 /// # Errors
 /// When the tenant has these already.
 pub fn provision(tx: &mut Tx, fresh: &Fresh) -> ApiResult {
+    keys::ensure(tx)?;
     let audience = format!("https://{}/api/v2/", fresh.domain);
     let scopes: Vec<&str> = SCOPES.lines().collect();
     insert(
@@ -131,11 +133,13 @@ pub fn provision(tx: &mut Tx, fresh: &Fresh) -> ApiResult {
     Ok(())
 }
 
-/// Makes the Management API known by the tenant's present domain: its identifier, and the audience of its grants.
+/// Makes the Management API known by the tenant's present domain: its identifier, and the audience of its grants; and
+/// its encryption keys to its owner.
 ///
 /// # Errors
 /// When the store fails, or another resource server has taken the identifier.
 pub fn move_to(tx: &mut Tx, domain: &str) -> ApiResult {
+    keys::ensure(tx)?;
     let audience = format!("https://{domain}/api/v2/");
     let is_management = |record: &Record| {
         record.is("is_system") && record.text("identifier").is_some_and(|identifier| identifier.ends_with("/api/v2/"))

@@ -15,8 +15,9 @@ use kernel::{Context, Document, FixedClock, Record, SystemRandom, TenantId, Time
 use serde_json::json;
 
 use crate::{
-    Database, Filter, Index, LogOrder, LogPaging, LogQuery, NewJob, Options, Order, Page, Paging, Query, RelationOrder,
-    RelationQuery, RootKey, Side, Snapshot, Store, StoreError, StoreResult, Term, Tx, seal::version_of,
+    Database, Filter, Index, LogOrder, LogPaging, LogQuery, Master, NewJob, Options, Order, Page, Paging, Query,
+    RelationOrder, RelationQuery, Resealing, RootKey, Side, Snapshot, Store, StoreError, StoreResult, Term, Tx,
+    seal::version_of,
 };
 
 /// A database, two tenants, a clock that stands still.
@@ -168,7 +169,9 @@ suites! {
     a_job_is_leased_to_one_worker
     a_lost_lease_ends_nothing
     a_job_waits_for_its_time
-    a_tenants_key_can_be_renewed;
+    a_tenants_key_can_be_renewed
+    a_new_key_that_is_taken_back_encrypts_nothing
+    keys_are_renewed_while_others_write;
     reopened:
     what_was_acknowledged_is_there_after_reopening
     sealed_values_are_not_in_the_file
@@ -1150,8 +1153,21 @@ async fn a_tenants_key_can_be_renewed(lab: &mut Lab) {
         tx.enqueue(job)
     })
     .await;
-    lab.store.rekey_tenant(&lab.one).await.unwrap();
-    lab.store.rekey_tenant(&lab.one).await.unwrap();
+    lab.write(Tx::renew_master_key).await;
+    let (root, version) = lab
+        .write(|tx| {
+            let root = tx.add_root_key(None)?;
+            tx.wrap_master_key(root)?;
+            Ok((root, tx.renew_master_key()?))
+        })
+        .await;
+    let mut from = Some(Resealing::default());
+    while let Some(at) = from {
+        let note = Resealing::from_document(&at.to_document());
+        from = lab.write(move |tx| tx.reseal(version, note)).await;
+    }
+    lab.write(move |tx| tx.destroy_keys_before(version)).await;
+    assert_eq!(lab.read(Snapshot::master_key).await, Master { version, root });
     let all = lab.read(|snapshot| snapshot.list("thing", &Query::default())).await;
     assert!(all.items.iter().all(|record| record.sealed.text("s") == Some(record.id.as_str())));
     let job = lab.store.lease_jobs("mail", 1, Duration::from_secs(1)).await.unwrap().remove(0);
@@ -1162,4 +1178,63 @@ async fn a_tenants_key_can_be_renewed(lab: &mut Lab) {
         snapshot.connection.query(sql, &tenant, |row| Ok(version_of(row.bytes(0)?.unwrap()).unwrap().0))
     });
     assert!(versions.await.into_iter().all(|version| version == 3));
+    let left = lab.read(|snapshot| {
+        let sql = "SELECT count(*) FROM root_keys WHERE tenant = $1 AND wrapped IS NOT NULL";
+        let roots = snapshot.connection.only(sql, &[snapshot.number()], |row| row.int(0))?;
+        let sql = "SELECT count(*) FROM data_keys WHERE tenant = $1";
+        Ok((roots, snapshot.connection.only(sql, &[snapshot.number()], |row| row.int(0))?))
+    });
+    assert_eq!(left.await, (1, 1));
+}
+
+async fn a_new_key_that_is_taken_back_encrypts_nothing(lab: &mut Lab) {
+    let refused = lab.store.write(&lab.one, |tx| {
+        tx.renew_master_key()?;
+        let mut new = record("1", json!({}));
+        new.sealed.set("s", "lost");
+        tx.insert("thing", new, Index::new())?;
+        Err::<(), _>(StoreError::Conflict)
+    });
+    assert_eq!(refused.await, Err(StoreError::Conflict));
+    lab.write(|tx| {
+        let mut new = record("1", json!({}));
+        new.sealed.set("s", "kept");
+        tx.insert("thing", new, Index::new())
+    })
+    .await;
+    lab.write(Tx::renew_master_key).await;
+    let read = lab.read(|snapshot| snapshot.get("thing", "1")).await.unwrap();
+    assert_eq!(read.sealed.text("s"), Some("kept"));
+}
+
+async fn keys_are_renewed_while_others_write(lab: &mut Lab) {
+    let writers = (0..4).map(|writer| {
+        let (store, tenant) = (lab.store.clone(), lab.one.clone());
+        tokio::spawn(async move {
+            for n in 0..40 {
+                let id = format!("{writer}-{n}");
+                let write = move |tx: &mut Tx| {
+                    let mut new = record(&id, json!({}));
+                    new.sealed.set("s", id.as_str());
+                    tx.insert("thing", new, Index::new())
+                };
+                store.write(&tenant, write).await.unwrap();
+            }
+        })
+    });
+    let writers: Vec<_> = writers.collect();
+    for _ in 0..4 {
+        let version = lab.write(Tx::renew_master_key).await;
+        let mut from = Some(Resealing::default());
+        while let Some(at) = from {
+            from = lab.write(move |tx| tx.reseal(version, at)).await;
+        }
+        lab.write(move |tx| tx.destroy_keys_before(version)).await;
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let all = lab.read(|snapshot| snapshot.list("thing", &Query::default())).await;
+    assert_eq!(all.items.len(), 160);
+    assert!(all.items.iter().all(|record| record.sealed.text("s") == Some(record.id.as_str())));
 }

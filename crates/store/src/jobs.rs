@@ -136,6 +136,12 @@ impl Tx {
         Ok(self.connection.execute(sql, &[self.number(), (&job.id).into(), job.lease.into()])? > 0)
     }
 
+    /// Ends a job whoever holds it: what it was to do is done. `false` when there is none.
+    pub fn cancel_job(&mut self, id: &str) -> StoreResult<bool> {
+        let sql = "DELETE FROM jobs WHERE tenant = $1 AND id = $2";
+        Ok(self.connection.execute(sql, &[self.number(), indexed(id).into()])? > 0)
+    }
+
     /// Gives a job back, to be tried again at a later time; `false` when the lease is not held any more.
     pub fn retry_job(&mut self, job: &Job, run_at: Timestamp, error: &str) -> StoreResult<bool> {
         let sql = "UPDATE jobs SET leased_until = 0, lease = lease + 1, run_at = $1, error = $2 \

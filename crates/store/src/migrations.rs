@@ -3,7 +3,7 @@
 use crate::{StoreError, StoreResult, connection::Connection};
 
 /// Every step, oldest first; a released step never changes.
-const STEPS: &[&str] = &[include_str!("migrations/v1.sql")];
+const STEPS: &[&str] = &[include_str!("migrations/v1.sql"), include_str!("migrations/v2.sql")];
 
 /// The words that differ between the databases.
 pub(crate) type Words = [(&'static str, &'static str); 9];
@@ -74,7 +74,7 @@ mod tests {
     };
 
     /// The rows that each released schema's program wrote.
-    const RELEASED: &[&str] = &[include_str!("migrations/v1.rows.sql")];
+    const RELEASED: &[&str] = &[include_str!("migrations/v1.rows.sql"), include_str!("migrations/v2.rows.sql")];
     /// The root key under which they were written.
     const ROOT_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 

@@ -280,7 +280,7 @@ impl Pool {
         }
         let mut tx = Tx::new(connection, Arc::clone(&self.shared));
         let outcome = tx.run(tenant, work);
-        let Tx { snapshot, changes } = tx;
+        let Tx { snapshot, changes, .. } = tx;
         let connection = snapshot.connection;
         let ended = match &outcome {
             Ok(true) => connection.batch("COMMIT"),

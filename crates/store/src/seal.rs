@@ -1,4 +1,5 @@
-//! Encryption at rest: each tenant has data keys of its own, wrapped by the installation's root key.
+//! Encryption at rest: each tenant has data keys of its own, wrapped by a root key of its own, which the installation's
+//! root key wraps.
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
@@ -14,14 +15,27 @@ const KEY: usize = 32;
 /// First byte of everything encrypted, so that the form can change one day.
 const FORM: u8 = 1;
 
-/// The installation's root key. It encrypts only the tenants' data keys.
+/// The bytes of a key, wiped when dropped.
+pub(crate) type KeyBytes = Zeroizing<[u8; KEY]>;
+
+/// A root key, the installation's or a tenant's: it encrypts only other keys.
 #[derive(Clone)]
-pub struct RootKey(Zeroizing<[u8; KEY]>);
+pub struct RootKey(KeyBytes);
 
 impl RootKey {
     /// A new root key.
     pub fn generate(context: &Context) -> Self {
         Self(Zeroizing::new(context.bytes()))
+    }
+
+    /// A key of these bytes; `None` when they are not 32.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(|key| Self(Zeroizing::new(key)))
+    }
+
+    /// The bytes, for whoever wraps this key.
+    pub(crate) fn bytes(&self) -> &[u8; KEY] {
+        &self.0
     }
 
     /// Reads 32 bytes written as hexadecimal digits or base64 (either alphabet).
@@ -31,7 +45,7 @@ impl RootKey {
             let standard = Zeroizing::new(text.replace('-', "+").replace('_', "/"));
             STANDARD.decode(&*standard).or_else(|_| STANDARD.decode(format!("{}=", &*standard))).ok()
         })?;
-        let key = bytes.as_slice().try_into().ok().map(|key| Self(Zeroizing::new(key)));
+        let key = Self::from_bytes(&bytes);
         bytes.zeroize();
         key
     }
@@ -41,18 +55,17 @@ impl RootKey {
         Zeroizing::new(STANDARD.encode(*self.0))
     }
 
-    /// Encrypts a data key for its place.
-    pub(crate) fn wrap(&self, context: &Context, tenant: &str, version: i64, key: &DataKey) -> Vec<u8> {
-        let place = wrapping_place(tenant, version);
-        encrypt(context, &cipher(&self.0), vec![FORM], &place, &*key.0)
+    /// Encrypts a key for its place.
+    pub(crate) fn wrap(&self, context: &Context, place: &str, key: &[u8; KEY]) -> Vec<u8> {
+        encrypt(context, &cipher(&self.0), vec![FORM], place, key)
     }
 
     /// Decrypts what [`RootKey::wrap`] made for the same place.
-    pub(crate) fn unwrap(&self, tenant: &str, version: i64, wrapped: &[u8]) -> StoreResult<DataKey> {
+    pub(crate) fn unwrap(&self, place: &str, wrapped: &[u8]) -> StoreResult<KeyBytes> {
         let [FORM, wrapped @ ..] = wrapped else { return Err(StoreError::WrongRootKey) };
-        let plain = decrypt(&cipher(&self.0), &wrapping_place(tenant, version), wrapped);
+        let plain = decrypt(&cipher(&self.0), place, wrapped);
         let key = plain.and_then(|plain| plain.as_slice().try_into().ok()).ok_or(StoreError::WrongRootKey)?;
-        Ok(DataKey(Zeroizing::new(key)))
+        Ok(Zeroizing::new(key))
     }
 }
 
@@ -62,8 +75,14 @@ impl fmt::Debug for RootKey {
     }
 }
 
-fn wrapping_place(tenant: &str, version: i64) -> String {
+/// Where a data key is wrapped.
+pub(crate) fn data_key_place(tenant: &str, version: i64) -> String {
     format!("data key\0{tenant}\0{version}")
+}
+
+/// Where a tenant's own root key is wrapped.
+pub(crate) fn root_key_place(tenant: &str, number: i64) -> String {
+    format!("root key\0{tenant}\0{number}")
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {
@@ -72,13 +91,9 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
     is_hex.then(|| pairs.map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("two hexadecimal digits")).collect())
 }
 
-/// A key that encrypts one tenant's sealed values.
-pub(crate) struct DataKey(Zeroizing<[u8; KEY]>);
-
-impl DataKey {
-    pub(crate) fn generate(context: &Context) -> Self {
-        Self(Zeroizing::new(context.bytes()))
-    }
+/// A new key's bytes.
+pub(crate) fn new_key(context: &Context) -> KeyBytes {
+    Zeroizing::new(context.bytes())
 }
 
 /// A tenant's data keys, ready for use. The library wipes a key when it is dropped.
@@ -89,8 +104,8 @@ pub(crate) struct DataKeys {
 }
 
 impl DataKeys {
-    pub(crate) fn new(keys: impl IntoIterator<Item = (i64, DataKey)>) -> Self {
-        let keys: HashMap<_, _> = keys.into_iter().map(|(version, key)| (version, Arc::new(cipher(&key.0)))).collect();
+    pub(crate) fn new(keys: impl IntoIterator<Item = (i64, KeyBytes)>) -> Self {
+        let keys: HashMap<_, _> = keys.into_iter().map(|(version, key)| (version, Arc::new(cipher(&key)))).collect();
         let newest = keys.keys().copied().max().unwrap_or(0);
         Self { keys, newest }
     }
@@ -192,7 +207,7 @@ mod tests {
     #[test]
     fn sealed_values_are_readable_only_in_their_place() {
         let context = Context::system();
-        let keys = DataKeys::new([(1, DataKey::generate(&context))]);
+        let keys = DataKeys::new([(1, new_key(&context))]);
         let mut sealed = Sealed::new();
         sealed.set("client_secret", "s");
         let place = Place { tenant: "a", kind: "client", id: "1" };
@@ -200,7 +215,7 @@ mod tests {
         assert_eq!(keys.open(&place, bytes.as_deref()).unwrap().unwrap(), sealed);
         let elsewhere = Place { tenant: "a", kind: "client", id: "2" };
         assert!(keys.open(&elsewhere, bytes.as_deref()).is_err());
-        let others = DataKeys::new([(1, DataKey::generate(&context))]);
+        let others = DataKeys::new([(1, new_key(&context))]);
         assert!(others.open(&place, bytes.as_deref()).is_err());
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use kernel::{Context, TenantId};
 use tokio::sync::Notify;
 
-use crate::{RootKey, StoreError, StoreResult, cache::Caches, connection::Connection, seal::DataKeys};
+use crate::{RootKey, StoreError, StoreResult, cache::Caches, connection::Connection, hierarchy, seal::DataKeys};
 
 /// Shared by all transactions of one store.
 pub(crate) struct Shared {
@@ -77,21 +77,17 @@ impl Shared {
         self.tenants.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    fn load_tenant(&self, connection: &Connection, id: &TenantId) -> StoreResult<Option<Tenant>> {
+    pub(crate) fn load_tenant(&self, connection: &Connection, id: &TenantId) -> StoreResult<Option<Tenant>> {
         let name = id.as_str();
         let number =
             connection.first("SELECT number FROM tenants WHERE name = $1", &[name.into()], |row| row.int(0))?;
         let Some(number) = number else { return Ok(None) };
-        let sql = "SELECT version, wrapped FROM data_keys WHERE tenant = $1";
-        let keys = connection.query(sql, &[number.into()], |row| {
-            let version = row.int(0)?;
-            Ok((version, self.root_key.unwrap(name, version, row.bytes(1)?.unwrap_or_default())?))
-        })?;
+        let keys = hierarchy::data_keys(connection, &self.root_key, name, number)?;
         let sql = "SELECT max(log_id) FROM logs WHERE tenant = $1";
         let newest = connection.only(sql, &[number.into()], |row| {
             Ok(row.optional_text(0)?.and_then(crate::logs::time_of_id).unwrap_or(i64::MIN))
         })?;
-        Ok(Some(Tenant { number, keys: DataKeys::new(keys), log_time: AtomicI64::new(newest) }))
+        Ok(Some(Tenant { number, keys, log_time: AtomicI64::new(newest) }))
     }
 }
 

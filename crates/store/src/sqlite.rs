@@ -224,6 +224,8 @@ impl Writer {
             if committed.is_err() {
                 // Fails when nothing is open any more, which is what is wanted.
                 let _ = self.execute("ROLLBACK");
+                // One of the group may have read keys that another made.
+                self.shared.forget_tenants();
             }
             for waiting in group {
                 self.acknowledge(waiting, &committed);
@@ -240,7 +242,7 @@ impl Writer {
         let connection = self.connection.take().expect("every transaction gives the connection back");
         let mut tx = Tx::new(connection, Arc::clone(&self.shared));
         let outcome = tx.run(tenant.as_ref(), &mut work);
-        let Tx { snapshot, changes } = tx;
+        let Tx { snapshot, changes, .. } = tx;
         self.connection = Some(snapshot.connection);
         let is_kept = matches!(outcome, Ok(true));
         let ended = if is_kept {

@@ -12,9 +12,9 @@ use kernel::{Context, Record, TenantId};
 use crate::{
     RootKey, Snapshot, StoreError, StoreResult, Tx,
     cache::Entry,
+    hierarchy,
     index::indexed,
     postgres::Postgres,
-    seal::DataKey,
     shared::Shared,
     sqlite::Sqlite,
     tx::{Changes, Work},
@@ -102,7 +102,7 @@ impl Store {
         .await
     }
 
-    /// Makes a tenant with a data key of its own; `Taken` when there is one of this name.
+    /// Makes a tenant with keys of its own; `Taken` when there is one of this name.
     pub async fn create_tenant(&self, tenant: &TenantId) -> StoreResult {
         let tenant = tenant.clone();
         self.transact(Mode::Write, None, move |tx: &mut Tx| {
@@ -111,7 +111,7 @@ impl Store {
             let created = tx.now().micros();
             let number = tx.connection.first(sql, &[tenant.as_str().into(), created.into()], |row| row.int(0))?;
             let number = number.ok_or_else(|| StoreError::Taken { key: "tenant".to_owned() })?;
-            add_data_key(tx, &tenant, number, 1)
+            hierarchy::create(tx, &tenant, number)
         })
         .await
     }
@@ -263,15 +263,6 @@ pub(crate) enum Mode {
     Write,
     /// Writes rows that others pass over while they are locked.
     Lease,
-}
-
-/// Adds a data key for a tenant.
-pub(crate) fn add_data_key(tx: &Tx, tenant: &TenantId, number: i64, version: i64) -> StoreResult {
-    let context = tx.context();
-    let wrapped = tx.shared.root_key.wrap(context, tenant.as_str(), version, &DataKey::generate(context));
-    let sql = "INSERT INTO data_keys (tenant, version, wrapped, created) VALUES ($1, $2, $3, $4)";
-    let params = [number.into(), version.into(), wrapped.as_slice().into(), tx.now().micros().into()];
-    tx.connection.execute(sql, &params).map(drop)
 }
 
 /// Lets everybody in this process know of a commit: caches first, so that nobody reads old after it is acknowledged.

@@ -24,6 +24,8 @@ use crate::{
 pub struct Tx {
     pub(crate) snapshot: Snapshot,
     pub(crate) changes: Changes,
+    /// Whether the keys known are the newest of the database.
+    pub(crate) has_newest_key: bool,
 }
 
 /// What others must hear of when a transaction is committed.
@@ -53,7 +55,7 @@ impl DerefMut for Tx {
 
 impl Tx {
     pub(crate) fn new(connection: Connection, shared: Arc<Shared>) -> Self {
-        Self { snapshot: Snapshot::new(connection, shared), changes: Changes::default() }
+        Self { snapshot: Snapshot::new(connection, shared), changes: Changes::default(), has_newest_key: false }
     }
 
     /// Runs work in the open database transaction and tells whether it is to be kept. Whatever the answer, the
@@ -242,13 +244,19 @@ impl Tx {
         self.changes.records.insert((kind.into(), id.into()));
     }
 
-    fn sealed(&self, kind: &str, record: &Record) -> StoreResult<Option<Vec<u8>>> {
+    fn sealed(&mut self, kind: &str, record: &Record) -> StoreResult<Option<Vec<u8>>> {
         self.seal(kind, &record.id, &record.sealed)
     }
 
-    pub(crate) fn seal(&self, kind: &str, id: &str, sealed: &kernel::Sealed) -> StoreResult<Option<Vec<u8>>> {
-        let tenant = self.known.as_ref().ok_or_else(|| StoreError::Corrupt("no tenant to seal for".to_owned()))?;
-        tenant.keys.seal(self.context(), &Place { tenant: self.snapshot.tenant.as_str(), kind, id }, sealed)
+    /// Encrypts under the newest key that the database has: what is remembered may be older.
+    pub(crate) fn seal(&mut self, kind: &str, id: &str, sealed: &kernel::Sealed) -> StoreResult<Option<Vec<u8>>> {
+        if sealed.is_empty() {
+            return Ok(None);
+        }
+        if !self.has_newest_key {
+            self.find_newest_key()?;
+        }
+        self.known_keys()?.seal(self.context(), &Place { tenant: self.snapshot.tenant.as_str(), kind, id }, sealed)
     }
 
     fn search(&self, index: &Index) -> StoreResult<Search> {

@@ -7,7 +7,7 @@ use serde_json::json;
 use store::{Job, Store, StoreError};
 
 use super::{QUEUE, change, exports, imports};
-use crate::connections;
+use crate::{connections, keys};
 
 /// How long a worker may be silent before another takes its job.
 pub(crate) const LEASE: Duration = Duration::from_secs(60);
@@ -43,6 +43,7 @@ async fn done(store: &Store, job: &Job) {
         Some("users_import") => imports::run(store, job).await,
         Some("users_export") => exports::run(store, job).await,
         Some(connections::DELETION_JOB) => connections::go_on_deleting(store, job).await,
+        Some(keys::REKEYING) => keys::rekey(store, job).await,
         Some("verification_email") => unsendable(store, job).await,
         _ => Ok(()),
     };

@@ -1,0 +1,11 @@
+-- Root keys of the tenants' own, encrypted under the installation's. One that was destroyed has no bytes any more.
+CREATE TABLE root_keys (
+    tenant {int} NOT NULL,
+    number {int} NOT NULL,
+    wrapped {bytes},
+    created {big} NOT NULL,
+    PRIMARY KEY (tenant, number)
+){clustered};
+
+-- Which of the tenant's root keys wraps a data key; 0: the installation's.
+ALTER TABLE data_keys ADD COLUMN root {int} NOT NULL DEFAULT 0;
