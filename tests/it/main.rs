@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod connections;
+mod event_streams;
 mod keys;
 mod listener;
 mod logs;

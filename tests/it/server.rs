@@ -14,7 +14,7 @@ pub(crate) struct TestServer {
     pub(crate) running: Running,
     pub(crate) http: Client,
     base: String,
-    token: String,
+    pub(crate) token: String,
     /// Dropped last, when nobody uses it any more.
     _database: Option<PostgresDatabase>,
 }

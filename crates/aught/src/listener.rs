@@ -2,6 +2,9 @@
 
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
+use axum::body::Body;
+use futures::StreamExt;
+use http::{Response, header};
 use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -122,7 +125,10 @@ impl Door {
         let mut stopping = self.stopping.clone();
         let service = service_fn(move |request| {
             let door = Arc::clone(&self);
-            async move { Ok::<_, Infallible>(door.edge.answer(request, peer, is_tls).await) }
+            async move {
+                let response = door.edge.answer(request, peer, is_tls).await;
+                Ok::<_, Infallible>(until_stopped(response, door.stopping.clone()))
+            }
         });
         let builder = builder(version);
         let connection = builder.serve_connection(TokioIo::new(stream), service);
@@ -138,6 +144,16 @@ impl Door {
             tracing::debug!(%peer, error, "a connection broke off");
         }
     }
+}
+
+/// Lets a stream of events, which has no end of its own, end when the server should stop.
+fn until_stopped(response: Response<Body>, mut stopping: watch::Receiver<bool>) -> Response<Body> {
+    let media_type = response.headers().get(header::CONTENT_TYPE);
+    if media_type.is_none_or(|media_type| media_type != "text/event-stream") {
+        return response;
+    }
+    let end = async move { stopped(&mut stopping).await };
+    response.map(|body| Body::from_stream(body.into_data_stream().take_until(end)))
 }
 
 enum Opened {

@@ -11,7 +11,7 @@ use axum::{
 };
 use identity::{Passwords, SigningKeys, keys};
 use kernel::{ApiError, Context, Secret, TenantId};
-use management::Services;
+use management::{Sender, Services};
 use oauth::{Bearer, OAuth};
 use rest::{Claims, Engine};
 use store::{Options, RootKey, Store};
@@ -119,7 +119,9 @@ fn join(store: &Store, keys: &SigningKeys, outbound: outbound::Client, tenant: &
     let bearer = Bearer::new(store.clone(), keys.clone(), tenant.clone(), domain);
     let services = Services { passwords: Passwords::new(store.context().clone()), keys: keys.clone(), outbound };
     let claims = Claims::of(management::areas(&services));
+    let sender = Sender { outbound: services.outbound.clone(), domain: domain.to_owned(), action: None };
     tokio::spawn(management::work(store.clone()));
+    tokio::spawn(sender.work(store.clone()));
     let engine = Arc::new(Engine::new(store.clone(), Arc::new(bearer), domain.to_owned(), claims));
     let oauth = OAuth::new(store.clone(), keys.clone(), tenant.clone(), domain.to_owned());
     let api = any(move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {

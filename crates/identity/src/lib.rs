@@ -3,6 +3,7 @@
 pub mod assertion;
 pub mod blocks;
 pub mod certificate;
+pub mod events;
 pub mod hash;
 pub mod jwe;
 pub mod jwt;

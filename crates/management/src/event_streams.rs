@@ -1,18 +1,28 @@
-//! Event streams.
+//! Event streams: where the tenant's events are sent.
 
-use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form};
-use rest::{Area, Call, Kind, Resource, Times, Unique};
-use store::{Snapshot, Tx};
+mod deliveries;
+mod samples;
+mod sender;
+mod stats;
+
+use identity::events;
+use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form, object};
+use rest::{Area, Call, Change, Kind, Resource, Times, Unique};
+use serde_json::json;
+use store::{Filter, Index, Query, Snapshot, StoreResult, Tx};
 
 use crate::Services;
 
+pub use sender::{EventAction, Sender};
+
 /// What is served of `event-streams`.
 pub(crate) fn area(_: &Services) -> Area {
-    Area::new("event-streams").collection("/event-streams", EventStreams)
+    let area = Area::new("event-streams").collection("/event-streams", EventStreams);
+    deliveries::claim(area).read("GET /event-streams/{id}/stats", stats::get)
 }
 
 /// Event streams. What authorises their webhooks is never shown.
-pub(crate) static EVENT_STREAM: Kind = Kind::new("event_stream")
+pub(crate) static EVENT_STREAM: Kind = Kind::new(events::STREAM)
     .id("id", Form::Base58("est_"))
     .unique(&[Unique { field: "name", message: "An event stream with this name already exists.", code: None }])
     .missing("The event stream does not exist.", None)
@@ -22,7 +32,19 @@ pub(crate) static EVENT_STREAM: Kind = Kind::new("event_stream")
         "destination.configuration.webhook_authorization.token",
         "destination.configuration.webhook_authorization.header_value",
     ])
+    .indexed_by(listens)
     .times(Times::Millis);
+
+/// The types of events that an enabled stream gets.
+fn listens(stream: &Record) -> Index {
+    let mut index = Index::new();
+    if stream.text("status") == Some("enabled") {
+        let subscriptions = stream.document.get("subscriptions").and_then(Value::as_array);
+        let kinds = subscriptions.into_iter().flatten().filter_map(|subscription| subscription["event_type"].as_str());
+        index.terms.extend(kinds.map(|kind| (events::LISTENS.into(), kind.into())));
+    }
+    index
+}
 
 const ORDER: &[&str] = &["id", "status", "name", "subscriptions", "created_at", "updated_at", "destination"];
 
@@ -52,8 +74,46 @@ impl Resource for EventStreams {
         Ok(())
     }
 
+    fn check(&self, tx: &mut Tx, _: &Call, old: Option<&Record>, new: &Record) -> ApiResult {
+        let is_enabled = |stream: &Record| stream.text("status") == Some("enabled");
+        if let Some(old) = old.filter(|old| !is_enabled(old) && is_enabled(new)) {
+            if failed_deliveries(tx, &old.id)? >= sender::MOST_FAILED {
+                return Err(ApiError::conflict(
+                    "Too many deliveries have failed. Redeliver them before enabling the event stream.",
+                ));
+            }
+            stats::forgive(tx, &old.id)?;
+        }
+        Ok(())
+    }
+
+    fn follow(&self, tx: &mut Tx, _: &Call, change: &Change<'_>) -> ApiResult {
+        let Change::Delete { old } = change else { return Ok(()) };
+        let filter = Filter::equals("event_stream_id", old.id.as_str());
+        for delivery in tx.list(events::DELIVERY, &Query::of(filter))?.items {
+            tx.delete(events::DELIVERY, &delivery.id)?;
+        }
+        Ok(stats::forget(tx, &old.id)?)
+    }
+
     fn present(&self, _: &Snapshot, _: &Call, _: &Record, shown: &mut Document) -> ApiResult {
         *shown = ORDER.iter().filter_map(|name| shown.shift_remove_entry(*name)).collect();
         Ok(())
+    }
+}
+
+/// How many deliveries of a stream have failed and wait for being tried again.
+fn failed_deliveries(reader: &Snapshot, stream: &str) -> StoreResult<u64> {
+    let filter = Filter::equals("event_stream_id", stream).and(Filter::equals("status", "failed"));
+    reader.count(events::DELIVERY, &filter)
+}
+
+/// Notes a try of a delivery, or that it will be tried again; the delivery's status is that of the try.
+fn attempted(delivery: &mut Record, status: &str, details: Value) {
+    let mut attempt = object(json!({"status": status}));
+    attempt.extend(object(details));
+    delivery.document.insert("status".into(), status.into());
+    if let Some(attempts) = delivery.document.get_mut("attempts").and_then(Value::as_array_mut) {
+        attempts.push(attempt.into());
     }
 }

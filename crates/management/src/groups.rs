@@ -5,7 +5,7 @@ use rest::{Answer, Area, Call, Kind, ListFilter, Resource, Times, envelope, pagi
 use serde_json::json;
 use store::{Filter, Page, RelationQuery, Side, Snapshot, Tx};
 
-use crate::Services;
+use crate::{Services, events::tell};
 
 /// What is served of `groups`.
 pub(crate) fn area(_: &Services) -> Area {
@@ -41,9 +41,10 @@ impl Resource for Groups {
         Ok(asked.and(Filter::Or(vec![containing("name"), containing("external_id")])))
     }
 
-    fn follow(&self, tx: &mut Tx, _: &Call, change: &rest::Change<'_>) -> ApiResult {
+    fn follow(&self, tx: &mut Tx, call: &Call, change: &rest::Change<'_>) -> ApiResult {
         if let rest::Change::Delete { old } = change {
             tx.unrelate_all(GROUP_MEMBERS, Side::Left(&old.id))?;
+            tell(tx, call, "group.deleted", old.document.clone())?;
         }
         Ok(())
     }

@@ -55,7 +55,9 @@ mod user_blocks;
 mod users;
 mod users_by_email;
 mod verifiable_credentials;
+mod worker;
 
+pub use event_streams::{EventAction, Sender};
 pub use jobs::{download, work};
 pub use provision::{Fresh, move_to, provision};
 pub use services::Services;

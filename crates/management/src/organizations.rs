@@ -7,12 +7,12 @@ mod grants;
 mod invitations;
 mod members;
 
-use kernel::{ApiResult, Document, Record, id::Form};
+use kernel::{ApiResult, Document, Record, Value, id::Form};
 use rest::{Answer, Area, Call, Change, Kind, Resource, Sorted, Unique};
 use serde_json::json;
 use store::{Side, Snapshot, Tx};
 
-use crate::Services;
+use crate::{Services, events::tell};
 
 pub(crate) use clients::forget_client;
 pub(crate) use connections::forget_connection;
@@ -67,15 +67,21 @@ impl Resource for Organizations {
 
     fn follow(&self, tx: &mut Tx, call: &Call, change: &Change<'_>) -> ApiResult {
         match change {
-            Change::Create { new } => connections::enable_at_creation(tx, call, new),
-            Change::Update { .. } => Ok(()),
+            Change::Create { new } => {
+                tell(tx, call, "organization.created", told(new))?;
+                connections::enable_at_creation(tx, call, new)
+            }
+            Change::Update { new, .. } => tell(tx, call, "organization.updated", told(new)),
             Change::Delete { old } => {
                 members::forget_organization(tx, &old.id)?;
                 connections::forget_organization(tx, &old.id)?;
                 clients::forget_organization(tx, &old.id)?;
                 tx.unrelate_all(ORGANIZATION_GRANTS, Side::Left(&old.id))?;
                 invitations::forget_organization(tx, &old.id)?;
-                discovery_domains::forget_organization(tx, &old.id)
+                discovery_domains::forget_organization(tx, &old.id)?;
+                let mut gone = told(old);
+                gone.shift_remove("branding");
+                tell(tx, call, "organization.deleted", gone)
             }
         }
     }
@@ -92,6 +98,18 @@ impl Resource for Organizations {
         }
         Ok(())
     }
+}
+
+/// What events tell of an organization.
+fn told(organization: &Record) -> Document {
+    let fields = ["id", "name", "display_name", "metadata", "branding"];
+    let known = |name: &&str| Some(((*name).to_owned(), organization.document.get(*name)?.clone()));
+    fields.iter().filter_map(known).collect()
+}
+
+/// The id and name under which events name an organization.
+fn named(organization: &Record) -> Value {
+    json!({"id": organization.id, "name": organization.text("name")})
 }
 
 /// `GET /organizations/name/{name}`.

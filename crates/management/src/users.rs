@@ -7,12 +7,12 @@ mod identities;
 mod language;
 mod rights;
 
-use identity::{Passwords, users};
+use identity::{Passwords, events, users};
 use kernel::{ApiError, ApiResult, Document, Record, Secret, Value, id::Form};
 use rest::{Answer, Area, BoxFuture, Call, Change, Kind, Resource, Times, Unique};
 use store::{Filter, Order, Paging, Query, Side, Snapshot, Store, Tx};
 
-use crate::{Services, logs, organizations, roles::USER_ROLES};
+use crate::{Services, events::context, logs, organizations, roles::USER_ROLES};
 
 pub(crate) use factors::enroll;
 pub(crate) use rights::USER_PERMISSIONS;
@@ -64,8 +64,7 @@ pub(crate) fn forget_connection(tx: &mut Tx, connection: &str, most: u64) -> Api
             users::unlink(&mut user, &account.name());
         }
         changes::set_identifiers(tx, &mut user)?;
-        let index = USER.index(&user);
-        tx.update(USER.name, user, index)?;
+        update(tx, user, Document::new())?;
     }
     Ok(is_done)
 }
@@ -73,7 +72,17 @@ pub(crate) fn forget_connection(tx: &mut Tx, connection: &str, most: u64) -> Api
 /// Removes a user and everything that belongs to the user.
 pub(crate) fn forget(tx: &mut Tx, user: &Record) -> ApiResult {
     tx.delete(USER.name, &user.id)?;
-    forget_belongings(tx, user)
+    forget_belongings(tx, user)?;
+    Ok(events::user_deleted(tx, user, Document::new())?)
+}
+
+/// Stores a changed user and tells of the change.
+pub(crate) fn update(tx: &mut Tx, user: Record, context: Document) -> ApiResult<Record> {
+    let old = rest::load(tx, &USER, &user.id)?;
+    let index = USER.index(&user);
+    let new = tx.update(USER.name, user, index).map_err(|error| rest::unique_error(&USER, error))?;
+    events::user_updated(tx, &old, &new, context)?;
+    Ok(new)
 }
 
 fn forget_belongings(tx: &mut Tx, user: &Record) -> ApiResult {
@@ -133,15 +142,20 @@ impl Resource for Users {
 
     fn follow(&self, tx: &mut Tx, call: &Call, change: &Change<'_>) -> ApiResult {
         match change {
-            Change::Create { new } => logs::of_account(tx, call, "ss", new),
+            Change::Create { new } => {
+                events::user_created(tx, new, context(call))?;
+                logs::of_account(tx, call, "ss", new)
+            }
             Change::Update { old, new } => {
                 if changes::is_new_password(old, new) {
                     crate::user_blocks::forget_user(tx, new)?;
                 }
+                events::user_updated(tx, old, new, context(call))?;
                 changes::log(tx, call, old, new)
             }
             Change::Delete { old } => {
                 forget_belongings(tx, old)?;
+                events::user_deleted(tx, old, context(call))?;
                 logs::of_account(tx, call, "sdu", old)
             }
         }

@@ -58,6 +58,8 @@ pub struct Origin {
     pub custom_domain: Option<String>,
     /// `X-Correlation-ID`, at most 64 characters: copied into log entries of the change.
     pub correlation_id: Option<String>,
+    /// `Last-Event-ID`: where a stream of events is resumed.
+    pub last_event_id: Option<String>,
     /// Path and query as they were sent, from `/api/v2` on.
     pub target: String,
 }

@@ -131,6 +131,7 @@ impl Engine {
             user_agent: text("user-agent").unwrap_or_default(),
             custom_domain: text("auth0-custom-domain"),
             correlation_id: text("x-correlation-id").map(|id| id.chars().take(64).collect()),
+            last_event_id: text("last-event-id"),
             target: parts.uri.path_and_query().map_or_else(String::new, ToString::to_string),
         };
         let call = Call {

@@ -8,6 +8,7 @@ mod cache;
 mod conformance;
 mod connection;
 mod error;
+mod events;
 mod hierarchy;
 mod index;
 mod jobs;
@@ -26,6 +27,7 @@ mod tx;
 mod verify;
 
 pub use error::{StoreError, StoreResult};
+pub use events::{Event, EventPosition};
 pub use hierarchy::{Master, Resealing};
 pub use index::{Field, Index, Term};
 pub use jobs::{Job, NewJob};

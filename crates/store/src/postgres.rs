@@ -106,7 +106,7 @@ impl PostgresConnection {
 
     /// Tells the other nodes what the running transaction changes; they hear of it when it is committed.
     pub(crate) fn notify(&self, node: &str, tenant: &TenantId, changes: &Changes) -> StoreResult {
-        if changes.records.is_empty() && !changes.has_jobs && !changes.has_new_keys {
+        if changes.records.is_empty() && !changes.has_jobs && !changes.has_new_keys && !changes.has_events {
             return Ok(());
         }
         let mut news = News {
@@ -114,6 +114,7 @@ impl PostgresConnection {
             tenant: tenant.as_str().into(),
             records: changes.records.iter().map(|(kind, id)| (kind.clone().into(), Some(id.clone().into()))).collect(),
             has_jobs: changes.has_jobs,
+            has_events: changes.has_events,
             has_new_keys: changes.has_new_keys,
         };
         let mut text = serde_json::to_string(&news).expect("texts serialise");
@@ -136,6 +137,8 @@ struct News {
     /// Kind and identifier; no identifier: any of the kind.
     records: Vec<(String, Option<String>)>,
     has_jobs: bool,
+    #[serde(default)]
+    has_events: bool,
     has_new_keys: bool,
 }
 
@@ -366,7 +369,8 @@ impl Listener {
             return;
         }
         let tenant = TenantId::new(&news.tenant);
-        let mut changes = Changes { has_jobs: news.has_jobs, has_new_keys: news.has_new_keys, ..Changes::default() };
+        let News { has_jobs, has_events, has_new_keys, .. } = *news;
+        let mut changes = Changes { has_jobs, has_events, has_new_keys, ..Changes::default() };
         for (kind, id) in &news.records {
             match id {
                 Some(id) => {

@@ -21,6 +21,8 @@ pub(crate) struct Shared {
     pub(crate) caches: Caches,
     /// Told whenever a job may have become due.
     pub(crate) jobs: Notify,
+    /// Told whenever an event was stored.
+    pub(crate) events: Notify,
     /// Tells this node's notifications from those of others.
     pub(crate) node: String,
     tenants: RwLock<HashMap<TenantId, Arc<Tenant>>>,
@@ -50,6 +52,7 @@ impl Shared {
             names: Names::default(),
             caches: Caches::new(),
             jobs: Notify::new(),
+            events: Notify::new(),
             node,
             tenants: RwLock::default(),
         }

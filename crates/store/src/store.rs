@@ -285,4 +285,7 @@ pub(crate) fn publish(shared: &Shared, tenant: Option<&TenantId>, changes: &Chan
     if changes.has_jobs {
         shared.jobs.notify_waiters();
     }
+    if changes.has_events {
+        shared.events.notify_waiters();
+    }
 }

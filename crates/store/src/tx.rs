@@ -33,6 +33,7 @@ pub struct Tx {
 pub(crate) struct Changes {
     pub(crate) records: HashSet<(Box<str>, Box<str>)>,
     pub(crate) has_jobs: bool,
+    pub(crate) has_events: bool,
     pub(crate) has_new_keys: bool,
 }
 

@@ -278,6 +278,7 @@ fn import(tx: &mut Tx, realm: &Realm, row: &Value, is_upsert: bool) -> Result<bo
     users::complete(&mut user, realm, &local_id);
     seal_password(&mut user, row);
     let user = rest::insert(tx, &USER, user)?;
+    identity::events::user_created(tx, &user, Document::new())?;
     if let Some(factors) = row.get("mfa_factors").and_then(Value::as_array) {
         crate::users::enroll(tx, &user.id, factors)?;
     }
@@ -292,8 +293,7 @@ fn overwrite(tx: &mut Tx, mut user: Record, row: &Document) -> Result<(), Refusa
     if row.contains_key("custom_password_hash") {
         seal_password(&mut user, row);
     }
-    let index = USER.index(&user);
-    tx.update(USER.name, user, index)?;
+    crate::users::update(tx, user, Document::new())?;
     Ok(())
 }
 

@@ -7,35 +7,20 @@ use serde_json::json;
 use store::{Job, Store, StoreError};
 
 use super::{QUEUE, change, exports, imports};
-use crate::{connections, keys};
+use crate::{connections, keys, worker};
 
 /// How long a worker may be silent before another takes its job.
 pub(crate) const LEASE: Duration = Duration::from_secs(60);
 /// Tries of a job before it is given up.
 const MOST_ATTEMPTS: u64 = 5;
-/// Looks at the queue even when nobody calls.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Works on the jobs of all tenants until it is dropped.
 pub async fn work(store: Store) {
-    loop {
-        let enqueued = store.jobs_enqueued();
-        match store.lease_jobs(QUEUE, 1, LEASE).await {
-            Ok(jobs) if jobs.is_empty() => {
-                // Whether a call or the time ended the wait makes no difference.
-                let _ = tokio::time::timeout(PATIENCE, enqueued).await;
-            }
-            Ok(jobs) => {
-                for job in jobs {
-                    done(&store, &job).await;
-                }
-            }
-            Err(error) => {
-                tracing::warn!(%error, "jobs cannot be leased");
-                let _ = tokio::time::timeout(PATIENCE, enqueued).await;
-            }
-        }
-    }
+    worker::run(&store, QUEUE, 1, LEASE, |job| {
+        let store = &store;
+        async move { done(store, &job).await }
+    })
+    .await;
 }
 
 async fn done(store: &Store, job: &Job) {

@@ -6,8 +6,8 @@ use rest::{Answer, Area, Call, page_of};
 use serde_json::json;
 use store::{Relation, RelationQuery, Side, Snapshot, Tx};
 
-use super::organization;
-use crate::connections::CONNECTION;
+use super::{ORGANIZATION, organization};
+use crate::{connections::CONNECTION, events::tell};
 
 /// Relation organization → connection, with the settings of the connection in the organization.
 const ORGANIZATION_CONNECTIONS: &str = "organization_connections";
@@ -50,7 +50,7 @@ pub(super) fn claim(area: Area) -> Area {
 pub(super) fn enable_at_creation(tx: &mut Tx, call: &Call, organization: &Record) -> ApiResult {
     for settings in call.body().get("enabled_connections").and_then(Value::as_array).into_iter().flatten() {
         let settings = settings.as_object().cloned().unwrap_or_default();
-        relate(tx, &organization.id, settings, true)?;
+        relate(tx, call, organization, settings, true)?;
     }
     Ok(())
 }
@@ -89,7 +89,7 @@ fn list(reader: &Snapshot, call: &Call, form: Form) -> ApiResult<Answer> {
 
 fn add(tx: &mut Tx, call: &Call, form: Form) -> ApiResult<Answer> {
     let organization = organization(tx, call)?;
-    let entry = relate(tx, &organization.id, call.document().into_owned(), form == Form::Older)?;
+    let entry = relate(tx, call, &organization, call.document().into_owned(), form == Form::Older)?;
     Ok(Answer::json(shown(tx, &entry, form)?.unwrap_or_default()))
 }
 
@@ -102,18 +102,20 @@ fn change(tx: &mut Tx, call: &Call, form: Form) -> ApiResult<Answer> {
     let mut entry = named(tx, call, form)?.ok_or_else(missing)?;
     kernel::merge_first_level(&mut entry.document, call.document().into_owned());
     tx.relate_update(ORGANIZATION_CONNECTIONS, &entry.left, &entry.right, entry.document.clone())?;
+    tell_of(tx, call, "organization.connection.updated", &entry)?;
     Ok(Answer::json(shown(tx, &entry, form)?.ok_or_else(missing)?))
 }
 
 fn remove(tx: &mut Tx, call: &Call, form: Form) -> ApiResult<Answer> {
     if let Some(entry) = named(tx, call, form)? {
         tx.unrelate(ORGANIZATION_CONNECTIONS, &entry.left, &entry.right)?;
+        tell_of(tx, call, "organization.connection.removed", &Relation { document: Document::new(), ..entry })?;
     }
     Ok(Answer::empty())
 }
 
 /// Relates a connection to an organization with the settings that were sent, completed.
-fn relate(tx: &mut Tx, organization: &str, settings: Document, is_older: bool) -> ApiResult<Relation> {
+fn relate(tx: &mut Tx, call: &Call, organization: &Record, settings: Document, is_older: bool) -> ApiResult<Relation> {
     let id = settings.get("connection_id").and_then(Value::as_str).unwrap_or_default().to_owned();
     let connection = rest::load(tx, &CONNECTION, &id)?;
     let mut document = object(json!({
@@ -126,10 +128,20 @@ fn relate(tx: &mut Tx, organization: &str, settings: Document, is_older: bool) -
         document.insert("is_signup_enabled".into(), false.into());
     }
     document.extend(settings.into_iter().filter(|(name, value)| name != "connection_id" && !value.is_null()));
-    if !tx.relate(ORGANIZATION_CONNECTIONS, organization, &id, document)? {
+    if !tx.relate(ORGANIZATION_CONNECTIONS, &organization.id, &id, document)? {
         return Err(ApiError::conflict("The organization connection already exists."));
     }
-    tx.relation(ORGANIZATION_CONNECTIONS, organization, &id)?.ok_or_else(missing)
+    let entry = tx.relation(ORGANIZATION_CONNECTIONS, &organization.id, &id)?.ok_or_else(missing)?;
+    tell_of(tx, call, "organization.connection.added", &entry)?;
+    Ok(entry)
+}
+
+/// Tells how an organization now uses a connection.
+fn tell_of(tx: &mut Tx, call: &Call, kind: &str, entry: &Relation) -> ApiResult {
+    let organization = super::named(&rest::load(tx, &ORGANIZATION, &entry.left)?);
+    let mut told = object(json!({"organization": organization, "connection": {"id": entry.right}}));
+    told.extend(entry.document.clone());
+    tell(tx, call, kind, told)
 }
 
 fn named(reader: &Snapshot, call: &Call, form: Form) -> ApiResult<Option<Relation>> {

@@ -1,11 +1,13 @@
 //! Members of an organization, and the roles they hold there.
 
-use kernel::{ApiError, ApiResult, Document, Value};
+use kernel::{ApiError, ApiResult, Document, Value, object};
 use rest::{Answer, Call, Kind, Related, page_of};
+use serde_json::json;
 use store::{Relation, RelationQuery, Side, Snapshot, Tx};
 
 use super::{ORGANIZATION, organization};
 use crate::{
+    events::tell,
     roles::{MEMBER_ROLES, ROLE},
     users::USER,
 };
@@ -38,7 +40,12 @@ impl Related for Members {
         Ok(())
     }
 
-    fn follow_remove(&self, tx: &mut Tx, _: &Call, organization: &str, removed: &[String]) -> ApiResult {
+    fn follow_add(&self, tx: &mut Tx, call: &Call, organization: &str, added: &[String]) -> ApiResult {
+        tell_of(tx, call, "organization.member.added", organization, added)
+    }
+
+    fn follow_remove(&self, tx: &mut Tx, call: &Call, organization: &str, removed: &[String]) -> ApiResult {
+        tell_of(tx, call, "organization.member.deleted", organization, removed)?;
         for user in removed {
             tx.unrelate_all(MEMBER_ROLES, Side::Left(&member_key(organization, user)))?;
         }
@@ -80,8 +87,10 @@ pub(super) fn roles(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
 pub(super) fn add_roles(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let key = member(tx, call)?;
     for role in named_roles(call) {
-        rest::load(tx, &ROLE, role)?;
-        tx.relate(MEMBER_ROLES, &key, role, Document::new())?;
+        let role = rest::load(tx, &ROLE, role)?;
+        if tx.relate(MEMBER_ROLES, &key, &role.id, Document::new())? {
+            tell_of_role(tx, call, "organization.member.role.assigned", &role.id)?;
+        }
     }
     let held = tx.related(MEMBER_ROLES, Side::Left(&key), &RelationQuery::default())?;
     if held.items.len() > MOST_ROLES {
@@ -95,9 +104,32 @@ pub(super) fn remove_roles(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let organization = organization(tx, call)?;
     let key = member_key(&organization.id, call.path("user_id"));
     for role in named_roles(call) {
-        tx.unrelate(MEMBER_ROLES, &key, role)?;
+        if tx.unrelate(MEMBER_ROLES, &key, role)? {
+            tell_of_role(tx, call, "organization.member.role.deleted", role)?;
+        }
     }
     Ok(Answer::empty())
+}
+
+/// Tells who came or went.
+fn tell_of(tx: &mut Tx, call: &Call, kind: &str, organization: &str, users: &[String]) -> ApiResult {
+    let organization = super::named(&rest::load(tx, &ORGANIZATION, organization)?);
+    for user in users {
+        let object = object(json!({"organization": organization, "user": {"user_id": user}}));
+        tell(tx, call, kind, object)?;
+    }
+    Ok(())
+}
+
+/// Tells which role the member in the path got or lost.
+fn tell_of_role(tx: &mut Tx, call: &Call, kind: &str, role: &str) -> ApiResult {
+    let name = tx.get(ROLE.name, role)?.and_then(|role| role.text("name").map(str::to_owned));
+    let object = object(json!({
+        "organization": {"id": call.path("id")},
+        "user": {"user_id": call.path("user_id")},
+        "role": {"id": role, "name": name},
+    }));
+    tell(tx, call, kind, object)
 }
 
 pub(super) fn forget_organization(tx: &mut Tx, organization: &str) -> ApiResult {

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use store::Tx;
 
 use super::{USER, changes, user};
-use crate::{Services, connections::CONNECTION};
+use crate::{Services, connections::CONNECTION, events::context};
 
 /// Claims the operations on identities.
 pub(super) fn claim(area: Area, services: &Services) -> Area {
@@ -113,7 +113,7 @@ fn join(tx: &mut Tx, call: &Call, secondary: &str) -> ApiResult<Answer> {
     }
     super::forget(tx, &account)?;
     users::link(&mut primary, &account);
-    let primary = stored(tx, primary)?;
+    let primary = stored(tx, call, primary)?;
     Ok(Answer::json(users::identities_with_profiles(&primary)))
 }
 
@@ -137,20 +137,20 @@ fn unlink(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
         return Err(ApiError::invalid_body("The user does not have the specified identity."));
     };
     let account = users::unlink(&mut primary, &meant.name());
-    let primary = stored(tx, primary)?;
+    let primary = stored(tx, call, primary)?;
     if let Some(mut account) = account {
         changes::set_identifiers(tx, &mut account)?;
         account.document.insert("updated_at".into(), tx.now().into());
         account.document.entry("created_at").or_insert_with(|| tx.now().into());
-        rest::insert(tx, &USER, account)?;
+        let account = rest::insert(tx, &USER, account)?;
+        identity::events::user_created(tx, &account, context(call))?;
     }
     Ok(Answer::json(users::identities_with_profiles(&primary)))
 }
 
 /// Stores a user whose accounts have changed.
-fn stored(tx: &mut Tx, mut user: Record) -> ApiResult<Record> {
+fn stored(tx: &mut Tx, call: &Call, mut user: Record) -> ApiResult<Record> {
     changes::set_identifiers(tx, &mut user)?;
     user.document.insert("updated_at".into(), tx.now().into());
-    let index = USER.index(&user);
-    tx.update(USER.name, user, index).map_err(|error| rest::unique_error(&USER, error))
+    super::update(tx, user, context(call))
 }

@@ -1,0 +1,168 @@
+//! Events: what happens to users and organizations is told to those who follow the tenant's events, and delivered to
+//! the event streams that subscribe to it (reference: streams §3).
+
+use kernel::{Document, Record, Value, id::Form, object};
+use serde_json::json;
+use store::{Filter, Index, NewJob, Query, Snapshot, StoreResult, Tx};
+
+/// The kind of record of an event stream.
+pub const STREAM: &str = "event_stream";
+/// Search term of an enabled stream: the types of events that it subscribes to.
+pub const LISTENS: &str = "listens";
+/// The kind of record of a delivery that is not done: pending, retried, or failed.
+pub const DELIVERY: &str = "event_delivery";
+/// The queue from which deliveries are sent.
+pub const QUEUE: &str = "event_streams";
+
+/// What an event tells.
+#[derive(Debug, Default)]
+pub struct News {
+    /// The thing as it is now; one that is gone, as it was.
+    pub object: Document,
+    /// The thing as it was before a change.
+    pub previous: Option<Document>,
+    /// Who changed it, and how. The tenant is added.
+    pub context: Document,
+}
+
+impl From<Value> for News {
+    fn from(value: Value) -> Self {
+        Self { object: object(value), ..Self::default() }
+    }
+}
+
+/// Tells that something happened, in the transaction in which it does.
+pub fn publish(tx: &mut Tx, kind: &str, news: News) -> StoreResult<()> {
+    let mut data = object(json!({"object": news.object}));
+    if let Some(previous) = news.previous {
+        data.insert("previous_object".into(), previous.into());
+    }
+    let mut context = news.context;
+    context.insert("tenant".into(), json!({"id": tx.tenant().as_str()}));
+    data.insert("context".into(), context.into());
+    let event = event(tx, kind, &data);
+    tx.append_event(kind, &event)?;
+    let listening = tx.list(STREAM, &Query::of(Filter::equals(LISTENS, kind)))?;
+    for stream in listening.items {
+        deliver(tx, &stream.id, &event)?;
+    }
+    Ok(())
+}
+
+/// An event of now; what only its receiver's envelope says is missing.
+pub fn event(reader: &Snapshot, kind: &str, data: &Document) -> Document {
+    object(json!({
+        "specversion": "1.0",
+        "id": reader.context().id(Form::Base58("evt_")),
+        "type": kind,
+        "time": reader.now(),
+        "data": data,
+    }))
+}
+
+/// Has an event sent to a stream and gives the record of that.
+pub fn deliver(tx: &mut Tx, stream: &str, event: &Document) -> StoreResult<Record> {
+    let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
+    let document = object(json!({
+        "id": text("id"),
+        "event_stream_id": stream,
+        "event_type": text("type"),
+        "status": "pending",
+        "attempts": [],
+        "event": event,
+    }));
+    let delivery = Record::new(delivery_id(stream, text("id")), document, tx.now());
+    let index = index(&delivery);
+    let delivery = tx.insert(DELIVERY, delivery, index)?;
+    enqueue(tx, &delivery)?;
+    Ok(delivery)
+}
+
+/// Has a delivery sent, once more if it was before.
+pub fn enqueue(tx: &mut Tx, delivery: &Record) -> StoreResult<()> {
+    let payload = object(json!({"delivery": delivery.id}));
+    tx.enqueue(NewJob::new(QUEUE, payload)).map(drop)
+}
+
+/// The id of the record of an event's delivery to a stream.
+pub fn delivery_id(stream: &str, event: &str) -> String {
+    format!("{stream} {event}")
+}
+
+/// What finds a delivery.
+pub fn index(delivery: &Record) -> Index {
+    let mut index = Index::new();
+    for name in ["event_stream_id", "event_type", "status"] {
+        index.terms.push((name.into(), delivery.text(name).unwrap_or_default().into()));
+    }
+    #[expect(clippy::cast_precision_loss, reason = "seconds are far below 2^52")]
+    index.terms.push(("date".into(), (delivery.created.seconds() as f64).into()));
+    index
+}
+
+/// An event in the envelope in which a receiver gets it. `domain` is the tenant's, `stream` the receiving one.
+pub fn envelope(mut event: Document, domain: &str, stream: Option<&str>) -> Document {
+    event.insert("source".into(), format!("urn:auth0:{domain}").into());
+    event.insert("a0tenant".into(), domain.into());
+    if let Some(stream) = stream {
+        event.insert("a0stream".into(), stream.into());
+    }
+    event
+}
+
+/// What events tell of a user.
+pub fn user(user: &Record) -> Document {
+    const FIELDS: [&str; 22] = [
+        "user_id",
+        "email",
+        "email_verified",
+        "username",
+        "phone_number",
+        "phone_verified",
+        "created_at",
+        "updated_at",
+        "identities",
+        "app_metadata",
+        "user_metadata",
+        "picture",
+        "name",
+        "nickname",
+        "multifactor",
+        "last_ip",
+        "last_login",
+        "logins_count",
+        "blocked",
+        "given_name",
+        "family_name",
+        "deleted_at",
+    ];
+    let known = |name: &&str| Some(((*name).to_owned(), user.document.get(*name)?.clone()));
+    FIELDS.iter().filter_map(known).collect()
+}
+
+/// Tells of a new user.
+pub fn user_created(tx: &mut Tx, new: &Record, context: Document) -> StoreResult<()> {
+    publish(tx, "user.created", News { object: user(new), previous: None, context })
+}
+
+/// Tells of a change of a user, unless it is only another login.
+pub fn user_updated(tx: &mut Tx, old: &Record, new: &Record, context: Document) -> StoreResult<()> {
+    const OF_LOGINS: [&str; 4] = ["updated_at", "last_ip", "last_login", "logins_count"];
+    let (previous, object) = (user(old), user(new));
+    let lasting = |user: &Document| {
+        let mut user = user.clone();
+        user.retain(|name, _| !OF_LOGINS.contains(&name.as_str()));
+        user
+    };
+    if lasting(&previous) == lasting(&object) {
+        return Ok(());
+    }
+    publish(tx, "user.updated", News { object, previous: Some(previous), context })
+}
+
+/// Tells that a user is gone.
+pub fn user_deleted(tx: &mut Tx, old: &Record, context: Document) -> StoreResult<()> {
+    let mut object = user(old);
+    object.insert("deleted_at".into(), tx.now().into());
+    publish(tx, "user.deleted", News { object, previous: None, context })
+}

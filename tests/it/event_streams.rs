@@ -1,0 +1,174 @@
+//! Event streams: what happens is delivered, retried, shown and counted; and followed live.
+
+use std::sync::{Arc, Mutex};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    routing::post,
+};
+use kernel::TenantId;
+use serde_json::{Value, json};
+use store::{Index, Tx};
+use tokio::sync::Notify;
+
+use crate::server::TestServer;
+
+/// What a webhook got: `Authorization` and body.
+type Got = (Option<String>, Value);
+
+/// A webhook.
+#[derive(Clone, Default)]
+struct Receiver {
+    got: Arc<Mutex<Vec<Got>>>,
+    told: Arc<Notify>,
+}
+
+impl Receiver {
+    /// Answers everything with this status; gives its address.
+    async fn listen(&self, status: u16) -> String {
+        let status = StatusCode::from_u16(status).unwrap();
+        let take = async move |State(receiver): State<Self>, headers: HeaderMap, body: Bytes| {
+            let authorization = headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
+            receiver.got.lock().unwrap().push((authorization, serde_json::from_slice(&body).unwrap()));
+            receiver.told.notify_one();
+            status
+        };
+        let router = Router::new().route("/", post(take)).with_state(self.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        address
+    }
+
+    /// The next thing that comes.
+    async fn next(&self) -> Got {
+        loop {
+            let told = self.told.notified();
+            if let Some(first) = self.got.lock().unwrap().pop() {
+                return first;
+            }
+            told.await;
+        }
+    }
+}
+
+/// Makes a stream of these types of events to an address; gives its path.
+async fn stream(server: &TestServer, url: &str, kinds: &[&str]) -> String {
+    let subscriptions: Vec<Value> = kinds.iter().map(|kind| json!({"event_type": kind})).collect();
+    let authorization = json!({"method": "bearer", "token": "secret"});
+    let configuration = json!({"webhook_endpoint": "https://example.com", "webhook_authorization": authorization});
+    let destination = json!({"type": "webhook", "configuration": configuration});
+    let body = json!({"name": "S", "subscriptions": subscriptions, "destination": destination});
+    let made = server.post("/event-streams", body).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let id = made.body["id"].as_str().unwrap().to_owned();
+    // The API takes https only; the receiver of a test has no certificate.
+    let (url, kinds) = (url.to_owned(), kinds.iter().map(|kind| (*kind).to_owned()).collect::<Vec<_>>());
+    let (stream, tenant) = (id.clone(), TenantId::new("localhost"));
+    let redirect = move |tx: &mut Tx| {
+        let mut record = tx.get("event_stream", &stream)?.unwrap();
+        record.document["destination"]["configuration"]["webhook_endpoint"] = url.as_str().into();
+        let mut index = Index::new();
+        index.keys.push(("name", "S".to_owned()));
+        index.terms.extend(kinds.iter().map(|kind| ("listens".into(), kind.as_str().into())));
+        tx.update("event_stream", record, index)
+    };
+    server.running.store.write(&tenant, redirect).await.unwrap();
+    format!("/event-streams/{id}")
+}
+
+/// Asks until something is as wanted.
+async fn until(server: &TestServer, path: &str, is_wanted: impl Fn(&Value) -> bool) -> Value {
+    loop {
+        let answer = server.get(path).await;
+        if is_wanted(&answer.body) {
+            return answer.body;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn what_happens_is_sent_to_streams_that_subscribe_to_it() {
+    let server = TestServer::start().await;
+    let receiver = Receiver::default();
+    let path = stream(&server, &receiver.listen(204).await, &["organization.created", "user.deleted"]).await;
+    let made = server.post("/organizations", json!({"name": "acme", "display_name": "Acme"})).await.body;
+    let (authorization, event) = receiver.next().await;
+    assert_eq!(authorization.as_deref(), Some("Bearer secret"));
+    assert_eq!(event["type"], "organization.created");
+    assert_eq!(event["data"]["object"], json!({"id": made["id"], "name": "acme", "display_name": "Acme"}));
+    assert!(path.ends_with(event["a0stream"].as_str().unwrap()));
+    let stats = until(&server, &format!("{path}/stats"), |stats| stats["metrics"][0]["window_total"] == 1).await;
+    assert_eq!((&stats["metrics"][1]["window_total"], stats["buckets"].as_array().unwrap().len()), (&json!(0), 15));
+    assert_eq!(server.get(&format!("{path}/deliveries")).await.body["deliveries"], json!([]));
+    // What nobody subscribes to is not sent, nor is anything to a stream that is disabled.
+    let request = server.http.patch(server.url(&format!("/api/v2{path}"))).bearer_auth(&server.token);
+    request.json(&json!({"status": "disabled"})).send().await.unwrap();
+    server.post("/organizations", json!({"name": "other"})).await;
+    assert_eq!(
+        server.get(&format!("{path}/deliveries?statuses=pending,retrying,failed")).await.body["deliveries"],
+        json!([])
+    );
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_refused_event_fails_at_once_and_can_be_sent_again() {
+    let server = TestServer::start().await;
+    let receiver = Receiver::default();
+    let path = stream(&server, &receiver.listen(400).await, &["user.created"]).await;
+    let sent = server.post(&format!("{path}/test"), json!({"event_type": "user.created"})).await;
+    assert_eq!((sent.status, &sent.body["status"], &sent.body["attempts"]), (202, &json!("pending"), &json!([])));
+    assert_eq!(receiver.next().await.1["a0purpose"], "test");
+    let id = sent.body["id"].as_str().unwrap();
+    let one = format!("{path}/deliveries/{id}");
+    let failed = until(&server, &one, |delivery| delivery["status"] == "failed").await;
+    assert_eq!(failed["attempts"].as_array().unwrap().len(), 1);
+    assert!(failed["attempts"][0]["error_message"].as_str().unwrap().contains("400 Bad Request"));
+    let listed = server.get(&format!("{path}/deliveries?event_types=user.created,user.updated")).await.body;
+    assert_eq!(listed["deliveries"], json!([failed]));
+    assert_eq!(server.get(&format!("{path}/deliveries?event_types=user.updated")).await.body["deliveries"], json!([]));
+    assert_eq!(server.post(&format!("{path}/redeliver/{id}"), json!({})).await.status, 202);
+    receiver.next().await;
+    let again = until(&server, &one, |delivery| delivery["status"] == "failed").await;
+    assert_eq!(again["attempts"].as_array().unwrap().len(), 3);
+    assert_eq!(server.post(&format!("{path}/redeliver"), json!({})).await.status, 202);
+    receiver.next().await;
+    assert_eq!(server.post(&format!("{path}/redeliver/evt_1234567890123456789012"), json!({})).await.status, 404);
+    assert_eq!(server.delete(&path).await.status, 204);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn events_are_followed_live_and_from_an_offset() {
+    let server = TestServer::start().await;
+    let follow = async |query: &str, wanted: usize| {
+        let request = server.http.get(server.url(&format!("/api/v2/events{query}"))).bearer_auth(&server.token);
+        let mut response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        let mut text = String::new();
+        while text.matches("\ndata: ").count() < wanted {
+            text += std::str::from_utf8(&response.chunk().await.unwrap().unwrap()).unwrap();
+        }
+        let data = |line: &str| serde_json::from_str::<Value>(line.strip_prefix("data: ")?).ok();
+        text.lines().filter_map(data).collect::<Vec<_>>()
+    };
+    let past = server.post("/organizations", json!({"name": "past"})).await;
+    assert_eq!(past.status, 201);
+    let made = server.post("/organizations", json!({"name": "acme"})).await.body;
+    let path = format!("/organizations/{}", made["id"].as_str().unwrap());
+    server.patch(&path, json!({"display_name": "A"})).await;
+    server.delete(&path).await;
+    let all = follow("?from_timestamp=2000-01-01T00:00:00Z", 4).await;
+    let kinds: Vec<&str> = all.iter().map(|data| data["event"]["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["organization.created", "organization.created", "organization.updated", "organization.deleted"]);
+    let offset = all[1]["offset"].as_str().unwrap();
+    let rest = follow(&format!("?from={offset}&event_type=organization.deleted"), 1).await;
+    assert_eq!(rest, [all[3].clone()]);
+    assert_eq!(server.get("/events?from=x").await.status, 400);
+    server.end().await;
+}
