@@ -8,4 +8,5 @@ mod listener;
 mod logs;
 mod refusals;
 mod server;
+mod successes;
 mod users;

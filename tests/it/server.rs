@@ -87,6 +87,13 @@ impl TestServer {
 
     /// Asks the Management API (`path` is below `/api/v2`) with all scopes. The answer keeps to the contract.
     pub(crate) async fn manage(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let (answer, wrong) = self.judged(method.clone(), path, body).await;
+        assert!(wrong.is_empty(), "{method} {path}: {wrong:#?}\n{answer:#?}");
+        answer
+    }
+
+    /// The same, with what the contract says against the answer.
+    pub(crate) async fn judged(&self, method: Method, path: &str, body: Option<Value>) -> (Answer, Vec<String>) {
         let mut request =
             self.http.request(method.clone(), self.url(&format!("/api/v2{path}"))).bearer_auth(&self.token);
         if let Some(body) = &body {
@@ -97,11 +104,11 @@ impl TestServer {
         let bytes = response.bytes().await.unwrap();
         let body: Option<Value> = serde_json::from_slice(&bytes).ok();
         let bare = path.split('?').next().unwrap_or_default();
-        if let Route::Operation(operation, _) = Contract::load().route(&method, bare) {
-            let wrong = operation.verify_answer(status, body.as_ref());
-            assert!(wrong.is_empty(), "{method} {path}: {wrong:#?}\n{body:#?}");
-        }
-        Answer { status, body: body.unwrap_or_default() }
+        let wrong = match Contract::load().route(&method, bare) {
+            Route::Operation(operation, _) => operation.verify_answer(status, body.as_ref()),
+            _ => Vec::new(),
+        };
+        (Answer { status, body: body.unwrap_or_default() }, wrong)
     }
 
     /// Ends the test: what the store holds must be sound.

@@ -165,7 +165,6 @@ fn create_token(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
         .cloned()
         .unwrap_or_else(|| json!(["get:users", "post:users", "put:users", "patch:users", "delete:users"]));
     let seconds = sent.get("token_lifetime").and_then(Value::as_u64);
-    let until = seconds.map_or(Value::Null, |seconds| (tx.now() + Duration::from_secs(seconds)).into());
     let token = tx.context().text(BASE64URL, 64);
     let id = tx.context().id(Form::Base58("tok_"));
     let mut document = object(json!({
@@ -173,8 +172,10 @@ fn create_token(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
         "connection_id": configuration.id,
         "scopes": scopes,
         "created_at": tx.now(),
-        "valid_until": until,
     }));
+    if let Some(seconds) = seconds {
+        document.insert("valid_until".into(), (tx.now() + Duration::from_secs(seconds)).into());
+    }
     let mut record = Record::new(&*id, document.clone(), tx.now());
     let hash = BASE64_URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, token.as_bytes()));
     record.sealed.set("hash", hash);
