@@ -12,7 +12,7 @@ use crate::server::TestServer;
 const KEYS: &str = "/keys/encryption";
 
 /// `CKM_RSA_AES_KEY_WRAP`, as a customer's security module does it.
-fn wrap(public_key: &str, key: &[u8]) -> String {
+pub(crate) fn wrap(public_key: &str, key: &[u8]) -> String {
     let der: String = public_key.lines().filter(|line| !line.starts_with('-')).collect();
     let public = PublicEncryptingKey::from_der(&BASE64_STANDARD.decode(der).unwrap()).unwrap();
     let public = OaepPublicEncryptingKey::new(public).unwrap();

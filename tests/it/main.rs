@@ -7,6 +7,8 @@ mod keys;
 mod listener;
 mod logs;
 mod refusals;
+mod script;
 mod server;
 mod successes;
 mod users;
+mod walk;
