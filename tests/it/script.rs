@@ -60,6 +60,9 @@ impl Request {
         if self.path == "/jobs/users-imports" {
             return (import(server).await, Vec::new());
         }
+        if self.path.starts_with("/events?") || self.path == "/events" {
+            return (begin(server, &self.path).await, Vec::new());
+        }
         server.judged(self.method.clone(), &self.path, self.body.clone()).await
     }
 
@@ -139,6 +142,12 @@ async fn leave(server: &TestServer, what: &str) {
         tx.insert(&kind, Record::new(&*id, document.clone(), tx.now()), index).map(drop)
     };
     server.running.store.write(&tenant, work).await.unwrap();
+}
+
+/// Begins to follow a stream that never ends.
+async fn begin(server: &TestServer, path: &str) -> Answer {
+    let request = server.http.get(server.url(&format!("/api/v2{path}"))).bearer_auth(&server.token);
+    Answer { status: request.send().await.unwrap().status().as_u16(), body: Value::Null }
 }
 
 async fn import(server: &TestServer) -> Answer {
