@@ -23,8 +23,8 @@ use crate::{
 };
 
 pub(crate) use deletion::{JOB as DELETION_JOB, run as go_on_deleting};
-pub(crate) use directory::configurations as directory_configurations;
-pub(crate) use scim::configurations as scim_configurations;
+pub(crate) use directory::DIRECTORY;
+pub(crate) use scim::SCIM;
 
 /// What is served of `connections`.
 pub(crate) fn area(services: &Services) -> Area {
@@ -233,6 +233,29 @@ fn enabled_clients(reader: &Snapshot, connection: &str) -> ApiResult<Vec<String>
     let query = RelationQuery { order: RelationOrder::Other, ..RelationQuery::default() };
     let entries = reader.related(CONNECTION_CLIENTS, Side::Left(connection), &query)?;
     Ok(entries.items.into_iter().map(|entry| entry.right).collect())
+}
+
+/// What of this kind is attached to the connection of the call, under the connection's id.
+fn attachment(reader: &Snapshot, call: &Call, kind: &Kind) -> ApiResult<Record> {
+    let connection = rest::load(reader, &CONNECTION, call.path("id"))?;
+    rest::load(reader, kind, &connection.id)
+}
+
+fn attached(reader: &Snapshot, call: &Call, kind: &Kind) -> ApiResult<Document> {
+    Ok(attachment(reader, call, kind)?.document)
+}
+
+/// Everything of this kind that is attached to any connection.
+pub(crate) fn all_attached(reader: &Snapshot, call: &Call, kind: &Kind) -> ApiResult<Answer> {
+    let stored = reader.list(kind.name, &Query::default())?.items;
+    Ok(Answer::json(rest::page_of(call, stored.into_iter().map(|record| record.document).collect())?))
+}
+
+/// Takes away what is attached to the connection of the call.
+fn detach(tx: &mut Tx, call: &Call, forget: fn(&mut Tx, &str) -> ApiResult) -> ApiResult<Answer> {
+    let connection = rest::load(tx, &CONNECTION, call.path("id"))?;
+    forget(tx, &connection.id)?;
+    Ok(Answer::empty())
 }
 
 /// `GET /connections/{id}/status`: whether a connector of the directory is online; none can be.

@@ -3,12 +3,12 @@
 use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form, object};
 use rest::{Answer, Area, Call, Kind, page_of};
 use serde_json::json;
-use store::{Query, RelationOrder, RelationQuery, Side, Snapshot, Tx};
+use store::{RelationOrder, RelationQuery, Side, Snapshot, Tx};
 
-use super::CONNECTION;
+use super::{CONNECTION, attached, attachment, detach};
 
 /// Configurations; the id is the connection's.
-static DIRECTORY: Kind =
+pub(crate) static DIRECTORY: Kind =
     Kind::new("directory_provisioning").id_given("").missing("Directory provisioning configuration not found", None);
 
 /// Relation connection → group of its directory.
@@ -75,22 +75,16 @@ const KEPT: &[&str] = &[
 
 pub(super) fn claim(area: Area) -> Area {
     const BASE: &str = "/connections/{id}/directory-provisioning";
-    area.read(&format!("GET {BASE}"), get)
+    area.read(&format!("GET {BASE}"), |reader, call| attached(reader, call, &DIRECTORY).map(Answer::json))
         .write(&format!("POST {BASE}"), create)
         .write(&format!("PATCH {BASE}"), update)
-        .write(&format!("DELETE {BASE}"), delete)
+        .write(&format!("DELETE {BASE}"), |tx, call| detach(tx, call, forget_connection))
         .read(&format!("GET {BASE}/default-mapping"), default_mapping)
         .write(&format!("POST {BASE}/synchronizations"), synchronize)
         .read(&format!("GET {BASE}/synchronized-groups"), groups)
         .write(&format!("PUT {BASE}/synchronized-groups"), |tx, call| change_groups(tx, call, Change::Replace))
         .write(&format!("POST {BASE}/synchronized-groups"), |tx, call| change_groups(tx, call, Change::Add))
         .write(&format!("DELETE {BASE}/synchronized-groups"), |tx, call| change_groups(tx, call, Change::Remove))
-}
-
-/// `GET /connections-directory-provisionings`: of all connections.
-pub(crate) fn configurations(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
-    let stored = reader.list(DIRECTORY.name, &Query::default())?.items;
-    Ok(Answer::json(page_of(call, stored.into_iter().map(|record| record.document).collect())?))
 }
 
 pub(super) fn forget_connection(tx: &mut Tx, connection: &str) -> ApiResult {
@@ -119,10 +113,6 @@ pub(super) fn check_options(tx: &Tx, old: Option<&Record>, new: &Record) -> ApiR
     Ok(())
 }
 
-fn get(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
-    Ok(Answer::json(configuration(reader, call)?.document))
-}
-
 fn create(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let connection = rest::load(tx, &CONNECTION, call.path("id"))?;
     if connection.text("strategy") != Some("google-apps") {
@@ -148,7 +138,7 @@ fn create(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 }
 
 fn update(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
-    let known = configuration(tx, call)?;
+    let known = attachment(tx, call, &DIRECTORY)?;
     let (now, sent) = (tx.now(), call.document().into_owned());
     let record = rest::upsert(tx, &DIRECTORY, &known.id, |record| {
         // An empty change takes the mapping back to the default.
@@ -161,12 +151,6 @@ fn update(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     Ok(Answer::json(record.document))
 }
 
-fn delete(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
-    let connection = rest::load(tx, &CONNECTION, call.path("id"))?;
-    forget_connection(tx, &connection.id)?;
-    Ok(Answer::empty())
-}
-
 fn default_mapping(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     rest::load(reader, &CONNECTION, call.path("id"))?;
     Ok(Answer::json(json!({"mapping": mapping()})))
@@ -174,7 +158,7 @@ fn default_mapping(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
 
 /// Asks for a synchronization, which a worker does.
 fn synchronize(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
-    let known = configuration(tx, call)?;
+    let known = attachment(tx, call, &DIRECTORY)?;
     let id = tx.context().id(Form::Uuid);
     let job = object(json!({"connection_id": known.id, "synchronization_id": id}));
     tx.enqueue(store::NewJob::new("directory_synchronization", job.clone()))?;
@@ -224,11 +208,6 @@ fn change_groups(tx: &mut Tx, call: &Call, change: Change) -> ApiResult<Answer> 
         }
     }
     Ok(Answer::empty())
-}
-
-fn configuration(reader: &Snapshot, call: &Call) -> ApiResult<Record> {
-    let connection = rest::load(reader, &CONNECTION, call.path("id"))?;
-    rest::load(reader, &DIRECTORY, &connection.id)
 }
 
 fn group_configuration(reader: &Snapshot, call: &Call) -> ApiResult<Record> {

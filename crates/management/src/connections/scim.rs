@@ -9,14 +9,14 @@ use kernel::{
     id::{BASE64URL, Form},
     object,
 };
-use rest::{Answer, Area, Call, Kind, page_of};
+use rest::{Answer, Area, Call, Kind};
 use serde_json::json;
 use store::{Filter, Query, Snapshot, Tx};
 
-use super::CONNECTION;
+use super::{CONNECTION, attached, attachment, detach};
 
 /// Configurations; the id is the connection's.
-static SCIM: Kind = Kind::new("scim_configuration").id_given("").missing("Not Found", None);
+pub(crate) static SCIM: Kind = Kind::new("scim_configuration").id_given("").missing("Not Found", None);
 
 /// Tokens; of the token itself only a hash is kept.
 static SCIM_TOKEN: Kind =
@@ -65,20 +65,16 @@ const MAPPING: &[(&str, &str)] = &[
 ];
 
 pub(super) fn claim(area: Area) -> Area {
-    area.read("GET /connections/{id}/scim-configuration", get)
-        .write("POST /connections/{id}/scim-configuration", create)
-        .write("PATCH /connections/{id}/scim-configuration", update)
-        .write("DELETE /connections/{id}/scim-configuration", delete)
-        .read("GET /connections/{id}/scim-configuration/default-mapping", default_mapping)
-        .read("GET /connections/{id}/scim-configuration/tokens", tokens)
-        .write("POST /connections/{id}/scim-configuration/tokens", create_token)
-        .write("DELETE /connections/{id}/scim-configuration/tokens/{tokenId}", delete_token)
-}
-
-/// `GET /connections-scim-configurations`: of all connections.
-pub(crate) fn configurations(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
-    let stored = reader.list(SCIM.name, &Query::default())?.items;
-    Ok(Answer::json(page_of(call, stored.into_iter().map(|record| record.document).collect())?))
+    area.read("GET /connections/{id}/scim-configuration", |reader, call| {
+        attached(reader, call, &SCIM).map(Answer::json)
+    })
+    .write("POST /connections/{id}/scim-configuration", create)
+    .write("PATCH /connections/{id}/scim-configuration", update)
+    .write("DELETE /connections/{id}/scim-configuration", |tx, call| detach(tx, call, forget_connection))
+    .read("GET /connections/{id}/scim-configuration/default-mapping", default_mapping)
+    .read("GET /connections/{id}/scim-configuration/tokens", tokens)
+    .write("POST /connections/{id}/scim-configuration/tokens", create_token)
+    .write("DELETE /connections/{id}/scim-configuration/tokens/{tokenId}", delete_token)
 }
 
 pub(super) fn forget_connection(tx: &mut Tx, connection: &str) -> ApiResult {
@@ -87,10 +83,6 @@ pub(super) fn forget_connection(tx: &mut Tx, connection: &str) -> ApiResult {
         tx.delete(SCIM_TOKEN.name, &token.id)?;
     }
     Ok(())
-}
-
-fn get(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
-    Ok(Answer::json(configuration(reader, call)?.document))
 }
 
 fn create(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
@@ -127,7 +119,7 @@ fn create(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 }
 
 fn update(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
-    let known = configuration(tx, call)?;
+    let known = attachment(tx, call, &SCIM)?;
     let now = tx.now();
     let record = rest::upsert(tx, &SCIM, &known.id, |record| {
         record.document.extend(call.document().into_owned());
@@ -136,26 +128,20 @@ fn update(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     Ok(Answer::json(record.document))
 }
 
-fn delete(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
-    let connection = rest::load(tx, &CONNECTION, call.path("id"))?;
-    forget_connection(tx, &connection.id)?;
-    Ok(Answer::empty())
-}
-
 fn default_mapping(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     rest::load(reader, &CONNECTION, call.path("id"))?;
     Ok(Answer::json(json!({"mapping": mapping("auth0", "scim")})))
 }
 
 fn tokens(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
-    let configuration = configuration(reader, call)?;
+    let configuration = attachment(reader, call, &SCIM)?;
     let shown = |token: Record| token.document.into_iter().filter(|(name, _)| name != "connection_id").collect();
     Ok(Answer::list(tokens_of(reader, &configuration.id)?.into_iter().map(shown).collect()))
 }
 
 /// The token is shown once, here; it holds for `token_lifetime` seconds, or until it is deleted.
 fn create_token(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
-    let configuration = configuration(tx, call)?;
+    let configuration = attachment(tx, call, &SCIM)?;
     if tokens_of(tx, &configuration.id)?.len() >= MOST_TOKENS {
         return Err(ApiError::conflict("Maximum of 2 tokens already issued for this connection"));
     }
@@ -186,17 +172,12 @@ fn create_token(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 }
 
 fn delete_token(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
-    let configuration = configuration(tx, call)?;
+    let configuration = attachment(tx, call, &SCIM)?;
     let token = tx.get(SCIM_TOKEN.name, call.path("tokenId"))?;
     if token.is_some_and(|token| token.text("connection_id") == Some(&configuration.id)) {
         tx.delete(SCIM_TOKEN.name, call.path("tokenId"))?;
     }
     Ok(Answer::empty())
-}
-
-fn configuration(reader: &Snapshot, call: &Call) -> ApiResult<Record> {
-    let connection = rest::load(reader, &CONNECTION, call.path("id"))?;
-    rest::load(reader, &SCIM, &connection.id)
 }
 
 fn tokens_of(reader: &Snapshot, connection: &str) -> ApiResult<Vec<Record>> {
