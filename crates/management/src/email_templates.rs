@@ -13,7 +13,7 @@ pub(crate) fn area(_: &Services) -> Area {
 
 /// Templates, by the name of the mail that they are for.
 pub(crate) static EMAIL_TEMPLATE: Kind =
-    Kind::new("email_template").id_given("template").missing("Template not found.", None);
+    Kind::new("email_template").id_given("template").missing("Template not found.", None).nullable(ORDER);
 
 /// The order in which a template is shown.
 const ORDER: &[&str] = &[
