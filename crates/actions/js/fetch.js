@@ -10,6 +10,7 @@ exports.fetcher = (host, send) => async function fetch(input, init) {
   let { url, method } = request;
   let body = method === 'GET' || method === 'HEAD' ? '' : host.encode(new Uint8Array(await request.arrayBuffer()));
   const headers = new Headers(request.headers);
+  signal?.throwIfAborted();
   for (let hops = 0; ; hops += 1) {
     const answer = await unlessAborted(signal, send({ method, url: withoutFragment(url), headers: [...headers], body })).catch((cause) => {
       throw signal?.aborted ? cause : Object.assign(new TypeError(`fetch failed: ${cause.message}`), { cause });

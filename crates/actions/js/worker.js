@@ -28,7 +28,9 @@ exports.worker = (host, limits) => {
     current = undefined;
     const ended = new Error('The run has ended.');
     for (const { reject } of run.waiting.values()) reject(ended);
+    host.ended?.();
     const { error, value } = outcome;
+    const isOutOfMemory = error && host.isOutOfMemory?.(error.thrown);
     const done = {
       op: 'done',
       run: run.message.run,
@@ -36,9 +38,10 @@ exports.worker = (host, limits) => {
       result: value,
       event: run.changed ? run.message.event : undefined,
       cache: run.cache.changes(),
-      error: error && describe(error.thrown, run.program),
+      error: isOutOfMemory ? { name: 'LimitError', message: `The code used more than the allowed ${limits.memory >> 20} MB of memory.` }
+        : error && describe(error.thrown, run.program),
       cpu: host.cpu(),
-      tainted: (outcome.tainted || host.integrity?.differs()) ?? false,
+      tainted: (outcome.tainted || isOutOfMemory || host.integrity?.differs()) ?? false,
     };
     host.send(sendable(done));
   }

@@ -107,3 +107,25 @@ mod linux {
 pub(crate) fn confine_thread(_: &Confinement) -> std::io::Result<()> {
     Ok(())
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::{fs, io::ErrorKind, net::TcpListener, os::unix::net::UnixListener, thread};
+
+    use super::*;
+
+    #[test]
+    fn a_confined_thread_reaches_neither_network_nor_files() {
+        let confined = thread::spawn(|| {
+            confine_thread(&Confinement { programs: Vec::new(), readable: Vec::new() })
+                .expect("the kernel has seccomp");
+            let bound = TcpListener::bind("127.0.0.1:0").err().map(|error| error.kind());
+            let local = UnixListener::bind("/tmp/aught-confined").err().map(|error| error.kind());
+            (bound, local, fs::read("/etc/passwd").is_ok(), fs::write("/tmp/aught-confined", "x").is_ok())
+        });
+        let (bound, local, can_read, can_write) = confined.join().expect("it does not panic");
+        assert_eq!((bound, local), (Some(ErrorKind::PermissionDenied), Some(ErrorKind::PermissionDenied)));
+        // Kernels without Landlock leave files to the engines.
+        assert_eq!(can_read, can_write);
+    }
+}

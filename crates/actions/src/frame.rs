@@ -13,7 +13,7 @@ use crate::{Command, ScriptError, program::ProgramKind};
 #[serde(tag = "op", rename_all = "lowercase")]
 pub(crate) enum ToWorker<'a> {
     /// First of all: the prelude, for an engine that does not carry it, and the limits that it keeps itself.
-    Start { sources: &'a BTreeMap<&'static str, &'static str>, console: usize, result: usize },
+    Start { sources: &'a BTreeMap<&'static str, &'static str>, console: usize, result: usize, memory: usize },
     /// A program that will be run. Its code is evaluated at its first run.
     Load(Load<'a>),
     /// A program that will not be run again.

@@ -6,6 +6,7 @@
 mod cache;
 mod call;
 mod confine;
+mod embedded;
 mod engine;
 mod frame;
 mod network;
@@ -18,6 +19,7 @@ mod settings;
 mod worker;
 
 pub use call::{Command, ConsoleLine, Invocation, Outcome, ScriptError, Services, Stats};
+pub use embedded::script_worker;
 pub use network::Outbound;
 pub use packages::BuildError;
 pub use program::{Dependency, Module, Program, ProgramKind};

@@ -28,7 +28,11 @@ struct Inner {
 
 impl Runtime {
     /// A runtime with these settings, whose code reaches other servers through `outbound`.
-    pub fn new(settings: Settings, outbound: Arc<dyn Outbound>) -> Self {
+    pub fn new(mut settings: Settings, outbound: Arc<dyn Outbound>) -> Self {
+        // Workers have another working directory.
+        if let Ok(directory) = std::path::absolute(&settings.directory) {
+            settings.directory = directory;
+        }
         let packages = Packages::new(&settings);
         let (launch, pool, caches) = (OnceCell::new(), Pool::default(), Caches::default());
         Self(Arc::new(Inner { settings, outbound, launch, pool, caches, packages }))

@@ -68,7 +68,12 @@ impl Worker {
         worker.limit_process(settings);
         let sources = if matches!(launch, Launch::Node { .. }) { prelude::for_node() } else { BTreeMap::default() };
         let limits = settings.limits;
-        worker.writer.push(&ToWorker::Start { sources: &sources, console: limits.console, result: limits.result });
+        worker.writer.push(&ToWorker::Start {
+            sources: &sources,
+            console: limits.console,
+            result: limits.result,
+            memory: limits.memory,
+        });
         Ok(worker)
     }
 

@@ -14,6 +14,7 @@ const { worker } = require('worker');
 
 const { writeSync } = fs;
 const { cpuUsage, stdin, exit } = process;
+const on = process.on.bind(process);
 
 exports.start = (limits) => {
   const host = {
@@ -30,7 +31,11 @@ exports.start = (limits) => {
         importModuleDynamically: constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER,
       });
     },
-    require: (packages) => createRequire(`${packages ?? '/nowhere'}/action.js`),
+    require(packages) {
+      // Packages may import the modules for HTTP in ways that no guard sees.
+      if (packages) installNetwork();
+      return createRequire(`${packages ?? '/nowhere'}/action.js`);
+    },
     format: util.format,
     inspect: util.inspect,
     cpu() {
@@ -43,14 +48,15 @@ exports.start = (limits) => {
     base64url: { encode: (text) => Buffer.from(text).toString('base64url'), decode: (text) => Buffer.from(text, 'base64url').toString() },
     integrity: integrity(),
   };
+  const installNetwork = () => network.install((request) => call('fetch', request), host);
   const { receive, crash, call, console } = worker(host, limits);
 
   globalThis.console = console;
   globalThis.fetch = fetcher(host, (request) => call('fetch', request));
-  network.install((request) => call('fetch', request), host);
-  process.on('uncaughtException', crash);
+  // All of it before anything is read: a worker that cannot be guarded ends here.
+  guard(console, installNetwork);
+  on('uncaughtException', crash);
   listen(receive);
-  guard(console);
 };
 
 function listen(receive) {

@@ -2,16 +2,18 @@
 // the requests to aught's guarded client.
 'use strict';
 
-const http = node('http');
-const https = node('https');
-const net = node('net');
-const tls = node('tls');
 const { Duplex } = node('stream');
 
+let isInstalled = false;
+
+// Loads the modules that speak over sockets, and gives them ours.
 exports.install = (send, host) => {
+  if (isInstalled) return;
+  isInstalled = true;
+  const [http, https, net, tls] = ['http', 'https', 'net', 'tls'].map((name) => node(name));
   let server;
   const open = (scheme, options, connected) => {
-    server ??= gateway(send, host);
+    server ??= gateway(http, send, host);
     const [near, far] = pair(options);
     far.origin = `${scheme}://${authority(scheme, options)}`;
     server.emit('connection', far);
@@ -33,6 +35,7 @@ exports.install = (send, host) => {
   };
   Object.assign(net.Socket.prototype, { connect: refuse });
   Object.assign(net.Server.prototype, { listen: refuse });
+  node('module').syncBuiltinESMExports();
 };
 
 function authority(scheme, { host, hostname, port, path, servername }) {
@@ -48,11 +51,12 @@ function connection(parameters) {
   const connected = parameters.find((parameter) => typeof parameter === 'function');
   const [first, second] = parameters;
   if (typeof first === 'object') return [first, connected];
+  if (Number.isNaN(Number(first))) return [{ path: first }, connected];
   const options = parameters.find((parameter) => typeof parameter === 'object') ?? {};
   return [{ ...options, port: first, host: typeof second === 'string' ? second : 'localhost' }, connected];
 }
 
-function gateway(send, host) {
+function gateway(http, send, host) {
   const server = http.createServer({ keepAliveTimeout: 0, requestTimeout: 0 }, async (request, response) => {
     const { socket } = request;
     const chunks = [];

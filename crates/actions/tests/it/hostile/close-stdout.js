@@ -1,0 +1,1 @@
+require('fs').closeSync(1);

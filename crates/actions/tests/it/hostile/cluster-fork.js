@@ -1,0 +1,2 @@
+require('cluster').fork();
+console.log('ESCAPED');

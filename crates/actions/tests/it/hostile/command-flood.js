@@ -1,0 +1,1 @@
+for (;;) api.user.setAppMetadata('k', 'x'.repeat(1000));

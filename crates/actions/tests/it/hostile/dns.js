@@ -1,0 +1,2 @@
+const [address] = await require('dns').promises.resolve('localhost');
+console.log('ESCAPED', address);

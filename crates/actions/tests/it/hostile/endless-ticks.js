@@ -1,0 +1,3 @@
+const again = () => process.nextTick(again);
+again();
+await new Promise(() => {});

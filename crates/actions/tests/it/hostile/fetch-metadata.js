@@ -1,0 +1,2 @@
+const r = await fetch('http://169.254.169.254/latest/meta-data/');
+console.log('ESCAPED', r.status);

@@ -1,0 +1,2 @@
+require('inspector').open(0);
+console.log('ESCAPED');

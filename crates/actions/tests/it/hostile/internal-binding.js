@@ -1,0 +1,2 @@
+const { internalBinding } = require('internal/test/binding');
+if (internalBinding) console.log('ESCAPED');

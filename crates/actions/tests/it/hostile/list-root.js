@@ -1,0 +1,1 @@
+console.log('ESCAPED', require('fs').readdirSync('/').length);

@@ -1,0 +1,2 @@
+process.stdin.on?.('data', (d) => console.log('ESCAPED', d));
+process.stdin.resume?.();

@@ -1,0 +1,2 @@
+const m = new Map();
+for (let i = 0; ; i += 1) m.set({ i }, { i });

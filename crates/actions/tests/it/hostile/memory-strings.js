@@ -1,0 +1,3 @@
+let s = 'x';
+const kept = [];
+for (;;) { s += s; kept.push(s + Math.random()); }

@@ -1,0 +1,1 @@
+console.log(globalThis.other, globalThis.kept, JSON.stringify(Object.keys(globalThis)));

@@ -1,0 +1,3 @@
+Array.prototype.push = function () { throw new Error('pushed'); };
+Array.prototype.map = () => ['ESCAPED'.length];
+api.access.deny('x');

@@ -1,0 +1,2 @@
+const fs = process._linkedBinding('fs');
+if (fs) console.log('ESCAPED');

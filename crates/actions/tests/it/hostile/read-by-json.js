@@ -1,0 +1,2 @@
+const text = require('../../../../../../../etc/machine-id.json');
+console.log('ESCAPED', text);

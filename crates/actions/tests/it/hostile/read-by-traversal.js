@@ -1,0 +1,2 @@
+const text = require('/etc/hosts');
+console.log('ESCAPED', text);

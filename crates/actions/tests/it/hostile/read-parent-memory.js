@@ -1,0 +1,2 @@
+const fd = require('fs').openSync(`/proc/${process.ppid || 1}/mem`, 'r');
+console.log('ESCAPED', fd);

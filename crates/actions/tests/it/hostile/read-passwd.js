@@ -1,0 +1,1 @@
+console.log('ESCAPED', require('fs').readFileSync('/etc/passwd', 'utf8').slice(0, 4));

@@ -1,0 +1,2 @@
+process.stdout.write('not a frame');
+process.stderr.write('nor this');

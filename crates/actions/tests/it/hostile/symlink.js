@@ -1,0 +1,2 @@
+require('fs').symlinkSync('/etc/passwd', '/tmp/aught-hostile-link');
+console.log('ESCAPED');

@@ -1,0 +1,2 @@
+Promise.reject(new Error('nobody'));
+await new Promise((go) => setTimeout(go, 20));

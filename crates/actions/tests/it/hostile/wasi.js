@@ -1,0 +1,3 @@
+const { WASI } = require('wasi');
+new WASI({ version: 'preview1', preopens: { '/': '/' } });
+console.log('ESCAPED');

@@ -1,0 +1,2 @@
+require('fs').writeFileSync('/tmp/aught-hostile', 'x');
+console.log('ESCAPED');

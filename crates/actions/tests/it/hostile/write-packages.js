@@ -1,0 +1,2 @@
+require('fs').mkdirSync('/tmp/aught-hostile-folder');
+console.log('ESCAPED');

@@ -1,0 +1,10 @@
+//! The runtime from outside, on each engine: what programs see, what they can ask for, what they may not do.
+
+mod hostile;
+mod language;
+mod legacy;
+mod limits;
+mod modules;
+mod pool;
+mod support;
+mod triggers;
