@@ -32,6 +32,7 @@ exports.worker = (host, limits) => {
     const { error, value } = outcome;
     const isOutOfMemory = error && host.isOutOfMemory?.(error.thrown);
     const done = {
+      __proto__: null,
       op: 'done',
       run: run.message.run,
       commands: run.commands,
@@ -48,7 +49,7 @@ exports.worker = (host, limits) => {
 
   // What cannot be told as JSON, or is too long, becomes an error of the run.
   function sendable(done) {
-    const minimal = (name, message) => ({ op: 'done', run: done.run, error: { name, message }, cpu: done.cpu, tainted: done.tainted });
+    const minimal = (name, message) => ({ __proto__: null, op: 'done', run: done.run, error: { name, message }, cpu: done.cpu, tainted: done.tainted });
     try {
       const length = stringify([done.commands, done.result, done.event, done.error])?.length ?? 0;
       return length <= limits.result ? done : minimal('LimitError', `The result is larger than the allowed ${limits.result} bytes.`);
@@ -63,13 +64,14 @@ exports.worker = (host, limits) => {
       message,
       program,
       host,
-      commands: [],
+      // No property that the code puts on prototypes speaks for the list.
+      commands: Object.assign([], { toJSON: undefined }),
       waiting: new Map(),
       console: 0,
       changed: false,
       cache: new Cache(message.cache),
       command(name, ...parameters) {
-        if (this === current) this.commands.push({ name, arguments: parameters });
+        if (this === current) this.commands[this.commands.length] = { __proto__: null, name, arguments: parameters };
       },
       ask: (question, ...parameters) => call('ask', { question, arguments: parameters }),
     };

@@ -12,15 +12,18 @@ const network = require('node/network');
 const { fetcher } = require('fetch');
 const { worker } = require('worker');
 
+// What the worker itself uses, before any tenant's code can replace it.
 const { writeSync } = fs;
+const { parse, stringify } = JSON;
+const { allocUnsafe, concat, from } = Buffer;
 const { cpuUsage, stdin, exit } = process;
 const on = process.on.bind(process);
 
 exports.start = (limits) => {
   const host = {
     send(message) {
-      const body = Buffer.from(JSON.stringify(message));
-      const bytes = Buffer.allocUnsafe(body.length + 4);
+      const body = from(stringify(message));
+      const bytes = allocUnsafe(body.length + 4);
       bytes.writeUInt32LE(body.length, 0);
       body.copy(bytes, 4);
       for (let sent = 0; sent < bytes.length; ) sent += writeSync(1, bytes, sent);
@@ -60,13 +63,13 @@ exports.start = (limits) => {
 };
 
 function listen(receive) {
-  let waiting = Buffer.alloc(0);
+  let waiting = allocUnsafe(0);
   stdin.on('data', (bytes) => {
-    waiting = waiting.length === 0 ? bytes : Buffer.concat([waiting, bytes]);
+    waiting = waiting.length === 0 ? bytes : concat([waiting, bytes]);
     while (waiting.length >= 4) {
       const end = 4 + waiting.readUInt32LE(0);
       if (waiting.length < end) break;
-      const message = JSON.parse(waiting.toString('utf8', 4, end));
+      const message = parse(waiting.toString('utf8', 4, end));
       waiting = waiting.subarray(end);
       receive(message);
     }
