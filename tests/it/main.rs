@@ -11,4 +11,5 @@ mod script;
 mod server;
 mod successes;
 mod users;
+mod v1;
 mod walk;

@@ -10,6 +10,7 @@ mod config;
 mod edge;
 mod files;
 mod health;
+mod legacy;
 mod listener;
 mod run;
 mod server;

@@ -11,12 +11,12 @@ use axum::{
 };
 use identity::{Passwords, SigningKeys, keys};
 use kernel::{ApiError, Context, Secret, TenantId};
-use management::{Sender, Services};
+use management::{Sender, Services, V1};
 use oauth::{Bearer, OAuth};
 use rest::{Claims, Engine};
 use store::{Options, RootKey, Store};
 
-use crate::{Config, Failure, Fresh, State, edge, files};
+use crate::{Config, Failure, Fresh, State, edge, files, legacy};
 
 /// The name of the state's file that holds the root key.
 const ROOT_KEY: &str = "root-key";
@@ -124,12 +124,19 @@ fn join(store: &Store, keys: &SigningKeys, outbound: outbound::Client, tenant: &
     tokio::spawn(sender.work(store.clone()));
     let engine = Arc::new(Engine::new(store.clone(), Arc::new(bearer), domain.to_owned(), claims));
     let oauth = OAuth::new(store.clone(), keys.clone(), tenant.clone(), domain.to_owned());
+    let v1 = V1::new(Arc::clone(&engine), store.clone(), &services, tenant.clone(), domain.to_owned());
+    let v1 = legacy::router(v1, Arc::clone(&oauth));
     let api = any(move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
         let engine = Arc::clone(&engine);
         async move { manage(&engine, request, peer).await }
     });
     let exports = exports(store.clone(), tenant.clone());
-    Router::new().route("/api/v2/{*path}", api).route("/exports/{job}/{file}", exports).merge(oauth::router(oauth))
+    Router::new()
+        .route("/api/v2", api.clone())
+        .route("/api/v2/{*path}", api)
+        .route("/exports/{job}/{file}", exports)
+        .merge(v1)
+        .merge(oauth::router(oauth))
 }
 
 /// What a link to an export carries.

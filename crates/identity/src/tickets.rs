@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_lc_rs::digest;
-use kernel::{Document, Record, Timestamp, Value, id};
+use kernel::{Document, Record, Sealed, Timestamp, Value, id};
 use store::{Filter, Index, Query, StoreResult, Tx};
 
 use crate::hash;
@@ -15,14 +15,29 @@ pub const LIFETIME: Duration = Duration::from_secs(432_000);
 /// Length of a ticket.
 const LENGTH: usize = 32;
 
+/// Sealed part of a ticket that sets a password chosen already: its hash.
+pub const PASSWORD_HASH: &str = "password_hash";
+
 /// Makes a ticket for `purpose` (`email-verification`, `reset-password`) that stands for `details`.
 pub fn issue(tx: &mut Tx, purpose: &str, lifetime: Duration, details: Document) -> StoreResult<String> {
+    issue_with(tx, purpose, lifetime, details, Sealed::new())
+}
+
+/// The same with secrets that whoever redeems the ticket is given.
+pub fn issue_with(
+    tx: &mut Tx,
+    purpose: &str,
+    lifetime: Duration,
+    details: Document,
+    sealed: Sealed,
+) -> StoreResult<String> {
     let ticket = tx.context().text(id::ALNUM, LENGTH);
     let mut document = details;
     document.insert("purpose".into(), purpose.into());
     document.insert("expires_at".into(), (tx.now() + lifetime).into());
     let user = document.get("user_id").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let record = Record::new(id_of(&ticket), document, tx.now());
+    let mut record = Record::new(id_of(&ticket), document, tx.now());
+    record.sealed = sealed;
     tx.insert(KIND, record, Index::new().term("user_id", user))?;
     Ok(ticket)
 }
@@ -35,8 +50,8 @@ pub fn forget_user(tx: &mut Tx, user: &str) -> StoreResult<()> {
     Ok(())
 }
 
-/// Uses a ticket up and gives what it stands for; `None` when there is no such ticket any more.
-pub fn redeem(tx: &mut Tx, purpose: &str, ticket: &str) -> StoreResult<Option<Document>> {
+/// Uses a ticket up and gives its record; `None` when there is no such ticket any more.
+pub fn redeem(tx: &mut Tx, purpose: &str, ticket: &str) -> StoreResult<Option<Record>> {
     let id = id_of(ticket);
     let is_for = |record: &Record| record.text("purpose") == Some(purpose);
     if !tx.get(KIND, &id)?.is_some_and(|record| is_for(&record)) {
@@ -44,7 +59,7 @@ pub fn redeem(tx: &mut Tx, purpose: &str, ticket: &str) -> StoreResult<Option<Do
     }
     let Some(record) = tx.delete(KIND, &id)? else { return Ok(None) };
     let expires = record.text("expires_at").and_then(|text| text.parse::<Timestamp>().ok());
-    Ok(expires.is_some_and(|expires| expires > tx.now()).then_some(record.document))
+    Ok(expires.is_some_and(|expires| expires > tx.now()).then_some(record))
 }
 
 fn id_of(ticket: &str) -> String {

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod defaults;
+pub(crate) mod signing;
 
 use identity::keys;
 use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form};
@@ -59,7 +60,9 @@ impl Resource for Clients {
     fn prepare(&self, tx: &mut Tx, call: &Call, old: Option<&Record>, new: &mut Record) -> ApiResult {
         if old.is_none() {
             complete(tx, new);
+            signing::inherit(tx, new)?;
         }
+        signing::adopt(call, new);
         exclude_methods(call, new)?;
         credentials::adopt(tx, new)
     }
@@ -81,10 +84,10 @@ impl Resource for Clients {
         Ok(())
     }
 
-    fn follow(&self, tx: &mut Tx, _: &Call, change: &Change<'_>) -> ApiResult {
+    fn follow(&self, tx: &mut Tx, call: &Call, change: &Change<'_>) -> ApiResult {
         match change {
             Change::Create { new } => enable_connections(tx, &new.id),
-            Change::Update { .. } => Ok(()),
+            Change::Update { new, .. } => signing::spread(tx, call, new),
             Change::Delete { old } if old.is("global") => {
                 Err(ApiError::bad_request("Global client cannot be deleted."))
             }
@@ -95,7 +98,8 @@ impl Resource for Clients {
     fn present(&self, reader: &Snapshot, call: &Call, client: &Record, shown: &mut Document) -> ApiResult {
         if call.operation.method != "GET" || call.allows("read:client_keys") || call.allows("read:client_credentials") {
             client.sealed.reveal("client_secret", shown);
-            let current = keys::list(reader)?.into_iter().find(|key| key.is("current"));
+            let has_own = client.document.contains_key(signing::KEYS);
+            let current = if has_own { None } else { keys::list(reader)?.into_iter().find(|key| key.is("current")) };
             if let Some(key) = current {
                 shown.insert(
                     "signing_keys".into(),

@@ -25,6 +25,7 @@ use crate::{
 pub(crate) use deletion::{JOB as DELETION_JOB, run as go_on_deleting};
 pub(crate) use directory::DIRECTORY;
 pub(crate) use scim::SCIM;
+pub(crate) use strategies::ENTERPRISE;
 
 /// What is served of `connections`.
 pub(crate) fn area(services: &Services) -> Area {

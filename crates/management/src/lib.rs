@@ -1,4 +1,4 @@
-//! The Management API, version 2: one module per tag of the contract. It knows no HTTP: a rule is a function on records
+//! The Management API: one module per tag of version 2's contract, and `v1`, the translation of the deprecated one. It knows no HTTP: a rule is a function on records
 //! inside a transaction.
 
 mod actions;
@@ -54,6 +54,7 @@ mod user_attribute_profiles;
 mod user_blocks;
 mod users;
 mod users_by_email;
+mod v1;
 mod verifiable_credentials;
 mod worker;
 
@@ -61,6 +62,7 @@ pub use event_streams::{EventAction, Sender};
 pub use jobs::{download, work};
 pub use provision::{Fresh, move_to, provision};
 pub use services::Services;
+pub use v1::{Endpoint as V1Endpoint, Request as V1Request, V1};
 
 use rest::Area;
 

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Scopes of the Management API, in the service's order.
-const SCOPES: &str = include_str!("management_scopes.txt");
+pub(crate) const SCOPES: &str = include_str!("management_scopes.txt");
 
 /// What the new tenant is told about itself.
 #[derive(Clone, Debug)]

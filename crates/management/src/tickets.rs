@@ -7,7 +7,7 @@ use identity::{
     tickets,
     users::{self, Identifier, Identity, Realm},
 };
-use kernel::{ApiError, ApiResult, Record, object};
+use kernel::{ApiError, ApiResult, Record, Sealed, object};
 use rest::{Answer, Area, Call};
 use serde::Deserialize;
 use serde_json::json;
@@ -132,7 +132,11 @@ impl Asked {
             "mark_email_as_verified": self.mark_email_as_verified,
             "includeEmailInRedirect": self.includes_email,
         }));
-        let ticket = tickets::issue(tx, purpose, lifetime, details)?;
+        let mut sealed = Sealed::new();
+        if let Some(hash) = call.gathered.get(tickets::PASSWORD_HASH) {
+            sealed.set(tickets::PASSWORD_HASH, hash.clone());
+        }
+        let ticket = tickets::issue_with(tx, purpose, lifetime, details, sealed)?;
         let domain = call.origin.custom_domain.as_ref().unwrap_or(&call.origin.domain);
         let url = format!("https://{domain}/u/{purpose}?ticket={ticket}#");
         Ok(Answer::json(json!({"ticket": url})).status(StatusCode::CREATED))

@@ -7,8 +7,8 @@ mod identities;
 mod language;
 mod rights;
 
-use identity::{Passwords, events, users};
-use kernel::{ApiError, ApiResult, Document, Record, Secret, Value, id::Form};
+use identity::{PasswordHash, Passwords, events, users};
+use kernel::{ApiError, ApiResult, Document, Record, Secret, TenantId, Value, id::Form};
 use rest::{Answer, Area, BoxFuture, Call, Change, Kind, Resource, Times, Unique};
 use store::{Filter, Order, Paging, Query, Side, Snapshot, Store, Tx};
 
@@ -97,6 +97,20 @@ fn forget_belongings(tx: &mut Tx, user: &Record) -> ApiResult {
     crate::user_blocks::forget_user(tx, user)
 }
 
+/// Judges and hashes a password, as a body with it would be that makes a user (no `id`) or changes one.
+pub(crate) async fn admit(
+    passwords: &Passwords,
+    store: &Store,
+    tenant: &TenantId,
+    id: Option<String>,
+    body: Document,
+    password: Secret,
+) -> ApiResult<PasswordHash> {
+    let judged = store.read(tenant, move |reader| changes::password_to_judge(reader, id.as_deref(), &body));
+    let changes::Judged { rules, profile, history } = judged.await?;
+    passwords.admit(rules, password, profile, history).await
+}
+
 struct Users {
     passwords: Passwords,
 }
@@ -109,12 +123,9 @@ impl Resource for Users {
     fn gather<'a>(&'a self, store: &'a Store, call: &'a Call) -> Option<BoxFuture<'a, ApiResult<Document>>> {
         let password = Secret::new(call.body().get("password")?.as_str()?);
         Some(Box::pin(async move {
-            let tenant = call.caller.tenant.clone();
-            let body = call.document().into_owned();
             let id = call.text("id").map(str::to_owned);
-            let judged = store.read(&tenant, move |reader| changes::password_to_judge(reader, id.as_deref(), &body));
-            let changes::Judged { rules, profile, history } = judged.await?;
-            let hash = self.passwords.admit(rules, password, profile, history).await?;
+            let (tenant, body) = (&call.caller.tenant, call.document().into_owned());
+            let hash = admit(&self.passwords, store, tenant, id, body, password).await?;
             Ok(Document::from_iter([(changes::HASH.to_owned(), hash.to_text().into())]))
         }))
     }

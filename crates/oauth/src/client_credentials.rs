@@ -1,6 +1,6 @@
 //! The client credentials grant (RFC 6749 §4.4): tokens of machines.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use identity::{Algorithm, Signing, verifier::grant_of};
 use kernel::{ApiError, Document, Record, id, object};
@@ -9,14 +9,13 @@ use serde_json::json;
 use crate::{
     OAuth, OAuthError,
     log::Subject,
-    token::{Exchange, Grant, Granted, Granting, Kept},
+    token::{Exchange, Grant, Granted, Granting},
+    v1,
     views::{ClientGrant, ResourceServer, Settings},
 };
 
-/// Lifetime of a token where the API sets none, and of tokens for the deprecated API v1, in seconds.
+/// Lifetime of a token where the API sets none, in seconds.
 const DAY: i64 = 86_400;
-/// Opaque tokens for the deprecated API v1.
-pub(crate) const V1_TOKEN: &str = "v1_token";
 /// Which client grants an organization allows: organization on the left, grant on the right.
 const ORGANIZATION_GRANT: &str = "organization_client_grant";
 /// The name of this grant in a client's default organization.
@@ -53,7 +52,7 @@ async fn machine_token(exchange: Exchange<'_>, subject: &mut Subject) -> Result<
     }
     let requested = parameters.get("audience");
     if requested.is_none() && client.global {
-        return Ok(v1_token(oauth, &client.id));
+        return Ok(v1::grant(oauth, client));
     }
     let settings = oauth.settings().await?;
     let default = settings.default_audience.as_deref().filter(|audience| !audience.is_empty());
@@ -87,16 +86,6 @@ async fn machine_token(exchange: Exchange<'_>, subject: &mut Subject) -> Result<
     body.insert("expires_in".into(), lifetime.into());
     body.insert("token_type".into(), "Bearer".into());
     Ok(Granted { body, keep: Vec::new() })
-}
-
-/// An opaque token for the deprecated API v1, which the global client asks for by naming no audience.
-fn v1_token(oauth: &OAuth, client_id: &str) -> Granted {
-    let context = oauth.store.context();
-    let token = context.text(id::BASE64URL, 48);
-    let expires = context.now() + Duration::from_secs(DAY.unsigned_abs());
-    let document = object(json!({ "client_id": client_id, "expires_at": expires }));
-    let body = object(json!({ "access_token": token, "expires_in": DAY, "token_type": "Bearer" }));
-    Granted { body, keep: vec![Kept { kind: V1_TOKEN, secret: token, document, expires }] }
 }
 
 async fn resource_server(oauth: &OAuth, audience: &str) -> Result<Arc<ResourceServer>, OAuthError> {

@@ -37,7 +37,7 @@ fn sweep(tx: &mut Tx, kind: &str) -> StoreResult<()> {
 }
 
 /// The identifier under which something secret is kept: it does not give the secret away.
-fn key(secret: &str) -> String {
+pub(crate) fn key(secret: &str) -> String {
     let digest = digest::digest(&digest::SHA256, secret.as_bytes());
     URL_SAFE_NO_PAD.encode(digest)
 }

@@ -10,6 +10,7 @@ mod request;
 #[cfg(test)]
 mod tests;
 mod token;
+mod v1;
 mod views;
 mod well_known;
 

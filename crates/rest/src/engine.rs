@@ -4,9 +4,9 @@ use std::{collections::HashMap, sync::Arc};
 
 use axum::body::Body;
 use bytes::Bytes;
-use contract::{Contract, Operation, Route};
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts};
-use kernel::{ApiError, ApiResult, Document};
+use contract::{Contract, Operation, PathValues, Route};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use kernel::{ApiError, ApiResult, Document, Value};
 use quick_cache::sync::Cache;
 use store::Store;
 
@@ -66,6 +66,22 @@ impl Claims {
     }
 }
 
+/// A request by a caller who is known already.
+pub struct Request<'r> {
+    /// The HTTP method of the operation.
+    pub method: Method,
+    /// Its path below `/api/v2`, and the query.
+    pub target: &'r str,
+    /// Its body.
+    pub body: Option<&'r Value>,
+    /// Who asks.
+    pub caller: Caller,
+    /// Where from; its `target` is what the tenant log tells.
+    pub origin: Origin,
+    /// What was fetched or computed already, beside what the resource gathers itself.
+    pub gathered: Document,
+}
+
 /// The Management API: every operation of the contract, claimed by an area or answered with 501.
 pub struct Engine {
     store: Store,
@@ -122,9 +138,6 @@ impl Engine {
         let text = |name: &str| header_text(&parts.headers, name);
         let caller = self.authenticate.authenticate(text("authorization").as_deref()).await?;
         authorise(operation, &caller.scopes)?;
-        let arguments = operation.arguments(&values, parts.uri.query())?;
-        let content_type = text("content-type");
-        let parsed = operation.body(content_type.as_deref(), &body)?;
         let origin = Origin {
             domain: self.domain.clone(),
             ip,
@@ -134,31 +147,56 @@ impl Engine {
             last_event_id: text("last-event-id"),
             target: parts.uri.path_and_query().map_or_else(String::new, ToString::to_string),
         };
-        let call = Call {
-            operation,
-            caller,
-            origin,
-            raw: body,
-            content_type,
-            arguments,
-            body: parsed.unwrap_or_default(),
-            gathered: Document::new(),
-        };
+        let sent = Sent { query: parts.uri.query(), content_type: text("content-type"), body };
+        let call = call(operation, &values, sent, caller, origin)?;
         act_on_oneself(&call)?;
+        match self.handler(operation)? {
+            Handler::Get(resource) => self.get(call, resource).await,
+            handler => Ok(response(operation, self.outcome(call, handler).await?)),
+        }
+    }
+
+    /// Does what one request would do, for a protocol over the same resources that has its own form of questions,
+    /// answers and admission: scopes are not asked for here. Gives the answer's JSON, `null` where there is none.
+    ///
+    /// # Errors
+    /// As the Management API refuses.
+    pub async fn perform(&self, request: Request<'_>) -> ApiResult<Value> {
+        let (path, query) = match request.target.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (request.target, None),
+        };
+        let Route::Operation(operation, values) = Contract::load().route(&request.method, path) else {
+            return Err(ApiError::not_found("Not Found"));
+        };
+        let body = request.body.map_or_else(Bytes::new, |body| body.to_string().into());
+        let sent = Sent { query, content_type: Some(JSON.to_owned()), body };
+        let mut call = call(operation, &values, sent, request.caller, request.origin)?;
+        call.gathered = request.gathered;
+        let answer = self.outcome(call, self.handler(operation)?).await?;
+        Ok(match answer.content {
+            Content::Json(value) => operation.project(value),
+            _ => Value::Null,
+        })
+    }
+
+    fn handler(&self, operation: &Operation) -> ApiResult<Handler> {
         let claim = self.claims.0.get(operation.id.as_str());
         let claim = claim.ok_or_else(|| {
             ApiError::new(StatusCode::NOT_IMPLEMENTED, format!("{} is not served yet", operation.name()))
         })?;
-        self.answer(call, claim.handler.clone()).await
+        Ok(claim.handler.clone())
     }
 
-    async fn answer(self: &Arc<Self>, call: Call, handler: Handler) -> ApiResult<Response<Body>> {
-        let operation = call.operation;
-        let answer = match handler {
-            Handler::Get(resource) => return self.get(call, resource).await,
+    async fn outcome(&self, call: Call, handler: Handler) -> ApiResult<Answer> {
+        match handler {
+            Handler::Get(resource) => {
+                let tenant = call.caller.tenant.clone();
+                Ok(self.store.read(&tenant, move |reader| shapes::get(reader, &call, &*resource)).await?.1)
+            }
             Handler::Read(work) => {
                 let tenant = call.caller.tenant.clone();
-                self.store.read(&tenant, move |reader| work(reader, &call)).await?
+                self.store.read(&tenant, move |reader| work(reader, &call)).await
             }
             // A caller that hangs up does not cancel half a change.
             Handler::Write(resource, work) => {
@@ -173,11 +211,10 @@ impl Engine {
                     };
                     store.write(&tenant, work).await
                 })
-                .await?
+                .await
             }
-            Handler::Run(work) => detached(work(Task { store: self.store.clone(), call: Arc::new(call) })).await?,
-        };
-        Ok(response(operation, answer))
+            Handler::Run(work) => detached(work(Task { store: self.store.clone(), call: Arc::new(call) })).await,
+        }
     }
 
     /// A single read. Where the answer depends on the record alone, the bytes sent before are sent again as long as
@@ -185,11 +222,10 @@ impl Engine {
     async fn get(self: &Arc<Self>, call: Call, resource: Arc<dyn Resource>) -> ApiResult<Response<Body>> {
         let operation = call.operation;
         let kind = resource.kind();
-        let tenant = call.caller.tenant.clone();
         if !kind.self_contained {
-            let answer = self.store.read(&tenant, move |reader| shapes::get(reader, &call, &*resource)).await?.1;
-            return Ok(response(operation, answer));
+            return Ok(response(operation, self.outcome(call, Handler::Get(resource)).await?));
         }
+        let tenant = call.caller.tenant.clone();
         let mut scopes: Vec<&str> = call.caller.scopes.iter().filter(|scope| mentions(operation, scope)).collect();
         scopes.sort_unstable();
         let key = AnswerKey {
@@ -213,15 +249,34 @@ impl Engine {
     }
 }
 
+/// What a request brings beside its path.
+struct Sent<'r> {
+    query: Option<&'r str>,
+    content_type: Option<String>,
+    body: Bytes,
+}
+
+/// The call that a request makes, if it keeps to the contract.
+fn call(
+    operation: &'static Operation,
+    values: &PathValues,
+    sent: Sent<'_>,
+    caller: Caller,
+    origin: Origin,
+) -> ApiResult<Call> {
+    let arguments = operation.arguments(values, sent.query)?;
+    let body = operation.body(sent.content_type.as_deref(), &sent.body)?.unwrap_or_default();
+    let Sent { content_type, body: raw, .. } = sent;
+    Ok(Call { operation, caller, origin, raw, content_type, arguments, body, gathered: Document::new() })
+}
+
 /// Lets the resource fetch and compute what it needs before the transaction.
 async fn gathered(store: &Store, mut call: Call, resource: Option<&dyn Resource>) -> ApiResult<Call> {
-    if let Some(resource) = resource {
-        let found = match resource.gather(store, &call) {
-            Some(gathering) => gathering.await?,
-            None => Document::new(),
-        };
-        call.gathered = found;
-    }
+    let found = match resource.and_then(|resource| resource.gather(store, &call)) {
+        Some(gathering) => gathering.await?,
+        None => Document::new(),
+    };
+    call.gathered.extend(found);
     Ok(call)
 }
 

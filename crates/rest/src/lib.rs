@@ -18,7 +18,7 @@ mod shapes;
 pub use answer::{Answer, Content};
 pub use area::{Area, Task};
 pub use call::{Call, Caller, Origin, Scopes};
-pub use engine::{Authenticate, Claims, Engine, Served};
+pub use engine::{Authenticate, Claims, Engine, Request, Served};
 pub use kind::{Id, Kind, ListFilter, Sorted, Times, Unique, terms_of};
 pub use listing::{envelope, order_of, page_of, paging_of, select_fields};
 pub use log::mask;

@@ -12,7 +12,7 @@ use x509_parser::{
 use super::federation::{self, Provider};
 
 /// Strategies of organisations' own identity providers.
-const ENTERPRISE: &[&str] =
+pub(crate) const ENTERPRISE: &[&str] =
     &["ad", "adfs", "google-apps", "oidc", "okta", "pingfederate", "samlp", "waad", "ip", "office365", "sharepoint"];
 
 /// Booleans of social strategies that stand for scopes, where the scope has another name than the boolean.
