@@ -5,12 +5,15 @@ mod settings;
 use std::time::Duration;
 
 use identity::tickets;
-use kernel::{ApiResult, Value, id::Form, object};
+use kernel::{ApiResult, Value, object};
 use rest::{Answer, Area, Call, Kind, upsert};
 use serde_json::json;
 use store::{NewJob, Snapshot, Tx};
 
-use crate::{Services, users::USER};
+use crate::{
+    Services,
+    users::{USER, factors},
+};
 
 /// What is served of `guardian`.
 pub(crate) fn area(_: &Services) -> Area {
@@ -20,19 +23,13 @@ pub(crate) fn area(_: &Services) -> Area {
         .read("GET /guardian/policies", policies)
         .write("PUT /guardian/policies", set_policies)
         .write("POST /guardian/enrollments/ticket", ticket)
-        .read("GET /guardian/enrollments/{id}", enrollment)
-        .write("DELETE /guardian/enrollments/{id}", delete_enrollment);
+        .read("GET /guardian/enrollments/{id}", factors::enrollment)
+        .write("DELETE /guardian/enrollments/{id}", factors::unenroll);
     settings::claim(area)
 }
 
 /// Whether factors are on (`factors`) and when they are asked for (`policies`).
 pub(crate) static GUARDIAN: Kind = Kind::new("guardian").id_given("");
-
-/// Enrolments of users in a factor.
-pub(crate) static ENROLLMENT: Kind = Kind::new("enrollment")
-    .id("id", Form::Alnum16("dev_"))
-    .missing("Enrollment not found", Some("enrollment_not_found"))
-    .indexed(&["user_id"]);
 
 /// Factors in the order of the list. The factor `phone` is shown as `sms`.
 const FACTORS: [&str; 8] =
@@ -82,16 +79,4 @@ fn ticket(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     }
     let url = format!("{}mfa/enrollment?ticket={id}", call.origin.issuer());
     Ok(Answer::json(json!({"ticket_id": id, "ticket_url": url})))
-}
-
-fn enrollment(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
-    let enrollment = rest::load(reader, &ENROLLMENT, call.path("id"))?;
-    let mut shown = enrollment.document;
-    shown.shift_remove("user_id");
-    Ok(Answer::json(shown))
-}
-
-fn delete_enrollment(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
-    tx.delete(ENROLLMENT.name, call.path("id"))?.ok_or_else(|| ENROLLMENT.not_found())?;
-    Ok(Answer::empty())
 }

@@ -2,7 +2,7 @@
 
 mod access;
 mod changes;
-mod factors;
+pub(crate) mod factors;
 mod identities;
 mod language;
 mod rights;

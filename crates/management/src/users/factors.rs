@@ -34,6 +34,15 @@ pub(crate) const BROWSERS_FORGOTTEN: &str = "browsers_forgotten_at";
 
 /// Types that DELETE of all authenticators removes.
 const AUTHENTICATORS: &[&str] = &["totp", "email", "phone", "push", "guardian"];
+/// Types of methods that are factors, and what enrollments call them.
+const WAYS: [(&str, &str); 6] = [
+    ("totp", "authenticator"),
+    ("phone", "sms"),
+    ("push", "guardian"),
+    ("guardian", "guardian"),
+    ("webauthn-roaming", "webauthn-roaming"),
+    ("webauthn-platform", "webauthn-platform"),
+];
 /// Characters of recovery codes.
 const OF_CODES: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
@@ -166,20 +175,45 @@ fn remove_authenticators(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 fn enrollments(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     let user = reader.get(USER.name, call.path("id"))?.ok_or_else(missing)?;
     let methods = of_user(reader, &user.id)?;
-    let first = methods.iter().filter(|method| method.is("confirmed")).find_map(enrollment);
+    let first = methods.iter().filter(|method| method.is("confirmed")).find_map(as_enrollment);
     Ok(Answer::list(first.into_iter().collect()))
 }
 
+/// `GET /guardian/enrollments/{id}`.
+pub(crate) fn enrollment(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
+    let method = enrolled(reader, call.path("id"))?;
+    as_enrollment(&method).map(Answer::json).ok_or_else(not_enrolled)
+}
+
+/// `DELETE /guardian/enrollments/{id}`: the user may enrol anew.
+pub(crate) fn unenroll(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
+    let method = enrolled(tx, call.path("id"))?;
+    tx.delete(METHOD.name, &method.id)?;
+    if let Some(user) = tx.get(USER.name, method.text("user_id").unwrap_or_default())? {
+        crate::logs::of_account(tx, call, "gd_unenroll", &user)?;
+    }
+    Ok(Answer::empty())
+}
+
+/// The factor that an enrolment's identifier means by its `dev_…` part, whatever stands before that.
+fn enrolled(reader: &Snapshot, id: &str) -> ApiResult<Record> {
+    let device = id.rsplit('|').next().unwrap_or(id);
+    for (kind, _) in WAYS {
+        if let Some(method) = reader.get(METHOD.name, &format!("{kind}|{device}"))? {
+            return Ok(method);
+        }
+    }
+    Err(not_enrolled())
+}
+
+fn not_enrolled() -> ApiError {
+    ApiError::not_found("Enrollment not found").code("enrollment_not_found")
+}
+
 /// A method as an enrollment; none for types that are no factors.
-fn enrollment(method: &Record) -> Option<Document> {
+fn as_enrollment(method: &Record) -> Option<Document> {
     let kind = method.text("type")?;
-    let way = match kind {
-        "totp" => "authenticator",
-        "phone" => "sms",
-        "push" | "guardian" => "guardian",
-        "webauthn-roaming" | "webauthn-platform" => kind,
-        _ => return None,
-    };
+    let (_, way) = WAYS.iter().find(|(known, _)| *known == kind)?;
     let id = method.id.rsplit('|').next().unwrap_or(&method.id);
     let mut shown = object(json!({"id": id, "status": "confirmed", "type": kind}));
     for field in ["name", "phone_number"] {
@@ -187,7 +221,7 @@ fn enrollment(method: &Record) -> Option<Document> {
             shown.insert(field.into(), value.clone());
         }
     }
-    shown.insert("auth_method".into(), way.into());
+    shown.insert("auth_method".into(), (*way).into());
     shown.insert(
         "enrolled_at".into(),
         method.document.get("enrolled_at").or(method.document.get("created_at"))?.clone(),
