@@ -1,7 +1,9 @@
 //! Whole servers, asked as a client asks them.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod blacklists;
 mod connections;
+mod custom_domains;
 mod event_streams;
 mod keys;
 mod listener;

@@ -34,8 +34,12 @@ impl TestServer {
 
     /// The same with time and randomness of the test's choice.
     pub(crate) async fn with(context: Context) -> Self {
+        Self::of(Config { context, ..Config::in_memory() }).await
+    }
+
+    /// The same as the test configures it, but for the database.
+    pub(crate) async fn of(mut config: Config) -> Self {
         let database = PostgresDatabase::create();
-        let mut config = Config { context, ..Config::in_memory() };
         if let Some(database) = &database {
             config.database = Database::Postgres(database.url());
         }

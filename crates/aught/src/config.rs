@@ -13,6 +13,7 @@ use figment::{
     providers::{Format, Serialized, Toml},
 };
 use kernel::{Context, Secret};
+use outbound::Dns;
 use serde::{Deserialize, Serialize};
 use store::Database;
 
@@ -51,6 +52,11 @@ pub(crate) struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     outbound_private: Option<OutboundPrivate>,
 
+    /// Whether a custom domain is proven by its DNS record, or taken to be the tenant's [default: check]
+    #[arg(long, value_name = "check | trust", env = "AUGHT_DNS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dns: Option<DnsChecks>,
+
     /// How long a stopping server waits for requests that it has begun to answer
     #[arg(
         long,
@@ -76,6 +82,14 @@ pub(crate) struct Settings {
     #[arg(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     initial_client_secret: Option<String>,
+}
+
+/// Whether DNS records are looked up.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+enum DnsChecks {
+    Check,
+    Trust,
 }
 
 /// Whether calls to private networks are made.
@@ -138,6 +152,10 @@ impl Settings {
                 secret: self.initial_client_secret.map(Secret::new),
             },
             outbound_private: self.outbound_private,
+            dns: match self.dns {
+                Some(DnsChecks::Trust) => Dns::Trusting,
+                _ => Dns::default(),
+            },
             drain: Duration::from_secs(self.drain_seconds.unwrap_or(10)),
             context: Context::system(),
         })
@@ -167,6 +185,8 @@ pub struct Config {
     pub initial_client: InitialClient,
     /// Whether tenants can make the server call private networks; `None` decides by the address listened on.
     pub outbound_private: Option<OutboundPrivate>,
+    /// Where the records are looked up that prove whose a custom domain is.
+    pub dns: Dns,
     /// How long a stopping server waits for requests that it has begun to answer.
     pub drain: Duration,
     /// Time and randomness of everything that the server keeps.
@@ -191,6 +211,7 @@ impl Config {
             root_key: None,
             initial_client: InitialClient::default(),
             outbound_private: None,
+            dns: Dns::default(),
             drain: Duration::from_secs(10),
             context: Context::system(),
         }

@@ -21,6 +21,7 @@ mod trust;
 
 pub use cli::command_line;
 pub use config::{Config, InitialClient, OutboundPrivate, State};
+pub use outbound::Dns;
 pub use server::{Fresh, Running, Server};
 
 /// Why the program cannot start or go on, in words for the person who started it.

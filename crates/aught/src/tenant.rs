@@ -46,7 +46,13 @@ impl Tenant {
         let fresh = provision_or_move(&store, &id, config, domain).await?;
         let signing_keys = SigningKeys::new(store.clone());
         tokio::spawn(make_next_key(signing_keys.clone(), id.clone(), domain.to_owned()));
-        let router = join(&store, &signing_keys, outbound, &id, domain);
+        let services = Services {
+            passwords: Passwords::new(store.context().clone()),
+            keys: signing_keys,
+            outbound,
+            dns: config.dns.clone(),
+        };
+        let router = join(&store, &services, &id, domain);
         Ok(Self { store, router, fresh })
     }
 }
@@ -115,10 +121,10 @@ fn name_of(domain: &str) -> &str {
     if is_name { label } else { "tenant" }
 }
 
-fn join(store: &Store, keys: &SigningKeys, outbound: outbound::Client, tenant: &TenantId, domain: &str) -> Router {
+fn join(store: &Store, services: &Services, tenant: &TenantId, domain: &str) -> Router {
+    let keys = services.keys.clone();
     let bearer = Bearer::new(store.clone(), keys.clone(), tenant.clone(), domain);
-    let services = Services { passwords: Passwords::new(store.context().clone()), keys: keys.clone(), outbound };
-    let claims = Claims::of(management::areas(&services));
+    let claims = Claims::of(management::areas(services));
     let sender = Sender { outbound: services.outbound.clone(), domain: domain.to_owned(), action: None };
     tokio::spawn(management::work(store.clone()));
     tokio::spawn(sender.work(store.clone()));

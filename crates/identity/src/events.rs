@@ -1,7 +1,7 @@
 //! Events: what happens to users and organizations is told to those who follow the tenant's events, and delivered to
 //! the event streams that subscribe to it (reference: streams §3).
 
-use kernel::{Document, Record, Value, id::Form, object};
+use kernel::{Document, Record, TenantId, Value, id::Form, object};
 use serde_json::json;
 use store::{Filter, Index, NewJob, Query, Snapshot, StoreResult, Tx};
 
@@ -101,9 +101,9 @@ pub fn index(delivery: &Record) -> Index {
 }
 
 /// An event in the envelope in which a receiver gets it. `domain` is the tenant's, `stream` the receiving one.
-pub fn envelope(mut event: Document, domain: &str, stream: Option<&str>) -> Document {
+pub fn envelope(mut event: Document, tenant: &TenantId, domain: &str, stream: Option<&str>) -> Document {
     event.insert("source".into(), format!("urn:auth0:{domain}").into());
-    event.insert("a0tenant".into(), domain.into());
+    event.insert("a0tenant".into(), tenant.as_str().into());
     if let Some(stream) = stream {
         event.insert("a0stream".into(), stream.into());
     }

@@ -1,6 +1,7 @@
 //! Signing keys, tokens, passwords and client credentials: what identifies tenants, users and clients. No HTTP.
 
 pub mod assertion;
+pub mod blacklist;
 pub mod blocks;
 pub mod certificate;
 pub mod events;

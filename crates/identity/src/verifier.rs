@@ -9,6 +9,7 @@ use serde::Deserialize;
 use store::Store;
 
 use crate::{
+    blacklist,
     jwt::Jwt,
     keys::{self, SigningKeys},
     signature::Algorithm,
@@ -16,8 +17,9 @@ use crate::{
 
 /// Tokens whose verification is remembered.
 const REMEMBERED: usize = 50_000;
-/// A change to a record of these kinds may end a token: its key, its client, its grant.
-const DECIDING: [&str; 3] = [keys::KIND, "client", "client_grant"];
+/// A change to a record of these kinds may end a token: its key, its client, its grant, its place on the
+/// blacklist.
+const DECIDING: [&str; 4] = [keys::KIND, "client", "client_grant", blacklist::KIND];
 /// What follows the client's id in the subject of a token that no user stands behind.
 const MACHINE: &str = "@clients";
 
@@ -52,7 +54,7 @@ pub struct Expected {
 /// Why a token is refused.
 #[derive(Debug)]
 pub enum TokenError {
-    /// Not a token, of another issuer or for another audience, or resting on a client or grant that is gone.
+    /// Not a token, of another issuer or for another audience, resting on a client or grant that is gone, or blacklisted.
     Invalid,
     /// Signed by nobody we know, or by a revoked key.
     BadSignature,
@@ -91,7 +93,7 @@ struct Remembered<T> {
     kid: String,
     token: AccessToken,
     expires: i64,
-    epochs: [u64; 3],
+    epochs: [u64; 4],
     view: Arc<T>,
 }
 
@@ -169,6 +171,9 @@ impl<T> Verifier<T> {
     async fn admit(&self, token: &AccessToken) -> Result<Arc<T>, TokenError> {
         let tenant = &self.expected.tenant;
         let client_id = token.client_id.as_deref().ok_or(TokenError::Invalid)?;
+        if self.is_blacklisted(token, client_id).await? {
+            return Err(TokenError::Invalid);
+        }
         let client = self.store.cached(tenant, "client", client_id).await?.ok_or(TokenError::Invalid)?;
         if token.is_user {
             return Ok(Arc::new((self.view)(token)));
@@ -183,7 +188,19 @@ impl<T> Verifier<T> {
         Ok(Arc::new((self.view)(&admitted)))
     }
 
-    fn epochs(&self) -> [u64; 3] {
+    /// Whether the token is refused by its `jti`: at all, for this audience, or for its client.
+    async fn is_blacklisted(&self, token: &AccessToken, client_id: &str) -> Result<bool, TokenError> {
+        let Some(jti) = &token.token_id else { return Ok(false) };
+        for audience in [None, Some(self.expected.audience.as_str()), Some(client_id)] {
+            let id = blacklist::id(audience, jti);
+            if self.store.cached(&self.expected.tenant, blacklist::KIND, &id).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn epochs(&self) -> [u64; 4] {
         DECIDING.map(|kind| self.store.epoch(&self.expected.tenant, kind))
     }
 }

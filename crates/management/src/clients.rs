@@ -2,7 +2,11 @@
 
 mod credentials;
 mod defaults;
+<<<<<<< HEAD
 pub(crate) mod signing;
+=======
+mod metadata;
+>>>>>>> 1f712f4 (Custom domains are proven by DNS; clients by metadata document; credential templates; blacklisted tokens)
 
 use identity::keys;
 use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form};
@@ -20,12 +24,13 @@ use crate::{
 pub(crate) use defaults::complete;
 
 /// What is served of `clients`.
-pub(crate) fn area(_: &Services) -> Area {
-    Area::new("clients")
+pub(crate) fn area(services: &Services) -> Area {
+    let area = Area::new("clients")
         .collection("/clients", Clients)
         .collection("/clients/{client_id}/credentials", credentials::Credentials)
         .write("POST /clients/{id}/rotate-secret", rotate_secret)
-        .read("GET /clients/{id}/connections", connections)
+        .read("GET /clients/{id}/connections", connections);
+    metadata::claim(area, services)
 }
 
 /// Clients. The global client, which only holds the custom login page, comes last in lists.

@@ -1,18 +1,24 @@
 //! Custom domains and their verification.
 
+mod verification;
+
 use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form};
 use rest::{Answer, Area, Call, Kind, Resource, Times, Unique};
 use serde_json::json;
-use store::{Filter, Query, Snapshot, Tx};
+use store::{Filter, Index, Query, Snapshot, Tx};
 
-use crate::Services;
+use crate::{
+    Services,
+    search::{Language, Values},
+};
 
 /// What is served of `custom-domains`.
-pub(crate) fn area(_: &Services) -> Area {
-    Area::new("custom-domains")
+pub(crate) fn area(services: &Services) -> Area {
+    let area = Area::new("custom-domains")
         .collection("/custom-domains", CustomDomains)
         .read("GET /custom-domains/default", default)
-        .write("PATCH /custom-domains/default", set_default)
+        .write("PATCH /custom-domains/default", set_default);
+    verification::claim(area, services)
 }
 
 /// Custom domains.
@@ -24,7 +30,14 @@ pub(crate) static CUSTOM_DOMAIN: Kind = Kind::new("custom_domain")
     .merged(&["domain_metadata"])
     .nullable(&["custom_client_ip_header"])
     .times(Times::Hidden)
-    .indexed(&["domain", "status", "is_default"]);
+    .indexed(&["domain", "status", "type", "primary", "is_default"])
+    .indexed_by(|domain| {
+        let mut index = Index::new();
+        let metadata = domain.document.get("domain_metadata").and_then(Value::as_object);
+        let texts = metadata.into_iter().flatten().filter_map(|(name, value)| Some((name, value.as_str()?)));
+        index.terms.extend(texts.map(|(name, text)| (format!("domain_metadata.{name}").into(), text.into())));
+        index
+    });
 
 /// The order in which a domain is shown.
 const ORDER: &[&str] = &[
@@ -41,7 +54,18 @@ const ORDER: &[&str] = &[
     "certificate",
     "created_at",
     "relying_party_identifier",
+    "origin_domain_name",
 ];
+
+/// What `q` searches.
+const LANGUAGE: Language = Language {
+    parameter: "q",
+    bare: &["domain"],
+    values: |field| match field {
+        "is_default" | "primary" => Values::Bool,
+        _ => Values::Text,
+    },
+};
 
 struct CustomDomains;
 
@@ -75,6 +99,10 @@ impl Resource for CustomDomains {
         Ok(())
     }
 
+    fn filter(&self, call: &Call) -> ApiResult<Filter> {
+        call.text("q").map_or(Ok(Filter::All), |query| LANGUAGE.filter(query))
+    }
+
     fn present(&self, _: &Snapshot, _: &Call, _: &Record, shown: &mut Document) -> ApiResult {
         let mut ordered: Document = ORDER.iter().filter_map(|name| shown.shift_remove_entry(*name)).collect();
         ordered.append(shown);
@@ -88,9 +116,8 @@ fn complete(tx: &mut Tx, call: &Call, domain: &mut Record) -> ApiResult {
     let is_managed = domain.text("type") == Some("auth0_managed_certs");
     let name = domain.text("domain").unwrap_or_default().to_owned();
     let method = if is_managed {
-        let tail = domain.id.trim_start_matches("cd_").to_lowercase();
-        let host = call.origin.domain.split(':').next().unwrap_or_default();
-        json!({"name": "CNAME", "record": format!("{}-cd-{tail}.edge.{host}", tx.tenant()), "domain": name})
+        let record = verification::origin_of(tx.tenant().as_str(), &domain.id, &call.origin.domain);
+        json!({"name": "CNAME", "record": record, "domain": name})
     } else {
         json!({"name": "TXT", "record": tx.context().id(Form::Uuid), "domain": format!("_cf-custom-hostname.{name}")})
     };

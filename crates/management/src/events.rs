@@ -144,7 +144,7 @@ impl Follower {
         };
         let block = |event: store::Event| {
             let offset = offset(event.position);
-            let data = json!({"offset": offset, "event": envelope(event.document, &self.domain, None)});
+            let data = json!({"offset": offset, "event": envelope(event.document, &self.tenant, &self.domain, None)});
             format!("event: {}\nid: {offset}\ndata: {data}\n\n", event.kind)
         };
         events.into_iter().filter(is_wanted).map(block).collect()

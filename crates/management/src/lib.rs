@@ -4,6 +4,7 @@
 mod actions;
 mod anomaly;
 mod attack_protection;
+mod blacklists;
 mod branding;
 mod client_grants;
 mod clients;
@@ -72,6 +73,7 @@ pub fn areas(services: &Services) -> Vec<Area> {
         actions::area(services),
         anomaly::area(services),
         attack_protection::area(services),
+        blacklists::area(services),
         branding::area(services),
         client_grants::area(services),
         clients::area(services),

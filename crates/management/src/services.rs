@@ -11,6 +11,8 @@ pub struct Services {
     pub keys: SigningKeys,
     /// Calls other servers.
     pub outbound: outbound::Client,
+    /// Looks for the records that prove whose a domain is.
+    pub dns: outbound::Dns,
 }
 
 impl Services {
@@ -26,6 +28,7 @@ impl Services {
             passwords: Passwords::new(context),
             keys: SigningKeys::new(store),
             outbound: outbound::Client::new(false),
+            dns: outbound::Dns::default(),
         }
     }
 }

@@ -1,10 +1,19 @@
-//! Templates of verifiable credentials.
+//! Templates of verifiable credentials: what a holder is asked to present.
 
-use rest::Area;
+use kernel::id::Form;
+use rest::{Area, Kind, Times, Unique};
 
 use crate::Services;
 
 /// What is served of `verifiable-credentials`.
 pub(crate) fn area(_: &Services) -> Area {
-    Area::new("verifiable-credentials")
+    Area::new("verifiable-credentials").collection("/verifiable-credentials/verification/templates", &TEMPLATE)
 }
+
+/// Templates.
+static TEMPLATE: Kind = Kind::new("verifiable_credential_template")
+    .id("id", Form::Base58("vct_"))
+    .unique(&[Unique { field: "name", message: "A template with this name already exists.", code: None }])
+    .missing("The template does not exist.", None)
+    .forgiving()
+    .times(Times::Millis);

@@ -507,3 +507,21 @@ async fn the_metadata_follows_the_settings() {
     assert!(metadata.get("end_session_endpoint").is_none());
     assert_eq!(metadata["pushed_authorization_request_endpoint"], "https://tenant.example.com/oauth/par");
 }
+
+#[tokio::test]
+async fn a_blacklisted_token_is_refused_and_others_are_not() {
+    let server = Server::start().await;
+    server.change("resource_server", "1", json!({"token_dialect": "rfc9068_profile"})).await;
+    let tokens = [server.access_token(json!({})).await, server.access_token(json!({})).await];
+    let jti = |token: &str| Jwt::parse(token).unwrap().text("jti").unwrap().to_owned();
+    let (first, second) = (jti(&tokens[0]), jti(&tokens[1]));
+    assert!(server.scopes(&tokens[0]).await.is_ok());
+    let of_others = first.clone();
+    server.write(move |tx| identity::blacklist::add(tx, Some("another"), &of_others)).await;
+    assert!(server.scopes(&tokens[0]).await.is_ok());
+    server.write(move |tx| identity::blacklist::add(tx, Some("m2m"), &first)).await;
+    assert_eq!(server.scopes(&tokens[0]).await, Err((401, "Invalid token".to_owned())));
+    assert!(server.scopes(&tokens[1]).await.is_ok());
+    server.write(move |tx| identity::blacklist::add(tx, None, &second)).await;
+    assert!(server.scopes(&tokens[1]).await.is_err());
+}

@@ -1,7 +1,8 @@
-//! The one client for outbound HTTP: what tenants can make the server call, and no more. Addresses of private networks are
+//! What leaves for other servers: questions to the domain name system, and the one client for outbound HTTP: what tenants can make the server call, and no more. Addresses of private networks are
 //! refused unless the installation allows them; time, redirects and the size of answers are bounded.
 
 mod address;
+mod dns;
 
 use std::{
     net::SocketAddr,
@@ -18,6 +19,7 @@ use reqwest::{
 use url::{Host, Url};
 
 pub use address::is_private;
+pub use dns::{Dns, Proof, System};
 
 /// Bounds of one call.
 #[derive(Debug, Clone, Copy)]

@@ -15,7 +15,7 @@ pub(super) fn claim(area: Area) -> Area {
         .write("POST /event-streams/{id}/test", test)
 }
 
-/// `GET /event-streams/{id}/deliveries`: the failed ones, unless others are asked for.
+/// `GET /event-streams/{id}/deliveries`: those that are not done.
 fn list(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     let stream = rest::load(reader, &EVENT_STREAM, call.path("id"))?;
     let listed = |name: &str| call.text(name).into_iter().flat_map(|text| text.split(',')).map(str::to_owned).collect();
@@ -62,10 +62,12 @@ fn redeliver_all(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 /// `POST /event-streams/{id}/redeliver/{event_id}`.
 fn redeliver(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let delivery = named(tx, call)?;
-    if delivery.text("status") != Some("failed") {
-        return Err(ApiError::conflict("The delivery of this event has not failed."));
+    match delivery.text("status") {
+        Some("failed") => again(tx, delivery)?,
+        // It will be tried again without being asked.
+        Some("retrying") => {}
+        _ => return Err(ApiError::conflict("The delivery of this event has not failed.")),
     }
-    again(tx, delivery)?;
     Ok(Answer::json(Document::new()))
 }
 
@@ -94,8 +96,10 @@ struct Wanted {
 
 impl Wanted {
     fn filter(self, stream: &str) -> Filter {
-        let statuses = if self.statuses.is_empty() { vec!["failed".to_owned()] } else { self.statuses };
-        let mut filter = Filter::equals("event_stream_id", stream).and(Filter::any_of("status", statuses));
+        let mut filter = Filter::equals("event_stream_id", stream);
+        if !self.statuses.is_empty() {
+            filter = filter.and(Filter::any_of("status", self.statuses));
+        }
         if !self.kinds.is_empty() {
             filter = filter.and(Filter::any_of("event_type", self.kinds));
         }
@@ -141,7 +145,8 @@ fn shown(delivery: Record, call: &Call) -> Document {
     let mut shown = delivery.document;
     let stream = shown.get("event_stream_id").and_then(Value::as_str).map(str::to_owned);
     if let Some(event) = shown.get_mut("event").and_then(Value::as_object_mut) {
-        *event = events::envelope(std::mem::take(event), &call.origin.domain, stream.as_deref());
+        let tenant = &call.caller.tenant;
+        *event = events::envelope(std::mem::take(event), tenant, &call.origin.domain, stream.as_deref());
     }
     shown
 }

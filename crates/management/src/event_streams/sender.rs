@@ -89,7 +89,7 @@ impl Sender {
 
     async fn send(&self, tenant: &TenantId, stream: &Record, delivery: &Record) -> Result<(), Failure> {
         let event = delivery.document.get("event").and_then(Value::as_object).cloned().unwrap_or_default();
-        let event = events::envelope(event, &self.domain, Some(&stream.id));
+        let event = events::envelope(event, tenant, &self.domain, Some(&stream.id));
         let text = |path: &str| value_at(&stream.document, path).and_then(Value::as_str);
         match text("destination.type") {
             Some("webhook") => {
