@@ -1,6 +1,6 @@
 //! A server in this process with a client that checks every answer against the contract.
 
-use aught::{Config, Running, Server};
+use aught::{Config, Dns, Running, Server};
 use aught_testing::PostgresDatabase;
 use contract::{Contract, Route};
 use http::Method;
@@ -34,7 +34,8 @@ impl TestServer {
 
     /// The same with time and randomness of the test's choice.
     pub(crate) async fn with(context: Context) -> Self {
-        Self::of(Config { context, ..Config::in_memory() }).await
+        // No test asks a name server.
+        Self::of(Config { context, dns: Dns::Trusting, ..Config::in_memory() }).await
     }
 
     /// The same as the test configures it, but for the database.

@@ -2,11 +2,8 @@
 
 mod credentials;
 mod defaults;
-<<<<<<< HEAD
-pub(crate) mod signing;
-=======
 mod metadata;
->>>>>>> 1f712f4 (Custom domains are proven by DNS; clients by metadata document; credential templates; blacklisted tokens)
+pub(crate) mod signing;
 
 use identity::keys;
 use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form};
