@@ -8,7 +8,7 @@ exports.describe = (thrown, program) => {
   const stack = text(() => thrown.stack ?? '');
   return {
     name: text(() => thrown.name || thrown.constructor?.name || 'Error').slice(0, 256),
-    message: text(() => thrown.message ?? JSON.stringify(thrown)).slice(0, 16384),
+    message: withoutFolders(text(() => thrown.message ?? JSON.stringify(thrown)), program).slice(0, 16384),
     stack: clean(stack, program) || undefined,
     ...position(stack, program),
     properties: properties(thrown),
@@ -24,12 +24,16 @@ function text(read) {
   }
 }
 
-function clean(stack, { packages, modules }) {
-  const prefixes = [packages, ...modules.map((module) => module.packages)].filter(Boolean);
-  return stack
+// Where packages are unpacked is the server's matter.
+function withoutFolders(shown, { packages, modules }) {
+  const folders = [packages, ...modules.map((module) => module.packages)].filter(Boolean);
+  return folders.reduce((kept, folder) => kept.replaceAll(`${folder}/`, ''), shown);
+}
+
+function clean(stack, program) {
+  return withoutFolders(stack, program)
     .split('\n')
     .filter((line) => !/\(?(aught:|node:|native\))/.test(line))
-    .map((line) => prefixes.reduce((shown, prefix) => shown.replaceAll(`${prefix}/`, ''), line))
     .slice(0, 32)
     .join('\n')
     .trimEnd()

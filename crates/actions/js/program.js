@@ -50,7 +50,8 @@ exports.Program = class {
   }
 
   async #callAction(exported, run) {
-    const { trigger, version, handler, event } = run.message;
+    const { trigger, version, event } = run.message;
+    const handler = run.message.handler || HANDLERS[trigger]?.[0];
     const isReturning = version === 'v1' && RETURNING.has(trigger);
     if (isReturning && typeof exported === 'function') return exported(event, { secrets: { ...this.secrets } });
     if (exported === null || typeof exported !== 'object') throw new Error('The Action must export an object.');

@@ -13,7 +13,7 @@ pub struct Invocation {
     pub trigger: String,
     /// The trigger's version, such as `v3`. At `v1`, the old triggers take `(event, context)` and answer by their return value.
     pub version: String,
-    /// The exported function to call, such as `onExecutePostLogin`; empty for rules and hooks.
+    /// The exported function to call, such as `onExecutePostLogin`; empty for rules, hooks, and a trigger's first handler.
     pub handler: String,
     /// The event; for a rule `[user, context]`, for a hook the list of its arguments before the callback.
     pub event: Value,

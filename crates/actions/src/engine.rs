@@ -19,6 +19,10 @@ pub(crate) enum Launch {
 impl Launch {
     /// Finds the engine that the settings ask for, or tells what is missing.
     pub(crate) async fn find(settings: &Settings) -> Result<Self, String> {
+        // It must be there when a worker starts, to be among what that may read.
+        if let Err(error) = tokio::fs::create_dir_all(&settings.directory).await {
+            tracing::warn!(%error, "the directory for packages cannot be made");
+        }
         let embedded = || {
             if settings.embedded.is_empty() {
                 return Err("No JavaScript engine: there is neither Node 18 or newer nor the embedded one.".to_owned());

@@ -1,9 +1,9 @@
 //! Packages of npm: resolved and unpacked by the npm client, once for each set of versions.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashSet},
     ffi::OsString,
-    fs, io,
+    io,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -13,7 +13,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use kernel::{Document, Value};
 use serde_json::json;
-use tokio::{process::Command, sync::Mutex, time::timeout};
+use tokio::{fs, process::Command, sync::Mutex, time::timeout};
 
 use crate::{Dependency, Settings, engine::find_program};
 
@@ -29,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) struct Packages {
     directory: PathBuf,
     search_path: OsString,
+    /// Sets that are known to be unpacked.
+    unpacked: std::sync::Mutex<HashSet<PathBuf>>,
     /// One npm client at a time; those who wait find what they need unpacked.
     installing: Mutex<()>,
 }
@@ -36,7 +38,7 @@ pub(crate) struct Packages {
 impl Packages {
     pub(crate) fn new(settings: &Settings) -> Self {
         let (directory, search_path) = (settings.directory.clone(), settings.search_path.clone());
-        Self { directory, search_path, installing: Mutex::new(()) }
+        Self { directory, search_path, unpacked: std::sync::Mutex::default(), installing: Mutex::new(()) }
     }
 
     /// Unpacks the dependencies and returns them with the versions that were found.
@@ -53,23 +55,28 @@ impl Packages {
         }
         let _alone = self.installing.lock().await;
         let unpacked = self.install(dependencies).await?;
-        let exact = exact_versions(unpacked.path(), dependencies)?;
-        self.keep(unpacked, &exact)?;
+        let exact = exact_versions(unpacked.path(), dependencies).await?;
+        self.keep(unpacked, &exact).await?;
         Ok(exact)
     }
 
     /// Where the packages of exact versions are unpacked; they are unpacked now if they are not yet.
     pub(crate) async fn directory(&self, dependencies: &[Dependency]) -> Result<PathBuf, BuildError> {
         let directory = self.path(dependencies);
-        if directory.is_dir() {
+        if self.known().contains(&directory) {
             return Ok(directory);
         }
         let _alone = self.installing.lock().await;
-        if !directory.is_dir() {
+        if !is_directory(&directory).await {
             let unpacked = self.install(dependencies).await?;
-            self.keep(unpacked, dependencies)?;
+            self.keep(unpacked, dependencies).await?;
         }
+        self.known().insert(directory.clone());
         Ok(directory)
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
+        self.unpacked.lock().expect("no holder of this lock panics")
     }
 
     fn path(&self, dependencies: &[Dependency]) -> PathBuf {
@@ -88,11 +95,11 @@ impl Packages {
                 names.join(", ")
             ))
         })?;
-        fs::create_dir_all(&self.directory).map_err(|error| failed("making its directory", &error))?;
+        fs::create_dir_all(&self.directory).await.map_err(|error| failed("making its directory", &error))?;
         let unpacked = tempfile::Builder::new().prefix(".unpacking-").tempdir_in(&self.directory);
         let unpacked = unpacked.map_err(|error| failed("making its directory", &error))?;
         let manifest = json!({"private": true, "dependencies": wanted(dependencies)}).to_string();
-        fs::write(unpacked.path().join("package.json"), manifest).map_err(|error| failed("writing", &error))?;
+        fs::write(unpacked.path().join("package.json"), manifest).await.map_err(|error| failed("writing", &error))?;
         let client = Command::new(npm)
             .args([
                 "install",
@@ -118,11 +125,11 @@ impl Packages {
     }
 
     /// Moves what was unpacked to its place, at once and as a whole.
-    fn keep(&self, unpacked: tempfile::TempDir, dependencies: &[Dependency]) -> Result<(), BuildError> {
+    async fn keep(&self, unpacked: tempfile::TempDir, dependencies: &[Dependency]) -> Result<(), BuildError> {
         let directory = self.path(dependencies);
-        match fs::rename(unpacked.path(), &directory) {
+        match fs::rename(unpacked.path(), &directory).await {
             // Another server has unpacked the same.
-            Err(_) if directory.is_dir() => Ok(()),
+            Err(_) if is_directory(&directory).await => Ok(()),
             Err(error) => Err(failed("moving it to its place", &error)),
             Ok(()) => {
                 let _ = unpacked.keep();
@@ -130,6 +137,10 @@ impl Packages {
             }
         }
     }
+}
+
+async fn is_directory(path: &Path) -> bool {
+    fs::metadata(path).await.is_ok_and(|found| found.is_dir())
 }
 
 fn failed(doing: &str, error: &io::Error) -> BuildError {
@@ -176,17 +187,16 @@ fn wanted(dependencies: &[Dependency]) -> Document {
         .collect()
 }
 
-fn exact_versions(unpacked: &Path, dependencies: &[Dependency]) -> Result<Vec<Dependency>, BuildError> {
-    (dependencies.iter())
-        .map(|wanted| {
-            let manifest = fs::read(unpacked.join("node_modules").join(&wanted.name).join("package.json"));
-            let manifest = manifest.ok().and_then(|manifest| serde_json::from_slice::<Value>(&manifest).ok());
-            let version = manifest.as_ref().and_then(|manifest| manifest["version"].as_str());
-            let version =
-                version.ok_or_else(|| BuildError(format!("The package {} was not installed.", wanted.name)))?;
-            Ok(Dependency { name: wanted.name.clone(), version: version.to_owned() })
-        })
-        .collect()
+async fn exact_versions(unpacked: &Path, dependencies: &[Dependency]) -> Result<Vec<Dependency>, BuildError> {
+    let mut exact = Vec::with_capacity(dependencies.len());
+    for Dependency { name, .. } in dependencies {
+        let manifest = fs::read(unpacked.join("node_modules").join(name).join("package.json")).await;
+        let manifest = manifest.ok().and_then(|manifest| serde_json::from_slice::<Value>(&manifest).ok());
+        let version = manifest.as_ref().and_then(|manifest| manifest["version"].as_str());
+        let version = version.ok_or_else(|| BuildError(format!("The package {name} was not installed.")))?;
+        exact.push(Dependency { name: name.clone(), version: version.to_owned() });
+    }
+    Ok(exact)
 }
 
 /// What of the npm client's words its user can act on.

@@ -11,12 +11,12 @@ use std::{
 
 use bytes::{Buf, BytesMut};
 use futures::{StreamExt, stream::FuturesUnordered};
-use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process_group, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process_group};
 use tokio::{
     net::unix::pipe,
     process::{Child, Command},
     sync::oneshot,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, interval_at, sleep_until, timeout},
 };
 use tokio_util::codec::{FramedRead, LengthDelimitedCodec};
 
@@ -31,8 +31,12 @@ use crate::{
 
 /// Programs that one worker keeps loaded; the one that was not used for longest goes first.
 const PROGRAMS: usize = 16;
-/// Bytes that a worker's native parts may hold beside its JavaScript's memory.
-const NATIVE_MEMORY: u64 = 512 << 20;
+/// Bytes that a worker may hold beside its JavaScript's memory: the engine itself, and buffers outside its heap.
+const NATIVE_MEMORY: usize = 160 << 20;
+/// Bytes that a worker may reserve beside its JavaScript's memory. Engines reserve much more than they use.
+const RESERVED_MEMORY: u64 = 1 << 30;
+/// How often it is looked at what a worker holds while it runs.
+const WATCH: Duration = Duration::from_millis(50);
 
 /// A running worker process. Dropping it ends the process and all that it started.
 pub(crate) struct Worker {
@@ -118,6 +122,7 @@ impl Worker {
         self.writer.push(&ToWorker::Run(run));
         let mut exchange = Exchange { calls: 0, console: 0, external_since: None };
         let mut answers = FuturesUnordered::new();
+        let mut watch = interval_at(Instant::now() + WATCH, WATCH);
         let done = loop {
             tokio::select! {
                 biased;
@@ -153,6 +158,9 @@ impl Worker {
                     self.writer.push(&ToWorker::Answer { call, answer });
                     if answers.is_empty() { exchange.end_wait(outcome); }
                 },
+                _ = watch.tick() => if self.resident() > settings.limits.memory + NATIVE_MEMORY {
+                    return Err(Broken::Memory);
+                },
                 () = sleep_until(deadline) => return Err(Broken::Timeout),
             }
         };
@@ -161,6 +169,13 @@ impl Worker {
         outcome.stats.cpu = used.saturating_sub(self.cpu);
         self.cpu = used;
         Ok(*done)
+    }
+
+    /// Bytes that the process holds, as far as the system tells.
+    fn resident(&self) -> usize {
+        let pages = std::fs::read_to_string(format!("/proc/{}/statm", self.pid.as_raw_nonzero())).ok();
+        let pages = pages.and_then(|told| told.split(' ').nth(1)?.parse::<usize>().ok());
+        pages.unwrap_or_default() * rustix::param::page_size()
     }
 
     async fn read(&mut self, message: Option<io::Result<BytesMut>>) -> Result<FromWorker, Broken> {
@@ -181,7 +196,7 @@ impl Worker {
             (Resource::Core, 0),
             (Resource::Fsize, 0),
             (Resource::Nofile, 256),
-            (Resource::Data, settings.limits.memory as u64 + NATIVE_MEMORY),
+            (Resource::Data, settings.limits.memory as u64 + RESERVED_MEMORY),
         ];
         for (resource, value) in limits {
             self.set_limit(resource, same(value));
@@ -196,7 +211,7 @@ impl Worker {
 
     fn set_limit(&self, resource: Resource, limit: Rlimit) {
         #[cfg(target_os = "linux")]
-        if let Err(error) = prlimit(Some(self.pid), resource, limit) {
+        if let Err(error) = rustix::process::prlimit(Some(self.pid), resource, limit) {
             tracing::warn!(%error, ?resource, "a limit of a script worker could not be set");
         }
     }
@@ -239,6 +254,8 @@ async fn spawn(launch: &Launch, settings: &Settings) -> io::Result<Child> {
 pub(crate) enum Broken {
     /// Its time was over.
     Timeout,
+    /// It held too much memory.
+    Memory,
     /// The process ended, by this signal.
     Died(Option<i32>),
     /// It gave back more than it may.
@@ -256,6 +273,7 @@ impl Broken {
             Self::TooLarge => {
                 ScriptError::limit(format!("The result is larger than the allowed {} bytes.", limits.result))
             }
+            Self::Memory => out_of_memory(settings),
             Self::Protocol => ScriptError::worker("The code disturbed the worker that ran it."),
             Self::Died(Some(signal)) if signal == Signal::XCPU.as_raw() => ScriptError::limit(format!(
                 "The code used more than the allowed {} seconds of processor time.",
@@ -264,11 +282,16 @@ impl Broken {
             Self::Died(Some(signal))
                 if [Signal::ABORT, Signal::TRAP, Signal::KILL].map(Signal::as_raw).contains(&signal) =>
             {
-                ScriptError::limit(format!("The code used more than the allowed {} MB of memory.", limits.memory >> 20))
+                out_of_memory(settings)
             }
             Self::Died(_) => ScriptError::worker("The code ended the worker that ran it."),
         }
     }
+}
+
+fn out_of_memory(settings: &Settings) -> ScriptError {
+    let megabytes = settings.limits.memory >> 20;
+    ScriptError::limit(format!("The code used more than the allowed {megabytes} MB of memory."))
 }
 
 /// What is counted during one run.

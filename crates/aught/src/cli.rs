@@ -4,7 +4,14 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{Failure, Server, config::Settings, run, signals::Stop, telemetry};
+use crate::{
+    Failure, Server,
+    config::Settings,
+    run,
+    scripts::{self, RunAction},
+    signals::Stop,
+    telemetry,
+};
 
 /// An identity platform that Auth0's clients can use unmodified.
 #[derive(Debug, Parser)]
@@ -29,6 +36,20 @@ enum Command {
     /// REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE and, for the JVM, JAVA_TOOL_OPTIONS. When the command ends, the tenant is
     /// gone, and aught ends with the command's status.
     Run(Run),
+    /// Run a tenant's scripts without a tenant
+    #[command(subcommand)]
+    Actions(Actions),
+    /// Carry the embedded engine for a server
+    #[command(name = scripts::WORKER, hide = true)]
+    ScriptWorker,
+}
+
+#[derive(Debug, Subcommand)]
+enum Actions {
+    /// Run a file's Action and print its console, what it asked for, and how long it took
+    ///
+    /// The same runtime and limits as a server's. Ends with 1 when the Action fails.
+    Run(RunAction),
 }
 
 /// Secrets are no flags because every process of a machine can read command lines.
@@ -68,6 +89,8 @@ pub fn command_line() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(serve) => on_runtime(self::serve(serve)),
         Command::Run(run) => on_runtime(run::run(run.log, run.command)),
+        Command::Actions(Actions::Run(asked)) => on_runtime(scripts::run(asked)),
+        Command::ScriptWorker => Ok(actions::script_worker()),
     };
     done.unwrap_or_else(|failure| {
         telemetry::complain(&failure.to_string());

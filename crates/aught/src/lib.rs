@@ -13,6 +13,7 @@ mod health;
 mod legacy;
 mod listener;
 mod run;
+mod scripts;
 mod server;
 mod signals;
 mod telemetry;

@@ -211,3 +211,36 @@ fn java_trusts_the_tenant() {
     assert_eq!(lines.next(), Some("200"), "{}", text(&output.stderr));
     assert!(lines.next().unwrap().parse::<u32>().unwrap() > 1);
 }
+
+#[test]
+fn an_action_runs_without_a_tenant() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_string_lossy().into_owned()
+    };
+    let code = file(
+        "action.js",
+        "exports.onExecutePostLogin = async (event, api) => {
+            console.log(event.user.name, event.secrets.KEY); api.access.deny('no');
+            if (event.user.name === 'bad') throw new TypeError('it is bad');
+        };",
+    );
+    let (event, secrets) = (file("event.json", r#"{"user": {"name": "n"}}"#), file("secrets.json", r#"{"KEY": "k"}"#));
+    let arguments = ["actions", "run", &code, "--engine", "embedded", "--secrets", &secrets, "--event"];
+    let output = aught(&[arguments.as_slice(), &[&event]].concat());
+    let told = text(&output.stdout);
+    assert!(output.status.success(), "{told}{}", text(&output.stderr));
+    assert!(
+        told.starts_with("  log | n k\napi.access.deny(\"no\")\n") && told.contains(" ms of processor time"),
+        "{told}"
+    );
+
+    let bad = file("bad.json", r#"{"user": {"name": "bad"}}"#);
+    let output = aught(&[arguments.as_slice(), &[&bad]].concat());
+    let told = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(told.contains("TypeError: it is bad\n    at ") && told.contains("action.js:3:"), "{told}");
+    assert_eq!(aught(&["actions", "run", "/nowhere.js"]).status.code(), Some(1));
+}

@@ -1,0 +1,232 @@
+//! Tenants' scripts on the command line: `aught actions run`, and the worker that carries the embedded engine.
+
+use std::{
+    ffi::OsString,
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use actions::{Dependency, Engine, Invocation, Module, Outcome, Program, ProgramKind, Runtime};
+use clap::{Args, ValueEnum};
+use kernel::{Document, TenantId, Value};
+
+use crate::{Failure, config::variable, telemetry};
+
+/// The hidden command that starts the embedded engine's worker.
+pub(crate) const WORKER: &str = "script-worker";
+
+/// How the runtime is set up on this machine, with packages in `directory`.
+pub(crate) fn settings(engine: Engine, directory: PathBuf) -> actions::Settings {
+    let mut settings = actions::Settings::new(directory);
+    settings.engine = engine;
+    settings.search_path = variable("PATH").unwrap_or_default();
+    if let Ok(program) = std::env::current_exe() {
+        settings.embedded = vec![program.into(), OsString::from(WORKER)];
+    }
+    settings
+}
+
+/// A program to run, and what to give it.
+#[derive(Debug, Args)]
+pub(crate) struct RunAction {
+    /// The Action's code
+    #[arg(value_name = "FILE")]
+    code: PathBuf,
+
+    /// The trigger whose handler is called
+    #[arg(long, value_name = "TRIGGER", default_value = "post-login")]
+    trigger: String,
+
+    /// The handler, where the trigger has several [default: the trigger's first]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    handler: String,
+
+    /// The event, as JSON [default: an empty one]
+    #[arg(long, value_name = "FILE")]
+    event: Option<PathBuf>,
+
+    /// The secrets, as a JSON object of texts
+    #[arg(long, value_name = "FILE")]
+    secrets: Option<PathBuf>,
+
+    /// A package of npm that the code requires; may be given often
+    #[arg(long = "dependency", value_name = "NAME[@VERSION]")]
+    dependencies: Vec<String>,
+
+    /// An Actions module that the code requires as `actions:NAME`; may be given often
+    #[arg(long = "module", value_name = "NAME=FILE")]
+    modules: Vec<String>,
+
+    /// The JavaScript engine: Node, the engine within this program, or Node where it is found
+    #[arg(long, value_name = "auto | node | embedded", env = "AUGHT_ACTIONS_ENGINE", default_value = "auto")]
+    engine: EngineName,
+
+    /// Run again whenever one of the files changes, until Ctrl-C
+    #[arg(long)]
+    watch: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum EngineName {
+    Auto,
+    Node,
+    Embedded,
+}
+
+/// Runs the program once, or again and again, and tells what came of it.
+pub(crate) async fn run(asked: RunAction) -> Result<ExitCode, Failure> {
+    telemetry::start_log("warn")?;
+    let engine = match asked.engine {
+        EngineName::Auto => Engine::Auto,
+        EngineName::Node => Engine::Node,
+        EngineName::Embedded => Engine::Embedded,
+    };
+    // An author's own machine: what they can call, their code may.
+    let outbound = outbound::Client::new(true);
+    let runtime = Runtime::new(settings(engine, packages()), Arc::new(outbound));
+    loop {
+        let state = asked.state();
+        let ended = asked.once(&runtime).await;
+        if !asked.watch {
+            return ended;
+        }
+        if let Err(failure) = ended {
+            telemetry::complain(&failure.to_string());
+        }
+        telemetry::say("\nwaiting for a change …\n");
+        while asked.state() == state {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    }
+}
+
+/// Where this person's packages are kept between runs.
+fn packages() -> PathBuf {
+    let cache = variable("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| variable("HOME").map(|home| Path::new(&home).join(".cache")));
+    cache.unwrap_or_else(std::env::temp_dir).join("aught/packages")
+}
+
+impl RunAction {
+    /// When each file was last written.
+    fn state(&self) -> Vec<Option<SystemTime>> {
+        let modules = self.modules.iter().filter_map(|module| module.split_once('=')).map(|(_, file)| Path::new(file));
+        let given =
+            [Some(&self.code), self.event.as_ref(), self.secrets.as_ref()].into_iter().flatten().map(PathBuf::as_path);
+        given.chain(modules).map(|file| fs::metadata(file).and_then(|found| found.modified()).ok()).collect()
+    }
+
+    async fn once(&self, runtime: &Runtime) -> Result<ExitCode, Failure> {
+        let mut program = self.program()?;
+        let event = self.event.as_deref().map_or_else(|| Ok(Value::Object(Document::new())), json)?;
+        program.dependencies = runtime.build(&program).await.map_err(|error| Failure::new("the build", error))?;
+        let call = Invocation::new(&self.trigger, &self.handler, event);
+        let outcome = runtime.run(&Arc::new(program), call).await;
+        telemetry::say(&told(&outcome));
+        Ok(if outcome.error.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+
+    fn program(&self) -> Result<Program, Failure> {
+        let code = text(&self.code)?;
+        let secrets = match self.secrets.as_deref().map(json).transpose()? {
+            None => Document::new(),
+            Some(Value::Object(secrets)) => secrets,
+            Some(_) => return Err(Failure::new("the secrets", "expected an object of texts")),
+        };
+        let modules: Result<Vec<Module>, Failure> = self.modules.iter().map(|given| module(given)).collect();
+        let modules = modules?;
+        let parts = [&code].into_iter().chain(modules.iter().map(|module| &module.code));
+        let id: String = parts.map(String::as_str).chain([Value::from(secrets.clone()).to_string().as_str()]).collect();
+        Ok(Program {
+            tenant: TenantId::new("local"),
+            // Content that changes is another program; the same content stays warm.
+            id,
+            name: self.code.display().to_string(),
+            kind: ProgramKind::Action,
+            code,
+            modules,
+            dependencies: self.dependencies.iter().map(|given| dependency(given)).collect(),
+            secrets,
+            configuration: Document::new(),
+        })
+    }
+}
+
+fn dependency(given: &str) -> Dependency {
+    // The first character may be the scope's sign.
+    let at = given.char_indices().skip(1).find(|(_, sign)| *sign == '@').map(|(at, _)| at);
+    let (name, version) = at.map_or((given, ""), |at| (&given[..at], &given[at + 1..]));
+    Dependency { name: name.to_owned(), version: version.to_owned() }
+}
+
+fn module(given: &str) -> Result<Module, Failure> {
+    let (name, file) = given.split_once('=').ok_or_else(|| Failure::new(given, "expected NAME=FILE"))?;
+    Ok(Module {
+        name: name.to_owned(),
+        code: text(Path::new(file))?,
+        secrets: Document::new(),
+        dependencies: Vec::new(),
+    })
+}
+
+fn text(file: &Path) -> Result<String, Failure> {
+    fs::read_to_string(file).map_err(|error| Failure::new(file.display(), error))
+}
+
+fn json(file: &Path) -> Result<Value, Failure> {
+    serde_json::from_str(&text(file)?).map_err(|error| Failure::new(file.display(), error))
+}
+
+/// An outcome for a person who reads it on a terminal.
+fn told(outcome: &Outcome) -> String {
+    let mut told = String::new();
+    for line in &outcome.console {
+        let _ = writeln!(told, "{:>5} | {}", line.level, line.text.replace('\n', "\n      | "));
+    }
+    for command in &outcome.commands {
+        let arguments: Vec<String> = command.arguments.iter().map(ToString::to_string).collect();
+        let _ = writeln!(told, "api.{}({})", command.name, arguments.join(", "));
+    }
+    if let Some(error) = &outcome.error {
+        let head = format!("{}: {}", error.name, error.message);
+        let stack = error.stack.as_deref().unwrap_or_default();
+        let _ = writeln!(
+            told,
+            "{}",
+            if stack.contains(&error.message) { stack.to_owned() } else { format!("{head}\n{stack}") }.trim_end()
+        );
+    }
+    let stats = outcome.stats;
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
+    let _ = writeln!(
+        told,
+        "{:.1} ms: {:.1} ms until a worker was ready, {:.1} ms in it ({:.1} ms of them waiting for others), {:.1} ms of processor time",
+        milliseconds(stats.total),
+        milliseconds(stats.boot),
+        milliseconds(stats.action),
+        milliseconds(stats.external),
+        milliseconds(stats.cpu),
+    );
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dependency_may_have_a_scope_and_a_version() {
+        let parts = |given| {
+            let found = dependency(given);
+            (found.name, found.version)
+        };
+        assert_eq!(parts("lodash"), ("lodash".into(), String::new()));
+        assert_eq!(parts("lodash@4.17.21"), ("lodash".into(), "4.17.21".into()));
+        assert_eq!(parts("@a/b"), ("@a/b".into(), String::new()));
+        assert_eq!(parts("@a/b@^1"), ("@a/b".into(), "^1".into()));
+    }
+}
