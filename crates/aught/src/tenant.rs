@@ -130,7 +130,7 @@ fn join(store: &Store, services: &Services, tenant: &TenantId, domain: &str) -> 
     tokio::spawn(sender.work(store.clone()));
     let engine = Arc::new(Engine::new(store.clone(), Arc::new(bearer), domain.to_owned(), claims));
     let oauth = OAuth::new(store.clone(), keys.clone(), tenant.clone(), domain.to_owned());
-    let v1 = V1::new(Arc::clone(&engine), store.clone(), &services, tenant.clone(), domain.to_owned());
+    let v1 = V1::new(Arc::clone(&engine), store.clone(), services, tenant.clone(), domain.to_owned());
     let v1 = legacy::router(v1, Arc::clone(&oauth));
     let api = any(move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
         let engine = Arc::clone(&engine);
