@@ -1,6 +1,7 @@
 //! Whole servers, asked as a client asks them.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod actions;
 mod blacklists;
 mod connections;
 mod custom_domains;

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use actions::Engine;
 use figment::{
     Figment,
     providers::{Format, Serialized, Toml},
@@ -17,7 +18,7 @@ use outbound::Dns;
 use serde::{Deserialize, Serialize};
 use store::Database;
 
-use crate::Failure;
+use crate::{Failure, scripts};
 
 /// What the configuration file may hold, and what flags and the environment put over it. The descriptions are those of
 /// `--help`.
@@ -56,6 +57,11 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "check | trust", env = "AUGHT_DNS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     dns: Option<DnsChecks>,
+    /// The JavaScript engine of Actions, rules and hooks: Node, the engine within this program, or Node where it is
+    /// found [default: auto]
+    #[arg(long, value_name = "auto | node | embedded", env = "AUGHT_ACTIONS_ENGINE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actions_engine: Option<ActionsEngine>,
 
     /// How long a stopping server waits for requests that it has begun to answer
     #[arg(
@@ -100,6 +106,29 @@ pub enum OutboundPrivate {
     Allow,
     /// They fail, and say why.
     Refuse,
+}
+
+/// What runs the code of Actions, rules and hooks.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum ActionsEngine {
+    /// Node where it is found, else the embedded one.
+    #[default]
+    Auto,
+    /// Node, found on the search path.
+    Node,
+    /// The engine within this program.
+    Embedded,
+}
+
+impl From<ActionsEngine> for Engine {
+    fn from(engine: ActionsEngine) -> Self {
+        match engine {
+            ActionsEngine::Auto => Self::Auto,
+            ActionsEngine::Node => Self::Node,
+            ActionsEngine::Embedded => Self::Embedded,
+        }
+    }
 }
 
 impl Settings {
@@ -156,6 +185,7 @@ impl Settings {
                 Some(DnsChecks::Trust) => Dns::Trusting,
                 _ => Dns::default(),
             },
+            actions_engine: self.actions_engine.unwrap_or_default(),
             drain: Duration::from_secs(self.drain_seconds.unwrap_or(10)),
             context: Context::system(),
         })
@@ -187,6 +217,8 @@ pub struct Config {
     pub outbound_private: Option<OutboundPrivate>,
     /// Where the records are looked up that prove whose a custom domain is.
     pub dns: Dns,
+    /// What runs the code of Actions, rules and hooks.
+    pub actions_engine: ActionsEngine,
     /// How long a stopping server waits for requests that it has begun to answer.
     pub drain: Duration,
     /// Time and randomness of everything that the server keeps.
@@ -212,6 +244,7 @@ impl Config {
             initial_client: InitialClient::default(),
             outbound_private: None,
             dns: Dns::default(),
+            actions_engine: ActionsEngine::default(),
             drain: Duration::from_secs(10),
             context: Context::system(),
         }
@@ -225,6 +258,12 @@ impl Config {
             None => addr.ip().is_loopback(),
         };
         outbound::Client::new(allows_private)
+    }
+
+    /// How the code of tenants is run.
+    pub(crate) fn scripts(&self) -> actions::Settings {
+        let packages = self.state.file("packages").unwrap_or_else(|| std::env::temp_dir().join("aught-packages"));
+        scripts::settings(self.actions_engine.into(), packages)
     }
 }
 

@@ -21,7 +21,7 @@ mod tenant;
 mod trust;
 
 pub use cli::command_line;
-pub use config::{Config, InitialClient, OutboundPrivate, State};
+pub use config::{ActionsEngine, Config, InitialClient, OutboundPrivate, State};
 pub use outbound::Dns;
 pub use server::{Fresh, Running, Server};
 

@@ -11,10 +11,10 @@ use std::{
 };
 
 use actions::{Dependency, Engine, Invocation, Module, Outcome, Program, ProgramKind, Runtime};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use kernel::{Document, TenantId, Value};
 
-use crate::{Failure, config::variable, telemetry};
+use crate::{ActionsEngine, Failure, config::variable, telemetry};
 
 /// The hidden command that starts the embedded engine's worker.
 pub(crate) const WORKER: &str = "script-worker";
@@ -63,31 +63,19 @@ pub(crate) struct RunAction {
 
     /// The JavaScript engine: Node, the engine within this program, or Node where it is found
     #[arg(long, value_name = "auto | node | embedded", env = "AUGHT_ACTIONS_ENGINE", default_value = "auto")]
-    engine: EngineName,
+    engine: ActionsEngine,
 
     /// Run again whenever one of the files changes, until Ctrl-C
     #[arg(long)]
     watch: bool,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum EngineName {
-    Auto,
-    Node,
-    Embedded,
-}
-
 /// Runs the program once, or again and again, and tells what came of it.
 pub(crate) async fn run(asked: RunAction) -> Result<ExitCode, Failure> {
     telemetry::start_log("warn")?;
-    let engine = match asked.engine {
-        EngineName::Auto => Engine::Auto,
-        EngineName::Node => Engine::Node,
-        EngineName::Embedded => Engine::Embedded,
-    };
     // An author's own machine: what they can call, their code may.
     let outbound = outbound::Client::new(true);
-    let runtime = Runtime::new(settings(engine, packages()), Arc::new(outbound));
+    let runtime = Runtime::new(settings(asked.engine.into(), packages()), Arc::new(outbound));
     loop {
         let state = asked.state();
         let ended = asked.once(&runtime).await;

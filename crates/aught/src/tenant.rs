@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
+use actions::Runtime;
 use axum::{
     Router,
     body::Body,
@@ -11,7 +12,7 @@ use axum::{
 };
 use identity::{Passwords, SigningKeys, keys};
 use kernel::{ApiError, Context, Secret, TenantId};
-use management::{Sender, Services, V1};
+use management::{Dispatcher, Sender, Services, V1};
 use oauth::{Bearer, OAuth};
 use rest::{Claims, Engine};
 use store::{Options, RootKey, Store};
@@ -46,11 +47,13 @@ impl Tenant {
         let fresh = provision_or_move(&store, &id, config, domain).await?;
         let signing_keys = SigningKeys::new(store.clone());
         tokio::spawn(make_next_key(signing_keys.clone(), id.clone(), domain.to_owned()));
+        let scripts = Runtime::new(config.scripts(), Arc::new(outbound.clone()));
         let services = Services {
             passwords: Passwords::new(store.context().clone()),
             keys: signing_keys,
             outbound,
             dns: config.dns.clone(),
+            dispatcher: Dispatcher::new(store.clone(), scripts),
         };
         let router = join(&store, &services, &id, domain);
         Ok(Self { store, router, fresh })
@@ -122,14 +125,16 @@ fn name_of(domain: &str) -> &str {
 }
 
 fn join(store: &Store, services: &Services, tenant: &TenantId, domain: &str) -> Router {
-    let keys = services.keys.clone();
+    let (keys, dispatcher) = (services.keys.clone(), services.dispatcher.clone());
     let bearer = Bearer::new(store.clone(), keys.clone(), tenant.clone(), domain);
     let claims = Claims::of(management::areas(services));
-    let sender = Sender { outbound: services.outbound.clone(), domain: domain.to_owned(), action: None };
+    let action = Some(dispatcher.event_action());
+    let sender = Sender { outbound: services.outbound.clone(), domain: domain.to_owned(), action };
     tokio::spawn(management::work(store.clone()));
     tokio::spawn(sender.work(store.clone()));
+    tokio::spawn(dispatcher.clone().work());
     let engine = Arc::new(Engine::new(store.clone(), Arc::new(bearer), domain.to_owned(), claims));
-    let oauth = OAuth::new(store.clone(), keys.clone(), tenant.clone(), domain.to_owned());
+    let oauth = OAuth::new(store.clone(), keys.clone(), Arc::new(dispatcher), tenant.clone(), domain.to_owned());
     let v1 = V1::new(Arc::clone(&engine), store.clone(), services, tenant.clone(), domain.to_owned());
     let v1 = legacy::router(v1, Arc::clone(&oauth));
     let api = any(move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {

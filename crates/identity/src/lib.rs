@@ -4,7 +4,9 @@ pub mod assertion;
 pub mod blacklist;
 pub mod blocks;
 pub mod certificate;
+pub mod claims;
 pub mod events;
+pub mod expiring;
 pub mod hash;
 pub mod jwe;
 pub mod jwt;
@@ -13,6 +15,7 @@ pub mod password;
 pub mod pool;
 pub mod signature;
 pub mod tickets;
+pub mod triggers;
 pub mod users;
 pub mod verifier;
 

@@ -1,14 +1,18 @@
 //! Actions: tenants' scripts at the triggers of login and other flows; their versions, bindings and modules.
 //!
-//! Scripts are stored here and run elsewhere. Building one takes no time: the answer to a change still shows it as
-//! pending, every later read shows it built.
+//! Scripts are stored and bound here, and run by the crate `actions`. One without packages takes no time to build: the answer
+//! to a change still shows it as pending, every later read shows it built.
 
 mod bindings;
+mod builds;
+mod dispatch;
 mod modules;
 mod scripts;
+mod trial;
 mod triggers;
 pub(crate) mod versions;
 
+use identity::triggers::EXECUTIONS_KEPT;
 use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form};
 use rest::{Answer, Area, Call, Change, Kind, ListFilter, Resource, Times};
 use serde_json::json;
@@ -16,13 +20,17 @@ use store::{Filter, Query, Snapshot, Tx};
 
 use crate::Services;
 
+pub use dispatch::Dispatcher;
+
 /// What is served of `actions`.
-pub(crate) fn area(_: &Services) -> Area {
+pub(crate) fn area(services: &Services) -> Area {
+    let dispatcher = services.dispatcher.clone();
     Area::new("actions")
         .collection("/actions/actions", Actions)
         .collection("/actions/actions/{actionId}/versions", versions::Versions)
         .write("POST /actions/actions/{id}/deploy", versions::deploy_draft)
         .write("POST /actions/actions/{actionId}/versions/{id}/deploy", versions::roll_back)
+        .task("POST /actions/actions/{id}/test", move |task| trial::test(dispatcher.clone(), task))
         .read("GET /actions/triggers", triggers::list)
         .read("GET /actions/triggers/{triggerId}/bindings", bindings::list)
         .write("PATCH /actions/triggers/{triggerId}/bindings", bindings::replace)
@@ -53,7 +61,7 @@ pub(crate) static ACTION: Kind = Kind::new("action")
 
 /// What happened when the actions of a trigger ran.
 pub(crate) static EXECUTION: Kind =
-    Kind::new("action_execution").id("id", Form::Uuid).missing("The execution does not exist.", None);
+    Kind::new(identity::triggers::EXECUTION).id("id", Form::Uuid).missing("The execution does not exist.", None);
 
 /// Most actions of a tenant.
 const MOST_ACTIONS: u64 = 100;
@@ -78,7 +86,9 @@ impl Resource for Actions {
         new.document.insert("trigger_ids".into(), ids);
         new.document.insert("installed".into(), false.into());
         new.document.entry("deployed").or_insert_with(|| false.into());
-        new.document.insert("status".into(), "built".into());
+        let status = builds::status(tx, old, new)?;
+        new.document.insert("status".into(), status.into());
+        new.document.shift_remove("errors");
         new.document.insert("all_changes_deployed".into(), false.into());
         Ok(())
     }
@@ -96,12 +106,24 @@ impl Resource for Actions {
 
     fn follow(&self, tx: &mut Tx, call: &Call, change: &Change<'_>) -> ApiResult {
         match change {
-            Change::Create { new } if new.is("deploy") => versions::deploy(tx, &new.id).map(drop),
+            Change::Create { new } => {
+                let version = if new.is("deploy") { Some(versions::release_draft(tx, (*new).clone())?) } else { None };
+                if new.text("status") == Some("pending") {
+                    builds::enqueue(tx, &new.id, version.as_ref().map(|version| version.id.as_str()))?;
+                }
+                Ok(())
+            }
+            Change::Update { new, .. } => {
+                if new.text("status") == Some("pending") {
+                    builds::enqueue(tx, &new.id, None)
+                } else {
+                    Ok(())
+                }
+            }
             Change::Delete { old } => {
                 bindings::forget_action(tx, &old.id, call.flag("force") == Some(true))?;
                 versions::forget_action(tx, &old.id)
             }
-            _ => Ok(()),
         }
     }
 
@@ -151,5 +173,9 @@ fn all(reader: &Snapshot) -> ApiResult<Vec<Record>> {
 }
 
 fn execution(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
-    Ok(Answer::json(rest::load(reader, &EXECUTION, call.path("id"))?.document))
+    let execution = rest::load(reader, &EXECUTION, call.path("id"))?;
+    if execution.created + EXECUTIONS_KEPT <= reader.now() {
+        return Err(EXECUTION.not_found());
+    }
+    Ok(Answer::json(execution.document))
 }

@@ -15,8 +15,8 @@ use store::{NewJob, Snapshot, Tx};
 use crate::{Services, connections::CONNECTION, organizations::ORGANIZATION, tickets::Account, users::USER};
 
 pub use exports::download;
-pub(crate) use worker::LEASE;
 pub use worker::work;
+pub(crate) use worker::{LEASE, settle};
 
 /// What is served of `jobs`.
 pub(crate) fn area(_: &Services) -> Area {

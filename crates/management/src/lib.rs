@@ -59,9 +59,11 @@ mod v1;
 mod verifiable_credentials;
 mod worker;
 
+pub use self::actions::Dispatcher;
 pub use event_streams::{EventAction, Sender};
 pub use jobs::{download, work};
 pub use provision::{Fresh, move_to, provision};
+pub use rules::{LOGIN, RuleRun};
 pub use services::Services;
 pub use v1::{Endpoint as V1Endpoint, Request as V1Request, V1};
 

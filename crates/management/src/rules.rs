@@ -1,10 +1,15 @@
 //! Rules: scripts of the older kind that run at login, in order.
 
+mod pipeline;
+
 use kernel::{ApiError, ApiResult, Record, id::Form};
 use rest::{Area, Call, Kind, ListFilter, Resource, Sorted, Unique};
 use store::{Query, Tx};
 
 use crate::Services;
+
+pub(crate) use pipeline::Pipeline;
+pub use pipeline::{LOGIN, RuleRun};
 
 /// What is served of `rules`.
 pub(crate) fn area(_: &Services) -> Area {

@@ -2,6 +2,8 @@
 
 use identity::{Passwords, SigningKeys};
 
+use crate::Dispatcher;
+
 /// Services that are shared by all areas. Cheap to clone.
 #[derive(Clone)]
 pub struct Services {
@@ -13,6 +15,8 @@ pub struct Services {
     pub outbound: outbound::Client,
     /// Looks for the records that prove whose a domain is.
     pub dns: outbound::Dns,
+    /// Runs the code of tenants.
+    pub dispatcher: Dispatcher,
 }
 
 impl Services {
@@ -24,11 +28,15 @@ impl Services {
         let options = store::Options { database: store::Database::Memory, root_key, context: context.clone() };
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let store = runtime.block_on(store::Store::open(options)).unwrap();
+        let outbound = outbound::Client::new(false);
+        let settings = ::actions::Settings::new(std::path::PathBuf::new());
+        let scripts = ::actions::Runtime::new(settings, std::sync::Arc::new(outbound.clone()));
         Self {
             passwords: Passwords::new(context),
-            keys: SigningKeys::new(store),
-            outbound: outbound::Client::new(false),
+            keys: SigningKeys::new(store.clone()),
+            outbound,
             dns: outbound::Dns::default(),
+            dispatcher: Dispatcher::new(store, scripts),
         }
     }
 }

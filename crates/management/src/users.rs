@@ -5,21 +5,23 @@ mod changes;
 pub(crate) mod factors;
 mod identities;
 mod language;
+mod registration;
 mod rights;
 
-use identity::{PasswordHash, Passwords, events, users};
+use identity::{PasswordHash, Passwords, events, triggers::Trigger, users};
 use kernel::{ApiError, ApiResult, Document, Record, Secret, TenantId, Value, id::Form};
 use rest::{Answer, Area, BoxFuture, Call, Change, Kind, Resource, Times, Unique};
 use store::{Filter, Order, Paging, Query, Side, Snapshot, Store, Tx};
 
-use crate::{Services, events::context, logs, organizations, roles::USER_ROLES};
+use crate::{Dispatcher, Services, events::context, logs, organizations, roles::USER_ROLES};
 
 pub(crate) use factors::enroll;
+pub(crate) use registration::execution;
 pub(crate) use rights::USER_PERMISSIONS;
 
 /// What is served of `users`.
 pub(crate) fn area(services: &Services) -> Area {
-    let users = Users { passwords: services.passwords.clone() };
+    let users = Users::of(services);
     let area = Area::new("users").collection("/users", users).read("GET /users/{id}/logs", logs::of_user);
     access::claim(factors::claim(rights::claim(identities::claim(area, services))))
 }
@@ -113,6 +115,13 @@ pub(crate) async fn admit(
 
 struct Users {
     passwords: Passwords,
+    dispatcher: Dispatcher,
+}
+
+impl Users {
+    fn of(services: &Services) -> Self {
+        Self { passwords: services.passwords.clone(), dispatcher: services.dispatcher.clone() }
+    }
 }
 
 impl Resource for Users {
@@ -121,12 +130,23 @@ impl Resource for Users {
     }
 
     fn gather<'a>(&'a self, store: &'a Store, call: &'a Call) -> Option<BoxFuture<'a, ApiResult<Document>>> {
-        let password = Secret::new(call.body().get("password")?.as_str()?);
+        let password = call.body().get("password").and_then(Value::as_str).map(Secret::new);
+        let is_creation = call.text("id").is_none();
+        if password.is_none() && !is_creation {
+            return None;
+        }
         Some(Box::pin(async move {
-            let id = call.text("id").map(str::to_owned);
-            let (tenant, body) = (&call.caller.tenant, call.document().into_owned());
-            let hash = admit(&self.passwords, store, tenant, id, body, password).await?;
-            Ok(Document::from_iter([(changes::HASH.to_owned(), hash.to_text().into())]))
+            let mut gathered = Document::new();
+            if let Some(password) = password.clone() {
+                let id = call.text("id").map(str::to_owned);
+                let (tenant, body) = (&call.caller.tenant, call.document().into_owned());
+                let hash = admit(&self.passwords, store, tenant, id, body, password).await?;
+                gathered.insert(changes::HASH.to_owned(), hash.to_text().into());
+            }
+            if is_creation {
+                registration::ask(&self.dispatcher, store, call, password, &mut gathered).await?;
+            }
+            Ok(gathered)
         }))
     }
 
@@ -154,12 +174,15 @@ impl Resource for Users {
     fn follow(&self, tx: &mut Tx, call: &Call, change: &Change<'_>) -> ApiResult {
         match change {
             Change::Create { new } => {
+                identity::triggers::keep(tx, &execution(call))?;
                 events::user_created(tx, new, context(call))?;
-                logs::of_account(tx, call, "ss", new)
+                logs::of_account(tx, call, "ss", new)?;
+                registration::tell(&self.dispatcher, tx, call, Trigger::PostUserRegistration, new)
             }
             Change::Update { old, new } => {
                 if changes::is_new_password(old, new) {
                     crate::user_blocks::forget_user(tx, new)?;
+                    registration::tell(&self.dispatcher, tx, call, Trigger::PostChangePassword, new)?;
                 }
                 events::user_updated(tx, old, new, context(call))?;
                 changes::log(tx, call, old, new)
@@ -209,7 +232,7 @@ pub(crate) fn by_email(reader: &Snapshot, call: &Call, resource: &dyn Resource) 
 
 /// The resource, for other paths that show users.
 pub(crate) fn resource(services: &Services) -> impl Resource + use<> {
-    Users { passwords: services.passwords.clone() }
+    Users::of(services)
 }
 
 /// The user in the path.

@@ -1,5 +1,7 @@
 //! The client credentials grant (RFC 6749 §4.4): tokens of machines.
 
+mod extensibility;
+
 use std::sync::Arc;
 
 use identity::{Algorithm, Signing, verifier::grant_of};
@@ -40,13 +42,13 @@ impl Grant for ClientCredentials {
 
 /// An organization on whose behalf a machine acts.
 struct Organization {
-    id: String,
+    record: Arc<Record>,
     /// Only where the tenant shows names in tokens.
     name: Option<String>,
 }
 
 async fn machine_token(exchange: Exchange<'_>, subject: &mut Subject) -> Result<Granted, OAuthError> {
-    let Exchange { oauth, record, client, parameters } = exchange;
+    let Exchange { oauth, record, client, parameters, .. } = exchange;
     if client.token_endpoint_auth_method.as_deref() == Some("none") {
         return Err(OAuthError::unauthorized());
     }
@@ -64,16 +66,20 @@ async fn machine_token(exchange: Exchange<'_>, subject: &mut Subject) -> Result<
     let grant = client_grant(oauth, record, &server).await?;
     let organization = organization(&exchange, &settings, grant.as_deref()).await?;
     if let Some(organization) = &organization {
-        subject.organization_id = Some(organization.id.clone());
+        subject.organization_id = Some(organization.record.id.clone());
         subject.organization_name.clone_from(&organization.name);
     }
     let requested = parameters.get("scope");
-    let scopes = granted_scopes(requested, grant.as_deref(), &server)?;
+    let mut scopes = granted_scopes(requested, grant.as_deref(), &server)?;
+    subject.scope = Some(scopes.join(" "));
+    let verdict = extensibility::fire(&exchange, &server, &scopes, organization.as_ref(), subject).await?;
+    extensibility::change_scopes(&verdict, &mut scopes, grant.as_deref(), &server);
     let scope = scopes.join(" ");
     subject.scope = Some(scope.clone());
 
     let lifetime = server.token_lifetime.unwrap_or(DAY);
-    let claims = claims(oauth, &client.id, &server, &scopes, &scope, lifetime, organization.as_ref());
+    let mut claims = claims(oauth, &client.id, &server, &scopes, &scope, lifetime, organization.as_ref());
+    extensibility::add_claims(oauth, verdict, &server, &mut claims)?;
     let typ = if is_rfc9068(&server) { "at+jwt" } else { "JWT" };
     let signed = oauth.keys.sign(&oauth.tenant, signing(&server)?, typ, claims).await?;
     let token = if server.encrypts_tokens() { encrypted(oauth, &server, &signed)? } else { signed };
@@ -122,21 +128,16 @@ fn granted_scopes(
     grant: Option<&ClientGrant>,
     server: &ResourceServer,
 ) -> Result<Vec<String>, OAuthError> {
-    let limited = grant.filter(|grant| !grant.allow_all_scopes);
     let Some(requested) = requested.filter(|scope| !scope.trim().is_empty()) else {
-        return Ok(match limited {
+        return Ok(match limit(grant) {
             Some(grant) => grant.scope.clone(),
             None => server.all_scopes().map(str::to_owned).collect(),
         });
     };
-    let is_granted = |scope: &str| match limited {
-        Some(grant) => grant.scope.iter().any(|granted| granted == scope),
-        None => server.scope_values.contains(scope),
-    };
     let mut scopes: Vec<String> = Vec::new();
     let mut missing = Vec::new();
     for scope in requested.split_whitespace() {
-        if !is_granted(scope) {
+        if !is_granted(scope, grant, server) {
             missing.push(scope);
         } else if !scopes.iter().any(|known| known == scope) {
             scopes.push(scope.to_owned());
@@ -146,6 +147,18 @@ fn granted_scopes(
         Ok(scopes)
     } else {
         Err(OAuthError::access_denied(format!("Client has not been granted scopes: {}", missing.join(", "))))
+    }
+}
+
+/// The grant, where it names the scopes that it gives.
+fn limit(grant: Option<&ClientGrant>) -> Option<&ClientGrant> {
+    grant.filter(|grant| !grant.allow_all_scopes)
+}
+
+fn is_granted(scope: &str, grant: Option<&ClientGrant>, server: &ResourceServer) -> bool {
+    match limit(grant) {
+        Some(grant) => grant.scope.iter().any(|granted| granted == scope),
+        None => server.scope_values.contains(scope),
     }
 }
 
@@ -181,7 +194,7 @@ fn claims(
         claims.insert("scope".into(), scope.into());
     }
     if let Some(organization) = organization {
-        claims.insert("org_id".into(), organization.id.as_str().into());
+        claims.insert("org_id".into(), organization.record.id.as_str().into());
         if let Some(name) = &organization.name {
             claims.insert("org_name".into(), name.as_str().into());
         }
@@ -257,5 +270,5 @@ async fn organization(
     }
     let shown = settings.allow_organization_name_in_authentication_api;
     let name = record.text("name").filter(|_| shown).map(str::to_owned);
-    Ok(Some(Organization { id: record.id.clone(), name }))
+    Ok(Some(Organization { record, name }))
 }

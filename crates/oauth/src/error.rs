@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, StatusCode, header};
+use identity::triggers::Denial;
 use kernel::ApiError;
 use serde_json::json;
 
@@ -71,6 +72,23 @@ impl OAuthError {
     pub fn unsupported_grant(grant_type: &str) -> Self {
         let description = format!("Unsupported grant type: {grant_type}");
         Self::new(StatusCode::FORBIDDEN, "unsupported_grant_type", description)
+    }
+
+    /// The refusal of a tenant's code: 400, or 500 where the code failed or says `server_error`.
+    pub(crate) fn denied(denial: Denial) -> Self {
+        let code = denial.code.as_deref();
+        let (status, code) = match code {
+            Some("invalid_scope") => (StatusCode::BAD_REQUEST, "invalid_scope"),
+            Some("invalid_request") => (StatusCode::BAD_REQUEST, "invalid_request"),
+            _ => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
+        };
+        Self::new(status, code, denial.reason)
+    }
+
+    /// 500 `server_error`: custom claims are more than a token may hold.
+    pub(crate) fn too_many_claims() -> Self {
+        let description = "The custom claims of the token are larger than 100 KB.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", description)
     }
 
     /// The description that the tenant log keeps.

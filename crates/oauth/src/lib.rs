@@ -4,7 +4,6 @@ mod bearer;
 mod client;
 mod client_credentials;
 mod error;
-mod expiring;
 mod log;
 mod request;
 #[cfg(test)]
@@ -20,7 +19,7 @@ use axum::{
     Router,
     routing::{get, post},
 };
-use identity::SigningKeys;
+use identity::{SigningKeys, triggers::Triggers};
 use kernel::{ApiResult, TenantId};
 use store::Store;
 
@@ -36,16 +35,23 @@ pub struct OAuth {
     tenant: TenantId,
     domain: String,
     grants: Vec<Box<dyn Grant>>,
+    triggers: Arc<dyn Triggers>,
     views: Views,
     documents: Documents,
 }
 
 impl OAuth {
     /// The endpoints of the tenant that lives at `domain`, such as `localhost:8080`.
-    pub fn new(store: Store, keys: SigningKeys, tenant: TenantId, domain: String) -> Arc<Self> {
+    pub fn new(
+        store: Store,
+        keys: SigningKeys,
+        triggers: Arc<dyn Triggers>,
+        tenant: TenantId,
+        domain: String,
+    ) -> Arc<Self> {
         let grants: Vec<Box<dyn Grant>> = vec![Box::new(client_credentials::ClientCredentials)];
         let documents = Documents::default();
-        Arc::new(Self { store, keys, tenant, domain, grants, views: Views::default(), documents })
+        Arc::new(Self { store, keys, tenant, domain, grants, triggers, views: Views::default(), documents })
     }
 
     /// Makes what the first requests would wait for: the parsed keys, and the next signing key of a new tenant. A

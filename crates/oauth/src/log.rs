@@ -1,5 +1,6 @@
 //! The tenant log entry of a token exchange (reference: logs §1).
 
+use identity::triggers::Execution;
 use kernel::{Document, Timestamp, Value, object, user_agent};
 use serde_json::json;
 
@@ -14,6 +15,8 @@ pub(crate) struct Subject {
     pub(crate) scope: Option<String>,
     pub(crate) organization_id: Option<String>,
     pub(crate) organization_name: Option<String>,
+    /// What the tenant's code did; stored with the entry that names it.
+    pub(crate) execution: Option<Execution>,
 }
 
 impl Subject {
@@ -33,7 +36,6 @@ pub(crate) fn exchange(
     error: Option<&OAuthError>,
     now: Timestamp,
 ) -> Document {
-    let details = error.and_then(|error| error.authentication);
     let mut event = object(json!({
         "date": now,
         "type": kind,
@@ -46,7 +48,7 @@ pub(crate) fn exchange(
         "client_name": subject.client_name,
         "ip": origin.ip,
         "hostname": oauth.domain,
-        "details": details.map(|reason| json!({ "client_authentication_error": reason })),
+        "details": details(subject, error),
         "user_id": "",
         "user_name": "",
         "user_agent": user_agent::summary(&origin.user_agent),
@@ -61,4 +63,16 @@ pub(crate) fn exchange(
         event.insert("auth0_client".into(), Value::Object(library.clone()));
     }
     event
+}
+
+/// `null` where there is nothing to tell.
+fn details(subject: &Subject, error: Option<&OAuthError>) -> Value {
+    let mut details = Document::new();
+    if let Some(reason) = error.and_then(|error| error.authentication) {
+        details.insert("client_authentication_error".into(), reason.into());
+    }
+    if let Some(execution) = &subject.execution {
+        details.insert("actions".into(), json!({ "executions": [execution.id] }));
+    }
+    if details.is_empty() { Value::Null } else { details.into() }
 }

@@ -32,6 +32,8 @@ pub(crate) struct Origin {
     pub(crate) user_agent: String,
     /// `Auth0-Client`: name and version of the library, decoded.
     pub(crate) library: Option<Document>,
+    /// `Accept-Language`.
+    pub(crate) language: Option<String>,
     /// `auth0-forwarded-for`: the address of the user, for clients that are trusted to tell it.
     pub(crate) forwarded_for: Option<String>,
 }
@@ -116,6 +118,13 @@ impl Parameters {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// All parameters, for code that is told of the request.
+    pub(crate) fn all(&self) -> Document {
+        let mut pairs: Vec<_> = self.0.iter().collect();
+        pairs.sort_unstable();
+        pairs.into_iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect()
+    }
+
     /// A parameter that must be there.
     pub(crate) fn require(&self, name: &str) -> Result<&str, OAuthError> {
         self.get(name).ok_or_else(|| OAuthError::missing(name))
@@ -151,6 +160,7 @@ impl Origin {
             ip: peer.unwrap_or_default(),
             user_agent: text("user-agent").unwrap_or_default(),
             library,
+            language: text("accept-language"),
             forwarded_for: text("auth0-forwarded-for"),
         }
     }

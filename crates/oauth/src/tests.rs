@@ -8,7 +8,10 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, Method, Request, StatusCode};
-use identity::{Algorithm, SigningKeys, certificate::CertifiedKey, jwt::Jwt, keys, keys::SigningKey, signature};
+use identity::{
+    Algorithm, SigningKeys, certificate::CertifiedKey, jwt::Jwt, keys, keys::SigningKey, signature,
+    triggers::NoTriggers,
+};
 use kernel::{Context, FixedClock, Record, SeededRandom, TenantId, Timestamp, Value, object};
 use serde_json::json;
 use store::{Database, Index, LogQuery, Options, RootKey, Store, StoreError, Tx};
@@ -45,7 +48,7 @@ impl Server {
         store.create_tenant(&tenant).await.unwrap();
         store.write(&tenant, provision).await.unwrap();
         let keys = SigningKeys::new(store.clone());
-        let oauth = OAuth::new(store.clone(), keys.clone(), tenant.clone(), DOMAIN.to_owned());
+        let oauth = OAuth::new(store.clone(), keys.clone(), Arc::new(NoTriggers), tenant.clone(), DOMAIN.to_owned());
         let bearer = Bearer::new(store.clone(), keys, tenant.clone(), DOMAIN);
         Self { router: router(oauth), store, tenant, bearer, clock }
     }

@@ -9,6 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{Request, header};
+use identity::{expiring, triggers};
 use kernel::{Document, Record, Timestamp};
 use store::StoreError;
 
@@ -16,7 +17,7 @@ use crate::{
     OAuth, OAuthError,
     client::{self, Authenticated},
     error::{challenge, not_stored},
-    expiring, log,
+    log,
     log::Subject,
     request::{Incoming, Origin, Parameters},
     views::Client,
@@ -47,6 +48,7 @@ pub(crate) struct Exchange<'a> {
     pub(crate) record: &'a Record,
     pub(crate) client: &'a Client,
     pub(crate) parameters: &'a Parameters,
+    pub(crate) origin: &'a Origin,
 }
 
 /// What a grant gives.
@@ -105,7 +107,12 @@ async fn answer(oauth: &OAuth, request: Request<Body>) -> Result<Document, OAuth
     };
     if let Err(error) = &outcome {
         let event = log::exchange(oauth, failure, &origin, &subject, Some(error), oauth.store.context().now());
-        let appended = oauth.store.write(&oauth.tenant, move |tx| tx.append_log(event.clone()).map(drop)).await;
+        let execution = subject.execution;
+        let work = move |tx: &mut store::Tx| {
+            triggers::keep(tx, &execution)?;
+            tx.append_log(event.clone()).map(drop)
+        };
+        let appended = oauth.store.write(&oauth.tenant, work).await;
         if let Err::<(), StoreError>(lost) = appended {
             tracing::error!(error = %lost, "a failed exchange could not be logged");
         }
@@ -132,7 +139,8 @@ async fn granted(
     if !is_allowed {
         return Err(OAuthError::grant_not_allowed(grant.name()));
     }
-    let exchange = Exchange { oauth, record: &record, client: &client, parameters: &incoming.parameters };
+    let parameters = &incoming.parameters;
+    let exchange = Exchange { oauth, record: &record, client: &client, parameters, origin };
     let mut granted = grant.exchange(exchange, subject).await?;
     if let Some((id, expires)) = assertion.and_then(|assertion| Some((assertion.id?, assertion.expires))) {
         let secret = format!("{} {id}", client.id);
@@ -151,11 +159,13 @@ async fn commit(
 ) -> Result<Document, OAuthError> {
     let Granted { body, keep } = granted;
     let event = log::exchange(oauth, log_type, origin, subject, None, oauth.store.context().now());
+    let execution = subject.execution.clone();
     let is_replayable = keep.iter().any(|kept| kept.kind == USED_ASSERTION);
     let work = move |tx: &mut store::Tx| {
         for kept in &keep {
-            expiring::keep(tx, kept.kind, &kept.secret, kept.document.clone(), kept.expires)?;
+            expiring::keep_secret(tx, kept.kind, &kept.secret, kept.document.clone(), kept.expires)?;
         }
+        triggers::keep(tx, &execution)?;
         tx.append_log(event.clone()).map(drop)
     };
     match oauth.store.write(&oauth.tenant, work).await {

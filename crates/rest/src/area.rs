@@ -62,7 +62,7 @@ impl Task {
         let call = Arc::clone(&self.call);
         let work = move |tx: &mut Tx| {
             let answer = work(tx, &call)?;
-            crate::log::audit(tx, &call, &answer)?;
+            crate::log::audit(tx, &call, &answer, &[])?;
             Ok(answer)
         };
         self.store.write(&self.call.caller.tenant, work).await

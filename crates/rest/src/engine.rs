@@ -204,9 +204,10 @@ impl Engine {
                 detached(async move {
                     let call = gathered(&store, call, resource.as_deref()).await?;
                     let tenant = call.caller.tenant.clone();
+                    let sealed = resource.map_or(&[] as &[&str], |resource| resource.kind().sealed);
                     let work = move |tx: &mut store::Tx| {
                         let answer = work(tx, &call)?;
-                        audit(tx, &call, &answer)?;
+                        audit(tx, &call, &answer, sealed)?;
                         Ok(answer)
                     };
                     store.write(&tenant, work).await

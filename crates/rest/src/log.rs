@@ -26,8 +26,8 @@ const SECRET: &[&str] = &[
 ];
 const MASK: &str = "*****";
 
-/// Appends the entry in the transaction of the change itself.
-pub(crate) fn audit(tx: &mut Tx, call: &Call, answer: &Answer) -> ApiResult {
+/// Appends the entry in the transaction of the change itself. `sealed` are the paths of the body that its resource seals.
+pub(crate) fn audit(tx: &mut Tx, call: &Call, answer: &Answer, sealed: &[&str]) -> ApiResult {
     let status = answer.status.map_or(call.operation.success, |status| status.as_u16());
     let (path, query) = call.origin.target.split_once('?').unwrap_or((&call.origin.target, ""));
     let mut credentials = Document::new();
@@ -50,12 +50,12 @@ pub(crate) fn audit(tx: &mut Tx, call: &Call, answer: &Answer) -> ApiResult {
                 "path": path,
                 "query": parameters(query),
                 "userAgent": call.origin.user_agent,
-                "body": masked(call.body()),
+                "body": masked_body(call, sealed),
                 "channel": "api",
                 "ip": call.origin.ip,
                 "auth": {"user": {}, "strategy": "jwt", "credentials": credentials},
             },
-            "response": {"statusCode": status, "body": answer.value().map_or_else(|| json!({}), masked)},
+            "response": {"statusCode": status, "body": answer.value().map_or_else(|| json!({}), |body| masked(body, sealed))},
         },
     }));
     if let Some(id) = &call.origin.correlation_id {
@@ -73,20 +73,55 @@ fn parameters(query: &str) -> Document {
         .collect()
 }
 
-/// The value with what looks like a secret replaced.
-fn masked(value: &Value) -> Value {
+/// The value with what looks like a secret, and what the resource seals, replaced.
+fn masked(value: &Value, sealed: &[&str]) -> Value {
     let mut copy = value.clone();
     mask(&mut copy);
+    for path in sealed {
+        let place = path.split('.').try_fold(&mut copy, |place, step| place.get_mut(step));
+        if let Some(text @ Value::String(_)) = place {
+            *text = MASK.into();
+        }
+    }
     copy
 }
 
-/// Replaces the values of members whose names tell of a secret, at any depth.
+/// As [`masked`]; of a body that is nothing but secrets (`/hooks/{id}/secrets`), all texts.
+fn masked_body(call: &Call, sealed: &[&str]) -> Value {
+    let mut copy = masked(call.body(), sealed);
+    if call.operation.path.rsplit('/').next().is_some_and(is_secret) {
+        mask_texts(&mut copy, &|_| true);
+    }
+    copy
+}
+
+/// Replaces the values of members whose names tell of a secret, at any depth, and each `value` in what such a member holds.
 pub fn mask(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(mask),
         Value::Object(members) => {
             for (name, value) in members.iter_mut() {
-                if value.is_string() && is_secret(name) { *value = MASK.into() } else { mask(value) }
+                if !is_secret(name) {
+                    mask(value);
+                } else if value.is_string() {
+                    *value = MASK.into();
+                } else {
+                    mask(value);
+                    mask_texts(value, &|name| name == "value");
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Replaces the texts of members with certain names, at any depth.
+fn mask_texts(value: &mut Value, is_meant: &dyn Fn(&str) -> bool) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| mask_texts(item, is_meant)),
+        Value::Object(members) => {
+            for (name, value) in members.iter_mut() {
+                if value.is_string() && is_meant(name) { *value = MASK.into() } else { mask_texts(value, is_meant) }
             }
         }
         _ => {}
@@ -96,4 +131,25 @@ pub fn mask(value: &mut Value) {
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     SECRET.iter().any(|word| name.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_masked_wherever_they_stand() {
+        let mut body = json!({
+            "name": "a",
+            "secrets": [{"name": "KEY", "value": "s"}],
+            "options": {"client_secret": "s", "scope": ["a"]},
+        });
+        mask(&mut body);
+        let masked = json!({
+            "name": "a",
+            "secrets": [{"name": "KEY", "value": MASK}],
+            "options": {"client_secret": MASK, "scope": ["a"]},
+        });
+        assert_eq!(body, masked);
+    }
 }

@@ -6,7 +6,8 @@ const { isObject, size } = require('api/check');
 // `accessToken.setCustomClaim` and its like.
 exports.customClaim = (api, run, token) => (key, value) => {
   if (key === 'scope') throw new Error('The "scope" claim cannot be set.');
-  run.command(`${token}.setCustomClaim`, key, value);
+  // A claim that is undefined is none; one that is null is null.
+  run.command(`${token}.setCustomClaim`, ...(value === undefined ? [key] : [key, value]));
   return api;
 };
 

@@ -17,11 +17,18 @@ const MOST_BINDINGS: usize = 20;
 /// A binding as it is kept.
 #[derive(Deserialize)]
 pub(crate) struct Binding {
-    id: String,
+    pub(crate) id: String,
     /// The action that runs.
     pub(crate) action_id: String,
     display_name: String,
     created_at: String,
+}
+
+impl Binding {
+    /// Under what the binding's own secrets are sealed.
+    pub(crate) fn prefix(&self) -> String {
+        format!("{}.", self.id)
+    }
 }
 
 /// A binding as a body names it.

@@ -68,6 +68,11 @@ pub(super) fn deploy(tx: &mut Tx, action: &str) -> ApiResult<Record> {
     if action.text("status") != Some("built") {
         return Err(ApiError::bad_request("The action must be built before it can be deployed."));
     }
+    release_draft(tx, action)
+}
+
+/// Makes a version of a draft, built or not, and makes it the one that runs.
+pub(super) fn release_draft(tx: &mut Tx, action: Record) -> ApiResult<Record> {
     let draft = action.clone();
     release(tx, action, &draft, true)
 }
@@ -76,6 +81,8 @@ pub(super) fn deploy(tx: &mut Tx, action: &str) -> ApiResult<Record> {
 fn release(tx: &mut Tx, mut action: Record, source: &Record, is_draft: bool) -> ApiResult<Record> {
     let mut versions = of_action(tx, &action.id)?;
     let number = versions.last().and_then(|last| last.document.get("number")?.as_u64()).unwrap_or(0) + 1;
+    let status = source.text("status").unwrap_or("built");
+    let is_built = status == "built";
     let now = tx.now().with_nanos();
     let id = tx.context().id(Form::Uuid);
     let mut document = object(json!({
@@ -84,10 +91,13 @@ fn release(tx: &mut Tx, mut action: Record, source: &Record, is_draft: bool) -> 
         "deployed": true,
         "number": number,
         "built_at": now,
-        "status": "built",
+        "status": status,
         "created_at": now,
         "updated_at": now,
     }));
+    if !is_built {
+        document.shift_remove("built_at");
+    }
     for name in CONTENT {
         if let Some(value) = source.document.get(*name) {
             document.insert((*name).to_owned(), value.clone());

@@ -16,14 +16,11 @@ const MOST_ATTEMPTS: u64 = 5;
 
 /// Works on the jobs of all tenants until it is dropped.
 pub async fn work(store: Store) {
-    worker::run(&store, QUEUE, 1, LEASE, |job| {
-        let store = &store;
-        async move { done(store, &job).await }
-    })
-    .await;
+    worker::run(&store, QUEUE, 1, LEASE, |job| done(&store, job)).await;
 }
 
-async fn done(store: &Store, job: &Job) {
+async fn done(store: &Store, job: Job) {
+    let job = &job;
     let outcome = match job.payload.get("type").and_then(kernel::Value::as_str) {
         Some("users_import") => imports::run(store, job).await,
         Some("users_export") => exports::run(store, job).await,
@@ -32,6 +29,11 @@ async fn done(store: &Store, job: &Job) {
         Some("verification_email") => unsendable(store, job).await,
         _ => Ok(()),
     };
+    settle(store, job, outcome).await;
+}
+
+/// Gives a job back that failed, to be tried again later, or gives it up.
+pub(crate) async fn settle(store: &Store, job: &Job, outcome: Result<(), kernel::ApiError>) {
     let Err(error) = outcome else { return };
     tracing::warn!(job = job.id, %error, "a job failed");
     let given_up = job.attempts >= MOST_ATTEMPTS;

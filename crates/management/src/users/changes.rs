@@ -8,7 +8,7 @@ use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form};
 use rest::Call;
 use store::{Side, Snapshot, Tx};
 
-use super::USER;
+use super::{USER, registration};
 use crate::{
     connections::{CONNECTION, CONNECTION_CLIENTS},
     logs,
@@ -59,12 +59,7 @@ pub(super) struct Judged {
 /// What the password in a body is judged by, after everything that could refuse the body without it.
 pub(super) fn password_to_judge(reader: &Snapshot, id: Option<&str>, body: &Document) -> ApiResult<Judged> {
     let Some(id) = id else {
-        let realm = realm_for_creation(reader, body)?;
-        for key in realm.keys(body) {
-            if reader.find(USER.name, users::IDENTIFIER, &key)?.is_some() {
-                return Err(rest::unique_error(&USER, store::StoreError::Taken { key: users::IDENTIFIER.into() }));
-            }
-        }
+        let realm = judge_creation(reader, body)?;
         return Ok(Judged { rules: realm.password_rules().clone(), profile: body.clone(), history: Vec::new() });
     };
     let user = rest::load(reader, &USER, id)?;
@@ -77,14 +72,27 @@ pub(super) fn password_to_judge(reader: &Snapshot, id: Option<&str>, body: &Docu
     Ok(Judged { rules: target.realm.password_rules().clone(), profile, history })
 }
 
+/// The connection of a user to be made, after everything that could refuse it.
+pub(super) fn judge_creation(reader: &Snapshot, body: &Document) -> ApiResult<Realm> {
+    let realm = realm_for_creation(reader, body)?;
+    for key in realm.keys(body) {
+        if reader.find(USER.name, users::IDENTIFIER, &key)?.is_some() {
+            return Err(rest::unique_error(&USER, store::StoreError::Taken { key: users::IDENTIFIER.into() }));
+        }
+    }
+    Ok(realm)
+}
+
 /// Completes a new user.
 pub(super) fn create(tx: &mut Tx, call: &Call, new: &mut Record) -> ApiResult {
     let realm = realm_for_creation(tx, &call.document())?;
     for field in TRANSIENT {
         new.document.shift_remove(*field);
     }
+    let given = registration::given(call, &mut new.document);
     drop_empty_app_metadata(&mut new.document);
-    let local_id = if new.id.is_empty() { tx.context().id(Form::Hex24) } else { new.id.clone() };
+    let local_id = given.unwrap_or_else(|| new.id.clone());
+    let local_id = if local_id.is_empty() { tx.context().id(Form::Hex24) } else { local_id };
     users::complete(new, &realm, &local_id);
     if let Some(hash) = gathered_hash(call) {
         let identity = new.id.clone();

@@ -1,4 +1,4 @@
-//! Records that are of use until a certain time: used assertions, opaque tokens. Old ones go when new ones come.
+//! Records that are of use until a certain time: used assertions, opaque tokens, executions. Old ones go when new ones come.
 
 use std::ops::Bound;
 
@@ -12,17 +12,22 @@ const SWEPT: u64 = 4;
 /// The index term by which they are found.
 const EXPIRES: &str = "expires";
 
-/// Stores a record under the SHA-256 of `secret`, until `expires`; `StoreError::Taken` when it is there already.
-pub(crate) fn keep(
+/// Stores a record until `expires`; `StoreError::Taken` when it is there already.
+pub fn keep(tx: &mut Tx, kind: &'static str, record: Record, expires: Timestamp) -> StoreResult<()> {
+    sweep(tx, kind)?;
+    tx.insert(kind, record, Index::new().term(EXPIRES, expires)).map(drop)
+}
+
+/// Stores a document under the SHA-256 of `secret`, until `expires`; `StoreError::Taken` when it is there already.
+pub fn keep_secret(
     tx: &mut Tx,
     kind: &'static str,
     secret: &str,
     document: Document,
     expires: Timestamp,
 ) -> StoreResult<()> {
-    sweep(tx, kind)?;
     let record = Record::new(key(secret), document, tx.now());
-    tx.insert(kind, record, Index::new().term(EXPIRES, expires)).map(drop)
+    keep(tx, kind, record, expires)
 }
 
 fn sweep(tx: &mut Tx, kind: &str) -> StoreResult<()> {
@@ -37,7 +42,7 @@ fn sweep(tx: &mut Tx, kind: &str) -> StoreResult<()> {
 }
 
 /// The identifier under which something secret is kept: it does not give the secret away.
-pub(crate) fn key(secret: &str) -> String {
+pub fn key(secret: &str) -> String {
     let digest = digest::digest(&digest::SHA256, secret.as_bytes());
     URL_SAFE_NO_PAD.encode(digest)
 }

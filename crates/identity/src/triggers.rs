@@ -1,0 +1,303 @@
+//! Triggers: the points of a flow at which a tenant's own code has a say, what it is told, and what it decided.
+//!
+//! Whoever serves a flow fires its triggers through the one [`Triggers`] interface and knows neither JavaScript nor how code is
+//! bound.
+
+use std::{fmt, time::Duration};
+
+use kernel::{ApiResult, Document, Record, Secret, TenantId, Value};
+use store::{Snapshot, StoreResult, Tx};
+
+use crate::expiring;
+
+/// The future of a trigger.
+pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Kind of the records that tell what happened when a trigger fired.
+pub const EXECUTION: &str = "action_execution";
+/// How long they are kept.
+pub const EXECUTIONS_KEPT: Duration = Duration::from_secs(10 * 86_400);
+
+/// A point at which tenants' code runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Trigger {
+    /// After a login, before tokens are made.
+    PostLogin,
+    /// Before a machine gets its token.
+    CredentialsExchange,
+    /// Before a user of a database or passwordless connection is made.
+    PreUserRegistration,
+    /// After such a user was made.
+    PostUserRegistration,
+    /// After a database user got another password.
+    PostChangePassword,
+    /// To deliver a message of multifactor authentication.
+    SendPhoneMessage,
+    /// After the first challenge of a password reset.
+    PasswordResetPostChallenge,
+    /// To deliver a message by telephone.
+    CustomPhoneProvider,
+    /// To deliver an e-mail.
+    CustomEmailProvider,
+    /// To tell whom a foreign token means.
+    CustomTokenExchange,
+    /// To deliver an event.
+    EventStream,
+    /// To verify a password against a hash of another system.
+    PasswordHashMigration,
+}
+
+impl Trigger {
+    /// All triggers with their names and the functions that Actions export for them.
+    const ALL: [(Self, &'static str, &'static str); 12] = [
+        (Self::PostLogin, "post-login", "onExecutePostLogin"),
+        (Self::CredentialsExchange, "credentials-exchange", "onExecuteCredentialsExchange"),
+        (Self::PreUserRegistration, "pre-user-registration", "onExecutePreUserRegistration"),
+        (Self::PostUserRegistration, "post-user-registration", "onExecutePostUserRegistration"),
+        (Self::PostChangePassword, "post-change-password", "onExecutePostChangePassword"),
+        (Self::SendPhoneMessage, "send-phone-message", "onExecuteSendPhoneMessage"),
+        (Self::PasswordResetPostChallenge, "password-reset-post-challenge", "onExecutePostChallenge"),
+        (Self::CustomPhoneProvider, "custom-phone-provider", "onExecuteCustomPhoneProvider"),
+        (Self::CustomEmailProvider, "custom-email-provider", "onExecuteCustomEmailProvider"),
+        (Self::CustomTokenExchange, "custom-token-exchange", "onExecuteCustomTokenExchange"),
+        (Self::EventStream, "event-stream", "onExecuteEventStream"),
+        (Self::PasswordHashMigration, "password-hash-migration", "onExecutePasswordHashMigration"),
+    ];
+
+    fn facts(self) -> &'static (Self, &'static str, &'static str) {
+        let found = Self::ALL.iter().find(|(trigger, ..)| *trigger == self);
+        found.expect("the list holds all triggers")
+    }
+
+    /// The name that the API knows it by; legacy hooks have the same names.
+    pub fn name(self) -> &'static str {
+        self.facts().1
+    }
+
+    /// The function that an Action exports for it.
+    pub fn handler(self) -> &'static str {
+        self.facts().2
+    }
+
+    /// The trigger with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known, _)| *known == name).map(|(trigger, ..)| *trigger)
+    }
+}
+
+/// The request that made a trigger fire: `event.request`.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Address of the caller.
+    pub ip: String,
+    /// HTTP method.
+    pub method: String,
+    /// Parameters of the body.
+    pub body: Document,
+    /// Parameters of the query.
+    pub query: Document,
+    /// Host that was asked.
+    pub hostname: String,
+    /// `User-Agent`.
+    pub user_agent: String,
+    /// `Accept-Language`.
+    pub language: Option<String>,
+}
+
+/// A trigger that fires, with what its code is told.
+#[derive(Debug)]
+pub struct Firing<'a> {
+    /// Which.
+    pub trigger: Trigger,
+    /// The client that the flow is for.
+    pub client: Option<&'a Record>,
+    /// The connection of the user.
+    pub connection: Option<&'a Record>,
+    /// The organization that the flow is for.
+    pub organization: Option<&'a Record>,
+    /// The user; before a registration, the attributes that were asked for.
+    pub user: Option<&'a Document>,
+    /// The request.
+    pub request: Option<&'a Request>,
+    /// Members of the event that this trigger alone has, such as `accessToken`, `resource_server` and `transaction`.
+    pub own: Document,
+    /// The password of a user to be made: hooks read it, Actions do not.
+    pub password: Option<Secret>,
+}
+
+impl Firing<'_> {
+    /// A trigger of which nothing is told yet.
+    pub fn new(trigger: Trigger) -> Self {
+        Self {
+            trigger,
+            client: None,
+            connection: None,
+            organization: None,
+            user: None,
+            request: None,
+            own: Document::new(),
+            password: None,
+        }
+    }
+}
+
+/// What the code at a trigger decided, all of it together.
+#[derive(Clone, Debug, Default)]
+pub struct Verdict {
+    /// Why the flow must not go on.
+    pub denied: Option<Denial>,
+    /// Claims for the access token. [`crate::claims`] tells which of them a token takes.
+    pub access_token: Document,
+    /// Claims for the ID token.
+    pub id_token: Document,
+    /// The scopes of the token, where a hook set them.
+    pub scopes: Option<Vec<String>>,
+    /// The scopes of the token, where an Action set them; those that are not granted have no effect.
+    pub target_scopes: Option<Vec<String>>,
+    /// Scopes to add and to remove, in order.
+    pub scope_changes: Vec<ScopeChange>,
+    /// Changes of the user's `user_metadata`; `null` removes.
+    pub user_metadata: Document,
+    /// Changes of the user's `app_metadata`; `null` removes.
+    pub app_metadata: Document,
+    /// Identifier for a user to be made, within the connection.
+    pub user_id: Option<String>,
+    /// What else the code asked for, which only the flow itself understands.
+    pub effects: Vec<Effect>,
+    /// What happened, to be stored with [`keep`] by the transaction that the flow ends with.
+    pub execution: Option<Execution>,
+}
+
+/// A change of the scopes of a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScopeChange {
+    /// One more.
+    Add(String),
+    /// One less.
+    Remove(String),
+}
+
+/// Why a flow must not go on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Denial {
+    /// The error code that the code gave: `invalid_scope`, or a validation's.
+    pub code: Option<String>,
+    /// Why, for the caller or the log.
+    pub reason: String,
+    /// Why, for the user.
+    pub user_message: Option<String>,
+    /// Whether the code failed instead of refusing.
+    pub is_failure: bool,
+}
+
+/// An effect that the code asked for through its `api`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Effect {
+    /// Its path in the `api`: `redirect.sendUserTo`.
+    pub name: String,
+    /// Its arguments.
+    pub arguments: Vec<Value>,
+}
+
+/// One firing of a trigger, as it is kept.
+#[derive(Clone, Debug)]
+pub struct Execution {
+    /// Its identifier; log entries of the flow name it.
+    pub id: String,
+    /// What the API shows.
+    pub document: Document,
+    /// Log entries about code that failed.
+    pub failures: Vec<Document>,
+}
+
+impl Execution {
+    /// The execution as a document, from which [`Execution::from_document`] makes it again.
+    pub fn to_document(&self) -> Document {
+        let failures: Vec<Value> = self.failures.iter().cloned().map(Value::Object).collect();
+        let members: [(&str, Value); 3] = [
+            ("id", self.id.as_str().into()),
+            ("document", self.document.clone().into()),
+            ("failures", failures.into()),
+        ];
+        members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// Reads what [`Execution::to_document`] wrote.
+    pub fn from_document(document: &Document) -> Option<Self> {
+        let failures = document.get("failures")?.as_array()?;
+        Some(Self {
+            id: document.get("id")?.as_str()?.to_owned(),
+            document: document.get("document")?.as_object()?.clone(),
+            failures: failures.iter().filter_map(Value::as_object).cloned().collect(),
+        })
+    }
+}
+
+/// Keeps what happened when triggers fired, in the transaction that their flow ends with.
+pub fn keep<'e>(tx: &mut Tx, executions: impl IntoIterator<Item = &'e Execution>) -> StoreResult<()> {
+    for Execution { id, document, failures } in executions {
+        let record = Record::new(id.as_str(), document.clone(), tx.now());
+        let expires = tx.now() + EXECUTIONS_KEPT;
+        expiring::keep(tx, EXECUTION, record, expires)?;
+        for failure in failures {
+            tx.append_log(failure.clone())?;
+        }
+    }
+    Ok(())
+}
+
+/// Fires triggers: finds the code that is bound, runs it and tells what it decided.
+pub trait Triggers: Send + Sync {
+    /// Whether any code is bound to the trigger.
+    fn listens<'a>(&'a self, tenant: &'a TenantId, trigger: Trigger) -> BoxFuture<'a, ApiResult<bool>>;
+
+    /// Runs what is bound and waits for its verdict. Not within a transaction: code takes its time and reaches out.
+    fn fire<'a>(&'a self, tenant: &'a TenantId, firing: Firing<'a>) -> BoxFuture<'a, ApiResult<Verdict>>;
+
+    /// As [`Triggers::listens`], within a transaction: asked before something is deferred.
+    fn listens_within(&self, reader: &Snapshot, trigger: Trigger) -> ApiResult<bool>;
+
+    /// Has what is bound run once this transaction is committed. Nobody waits for its verdict.
+    fn defer(&self, tx: &mut Tx, firing: Firing<'_>) -> ApiResult;
+}
+
+/// Triggers to which nothing is bound.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoTriggers;
+
+impl Triggers for NoTriggers {
+    fn listens<'a>(&'a self, _: &'a TenantId, _: Trigger) -> BoxFuture<'a, ApiResult<bool>> {
+        Box::pin(async { Ok(false) })
+    }
+
+    fn fire<'a>(&'a self, _: &'a TenantId, _: Firing<'a>) -> BoxFuture<'a, ApiResult<Verdict>> {
+        Box::pin(async { Ok(Verdict::default()) })
+    }
+
+    fn listens_within(&self, _: &Snapshot, _: Trigger) -> ApiResult<bool> {
+        Ok(false)
+    }
+
+    fn defer(&self, _: &mut Tx, _: Firing<'_>) -> ApiResult {
+        Ok(())
+    }
+}
+
+impl fmt::Debug for dyn Triggers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Triggers")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trigger_is_found_by_its_name() {
+        for (trigger, name, _) in Trigger::ALL {
+            assert_eq!((Trigger::named(name), trigger.name()), (Some(trigger), name));
+        }
+        assert_eq!(Trigger::named("pre-login"), None);
+    }
+}

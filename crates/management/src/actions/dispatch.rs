@@ -1,0 +1,208 @@
+//! The dispatcher: finds what is bound to a trigger, runs it in order, and tells what it decided.
+
+mod commands;
+mod deferred;
+mod events;
+mod executions;
+mod hooks;
+mod plan;
+
+use std::{sync::Arc, time::Duration};
+
+use ::actions::{Invocation, Outcome, ProgramKind, Runtime};
+use identity::triggers::{self, BoxFuture, Firing, Trigger, Triggers, Verdict};
+use kernel::{ApiError, ApiResult, Document, TenantId, Value};
+use quick_cache::sync::Cache;
+use store::{Snapshot, Store, Tx};
+use tokio::time::Instant;
+
+pub(crate) use deferred::QUEUE;
+use executions::Recorder;
+pub(crate) use executions::{console, described, stats};
+use hooks::Registering;
+use plan::{Plan, Step};
+
+use crate::EventAction;
+
+/// Wall time of all code at one trigger together.
+const TIME: Duration = Duration::from_secs(20);
+/// Plans that are kept: one for each trigger of each tenant.
+const PLANS: usize = 1_000;
+
+/// Fires the triggers of tenants. Cheap to clone.
+#[derive(Clone)]
+pub struct Dispatcher(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    runtime: Runtime,
+    plans: Cache<(TenantId, Trigger), Arc<Plan>>,
+    rules: Cache<TenantId, Arc<crate::rules::Pipeline>>,
+}
+
+impl std::fmt::Debug for Dispatcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Dispatcher")
+    }
+}
+
+impl Dispatcher {
+    /// A dispatcher of what is bound in the store's tenants.
+    pub fn new(store: Store, runtime: Runtime) -> Self {
+        Self(Arc::new(Inner { store, runtime, plans: Cache::new(PLANS), rules: Cache::new(PLANS) }))
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.0.runtime
+    }
+
+    pub(crate) fn rules(&self) -> &Cache<TenantId, Arc<crate::rules::Pipeline>> {
+        &self.0.rules
+    }
+
+    /// What runs at a trigger, from memory unless anything has changed since.
+    async fn plan(&self, tenant: &TenantId, trigger: Trigger) -> ApiResult<Arc<Plan>> {
+        if let Some(plan) = self.known_plan(tenant, trigger) {
+            return Ok(plan);
+        }
+        let epochs = plan::epochs(&self.0.store, tenant);
+        let plan = self.0.store.read(tenant, move |reader| Plan::read(reader, trigger, epochs)).await?;
+        let plan = Arc::new(plan);
+        self.0.plans.insert((tenant.clone(), trigger), Arc::clone(&plan));
+        Ok(plan)
+    }
+
+    fn known_plan(&self, tenant: &TenantId, trigger: Trigger) -> Option<Arc<Plan>> {
+        let plan = self.0.plans.get(&(tenant.clone(), trigger))?;
+        (plan.epochs == plan::epochs(&self.0.store, tenant)).then_some(plan)
+    }
+
+    /// Runs the deployed version of one action, which something else than the trigger's bindings names; `None` where there is no
+    /// such action.
+    pub async fn run_action(
+        &self,
+        tenant: &TenantId,
+        trigger: Trigger,
+        action: &str,
+        event: Document,
+    ) -> ApiResult<Option<Verdict>> {
+        let action = action.to_owned();
+        let plan = self.0.store.read(tenant, move |reader| Plan::of_action(reader, trigger, &action)).await?;
+        let Some(plan) = plan else { return Ok(None) };
+        Ok(Some(self.run(trigger, &plan, event, None).await))
+    }
+
+    /// Delivers events to actions.
+    pub fn event_action(&self) -> EventAction {
+        let dispatcher = self.clone();
+        Arc::new(move |tenant, action, message| {
+            let dispatcher = dispatcher.clone();
+            Box::pin(async move {
+                dispatcher.deliver(&tenant, &action, message).await.map_err(|error| error.message.into_owned())
+            })
+        })
+    }
+
+    /// Runs an event stream's action. An action that throws has not taken the event.
+    async fn deliver(&self, tenant: &TenantId, action: &str, message: Document) -> ApiResult {
+        let event = Document::from_iter([("message".to_owned(), message.into())]);
+        let verdict = self.run_action(tenant, Trigger::EventStream, action, event).await?;
+        let verdict = verdict.ok_or_else(|| ApiError::bad_request("The action is not deployed."))?;
+        let execution = verdict.execution;
+        self.0.store.write(tenant, move |tx: &mut Tx| triggers::keep(tx, &execution)).await?;
+        match verdict.denied {
+            Some(denial) => Err(ApiError::bad_request(denial.reason)),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs the steps of a plan until one refuses or fails.
+    async fn run(
+        &self,
+        trigger: Trigger,
+        plan: &Plan,
+        mut event: Document,
+        registering: Option<Registering<'_>>,
+    ) -> Verdict {
+        let context = self.0.store.context();
+        let deadline = Instant::now() + TIME;
+        let mut verdict = Verdict::default();
+        let mut recorder = Recorder::new(trigger, context);
+        for step in &plan.steps {
+            let is_hook = step.program.kind == ProgramKind::Hook;
+            let argument =
+                if is_hook { hooks::arguments(trigger, &event, registering.as_ref()) } else { event.clone().into() };
+            let call = invocation(trigger, step, argument, deadline.saturating_duration_since(Instant::now()));
+            let started = context.now();
+            let outcome = self.0.runtime.run(&step.program, call).await;
+            recorder.note(step, &outcome, started, context.now());
+            if is_hook {
+                hooks::interpret(trigger, &outcome, &mut verdict, &mut event);
+            } else {
+                commands::interpret(trigger, &outcome, &mut verdict);
+                commands::fail(&outcome, &mut verdict);
+            }
+            follow_event(outcome, &mut event, &mut verdict);
+            if verdict.denied.is_some() {
+                break;
+            }
+        }
+        verdict.execution = Some(recorder.finish(verdict.denied.as_ref(), context.now()));
+        verdict
+    }
+}
+
+fn invocation(trigger: Trigger, step: &Step, event: Value, time_left: Duration) -> Invocation {
+    let handler = if step.program.kind == ProgramKind::Action { trigger.handler() } else { "" };
+    let mut call = Invocation::new(trigger.name(), handler, event);
+    call.version.clone_from(&step.version);
+    call.time_left = time_left;
+    if trigger == Trigger::CredentialsExchange {
+        call.facts.insert("target_scopes".into(), true.into());
+    }
+    call
+}
+
+/// Later code sees the event as the `api` of earlier code left it.
+fn follow_event(outcome: Outcome, event: &mut Document, verdict: &mut Verdict) {
+    let Some(Value::Object(changed)) = outcome.event else { return };
+    let chosen = changed.get("transaction").and_then(|transaction| transaction.get("target_scopes"));
+    if let Some(scopes) = chosen.and_then(Value::as_array) {
+        verdict.target_scopes = Some(scopes.iter().filter_map(Value::as_str).map(str::to_owned).collect());
+    }
+    *event = changed;
+}
+
+impl Triggers for Dispatcher {
+    fn listens<'a>(&'a self, tenant: &'a TenantId, trigger: Trigger) -> BoxFuture<'a, ApiResult<bool>> {
+        Box::pin(async move { Ok(!self.plan(tenant, trigger).await?.steps.is_empty()) })
+    }
+
+    fn fire<'a>(&'a self, tenant: &'a TenantId, firing: Firing<'a>) -> BoxFuture<'a, ApiResult<Verdict>> {
+        Box::pin(async move {
+            let plan = self.plan(tenant, firing.trigger).await?;
+            if plan.steps.is_empty() {
+                return Ok(Verdict::default());
+            }
+            let registering = Registering { user: firing.user, password: firing.password.as_ref() };
+            let event = events::build(tenant, &firing);
+            Ok(self.run(firing.trigger, &plan, event, Some(registering)).await)
+        })
+    }
+
+    fn listens_within(&self, reader: &Snapshot, trigger: Trigger) -> ApiResult<bool> {
+        if let Some(plan) = self.known_plan(reader.tenant(), trigger) {
+            return Ok(!plan.steps.is_empty());
+        }
+        Ok(!Plan::read(reader, trigger, plan::epochs(&self.0.store, reader.tenant()))?.steps.is_empty())
+    }
+
+    fn defer(&self, tx: &mut Tx, firing: Firing<'_>) -> ApiResult {
+        let event = events::build(tx.tenant(), &firing);
+        deferred::enqueue(tx, firing.trigger, &event)
+    }
+}

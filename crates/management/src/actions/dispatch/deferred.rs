@@ -1,0 +1,64 @@
+//! Code that nobody waits for: it runs as a job of the change that made its trigger fire, so that none is lost.
+
+use std::time::Duration;
+
+use identity::triggers::{self, Trigger};
+use kernel::{ApiResult, Document, Value, object};
+use serde_json::json;
+use store::{Job, NewJob, Tx};
+
+use super::Dispatcher;
+use crate::{actions::builds, jobs, worker};
+
+/// Queue of the store for code and its builds.
+pub(crate) const QUEUE: &str = "scripts";
+/// How many jobs run at a time.
+const LANES: usize = 4;
+/// How long a job may take before another lane takes it: more than the packages of a build.
+const LEASE: Duration = Duration::from_secs(180);
+
+/// Has the code at a trigger run once the transaction is committed.
+pub(super) fn enqueue(tx: &mut Tx, trigger: Trigger, event: &Document) -> ApiResult {
+    let payload = object(json!({"type": "trigger", "trigger": trigger.name(), "event": event}));
+    tx.enqueue(NewJob::new(QUEUE, payload))?;
+    Ok(())
+}
+
+impl Dispatcher {
+    /// Works on deferred code and builds of all tenants until it is dropped.
+    pub async fn work(self) {
+        // One job at a time in each: a build that takes long holds nobody else up.
+        let lane = |_| worker::run(self.store(), QUEUE, 1, LEASE, |job| self.done(job));
+        futures::future::join_all((0..LANES).map(lane)).await;
+    }
+
+    async fn done(&self, job: Job) {
+        let outcome = match job.payload.get("type").and_then(Value::as_str) {
+            Some("trigger") => self.fire_deferred(&job).await,
+            Some(builds::JOB) => builds::run(self, &job).await,
+            _ => Ok(()),
+        };
+        jobs::settle(self.store(), &job, outcome).await;
+    }
+
+    async fn fire_deferred(&self, job: &Job) -> ApiResult {
+        let name = job.payload.get("trigger").and_then(Value::as_str).unwrap_or_default();
+        let event = job.payload.get("event").and_then(Value::as_object).cloned();
+        let mut execution = None;
+        if let (Some(trigger), Some(event)) = (Trigger::named(name), event) {
+            let plan = self.plan(&job.tenant, trigger).await?;
+            if !plan.steps.is_empty() {
+                execution = self.run(trigger, &plan, event, None).await.execution;
+            }
+        }
+        let held = job.clone();
+        let work = move |tx: &mut Tx| {
+            // Whoever has the job now, if it took too long here, tells what happened.
+            if tx.complete_job(&held)? {
+                triggers::keep(tx, &execution)?;
+            }
+            Ok(())
+        };
+        self.store().write(&job.tenant, work).await
+    }
+}
