@@ -1,6 +1,9 @@
 //! Event streams: what happens is delivered, retried, shown and counted; and followed live.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+};
 
 use axum::{
     Router,
@@ -17,22 +20,22 @@ use tokio::sync::Notify;
 use crate::server::TestServer;
 
 /// What a webhook got: `Authorization` and body.
-type Got = (Option<String>, Value);
+pub(crate) type Got = (Option<String>, Value);
 
 /// A webhook.
 #[derive(Clone, Default)]
-struct Receiver {
-    got: Arc<Mutex<Vec<Got>>>,
+pub(crate) struct Receiver {
+    got: Arc<Mutex<VecDeque<Got>>>,
     told: Arc<Notify>,
 }
 
 impl Receiver {
     /// Answers everything with this status; gives its address.
-    async fn listen(&self, status: u16) -> String {
+    pub(crate) async fn listen(&self, status: u16) -> String {
         let status = StatusCode::from_u16(status).unwrap();
         let take = async move |State(receiver): State<Self>, headers: HeaderMap, body: Bytes| {
             let authorization = headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
-            receiver.got.lock().unwrap().push((authorization, serde_json::from_slice(&body).unwrap()));
+            receiver.got.lock().unwrap().push_back((authorization, serde_json::from_slice(&body).unwrap()));
             receiver.told.notify_one();
             status
         };
@@ -44,10 +47,10 @@ impl Receiver {
     }
 
     /// The next thing that comes.
-    async fn next(&self) -> Got {
+    pub(crate) async fn next(&self) -> Got {
         loop {
             let told = self.told.notified();
-            if let Some(first) = self.got.lock().unwrap().pop() {
+            if let Some(first) = self.got.lock().unwrap().pop_front() {
                 return first;
             }
             told.await;

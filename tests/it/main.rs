@@ -8,6 +8,7 @@ mod custom_domains;
 mod event_streams;
 mod keys;
 mod listener;
+mod log_streams;
 mod logs;
 mod refusals;
 mod script;

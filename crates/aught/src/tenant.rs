@@ -131,6 +131,7 @@ fn join(store: &Store, services: &Services, tenant: &TenantId, domain: &str) -> 
     let action = Some(dispatcher.event_action());
     let sender = Sender { outbound: services.outbound.clone(), domain: domain.to_owned(), action };
     tokio::spawn(management::work(store.clone()));
+    tokio::spawn(management::send_logs(store.clone(), services.outbound.clone()));
     tokio::spawn(sender.work(store.clone()));
     tokio::spawn(dispatcher.clone().work());
     let engine = Arc::new(Engine::new(store.clone(), Arc::new(bearer), domain.to_owned(), claims));

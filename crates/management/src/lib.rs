@@ -62,6 +62,7 @@ mod worker;
 pub use self::actions::Dispatcher;
 pub use event_streams::{EventAction, Sender};
 pub use jobs::{download, work};
+pub use log_streams::work as send_logs;
 pub use provision::{Fresh, move_to, provision};
 pub use rules::{LOGIN, RuleRun};
 pub use services::Services;

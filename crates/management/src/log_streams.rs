@@ -1,11 +1,17 @@
-//! Log streams.
+//! Log streams: where the tenant's log is sent.
+
+mod privacy;
+mod sender;
+mod sinks;
 
 use kernel::{ApiError, ApiResult, Record, Value, id::Form};
-use rest::{Area, Call, Kind, Resource};
+use rest::{Area, Call, Change, Kind, Resource};
 use serde_json::json;
 use store::{Snapshot, Tx};
 
 use crate::Services;
+
+pub use sender::work;
 
 /// What is served of `log-streams`.
 pub(crate) fn area(_: &Services) -> Area {
@@ -17,6 +23,7 @@ pub(crate) static LOG_STREAM: Kind = Kind::new("log_stream")
     .id("id", Form::Alnum16("lst_"))
     .missing("The log stream does not exist.", None)
     .forgiving()
+    .indexed(&["status"])
     .sealed(SECRETS)
     .revealed(SHOWN_SECRETS);
 
@@ -70,6 +77,16 @@ impl Resource for LogStreams {
             return Err(ApiError::invalid_body("The sink of this type of log stream cannot be changed"));
         }
         Ok(())
+    }
+
+    fn follow(&self, tx: &mut Tx, _: &Call, change: &Change<'_>) -> ApiResult {
+        let is_active = |stream: &Record| stream.text("status") == Some("active");
+        match change {
+            Change::Create { new } => sender::begin(tx, new),
+            Change::Update { old, new } if !is_active(old) && is_active(new) => Ok(sender::forgive(tx, &new.id)?),
+            Change::Update { .. } => Ok(()),
+            Change::Delete { old } => Ok(sender::forget(tx, &old.id)?),
+        }
     }
 
     fn present(&self, _: &Snapshot, _: &Call, stream: &Record, shown: &mut kernel::Document) -> ApiResult {
@@ -126,4 +143,14 @@ fn keep_partner(old: &Record, new: &mut Record) {
             sink.insert(name.into(), known);
         }
     }
+}
+
+/// A line for each category: its name, a colon, the types of entries in it.
+const CATEGORIES: &str = include_str!("log_streams/categories.txt");
+
+/// The category of a type of log entry.
+fn category(kind: &str) -> &'static str {
+    let of_line = |line: &'static str| line.split_once(": ");
+    let found = CATEGORIES.lines().filter_map(of_line).find(|(_, kinds)| kinds.split(' ').any(|known| known == kind));
+    found.map_or("other", |(name, _)| name)
 }

@@ -5,7 +5,7 @@ use std::ops::Bound;
 use kernel::{Document, Timestamp, Value};
 
 use crate::{
-    Field, Filter, Page, Snapshot, StoreError, StoreResult, Term, Tx,
+    Field, Filter, Page, Snapshot, Store, StoreError, StoreResult, Term, Tx,
     connection::{Param, Row},
     index::indexed,
     query::{Sql, texts_in_json, write_glob, write_prefix},
@@ -249,6 +249,7 @@ impl Tx {
     /// before. `date` is the event's own; without one it is now.
     #[expect(clippy::needless_pass_by_value, reason = "what is stored is given away")]
     pub fn append_log(&mut self, event: Document) -> StoreResult<String> {
+        self.changes.has_logs = true;
         let tenant = self.known.as_ref().ok_or_else(|| StoreError::Corrupt("no tenant to log for".to_owned()))?;
         let now = self.context().now().micros();
         let time = tenant.next_log_time(now);
@@ -273,6 +274,19 @@ impl Tx {
         let sql = "DELETE FROM logs WHERE tenant = $1 AND log_id < $2";
         self.connection.execute(sql, &[self.number(), id_of_time(before.micros()).into()])
     }
+}
+
+impl Store {
+    /// Wakes when an event is appended to a log on this node. Made before the log is asked and awaited after it, it
+    /// misses nothing.
+    pub fn logs_appended(&self) -> tokio::sync::futures::Notified<'_> {
+        self.shared().logs.notified()
+    }
+}
+
+/// What no log id before this time is greater than, and every one from then on.
+pub fn log_id_at(time: Timestamp) -> String {
+    id_of_time(time.micros())
 }
 
 fn nothing(sql: &mut Sql<'_>) {

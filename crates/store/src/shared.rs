@@ -21,6 +21,8 @@ pub(crate) struct Shared {
     pub(crate) caches: Caches,
     /// Told whenever a job may have become due.
     pub(crate) jobs: Notify,
+    /// Told whenever this node has appended to a log.
+    pub(crate) logs: Notify,
     /// Told whenever an event was stored.
     pub(crate) events: Notify,
     /// Tells this node's notifications from those of others.
@@ -53,6 +55,7 @@ impl Shared {
             caches: Caches::new(),
             jobs: Notify::new(),
             events: Notify::new(),
+            logs: Notify::new(),
             node,
             tenants: RwLock::default(),
         }

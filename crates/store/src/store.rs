@@ -285,6 +285,9 @@ pub(crate) fn publish(shared: &Shared, tenant: Option<&TenantId>, changes: &Chan
     if changes.has_jobs {
         shared.jobs.notify_waiters();
     }
+    if changes.has_logs {
+        shared.logs.notify_waiters();
+    }
     if changes.has_events {
         shared.events.notify_waiters();
     }

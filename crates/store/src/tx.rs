@@ -30,10 +30,12 @@ pub struct Tx {
 
 /// What others must hear of when a transaction is committed.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each tells others of something else")]
 pub(crate) struct Changes {
     pub(crate) records: HashSet<(Box<str>, Box<str>)>,
     pub(crate) has_jobs: bool,
     pub(crate) has_events: bool,
+    pub(crate) has_logs: bool,
     pub(crate) has_new_keys: bool,
 }
 

@@ -28,12 +28,12 @@ fn list(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     let (paging, _) = paging_of(call);
     let query = Query { filter: wanted.filter(&stream.id), order: Order::Created, paging, with_total: false };
     let page = reader.list(events::DELIVERY, &query)?;
-    let items = page.items.into_iter().map(|delivery| shown(delivery, call)).collect();
+    let items = page.items.into_iter().map(|delivery| kept(delivery, call)).collect();
     Ok(Answer::json(envelope(call, Page { items, total: None, next: page.next })))
 }
 
 fn get(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
-    Ok(Answer::json(shown(named(reader, call)?, call)))
+    Ok(Answer::json(kept(named(reader, call)?, call)))
 }
 
 /// `POST /event-streams/{id}/redeliver`: all failed deliveries that the body means.
@@ -139,6 +139,15 @@ fn again(tx: &mut Tx, mut delivery: Record) -> ApiResult {
     let index = events::index(&delivery);
     let delivery = tx.update(events::DELIVERY, delivery, index)?;
     Ok(events::enqueue(tx, &delivery)?)
+}
+
+/// A delivery as it is listed: the service does not know the event's source there (recorded: get_event_deliveries).
+fn kept(delivery: Record, call: &Call) -> Document {
+    let mut shown = shown(delivery, call);
+    if let Some(event) = shown.get_mut("event").and_then(Value::as_object_mut) {
+        event.insert("source".into(), "urn:auth0:".into());
+    }
+    shown
 }
 
 fn shown(delivery: Record, call: &Call) -> Document {
