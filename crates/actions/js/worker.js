@@ -44,15 +44,16 @@ exports.worker = (host, limits) => {
       cpu: host.cpu(),
       tainted: (outcome.tainted || isOutOfMemory || host.integrity?.differs()) ?? false,
     };
-    host.send(sendable(done));
+    host.sendText(sendable(done));
   }
 
   // What cannot be told as JSON, or is too long, becomes an error of the run.
   function sendable(done) {
-    const minimal = (name, message) => ({ __proto__: null, op: 'done', run: done.run, error: { name, message }, cpu: done.cpu, tainted: done.tainted });
+    const minimal = (name, message) =>
+      stringify({ __proto__: null, op: 'done', run: done.run, error: { name, message }, cpu: done.cpu, tainted: done.tainted });
     try {
-      const length = stringify([done.commands, done.result, done.event, done.error])?.length ?? 0;
-      return length <= limits.result ? done : minimal('LimitError', `The result is larger than the allowed ${limits.result} bytes.`);
+      const text = stringify(done);
+      return text.length <= limits.result ? text : minimal('LimitError', `The result is larger than the allowed ${limits.result} bytes.`);
     } catch (error) {
       return minimal(error.name, `The result cannot be told as JSON: ${error.message}`);
     }

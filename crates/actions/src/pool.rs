@@ -3,7 +3,10 @@
 use std::{collections::HashMap, io, sync::Mutex, time::Duration};
 
 use kernel::TenantId;
-use tokio::{sync::Notify, time::timeout_at};
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout_at},
+};
 
 use crate::{Settings, engine::Launch, worker::Worker};
 
@@ -17,9 +20,15 @@ pub(crate) struct Pool {
 #[derive(Default)]
 struct State {
     /// Those that nobody uses, the last used one last.
-    idle: Vec<(TenantId, Worker)>,
+    idle: Vec<Idle>,
     /// How many each tenant uses.
     busy: HashMap<TenantId, usize>,
+}
+
+struct Idle {
+    tenant: TenantId,
+    worker: Worker,
+    since: Instant,
 }
 
 impl State {
@@ -33,11 +42,11 @@ impl State {
 
     /// An idle worker of the tenant, one that has loaded the program before all others.
     fn take_idle(&mut self, tenant: &TenantId, program: &str) -> Option<Worker> {
-        self.idle.retain_mut(|(_, worker)| worker.is_alive());
-        let of_tenant = |(owner, _): &(TenantId, Worker)| owner == tenant;
-        let warm = self.idle.iter().rposition(|entry| of_tenant(entry) && entry.1.has(program));
+        self.idle.retain_mut(|idle| idle.worker.is_alive());
+        let of_tenant = |idle: &Idle| idle.tenant == *tenant;
+        let warm = self.idle.iter().rposition(|idle| of_tenant(idle) && idle.worker.has(program));
         let position = warm.or_else(|| self.idle.iter().rposition(of_tenant))?;
-        Some(self.idle.remove(position).1)
+        Some(self.idle.remove(position).worker)
     }
 }
 
@@ -67,7 +76,7 @@ impl Pool {
         settings: &Settings,
         patience: Duration,
     ) -> Result<Lease<'_>, NoWorker> {
-        let deadline = tokio::time::Instant::now() + patience;
+        let deadline = Instant::now() + patience;
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
@@ -101,6 +110,11 @@ impl Pool {
         Some(Lease { pool: self, tenant: tenant.clone(), worker })
     }
 
+    /// Ends the workers that nobody has used for so long.
+    pub(crate) fn end_idle(&self, longest: Duration) {
+        self.lock().idle.retain(|idle| idle.since.elapsed() < longest);
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().expect("no holder of this lock panics")
     }
@@ -115,7 +129,8 @@ impl Lease<'_> {
     /// Keeps the worker for the next call.
     pub(crate) fn release(mut self) {
         if let Some(worker) = self.worker.take() {
-            self.pool.lock().idle.push((self.tenant.clone(), worker));
+            let idle = Idle { tenant: self.tenant.clone(), worker, since: Instant::now() };
+            self.pool.lock().idle.push(idle);
         }
     }
 }

@@ -1,6 +1,9 @@
 //! The runtime: programs in, outcomes out.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use tokio::{sync::OnceCell, time::Instant};
 
@@ -99,7 +102,11 @@ impl Runtime {
 
     async fn lease<'a>(&self, program: &Program, time: Duration, pool: &'a Pool) -> Result<Lease<'a>, ScriptError> {
         let settings = &self.0.settings;
-        let launch = self.0.launch.get_or_init(|| Launch::find(settings)).await;
+        let launch = self.0.launch.get_or_init(|| async {
+            tokio::spawn(end_idle_workers(Arc::downgrade(&self.0)));
+            Launch::find(settings).await
+        });
+        let launch = launch.await;
         let launch = launch.as_ref().map_err(ScriptError::worker)?;
         let patience = settings.limits.patience.min(time);
         pool.acquire(&program.tenant, &program.id, launch, settings, patience).await.map_err(|missing| match missing {
@@ -136,5 +143,15 @@ impl Runtime {
         }
         let directory = self.0.packages.directory(dependencies).await;
         directory.map(|path| Some(path.to_string_lossy().into_owned())).map_err(|error| ScriptError::worker(error.0))
+    }
+}
+
+/// Gives back, as long as the runtime is there, what nobody uses any more.
+async fn end_idle_workers(runtime: Weak<Inner>) {
+    while let Some(inner) = runtime.upgrade() {
+        let idle = inner.settings.idle;
+        inner.pool.end_idle(idle);
+        drop(inner);
+        tokio::time::sleep(idle / 2).await;
     }
 }

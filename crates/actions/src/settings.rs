@@ -23,6 +23,8 @@ pub struct Settings {
     pub search_path: std::ffi::OsString,
     /// Worker processes at a time, over all tenants.
     pub pool: usize,
+    /// How long a worker that nobody uses stays.
+    pub idle: Duration,
     /// Where packages are unpacked. Made at the first build.
     pub directory: PathBuf,
     /// The program and its arguments that start an embedded worker: this program, with its hidden command.
@@ -38,6 +40,7 @@ impl Settings {
             engine: Engine::Auto,
             search_path: std::ffi::OsString::new(),
             pool: 8,
+            idle: Duration::from_secs(300),
             directory,
             embedded: Vec::new(),
             limits: Limits::default(),

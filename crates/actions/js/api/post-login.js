@@ -67,7 +67,6 @@ exports.postLogin = (api, run, handler) => {
     user: userMetadata(api, run),
     session: session(run),
     refreshToken: refreshToken(run),
-    samlResponse: samlResponse(api, run),
     validation: {
       error(code, message) {
         check('Failed to add validation error: ', { errorCode: [code, text(0, 100)], errorMessage: [message, text(0, 100)] });
@@ -80,6 +79,9 @@ exports.postLogin = (api, run, handler) => {
     groups: groups(run),
     roles: roles(run),
   });
+  // The largest part, and the one that fewest use, is made when it is.
+  let saml;
+  Object.defineProperty(api, 'samlResponse', { enumerable: true, get: () => (saml ??= samlResponse(api, run)) });
 };
 
 const challenges = exports.challenges = (run, types = FACTORS) => ({

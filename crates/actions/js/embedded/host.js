@@ -12,6 +12,7 @@ const { parse, stringify } = JSON;
 exports.start = (limits) => {
   const host = {
     send: (message) => native.send(stringify(message)),
+    sendText: native.send,
     compile(code, parameters, filename, packages) {
       const file = packages ? `${packages}/${filename}` : filename;
       shifted.set(file, `(function (${parameters.join(', ')}) {`.length);

