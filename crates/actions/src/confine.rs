@@ -15,7 +15,7 @@ pub(crate) use linux::confine_thread;
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::{collections::BTreeMap, io};
+    use std::{collections::BTreeMap, io, path::PathBuf};
 
     use landlock::{
         ABI, Access, AccessFs, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr,
@@ -37,9 +37,13 @@ mod linux {
             .set_compatibility(CompatLevel::BestEffort)
             .handle_access(AccessFs::from_all(ABI::V5))?
             .create()?;
-        let system = ["/usr/lib", "/usr/lib64", "/lib", "/lib64", "/nix/store", "/usr/share/zoneinfo"].map(Into::into);
-        for path in confinement.programs.iter().chain(&system) {
-            if let Ok(file) = PathFd::new(path) {
+        let system =
+            ["/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64", "/nix/store", "/usr/share/zoneinfo"];
+        let system = system.map(PathBuf::from);
+        // A program that was not installed by the system has its libraries beside it: `bin/node`, `lib`.
+        let beside = confinement.programs.iter().filter_map(|program| Some(program.parent()?.parent()?.join("lib")));
+        for path in confinement.programs.iter().cloned().chain(beside).chain(system) {
+            if let Ok(file) = PathFd::new(&path) {
                 let allowed = if path.is_dir() { read } else { AccessFs::Execute | AccessFs::ReadFile };
                 rules = rules.add_rule(PathBeneath::new(file, allowed))?;
             }

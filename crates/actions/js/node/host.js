@@ -51,6 +51,8 @@ exports.start = (limits) => {
     decode: (text) => new Uint8Array(Buffer.from(text, 'base64')),
     base64url: { encode: (text) => Buffer.from(text).toString('base64url'), decode: (text) => Buffer.from(text, 'base64url').toString() },
     integrity: integrity(),
+    // What the code left waiting when its run was over is not carried on.
+    ended: trackTimers(),
   };
   const installNetwork = () => network.install((request) => call('fetch', request), host);
   const { receive, crash, call, console } = worker(host, limits);
@@ -62,6 +64,28 @@ exports.start = (limits) => {
   on('uncaughtException', crash);
   listen(receive);
 };
+
+// Makes the timers that code starts known; answers the function that stops them.
+function trackTimers() {
+  const waiting = new Map();
+  for (const kind of ['Timeout', 'Interval', 'Immediate']) {
+    const start = globalThis[`set${kind}`];
+    const stop = globalThis[`clear${kind}`];
+    const tracked = (...parameters) => {
+      const timer = start(...parameters);
+      waiting.set(timer, stop);
+      return timer;
+    };
+    Object.defineProperty(tracked, 'name', { value: `set${kind}` });
+    if (start[util.promisify.custom]) tracked[util.promisify.custom] = start[util.promisify.custom];
+    globalThis[`set${kind}`] = tracked;
+  }
+  return () => {
+    if (waiting.size === 0) return;
+    for (const [timer, stop] of waiting) stop(timer);
+    waiting.clear();
+  };
+}
 
 function listen(receive) {
   let waiting = allocUnsafe(0);

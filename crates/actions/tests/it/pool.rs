@@ -78,6 +78,19 @@ async fn many_programs_of_a_tenant_share_a_worker() {
 }
 
 #[tokio::test]
+async fn what_is_left_running_is_stopped() {
+    for runtime in Engines::all().await {
+        let code = "exports.onExecutePostLogin = async (event) => {
+            if (event.first) { setTimeout(() => { for (;;); }, 1); setInterval(() => { for (;;); }, 1); setImmediate(() => { for (;;); }); }
+            else { await new Promise((go) => setTimeout(go, 20)); console.log('served'); }
+        };";
+        runtime.run(action(code), "post-login", json!({"first": true})).await;
+        let next = runtime.run(action(code), "post-login", json!({})).await;
+        assert_eq!((next.error.clone(), console(&next)), (None, vec!["log served".into()]), "{runtime}");
+    }
+}
+
+#[tokio::test]
 async fn times_are_told() {
     for runtime in Engines::all().await {
         let code = "exports.onExecutePostLogin = async () => { await fetch('https://api.example/x'); };";
