@@ -1,7 +1,7 @@
 // Actions: code at the points of a flow; how it is tried, deployed, bound and rolled back.
 
 import { test } from "node:test";
-import { AuthenticationClient } from "auth0";
+import { AuthClient } from "@auth0/auth0-auth-js";
 import { api, assert, decoded, domain, everything, machine, management, refused, unique } from "./support.js";
 
 const CLAIM = "https://example.com/tier";
@@ -43,9 +43,11 @@ async function exchanging() {
   const server = await api(["read:things"]);
   const client = await machine();
   await management.clientGrants.create({ client_id: client.client_id, audience: server.identifier, scope: ["read:things"] });
-  const auth = new AuthenticationClient({ domain, clientId: client.client_id, clientSecret: client.client_secret });
-  const token = () => auth.oauth.clientCredentialsGrant({ audience: server.identifier });
-  return { token, claims: async () => decoded((await token()).data.access_token).claims };
+  const auth = new AuthClient({ domain, clientId: client.client_id, clientSecret: client.client_secret });
+  return async () => {
+    const { accessToken } = await auth.getTokenByClientCredentials({ audience: server.identifier });
+    return decoded(accessToken).claims;
+  };
 }
 
 test("an Action is made, listed, changed and deleted", async () => {
@@ -72,24 +74,24 @@ test("a draft is tried without being deployed", async () => {
 
 test("what is deployed and bound changes tokens; an older version can be brought back", async () => {
   const action = await built();
-  const client = await exchanging();
+  const claims = await exchanging();
   await refused(bind([action]), 400, /deployed/);
   const first = await management.actions.deploy(action.id);
   assert.equal(first.number, 1);
   const { bindings } = await bind([action]);
   assert.deepEqual(bindings.map((binding) => binding.action.id), [action.id]);
   try {
-    assert.equal((await client.claims())[CLAIM], "gold!");
+    assert.equal((await claims())[CLAIM], "gold!");
 
     await management.actions.update(action.id, { code: code("silver") });
     await settled(action.id);
     await management.actions.deploy(action.id);
-    assert.equal((await client.claims())[CLAIM], "silver!");
+    assert.equal((await claims())[CLAIM], "silver!");
     const versions = await everything(management.actions.versions.list(action.id));
     assert.deepEqual(versions.map(({ number }) => number), [2, 1]);
 
     await management.actions.versions.deploy(action.id, first.id, { update_draft: true });
-    assert.equal((await client.claims())[CLAIM], "gold!");
+    assert.equal((await claims())[CLAIM], "gold!");
     assert.equal((await management.actions.get(action.id)).code, code("gold"));
     await refused(management.actions.delete(action.id), 409, "Unable to delete an action bound to a trigger.");
 
@@ -100,7 +102,7 @@ test("what is deployed and bound changes tokens; an older version can be brought
   } finally {
     await management.actions.delete(action.id, { force: true });
   }
-  assert.equal((await client.claims())[CLAIM], undefined);
+  assert.equal((await claims())[CLAIM], undefined);
 });
 
 test("a module is shared at the version that an Action names", async () => {

@@ -48,6 +48,9 @@ pub(super) fn roll_back(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     if old.text("action_id") != Some(&action.id) {
         return Err(ACTION_VERSION.not_found());
     }
+    if old.text("status") != Some("built") {
+        return Err(ApiError::bad_request("The version must be built before it can be deployed."));
+    }
     let rewrites_draft = call.body().get("update_draft") == Some(&true.into());
     if rewrites_draft {
         for name in CONTENT {
@@ -56,6 +59,8 @@ pub(super) fn roll_back(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
             }
         }
         action.sealed = old.sealed.clone();
+        action.document.insert("status".into(), "built".into());
+        action.document.shift_remove("errors");
     }
     let is_draft = CONTENT.iter().all(|name| old.document.get(*name) == action.document.get(*name));
     let version = release(tx, action, &old, is_draft)?;

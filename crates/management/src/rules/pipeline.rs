@@ -127,3 +127,69 @@ impl Pipeline {
         Ok(Self { epochs, rules: rules.collect() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kernel::{Context, Record, object};
+    use serde_json::json;
+    use store::{Database, Options, RootKey, Tx};
+
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "where programs are is the test environment's to tell")]
+    async fn dispatcher(rules: Value) -> (Dispatcher, TenantId) {
+        let context = Context::system();
+        let options = Options { database: Database::Memory, root_key: RootKey::generate(&context), context };
+        let store = Store::open(options).await.unwrap();
+        let tenant = TenantId::new("tenant");
+        store.create_tenant(&tenant).await.unwrap();
+        let work = move |tx: &mut Tx| {
+            for (place, rule) in rules.as_array().unwrap().iter().enumerate() {
+                let mut document = object(rule.clone());
+                document.entry("enabled").or_insert_with(|| true.into());
+                document.insert("stage".into(), LOGIN.into());
+                rest::insert(tx, &RULE, Record::new(format!("rul_{place}"), document, tx.now()))?;
+            }
+            let mut config = Record::new("TIER", object(json!({"key": "TIER"})), tx.now());
+            config.sealed.set("value", "gold");
+            rest::insert(tx, &RULES_CONFIG, config)
+        };
+        store.write(&tenant, work).await.unwrap();
+        let mut settings = ::actions::Settings::new(std::env::temp_dir());
+        settings.search_path = std::env::var_os("PATH").unwrap_or_default();
+        let runtime = ::actions::Runtime::new(settings, Arc::new(outbound::Client::new(false)));
+        (Dispatcher::new(store, runtime), tenant)
+    }
+
+    async fn run(rules: Value) -> RuleRun {
+        let (dispatcher, tenant) = dispatcher(rules).await;
+        let (user, context) = (object(json!({"name": "Jane"})), object(json!({"accessToken": {}})));
+        dispatcher.run_rules(&tenant, LOGIN, user, context, &Document::new()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn each_rule_sees_what_the_one_before_it_left() {
+        let rules = json!([
+            {"name": "last", "order": 2, "script": "function (user, context, callback) {
+                context.accessToken['https://a.example/b'] = user.tier + configuration.TIER; callback(null, user, context); }"},
+            {"name": "first", "order": 1, "script": "function (user, context, callback) {
+                user.tier = user.name + ' is '; callback(null, user); }"},
+            {"name": "off", "order": 3, "enabled": false, "script": "function (u, c, cb) { cb(new Error('never runs')); }"},
+        ]);
+        let run = run(rules).await;
+        assert_eq!(run.denied, None);
+        assert_eq!(run.executed, ["rul_1", "rul_0"]);
+        assert_eq!(run.context["accessToken"]["https://a.example/b"], "Jane is gold");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_stops_the_later_rules() {
+        let rules = json!([
+            {"name": "no", "order": 1, "script": "function (u, c, cb) { cb(new UnauthorizedError('Not today.')); }"},
+            {"name": "later", "order": 2, "script": "function (u, c, cb) { cb(null, u, c); }"},
+        ]);
+        let run = run(rules).await;
+        let denied = Denial { reason: "Not today.".to_owned(), ..Denial::default() };
+        assert_eq!((run.executed.len(), run.denied), (1, Some(denied)));
+    }
+}
