@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod actions;
+mod applications;
 mod blacklists;
 mod connections;
 mod custom_domains;

@@ -84,7 +84,13 @@ pub fn verify_hmac_sha256(secret: &[u8], message: &[u8], tag: &[u8]) -> bool {
 #[derive(Clone, PartialEq, Eq)]
 pub struct PublicKey {
     numbers: Numbers,
-    certificate: Option<Vec<u8>>,
+    certificate: Option<Certificate>,
+}
+
+/// A certificate, whatever its key is good for: one that only names its holder may carry a key too short to trust.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Certificate {
+    der: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -128,7 +134,7 @@ impl PublicKey {
     pub fn from_certificate(der: &[u8]) -> Result<Self, KeyError> {
         let (_, certificate) = parse_x509_certificate(der).map_err(|_| KeyError::Unreadable)?;
         let numbers = Numbers::of(certificate.public_key())?;
-        Ok(Self { numbers, certificate: Some(der.to_vec()) })
+        Ok(Self { numbers, certificate: Some(Certificate { der: der.to_vec() }) })
     }
 
     /// Whether `signature` is this key's over `message`. A key of another kind than the algorithm's checks nothing.
@@ -192,25 +198,48 @@ impl PublicKey {
         }
     }
 
-    /// SHA-256 of the certificate's DER (`x5t#S256`), when the key came in one.
-    pub fn certificate_thumbprint(&self) -> Option<String> {
-        let der = self.certificate.as_ref()?;
-        Some(URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, der)))
+    /// The certificate, when the key came in one.
+    pub fn certificate(&self) -> Option<&Certificate> {
+        self.certificate.as_ref()
+    }
+}
+
+impl Certificate {
+    /// Reads a PEM block that holds a certificate.
+    ///
+    /// # Errors
+    /// When it holds none.
+    pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
+        let (_, block) = parse_x509_pem(pem.trim_start().as_bytes()).map_err(|_| KeyError::Unreadable)?;
+        parse_x509_certificate(&block.contents).map_err(|_| KeyError::Unreadable)?;
+        Ok(Self { der: block.contents })
     }
 
-    /// When the certificate ends, when the key came in one.
-    pub fn not_after(&self) -> Option<Timestamp> {
-        self.read_certificate(|certificate| Timestamp::from_seconds(certificate.validity().not_after.timestamp()))
+    /// SHA-256 of the DER (`x5t#S256`).
+    pub fn thumbprint(&self) -> String {
+        URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, &self.der))
     }
 
-    /// The certificate's subject, one attribute a line in the certificate's order: `C=JP\nST=Tokyo\nCN=client`.
-    pub fn subject_lines(&self) -> Option<String> {
-        self.read_certificate(subject_lines)
+    /// When it ends.
+    pub fn not_after(&self) -> Timestamp {
+        Timestamp::from_seconds(self.parsed().validity().not_after.timestamp())
     }
 
-    fn read_certificate<T>(&self, read: impl FnOnce(&X509Certificate<'_>) -> T) -> Option<T> {
-        let (_, certificate) = parse_x509_certificate(self.certificate.as_ref()?).ok()?;
-        Some(read(&certificate))
+    /// When it ends, in whole seconds: certificates without an end name the last second of the year 9999.
+    pub fn end(&self) -> String {
+        let end = self.parsed().validity().not_after.to_datetime();
+        let (date, time) = (end.date(), end.time());
+        let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
+        format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", time.hour(), time.minute(), time.second())
+    }
+
+    /// The subject, one attribute a line in the certificate's order: `C=JP\nST=Tokyo\nCN=client`.
+    pub fn subject_lines(&self) -> String {
+        subject_lines(&self.parsed())
+    }
+
+    fn parsed(&self) -> X509Certificate<'_> {
+        parse_x509_certificate(&self.der).expect("it was parsed when it was read").1
     }
 }
 
@@ -308,9 +337,11 @@ mod tests {
     #[test]
     fn a_certificate_brings_its_subject_and_end() {
         let (_, public, key) = key();
-        assert_eq!(public.subject_lines().as_deref(), Some("CN=client.example.org"));
-        assert!(public.not_after().is_some());
-        assert_eq!(public.certificate_thumbprint().unwrap().len(), 43);
+        let certificate = public.certificate().unwrap();
+        assert_eq!(certificate.subject_lines(), "CN=client.example.org");
+        assert!(certificate.not_after() > Timestamp::from_seconds(0));
+        assert_eq!(certificate.thumbprint().len(), 43);
+        assert_eq!(Certificate::from_pem(&key.certificate.pem()).unwrap(), *certificate);
         assert_eq!(PublicKey::from_certificate(key.certificate.der()).unwrap().thumbprint(), public.thumbprint());
     }
 

@@ -14,8 +14,10 @@ use store::{Filter, Query, RelationQuery, Side, Snapshot, Term, Tx};
 use crate::{
     Services,
     client_grants::{self, CLIENT_GRANT},
+    connection_profiles::CONNECTION_PROFILE,
     connections::{CONNECTION, CONNECTION_CLIENTS},
-    device_credentials, organizations, tenants,
+    device_credentials, organizations, resource_servers, tenants,
+    user_attribute_profiles::USER_ATTRIBUTE_PROFILE,
 };
 
 pub(crate) use defaults::complete;
@@ -69,8 +71,9 @@ impl Resource for Clients {
         credentials::adopt(tx, new)
     }
 
-    fn check(&self, _: &mut Tx, call: &Call, old: Option<&Record>, new: &Record) -> ApiResult {
+    fn check(&self, tx: &mut Tx, call: &Call, old: Option<&Record>, new: &Record) -> ApiResult {
         check_scopes(call)?;
+        check_profiles(tx, call)?;
         let grants = new.document.get("grant_types").and_then(Value::as_array);
         let is_public = new.text("token_endpoint_auth_method") == Some("none");
         let for_machines = grants.is_some_and(|grants| grants.contains(&"client_credentials".into()));
@@ -88,12 +91,22 @@ impl Resource for Clients {
 
     fn follow(&self, tx: &mut Tx, call: &Call, change: &Change<'_>) -> ApiResult {
         match change {
-            Change::Create { new } => enable_connections(tx, &new.id),
+            Change::Create { new } => {
+                if let Some(identifier) = new.text("resource_server_identifier") {
+                    resource_servers::link_client(tx, identifier, Some(&new.id))?;
+                }
+                enable_connections(tx, &new.id)
+            }
             Change::Update { new, .. } => signing::spread(tx, call, new),
             Change::Delete { old } if old.is("global") => {
                 Err(ApiError::bad_request("Global client cannot be deleted."))
             }
-            Change::Delete { old } => forget(tx, &old.id),
+            Change::Delete { old } => {
+                if let Some(identifier) = old.text("resource_server_identifier") {
+                    resource_servers::link_client(tx, identifier, None)?;
+                }
+                forget(tx, &old.id)
+            }
         }
     }
 
@@ -184,6 +197,25 @@ fn check_scopes(call: &Call) -> ApiResult {
         };
         if !needed.iter().any(|scope| call.allows(scope)) {
             return refuse(needed[0], field);
+        }
+    }
+    Ok(())
+}
+
+/// The profiles by which organizations configure identity providers must be there.
+fn check_profiles(tx: &mut Tx, call: &Call) -> ApiResult {
+    let profiles = [
+        ("connection_profile_id", &CONNECTION_PROFILE, "connection profile"),
+        ("user_attribute_profile_id", &USER_ATTRIBUTE_PROFILE, "user attribute profile"),
+    ];
+    for configuration in ["my_organization_configuration", "express_configuration"] {
+        for (field, kind, words) in profiles {
+            let named = call.body().pointer(&format!("/{configuration}/{field}")).and_then(Value::as_str);
+            if let Some(id) = named
+                && tx.get(kind.name, id)?.is_none()
+            {
+                return Err(ApiError::invalid_body(format!("{configuration}: the {words} {id} does not exist")));
+            }
         }
     }
     Ok(())

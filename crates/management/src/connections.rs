@@ -133,7 +133,7 @@ impl Resource for Connections {
             rest::load(tx, &CLIENT, client)?;
         }
         rules::check(tx, old, new)?;
-        strategies::check(new.text("strategy").unwrap_or_default(), old.map(|old| &old.document), &new.document)?;
+        strategies::check(call, new.text("strategy").unwrap_or_default(), old.map(|old| &old.document), &new.document)?;
         directory::check_options(tx, old, new)
     }
 

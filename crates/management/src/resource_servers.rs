@@ -7,6 +7,7 @@ use kernel::{
     ApiError, ApiResult, Record, Value,
     id::{ALNUM, Form},
 };
+use percent_encoding::percent_decode_str;
 use rest::{Area, Call, Change, Kind, ListFilter, Resource, Unique};
 use serde_json::json;
 use store::{Filter, Query, Side, Snapshot, Term, Tx};
@@ -43,6 +44,9 @@ pub(crate) static RESOURCE_SERVER: Kind = Kind::new("resource_server")
 const CHANGEABLE: &[&str] =
     &["token_lifetime", "token_lifetime_for_web", "skip_consent_for_verifiable_first_party_clients"];
 
+/// The API that express configuration of identity providers runs on, which can be removed and made anew.
+const EXPRESS_CONFIGURATION: &str = "urn:auth0:express-configure";
+
 struct ResourceServers;
 
 impl Resource for ResourceServers {
@@ -51,9 +55,15 @@ impl Resource for ResourceServers {
     }
 
     fn find(&self, reader: &Snapshot, id: &str) -> ApiResult<Option<Record>> {
-        match reader.get(RESOURCE_SERVER.name, id)? {
+        let named = |id: &str| match reader.get(RESOURCE_SERVER.name, id)? {
             Some(server) => Ok(Some(server)),
-            None => Ok(reader.find(RESOURCE_SERVER.name, "identifier", id)?),
+            None => reader.find(RESOURCE_SERVER.name, "identifier", id),
+        };
+        match named(id)? {
+            Some(server) => Ok(Some(server)),
+            // Clients that encode an identifier twice are understood.
+            None if id.contains('%') => Ok(named(&percent_decode_str(id).decode_utf8_lossy())?),
+            None => Ok(None),
         }
     }
 
@@ -98,7 +108,7 @@ impl Resource for ResourceServers {
                 let gone = scopes(old).into_iter().filter(|scope| !kept.contains(scope));
                 forget_permissions(tx, gone, old.text("identifier").unwrap_or_default())
             }
-            Change::Delete { old } if old.is("is_system") => {
+            Change::Delete { old } if old.is("is_system") && old.text("identifier") != Some(EXPRESS_CONFIGURATION) => {
                 Err(ApiError::bad_request("System resource servers cannot be deleted."))
             }
             Change::Delete { old } => {
@@ -112,6 +122,17 @@ impl Resource for ResourceServers {
             }
         }
     }
+}
+
+/// Notes the client that stands for an API, so that the API shows it; `None` when the client is gone.
+pub(crate) fn link_client(tx: &mut Tx, identifier: &str, client: Option<&str>) -> ApiResult {
+    if let Some(server) = tx.find(RESOURCE_SERVER.name, "identifier", identifier)? {
+        rest::upsert(tx, &RESOURCE_SERVER, &server.id, |server| match client {
+            Some(client) => drop(server.document.insert("client_id".into(), client.into())),
+            None => drop(server.document.shift_remove("client_id")),
+        })?;
+    }
+    Ok(())
 }
 
 /// Identifiers that stand for APIs of the service itself: what they are is not the caller's to say.
@@ -139,7 +160,7 @@ fn make_system(call: &Call, server: &mut Record) {
                 {"value": "read:me:factors", "description": "Read factors"},
             ],
         })
-    } else if identifier == "urn:auth0:express-configure" {
+    } else if identifier == EXPRESS_CONFIGURATION {
         json!({
             "name": "Okta OIN Express Configuration API",
             "is_system": true,

@@ -60,10 +60,9 @@ impl Resource for Roles {
     }
 
     fn present(&self, _: &Snapshot, call: &Call, _: &Record, shown: &mut Document) -> ApiResult {
-        // A role without a description reads back with an empty one; the answer to its creation has none.
-        if call.operation.method == "GET" {
-            shown.entry("description").or_insert_with(|| "".into());
-        }
+        // A role without a description reads back with an empty one; the answer to its creation shows null.
+        let none = if call.operation.method == "GET" { "".into() } else { Value::Null };
+        shown.entry("description").or_insert(none);
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Credentials of clients: public keys and certificates by which they authenticate or sign requests.
 
-use identity::signature::PublicKey;
+use identity::signature::{Certificate, PublicKey};
 use kernel::{ApiError, ApiResult, Document, Record, Timestamp, Value, id::Form};
 use rest::{Call, Kind, Resource, Sorted, Times};
 use store::{Snapshot, Tx};
@@ -101,29 +101,24 @@ fn make(tx: &mut Tx, client: &str, mut document: Document) -> ApiResult<String> 
 fn complete(document: &mut Document) -> ApiResult {
     let pem = document.get("pem").and_then(Value::as_str).map(str::to_owned);
     let unreadable = |_| ApiError::invalid_body("Unable to parse the PEM of the credential");
-    let key = pem.as_deref().map(PublicKey::from_pem).transpose().map_err(unreadable)?;
     let from_certificate = document.get("parse_expiry_from_cert") == Some(&true.into());
-    match (document.get("credential_type").and_then(Value::as_str), key) {
-        (Some("public_key"), Some(key)) => {
+    match (document.get("credential_type").and_then(Value::as_str), pem) {
+        (Some("public_key"), Some(pem)) => {
+            let key = PublicKey::from_pem(&pem).map_err(unreadable)?;
             document.entry("kid").or_insert_with(|| key.thumbprint().into());
             document.entry("alg").or_insert_with(|| "RS256".into());
-            if let Some(end) = key.not_after().filter(|_| from_certificate) {
-                document.insert("expires_at".into(), end.into());
+            if let Some(certificate) = key.certificate().filter(|_| from_certificate) {
+                document.insert("expires_at".into(), certificate.not_after().into());
             }
         }
-        (Some("x509_cert"), Some(key)) => {
-            if let Some(thumbprint) = key.certificate_thumbprint() {
-                document.insert("thumbprint_sha256".into(), thumbprint.into());
-            }
-            if let Some(end) = key.not_after() {
-                // The end of a certificate is told in whole seconds here.
-                document.insert("expires_at".into(), end.to_string().replace(".000Z", "Z").into());
-            }
+        (Some("x509_cert"), Some(pem)) => {
+            let certificate = Certificate::from_pem(&pem).map_err(unreadable)?;
+            document.insert("thumbprint_sha256".into(), certificate.thumbprint().into());
+            document.insert("expires_at".into(), certificate.end().into());
         }
-        (Some("cert_subject_dn"), Some(key)) => {
-            if let Some(subject) = key.subject_lines() {
-                document.insert("subject_dn".into(), subject.into());
-            }
+        (Some("cert_subject_dn"), Some(pem)) => {
+            let certificate = Certificate::from_pem(&pem).map_err(unreadable)?;
+            document.insert("subject_dn".into(), certificate.subject_lines().into());
         }
         _ => {}
     }

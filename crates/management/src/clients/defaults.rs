@@ -36,7 +36,7 @@ pub(crate) fn complete(tx: &mut Tx, client: &mut Record) {
         fill("third_party_security_mode", "permissive".into());
     }
     if is_express {
-        fill("callbacks", json!(["https://login.okta.com/oauth/callback"]));
+        fill("callbacks", json!(["https://system-admin.okta.com/admin/app/generic/oauth20redirect"]));
         fill("organization_usage", "require".into());
         fill("organization_require_behavior", "pre_login_prompt".into());
         fill("client_authentication_methods", json!({"private_key_jwt": {"credentials": []}}));

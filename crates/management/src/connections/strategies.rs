@@ -3,6 +3,7 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use identity::password::PERSONAL_FIELDS;
 use kernel::{ApiError, ApiResult, Document, Timestamp, Value, fill, fill_members, object};
+use rest::Call;
 use serde_json::json;
 use x509_parser::{
     pem::parse_x509_pem,
@@ -154,7 +155,7 @@ pub(super) fn is_custom_database(options: &Document) -> bool {
 }
 
 /// Judges the options by the rules of the strategy.
-pub(super) fn check(strategy: &str, old: Option<&Document>, new: &Document) -> ApiResult {
+pub(super) fn check(call: &Call, strategy: &str, old: Option<&Document>, new: &Document) -> ApiResult {
     let Some(options) = new.get("options").and_then(Value::as_object) else { return Ok(()) };
     let lacks = |names: [&str; 2]| {
         names.iter().all(|name| options.get(*name).and_then(Value::as_str).is_none_or(str::is_empty))
@@ -164,7 +165,8 @@ pub(super) fn check(strategy: &str, old: Option<&Document>, new: &Document) -> A
         "adfs" if lacks(["fedMetadataXml", "adfs_server"]) => {
             Err(ApiError::bad_request("missing federation metadata url"))
         }
-        "google-apps" if lacks(["domain", "tenant_domain"]) => {
+        // One that is made without options gets its domain later.
+        "google-apps" if call.document().contains_key("options") && lacks(["domain", "tenant_domain"]) => {
             Err(ApiError::bad_request("undefined is not a valid google apps domain"))
         }
         _ => Ok(()),

@@ -101,6 +101,7 @@ fn get(reader: &Snapshot, call: &Call, form: Form) -> ApiResult<Answer> {
 fn change(tx: &mut Tx, call: &Call, form: Form) -> ApiResult<Answer> {
     let mut entry = named(tx, call, form)?.ok_or_else(missing)?;
     kernel::merge_first_level(&mut entry.document, call.document().into_owned());
+    check_signup(&rest::load(tx, &CONNECTION, &entry.right)?, &entry.document)?;
     tx.relate_update(ORGANIZATION_CONNECTIONS, &entry.left, &entry.right, entry.document.clone())?;
     tell_of(tx, call, "organization.connection.updated", &entry)?;
     Ok(Answer::json(shown(tx, &entry, form)?.ok_or_else(missing)?))
@@ -128,12 +129,24 @@ fn relate(tx: &mut Tx, call: &Call, organization: &Record, settings: Document, i
         document.insert("is_signup_enabled".into(), false.into());
     }
     document.extend(settings.into_iter().filter(|(name, value)| name != "connection_id" && !value.is_null()));
+    check_signup(&connection, &document)?;
     if !tx.relate(ORGANIZATION_CONNECTIONS, &organization.id, &id, document)? {
         return Err(ApiError::conflict("The organization connection already exists."));
     }
     let entry = tx.relation(ORGANIZATION_CONNECTIONS, &organization.id, &id)?.ok_or_else(missing)?;
     tell_of(tx, call, "organization.connection.added", &entry)?;
     Ok(entry)
+}
+
+/// Who signs up through an organization must become its member, and only databases take sign-ups.
+fn check_signup(connection: &Record, settings: &Document) -> ApiResult {
+    let is_set = |name: &str| settings.get(name) == Some(&true.into());
+    let may_sign_up = connection.text("strategy") == Some("auth0") && is_set("assign_membership_on_login");
+    if is_set("is_signup_enabled") && !may_sign_up {
+        let text = "Only database connections with assign_membership_on_login = true support is_signup_enabled = true.";
+        return Err(ApiError::bad_request(text));
+    }
+    Ok(())
 }
 
 /// Tells how an organization now uses a connection.

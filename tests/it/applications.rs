@@ -1,0 +1,64 @@
+//! Clients and organizations, and the APIs, profiles and connections that they name.
+
+use serde_json::json;
+
+use crate::server::TestServer;
+
+#[tokio::test]
+async fn an_api_shows_the_client_that_stands_for_it() {
+    let server = TestServer::start().await;
+    let api =
+        server.post("/resource-servers", json!({"name": "Books", "identifier": "https://api.example.com/books"})).await;
+    let path = format!("/resource-servers/{}", api.body["id"].as_str().unwrap());
+    let body = json!({
+        "name": "Books",
+        "app_type": "resource_server",
+        "resource_server_identifier": "https://api.example.com/books",
+    });
+    let client = server.post("/clients", body).await;
+    assert_eq!(client.status, 201, "{client:?}");
+    assert_eq!(server.get(&path).await.body["client_id"], client.body["client_id"]);
+    server.delete(&format!("/clients/{}", client.body["client_id"].as_str().unwrap())).await;
+    assert_eq!(server.get(&path).await.body.get("client_id"), None);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn an_api_is_found_by_its_identifier_however_often_that_is_encoded() {
+    let server = TestServer::start().await;
+    let made =
+        server.post("/resource-servers", json!({"name": "Books", "identifier": "https://api.example.com/books"})).await;
+    for encoded in ["https:%2F%2Fapi.example.com%2Fbooks", "https:%252F%252Fapi.example.com%252Fbooks"] {
+        assert_eq!(server.get(&format!("/resource-servers/{encoded}")).await.body["id"], made.body["id"], "{encoded}");
+    }
+    server.end().await;
+}
+
+#[tokio::test]
+async fn profiles_of_a_clients_configuration_must_exist() {
+    let server = TestServer::start().await;
+    let configuration = json!({
+        "connection_profile_id": "cop_1234567890123456789012",
+        "allowed_strategies": ["okta"],
+        "connection_deletion_behavior": "allow",
+    });
+    let refused = server.post("/clients", json!({"name": "x", "my_organization_configuration": configuration})).await;
+    assert_eq!(refused.status, 400, "{refused:?}");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn signing_up_through_an_organization_makes_a_member() {
+    let server = TestServer::start().await;
+    let connection = server.post("/connections", json!({"name": "people", "strategy": "auth0"})).await;
+    let id = connection.body["id"].as_str().unwrap();
+    let organization = server.post("/organizations", json!({"name": "acme"})).await;
+    let path = format!("/organizations/{}/enabled_connections", organization.body["id"].as_str().unwrap());
+    assert_eq!(server.post(&path, json!({"connection_id": id})).await.status, 201);
+    let path = format!("{path}/{id}");
+    let refused = server.patch(&path, json!({"is_signup_enabled": true})).await;
+    assert_eq!(refused.status, 400, "{refused:?}");
+    let both = json!({"is_signup_enabled": true, "assign_membership_on_login": true});
+    assert_eq!(server.patch(&path, both).await.body["is_signup_enabled"], true);
+    server.end().await;
+}
