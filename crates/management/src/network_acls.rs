@@ -59,7 +59,8 @@ impl Resource for NetworkAcls {
     }
 
     fn present(&self, reader: &Snapshot, call: &Call, _: &Record, shown: &mut Document) -> ApiResult {
-        if call.operation.method == "GET" {
+        // Only a single read tells these; lists do not.
+        if call.operation.method == "GET" && call.text("id").is_some() {
             shown.insert("tenant_id".into(), reader.tenant().as_str().into());
             shown.insert("deleted_at".into(), Value::Null);
         }

@@ -34,10 +34,17 @@ impl Resource for Settings {
         Some(fresh())
     }
 
-    fn prepare(&self, _: &mut Tx, call: &Call, _: Option<&Record>, new: &mut Record) -> ApiResult {
+    fn prepare(&self, tx: &mut Tx, call: &Call, _: Option<&Record>, new: &mut Record) -> ApiResult {
         // An empty address takes the setting away; for the other texts, empty is a value.
         if call.body().get("default_redirection_uri") == Some(&Value::from("")) {
             new.document.shift_remove("default_redirection_uri");
+        }
+        if let Some(sent) = new.document.shift_remove("universal_login")
+            && let Some(colors) = sent.get("colors")
+        {
+            rest::upsert(tx, &BRANDING, BRANDING.name, |branding| {
+                branding.document.insert("colors".into(), colors.clone());
+            })?;
         }
         for name in LIFETIMES {
             if let Some(minutes) =

@@ -37,9 +37,8 @@ impl Resource for Modules {
         new.document.entry("dependencies").or_insert_with(|| json!([]));
         new.document.entry("secrets").or_insert_with(|| json!([]));
         scripts::seal_secrets(old, new, tx.now());
-        if old.is_none_or(|old| !has_same_content(old, new)) {
-            new.document.insert("all_changes_published".into(), false.into());
-        }
+        // A change makes a draft that can be published, also when it says what was said before.
+        new.document.insert("all_changes_published".into(), false.into());
         Ok(())
     }
 
@@ -146,6 +145,10 @@ pub(super) fn roll_back(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     Ok(Answer::json(rest::presented(tx, call, &Modules, &new)?))
 }
 
+fn has_same_content(one: &Record, other: &Record) -> bool {
+    CONTENT.iter().all(|name| one.document.get(*name) == other.document.get(*name))
+}
+
 /// The actions that use a module.
 pub(super) fn users(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     let module = rest::load(reader, &MODULE, call.path("id"))?;
@@ -214,10 +217,6 @@ fn users_of(reader: &Snapshot, module: &str) -> ApiResult<Vec<Document>> {
         }
     }
     Ok(users)
-}
-
-fn has_same_content(one: &Record, other: &Record) -> bool {
-    CONTENT.iter().all(|name| one.document.get(*name) == other.document.get(*name))
 }
 
 fn of_module(module: &str) -> Query {

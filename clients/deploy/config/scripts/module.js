@@ -1,0 +1,1 @@
+module.exports = { greet: (name) => `Good day, ${name}` };
