@@ -172,6 +172,54 @@ def load_users(server, token, count):
     return ids[:: max(1, count // SAMPLE)][:SAMPLE]
 
 
+def files_of(users):
+    """The users as texts of files that are as long as an import may be."""
+    lines, length = [], 0
+    for line in map(json.dumps, users):
+        if length + len(line) > 500_000:
+            yield "[" + ",".join(lines) + "]"
+            lines, length = [], 0
+        lines.append(line)
+        length += len(line) + 1
+    yield "[" + ",".join(lines) + "]"
+
+
+def imported(number):
+    """A user as a file of an import has one, with the hash of a password."""
+    row = dict(user(number), email=f"imported{number}@example.com")
+    row.pop("connection")
+    return dict(row, password_hash="$2b$10$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234")
+
+
+def import_users(server, token, count):
+    """Imports users, two files at a time; gives users per CPU-second of the server."""
+    found = call(server.base, "GET", "/api/v2/connections?name=Username-Password-Authentication", token=token)
+    part = '--x\r\nContent-Disposition: form-data; name="{}"\r\n\r\n{}\r\n'
+
+    def begin(text):
+        body = part.format("connection_id", found[0]["id"]) + part.format("users", text) + "--x--\r\n"
+        kind = "multipart/form-data; boundary=x"
+        return call(server.base, "POST", "/api/v2/jobs/users-imports", body.encode(), token, kind)["id"]
+
+    def ended(job):
+        state = call(server.base, "GET", f"/api/v2/jobs/{job}", token=token)
+        if state["status"] == "failed" or state.get("summary", {}).get("failed"):
+            raise SystemExit(f"the import failed: {state}")
+        return state["status"] == "completed"
+
+    before = cpu_seconds(server.pid)
+    active = []
+    for text in files_of(imported(number) for number in range(count)):
+        while len(active) == 2:
+            time.sleep(0.02)
+            active = [job for job in active if not ended(job)]
+        active.append(begin(text))
+    while active:
+        time.sleep(0.02)
+        active = [job for job in active if not ended(job)]
+    return count / (cpu_seconds(server.pid) - before)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--users", type=int, default=100_000)
@@ -237,6 +285,10 @@ def main():
             prefix = [f"name:user\\ number\\ {number}*" for number in range(100, 1000)]
             measure("search-prefix", [f"/api/v2/users?per_page=10&q={urllib.parse.quote(q)}" for q in prefix])
             print(f"resident under load {resident_mb(server.pid):.1f} MB")
+            if wanted("import-users"):
+                rate = import_users(server, token, options.users)
+                rows.append({"name": "import-users", "per_cpu_second": round(rate)})
+                print(f"import-users    {rate:>12.0f}/CPU-s, resident {resident_mb(server.pid):.1f} MB", flush=True)
         with aught(database) as server:
             print(f"restart with {options.users} users {server.start_seconds:.3f} s")
     if options.json:

@@ -47,15 +47,17 @@ fn caller(token: &AccessToken) -> Caller {
 fn bearer_token(authorization: Option<&str>) -> ApiResult<&str> {
     let missing = || ApiError::new(http::StatusCode::UNAUTHORIZED, "Missing authentication");
     let malformed = || ApiError::bad_request("Bad HTTP authentication header format").code("Bearer");
-    let header = authorization.filter(|header| !header.trim().is_empty()).ok_or_else(missing)?;
-    let mut parts = header.split_ascii_whitespace();
-    let (Some(scheme), Some(token), None) = (parts.next(), parts.next(), parts.next()) else {
+    // A token may be some kilobytes long: it is looked through as seldom as can be.
+    let header = authorization.map(str::trim_ascii).filter(|header| !header.is_empty()).ok_or_else(missing)?;
+    let (scheme, token) = header.split_once([' ', '\t']).ok_or_else(malformed)?;
+    let token = token.trim_ascii_start();
+    if token.as_bytes().contains(&b' ') || token.as_bytes().contains(&b'\t') {
         return Err(malformed());
-    };
+    }
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(missing());
     }
-    if token.split('.').count() != 3 {
+    if token.bytes().filter(|byte| *byte == b'.').count() != 2 {
         return Err(malformed());
     }
     Ok(token)

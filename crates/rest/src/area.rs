@@ -18,8 +18,10 @@ pub(crate) type Run = dyn Fn(Task) -> BoxFuture<'static, ApiResult<Answer>> + Se
 pub(crate) enum Handler {
     /// On a snapshot.
     Read(Arc<Read>),
-    /// One record by its id: as `Read`, and its answer may be cached.
+    /// One record by its id: as `Read`, and its answer may be kept.
     Get(Arc<dyn Resource>),
+    /// A page of the records: as `Read`, and what is shown of each may be kept.
+    List(Arc<dyn Resource>),
     /// In a write transaction, after the resource has gathered what it needs.
     Write(Option<Arc<dyn Resource>>, Arc<Write>),
     /// Asynchronously; opens transactions through its [`Task`].
@@ -92,7 +94,7 @@ impl Area {
                 .is_some_and(|rest| rest.starts_with("/{") && rest.ends_with('}') && rest[1..].find('/').is_none());
             let is_collection = operation.path == path;
             let (shape, handler) = match operation.method {
-                Method::GET if is_collection => ("list", shapes::lister(&resource)),
+                Method::GET if is_collection => ("list", Handler::List(Arc::clone(&resource))),
                 Method::POST if is_collection => ("create", shapes::creator(&resource)),
                 Method::GET if is_item => ("get", Handler::Get(Arc::clone(&resource))),
                 Method::PATCH if is_item => ("update", shapes::updater(&resource)),

@@ -5,21 +5,17 @@ use std::{collections::HashMap, sync::Arc};
 use axum::body::Body;
 use bytes::Bytes;
 use contract::{Contract, Operation, PathValues, Route};
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts, uri::PathAndQuery};
 use kernel::{ApiError, ApiResult, Document, Value};
-use quick_cache::sync::Cache;
-use store::Store;
+use store::{Snapshot, Store};
 
 use crate::{
     Answer, Area, BoxFuture, Call, Caller, Content, Origin, Resource, Scopes, Task,
     area::{Claim, Handler},
-    kind::own_parameter,
+    kept::{Asked, Kept},
     log::audit,
     shapes,
 };
-
-/// Answers of single reads that are kept ready to send.
-const CACHED_ANSWERS: usize = 20_000;
 
 /// Tells who calls: verifies the bearer token of a request.
 pub trait Authenticate: Send + Sync {
@@ -88,29 +84,13 @@ pub struct Engine {
     authenticate: Arc<dyn Authenticate>,
     domain: String,
     claims: Claims,
-    answers: Cache<AnswerKey, Arc<Kept>>,
-}
-
-/// What a kept answer depends on beside the record.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct AnswerKey {
-    operation: &'static str,
-    tenant: String,
-    target: String,
-    /// Visibility may depend on scopes: callers with other scopes have answers of their own.
-    scopes: String,
-}
-
-struct Kept {
-    id: String,
-    version: u64,
-    bytes: Bytes,
+    kept: Kept,
 }
 
 impl Engine {
     /// An engine that serves what is claimed for the tenant that lives at `domain`.
     pub fn new(store: Store, authenticate: Arc<dyn Authenticate>, domain: String, claims: Claims) -> Self {
-        Self { store, authenticate, domain, claims, answers: Cache::new(CACHED_ANSWERS) }
+        Self { store, authenticate, domain, claims, kept: Kept::new() }
     }
 
     /// Answers one request. `parts.uri` holds the whole path, `/api/v2` included.
@@ -135,9 +115,17 @@ impl Engine {
             Route::WrongMethod | Route::Unknown => return Err(ApiError::not_found("Not Found")),
         };
         *matched = Some(operation);
-        let text = |name: &str| header_text(&parts.headers, name);
-        let caller = self.authenticate.authenticate(text("authorization").as_deref()).await?;
+        let given = |name: &str| header_text(&parts.headers, name);
+        let caller = self.authenticate.authenticate(given("authorization")).await?;
         authorise(operation, &caller.scopes)?;
+        let target = parts.uri.path_and_query().map_or("", PathAndQuery::as_str);
+        // The same question was found to be sound when it was asked first.
+        if parts.method == Method::GET
+            && let Some(bytes) = self.kept.answer(&self.store, &Asked::of(operation, &caller, target))
+        {
+            return Ok(json_response(operation, bytes));
+        }
+        let text = |name: &str| given(name).map(str::to_owned);
         let origin = Origin {
             domain: self.domain.clone(),
             ip,
@@ -145,13 +133,14 @@ impl Engine {
             custom_domain: text("auth0-custom-domain"),
             correlation_id: text("x-correlation-id").map(|id| id.chars().take(64).collect()),
             last_event_id: text("last-event-id"),
-            target: parts.uri.path_and_query().map_or_else(String::new, ToString::to_string),
+            target: target.to_owned(),
         };
         let sent = Sent { query: parts.uri.query(), content_type: text("content-type"), body };
         let call = call(operation, &values, sent, caller, origin)?;
         act_on_oneself(&call)?;
         match self.handler(operation)? {
             Handler::Get(resource) => self.get(call, resource).await,
+            Handler::List(resource) => self.list(call, resource).await,
             handler => Ok(response(operation, self.outcome(call, handler).await?)),
         }
     }
@@ -194,6 +183,10 @@ impl Engine {
                 let tenant = call.caller.tenant.clone();
                 Ok(self.store.read(&tenant, move |reader| shapes::get(reader, &call, &*resource)).await?.1)
             }
+            Handler::List(resource) => {
+                let tenant = call.caller.tenant.clone();
+                self.store.read(&tenant, move |reader| shapes::list(reader, &call, &*resource)).await
+            }
             Handler::Read(work) => {
                 let tenant = call.caller.tenant.clone();
                 self.store.read(&tenant, move |reader| work(reader, &call)).await
@@ -218,35 +211,35 @@ impl Engine {
         }
     }
 
-    /// A single read. Where the answer depends on the record alone, the bytes sent before are sent again as long as
-    /// the record's version is the same.
-    async fn get(self: &Arc<Self>, call: Call, resource: Arc<dyn Resource>) -> ApiResult<Response<Body>> {
+    /// A single read. Where the answer depends on the record alone, its bytes are kept.
+    async fn get(&self, call: Call, resource: Arc<dyn Resource>) -> ApiResult<Response<Body>> {
         let operation = call.operation;
         let kind = resource.kind();
         if !kind.self_contained {
             return Ok(response(operation, self.outcome(call, Handler::Get(resource)).await?));
         }
-        let tenant = call.caller.tenant.clone();
-        let mut scopes: Vec<&str> = call.caller.scopes.iter().filter(|scope| mentions(operation, scope)).collect();
-        scopes.sort_unstable();
-        let key = AnswerKey {
-            operation: &operation.id,
-            tenant: tenant.to_string(),
-            target: call.origin.target.clone(),
-            scopes: scopes.join(" "),
-        };
-        let id = call.path(own_parameter(&call)).to_owned();
-        if let Some(kept) = self.answers.get(&key) {
-            let current = self.store.cached(&tenant, kind.name, &kept.id).await?;
-            if current.is_some_and(|record| record.version == kept.version) && kept.id == id {
-                return Ok(json_response(StatusCode::OK, kept.bytes.clone()));
-            }
-        }
-        let (record, answer) = self.store.read(&tenant, move |reader| shapes::get(reader, &call, &*resource)).await?;
+        let (caller, target) = (call.caller.clone(), call.origin.target.clone());
+        let read = move |reader: &Snapshot| shapes::get(reader, &call, &*resource);
+        let (record, answer) = self.store.read(&caller.tenant, read).await?;
         let Content::Json(value) = answer.content else { return Ok(response(operation, answer)) };
         let bytes = Bytes::from(operation.project(value).to_string());
-        self.answers.insert(key, Arc::new(Kept { id: record.id, version: record.version, bytes: bytes.clone() }));
-        Ok(json_response(StatusCode::OK, bytes))
+        let remembered = self.store.cached(&caller.tenant, kind.name, &record.id).await?;
+        if let Some(remembered) = remembered.filter(|remembered| **remembered == record) {
+            let asked = Asked::of(operation, &caller, &target);
+            self.kept.keep_answer(&asked, kind.name, remembered, bytes.clone());
+        }
+        Ok(json_response(operation, bytes))
+    }
+
+    /// A list. Where what is shown of a record depends on it and on the scopes alone, that is kept.
+    async fn list(self: &Arc<Self>, call: Call, resource: Arc<dyn Resource>) -> ApiResult<Response<Body>> {
+        let operation = call.operation;
+        if !resource.kind().self_contained || call.caller.is_user || call.has("fields") {
+            return Ok(response(operation, self.outcome(call, Handler::List(resource)).await?));
+        }
+        let (engine, tenant) = (Arc::clone(self), call.caller.tenant.clone());
+        let read = move |reader: &Snapshot| shapes::list_kept(reader, &call, &*resource, &engine.kept);
+        Ok(json_response(operation, self.store.read(&tenant, read).await?))
     }
 }
 
@@ -338,10 +331,11 @@ fn response(operation: &'static Operation, answer: Answer) -> Response<Body> {
 
 const JSON: &str = "application/json; charset=utf-8";
 
-fn json_response(status: StatusCode, bytes: Bytes) -> Response<Body> {
+/// A JSON answer that is written already.
+fn json_response(operation: &'static Operation, bytes: Bytes) -> Response<Body> {
     let mut response = Response::new(Body::from(bytes));
-    *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
+    mark(&mut response, operation);
     response
 }
 
@@ -349,7 +343,9 @@ fn refusal(error: &ApiError, operation: Option<&'static Operation>) -> Response<
     if error.status.is_server_error() {
         tracing::error!(operation = operation.map(|operation| operation.id.as_str()), %error, "operation failed");
     }
-    let mut response = json_response(error.status, error.body().to_string().into());
+    let mut response = Response::new(Body::from(error.body().to_string()));
+    *response.status_mut() = error.status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
     if let Some(operation) = operation {
         mark(&mut response, operation);
     }
@@ -365,11 +361,9 @@ fn mark(response: &mut Response<Body>, operation: &'static Operation) {
 #[derive(Clone, Debug)]
 pub struct Served(pub &'static str);
 
-fn header_text(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
-}
-
-/// Whether the operation's answer may depend on the scope.
-fn mentions(operation: &Operation, scope: &str) -> bool {
-    operation.scopes.iter().flatten().chain(&operation.other_scopes).any(|known| known == scope)
+/// A header's text, if it is one of ASCII.
+fn header_text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    // As `HeaderValue::to_str`, which is slow for a token of some kilobytes.
+    let text = std::str::from_utf8(headers.get(name)?.as_bytes()).ok()?;
+    text.is_ascii().then_some(text)
 }

@@ -8,6 +8,7 @@ mod answer;
 mod area;
 mod call;
 mod engine;
+mod kept;
 mod kind;
 mod listing;
 mod log;

@@ -4,23 +4,20 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::StatusCode;
 use kernel::{ApiError, ApiResult, Document, Record, Timestamp, Value};
-use store::{Query, Snapshot, StoreError, Tx};
+use store::{Listed, Page, Query, Snapshot, StoreError, StoreResult, Tx};
 
 use crate::{
     Answer, Call, Change, Id, Kind, Resource, Times,
     area::Handler,
+    kept::{Item, Kept},
     kind::{own_parameter, parent_parameter},
     listing::{envelope, order_of, paging_of, select_fields},
 };
 
 type Shared = Arc<dyn Resource>;
-
-pub(crate) fn lister(resource: &Shared) -> Handler {
-    let resource = Arc::clone(resource);
-    Handler::Read(Arc::new(move |reader, call| list(reader, call, &*resource)))
-}
 
 pub(crate) fn creator(resource: &Shared) -> Handler {
     let work = Arc::clone(resource);
@@ -130,7 +127,13 @@ fn writer(resource: &Shared, work: impl Fn(&mut Tx, &Call) -> ApiResult<Answer> 
     Handler::Write(Some(Arc::clone(resource)), Arc::new(work))
 }
 
-fn list(reader: &Snapshot, call: &Call, resource: &dyn Resource) -> ApiResult<Answer> {
+/// The page of records that a call asks for, with what a function makes of each.
+fn page<T>(
+    reader: &Snapshot,
+    call: &Call,
+    resource: &dyn Resource,
+    make: impl Fn(&Listed<'_>) -> StoreResult<T>,
+) -> ApiResult<Page<T>> {
     let kind = resource.kind();
     if let Some((parent, _)) = kind.parent {
         load(reader, parent, call.path(parent_parameter(call)))?;
@@ -138,14 +141,83 @@ fn list(reader: &Snapshot, call: &Call, resource: &dyn Resource) -> ApiResult<An
     let (paging, with_total) = paging_of(call);
     let order = order_of(call, kind.order)?;
     let query = Query { filter: resource.filter(call)?, order, paging, with_total };
-    let page = reader.list(kind.name, &query)?;
+    Ok(reader.list_as(kind.name, &query, make)?)
+}
+
+/// A list of records.
+pub(crate) fn list(reader: &Snapshot, call: &Call, resource: &dyn Resource) -> ApiResult<Answer> {
+    let page = page(reader, call, resource, |listed| listed.record())?;
     let mut items = Vec::with_capacity(page.items.len());
     for record in page.items.iter().filter(|record| resource.admits(call, record)) {
         let mut shown = presented(reader, call, resource, record)?;
         select(call, resource, &mut shown);
         items.push(shown);
     }
-    Ok(Answer::json(envelope(call, store::Page { items, total: page.total, next: page.next })))
+    Ok(Answer::json(envelope(call, Page { items, total: page.total, next: page.next })))
+}
+
+/// The same list as bytes to send. What is kept of a record's state is sent again; the rest is kept from now on.
+pub(crate) fn list_kept(reader: &Snapshot, call: &Call, resource: &dyn Resource, kept: &Kept) -> ApiResult<Bytes> {
+    let page = page(reader, call, resource, |listed| {
+        let item = Item::of(call.operation, &call.caller.scopes, listed.state()?);
+        Ok(match kept.item(&item) {
+            Some(bytes) => (item, Ok(bytes)),
+            None => (item, Err(listed.record()?)),
+        })
+    })?;
+    let (mut documents, mut sources) = (Vec::new(), Vec::new());
+    for (item, source) in page.items {
+        let record = source.as_ref().err();
+        if record.is_none_or(|record| resource.admits(call, record)) {
+            // What is kept needs no document but a place.
+            documents.push(record.map_or_else(|| Ok(Document::new()), |new| presented(reader, call, resource, new))?);
+            sources.push((item, source.ok()));
+        }
+    }
+    let answer = envelope(call, Page { items: documents, total: page.total, next: page.next });
+    Ok(written(call.operation.project(answer), sources, kept).into())
+}
+
+/// An envelope as bytes, in whose one array what is kept takes its places.
+fn written(answer: Value, sources: Vec<(Item, Option<Bytes>)>, kept: &Kept) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    match answer {
+        Value::Object(members) => {
+            let mut sources = Some(sources);
+            for (index, (name, value)) in members.into_iter().enumerate() {
+                bytes.push(if index == 0 { b'{' } else { b',' });
+                bytes.extend(Value::from(name).to_string().into_bytes());
+                bytes.push(b':');
+                match (value, sources.take()) {
+                    (Value::Array(items), Some(sources)) => write_items(&mut bytes, items, sources, kept),
+                    (value, untaken) => {
+                        bytes.extend(value.to_string().into_bytes());
+                        sources = untaken;
+                    }
+                }
+            }
+            bytes.push(b'}');
+        }
+        Value::Array(items) => write_items(&mut bytes, items, sources, kept),
+        other => bytes.extend(other.to_string().into_bytes()),
+    }
+    bytes
+}
+
+fn write_items(bytes: &mut Vec<u8>, items: Vec<Value>, sources: Vec<(Item, Option<Bytes>)>, kept: &Kept) {
+    bytes.push(b'[');
+    for (index, (value, (item, source))) in items.into_iter().zip(sources).enumerate() {
+        if index > 0 {
+            bytes.push(b',');
+        }
+        let text = source.unwrap_or_else(|| {
+            let text = Bytes::from(value.to_string());
+            kept.keep_item(item, text.clone());
+            text
+        });
+        bytes.extend_from_slice(&text);
+    }
+    bytes.push(b']');
 }
 
 /// One record by the id in the path.

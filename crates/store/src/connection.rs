@@ -215,23 +215,29 @@ impl Connection {
     pub(crate) fn insert_rows(&self, head: &str, columns: usize, values: &[Param<'_>]) -> StoreResult {
         // More parameters than this a statement of PostgreSQL cannot have.
         const MOST: usize = 60_000;
-        let at_once = match self.driver {
-            Driver::Sqlite(_) => 1,
-            Driver::Postgres(_) => MOST / columns,
-        };
-        for rows in values.chunks(at_once * columns) {
-            let mut sql = head.to_owned();
-            for row in 0..rows.len() / columns {
-                sql.push_str(if row == 0 { " (" } else { ", (" });
-                for column in 1..=columns {
-                    let comma = if column == 1 { "" } else { ", " };
-                    write!(sql, "{comma}${}", row * columns + column).expect("a String takes all");
-                }
-                sql.push(')');
-            }
-            self.execute(&sql, rows)?;
+        if values.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        match &self.driver {
+            Driver::Sqlite(connection) => {
+                let sql = insertion(head, columns, 1);
+                let run = || -> rusqlite::Result<()> {
+                    let mut statement = connection.prepare_cached(&sql)?;
+                    for row in values.chunks(columns) {
+                        bind(&mut statement, &sql, row)?;
+                        statement.raw_execute()?;
+                    }
+                    Ok(())
+                };
+                run().map_err(|error| self.failed(error.into(), &sql))
+            }
+            Driver::Postgres(_) => {
+                for rows in values.chunks(MOST / columns * columns) {
+                    self.execute(&insertion(head, columns, rows.len() / columns), rows)?;
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Runs statements without parameters.
@@ -354,6 +360,11 @@ fn prepared<'c>(
     params: &[Param<'_>],
 ) -> rusqlite::Result<rusqlite::CachedStatement<'c>> {
     let mut statement = connection.prepare_cached(sql)?;
+    bind(&mut statement, sql, params)?;
+    Ok(statement)
+}
+
+fn bind(statement: &mut rusqlite::Statement<'_>, sql: &str, params: &[Param<'_>]) -> rusqlite::Result<()> {
     for (index, param) in params.iter().enumerate() {
         debug_assert_eq!(
             statement.parameter_name(index + 1),
@@ -362,7 +373,21 @@ fn prepared<'c>(
         );
         statement.raw_bind_parameter(index + 1, param)?;
     }
-    Ok(statement)
+    Ok(())
+}
+
+/// The statement that inserts so many rows.
+fn insertion(head: &str, columns: usize, rows: usize) -> String {
+    let mut sql = head.to_owned();
+    for row in 0..rows {
+        sql.push_str(if row == 0 { " (" } else { ", (" });
+        for column in 1..=columns {
+            let comma = if column == 1 { "" } else { ", " };
+            write!(sql, "{comma}${}", row * columns + column).expect("a String takes all");
+        }
+        sql.push(')');
+    }
+    sql
 }
 
 impl From<rusqlite::Error> for StoreError {

@@ -146,6 +146,15 @@ pub(crate) enum Packed {
 }
 
 impl Packed {
+    /// Class, number and text, as [`Columns`] has them.
+    pub(crate) fn parts(&self) -> (i64, f64, &str) {
+        match self {
+            Self::Text(text) => (Columns::TEXT, 0.0, text),
+            Self::Bool(value) => (Columns::BOOL, f64::from(u8::from(*value)), ""),
+            Self::Number(bits) => (Columns::NUMBER, f64::from_bits(*bits), ""),
+        }
+    }
+
     pub(crate) fn columns(&self) -> Columns {
         match self {
             Self::Text(text) => Columns { class: Columns::TEXT, number: 0.0, text: text.clone() },

@@ -15,34 +15,62 @@ use crate::{
 /// Up to so many records are sorted in memory rather than by walking the index of the whole field.
 const SORTED_IN_MEMORY: u64 = 1000;
 
+/// A record that a list has found, read only as far as it is asked for.
+pub struct Listed<'r> {
+    snapshot: &'r Snapshot,
+    kind: &'r str,
+    row: &'r Row<'r>,
+}
+
+impl Listed<'_> {
+    /// What no other state of any record has: its place in the database, which no other record ever takes, and its
+    /// version.
+    pub fn state(&self) -> StoreResult<(i64, i64)> {
+        Ok((self.row.int(0)?, self.row.int(2)?))
+    }
+
+    /// The whole record.
+    pub fn record(&self) -> StoreResult<Record> {
+        self.snapshot.record(self.kind, self.row)
+    }
+}
+
+/// What becomes of each record that is found.
+pub(crate) type Make<'q, T> = dyn Fn(&Listed<'_>) -> StoreResult<T> + 'q;
+
 /// One question for a list.
-pub(crate) struct List<'q> {
+pub(crate) struct List<'q, T> {
     pub(crate) snapshot: &'q Snapshot,
     pub(crate) kind: &'q str,
     pub(crate) number: i64,
     pub(crate) node: &'q Node<'q>,
     pub(crate) paging: &'q Paging,
+    pub(crate) make: &'q Make<'q, T>,
 }
 
-type Found = (Position, Record);
+type Found<T> = (Position, T);
 
-impl List<'_> {
-    pub(crate) fn by_seq(&self, descending: bool) -> StoreResult<Vec<Found>> {
+impl<T> List<'_, T> {
+    fn made(&self, row: &Row<'_>) -> StoreResult<T> {
+        (self.make)(&Listed { snapshot: self.snapshot, kind: self.kind, row })
+    }
+
+    pub(crate) fn by_seq(&self, descending: bool) -> StoreResult<Vec<Found<T>>> {
         let after = match self.paging.position()? {
             None => None,
             Some(Position::Created(seq)) => Some(Param::from(seq)),
             Some(_) => return Err(StoreError::BadCursor),
         };
-        self.by_column("r.seq", descending, after, |row, _| Ok(Position::Created(row.int(0)?)))
+        self.by_column("r.seq", descending, after, |row| Ok(Position::Created(row.int(0)?)))
     }
 
-    pub(crate) fn by_id(&self, descending: bool) -> StoreResult<Vec<Found>> {
+    pub(crate) fn by_id(&self, descending: bool) -> StoreResult<Vec<Found<T>>> {
         let after = match self.paging.position()? {
             None => None,
             Some(Position::Id(id)) => Some(Param::from(id)),
             Some(_) => return Err(StoreError::BadCursor),
         };
-        self.by_column("r.id", descending, after, |_, record| Ok(Position::Id(record.id.clone())))
+        self.by_column("r.id", descending, after, |row| Ok(Position::Id(row.text(1)?.to_owned())))
     }
 
     fn by_column(
@@ -50,8 +78,8 @@ impl List<'_> {
         column: &str,
         descending: bool,
         after: Option<Param<'_>>,
-        position: impl Fn(&Row<'_>, &Record) -> StoreResult<Position>,
-    ) -> StoreResult<Vec<Found>> {
+        position: impl Fn(&Row<'_>) -> StoreResult<Position>,
+    ) -> StoreResult<Vec<Found<T>>> {
         let mut sql = Sql::new(select_record!(" FROM records AS r WHERE "));
         self.write_members(&mut sql);
         if let Some(after) = after {
@@ -59,10 +87,7 @@ impl List<'_> {
         }
         let (offset, limit) = self.paging.window();
         sql.push(" ORDER BY ").push(column).push(if descending { " DESC" } else { "" }).window(offset, limit);
-        self.snapshot.connection.query(&sql.text, &sql.params, |row| {
-            let record = self.snapshot.record(self.kind, row)?;
-            Ok((position(row, &record)?, record))
-        })
+        self.snapshot.connection.query(&sql.text, &sql.params, |row| Ok((position(row)?, self.made(row)?)))
     }
 
     /// Writes the condition that the filter means the record `r`.
@@ -81,7 +106,7 @@ impl List<'_> {
         }
     }
 
-    pub(crate) fn by_field(&self, field: &str, descending: bool) -> StoreResult<Vec<Found>> {
+    pub(crate) fn by_field(&self, field: &str, descending: bool) -> StoreResult<Vec<Found<T>>> {
         let after = match self.paging.position()? {
             Some(Position::Created(_) | Position::Id(_)) => return Err(StoreError::BadCursor),
             after => after,
@@ -116,7 +141,7 @@ impl List<'_> {
         field: Option<i64>,
         descending: bool,
         after: Option<&Position>,
-    ) -> StoreResult<Option<Vec<Found>>> {
+    ) -> StoreResult<Option<Vec<Found<T>>>> {
         let connection = &self.snapshot.connection;
         let mut sql = Sql::new("SELECT r.seq, r.search FROM records AS r WHERE ");
         self.write_members(&mut sql);
@@ -151,7 +176,7 @@ impl List<'_> {
         let mut records = HashMap::with_capacity(places.len());
         let sql = select_record!(" FROM records AS r WHERE r.seq = $1");
         for (_, seq) in &places {
-            let record = connection.only(sql, &[(*seq).into()], |row| self.snapshot.record(self.kind, row))?;
+            let record = connection.only(sql, &[(*seq).into()], |row| self.made(row))?;
             records.insert(*seq, record);
         }
         let found = places.into_iter().filter_map(|(columns, seq)| {
@@ -180,7 +205,7 @@ impl List<'_> {
         after: Option<&Position>,
         offset: u64,
         limit: u64,
-    ) -> StoreResult<Vec<Found>> {
+    ) -> StoreResult<Vec<Found<T>>> {
         let mut sql =
             Sql::new(select_record!(", s.class, s.number, s.text FROM terms AS s JOIN records AS r ON r.seq = s.seq"));
         self.write_field_terms(&mut sql, field, descending);
@@ -196,7 +221,7 @@ impl List<'_> {
         sql.window(offset, limit);
         self.snapshot.connection.query(&sql.text, &sql.params, |row| {
             let columns = Columns { class: row.int(7)?, number: row.real(8)?, text: row.text(9)?.to_owned() };
-            Ok((position_of(Some(columns), row.int(0)?), self.snapshot.record(self.kind, row)?))
+            Ok((position_of(Some(columns), row.int(0)?), self.made(row)?))
         })
     }
 
@@ -214,7 +239,7 @@ impl List<'_> {
         after: Option<&Position>,
         offset: u64,
         limit: u64,
-    ) -> StoreResult<Vec<Found>> {
+    ) -> StoreResult<Vec<Found<T>>> {
         let mut sql = Sql::new(select_record!(" FROM records AS r WHERE "));
         self.write_members(&mut sql);
         if let Some(field) = field {
@@ -226,9 +251,9 @@ impl List<'_> {
             sql.push(" AND r.seq").push(if descending { " < " } else { " > " }).bind(*seq);
         }
         sql.push(" ORDER BY r.seq").push(if descending { " DESC" } else { "" }).window(offset, limit);
-        self.snapshot.connection.query(&sql.text, &sql.params, |row| {
-            Ok((Position::Without(row.int(0)?), self.snapshot.record(self.kind, row)?))
-        })
+        self.snapshot
+            .connection
+            .query(&sql.text, &sql.params, |row| Ok((Position::Without(row.int(0)?), self.made(row)?)))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     cache::Entry,
     connection::{Connection, Param, Row},
     index::{Search, indexed},
-    list::List,
+    list::{List, Listed},
     query::{Node, Position, Scope, Sql, to_cursor},
     seal::Place,
     shared::{Shared, Tenant},
@@ -142,13 +142,23 @@ impl Snapshot {
 
     /// The records of a kind that a query asks for.
     pub fn list(&self, kind: &str, query: &Query) -> StoreResult<Page<Record>> {
+        self.list_as(kind, query, |listed| listed.record())
+    }
+
+    /// As [`Snapshot::list`], with what a function makes of each record.
+    pub fn list_as<T>(
+        &self,
+        kind: &str,
+        query: &Query,
+        make: impl Fn(&Listed<'_>) -> StoreResult<T>,
+    ) -> StoreResult<Page<T>> {
         let Some(number) = self.number_of(kind)? else {
             query.paging.position::<Position>()?;
             return Ok(Page::empty(query.with_total));
         };
         let node = Node::of(self, &query.filter)?;
         let total = query.with_total.then(|| self.count_of(number, &node)).transpose()?;
-        let list = List { snapshot: self, kind, number, node: &node, paging: &query.paging };
+        let list = List { snapshot: self, kind, number, node: &node, paging: &query.paging, make: &make };
         let mut rows = match &query.order {
             _ if matches!(node, Node::Nothing) => Vec::new(),
             Order::Created => list.by_seq(false)?,
@@ -158,7 +168,7 @@ impl Snapshot {
             Order::Field { field, descending } => list.by_field(field, *descending)?,
         };
         let next = query.paging.cut(&mut rows, |(position, _)| to_cursor(position));
-        Ok(Page { items: rows.into_iter().map(|(_, record)| record).collect(), total, next })
+        Ok(Page { items: rows.into_iter().map(|(_, item)| item).collect(), total, next })
     }
 
     /// How many records of a kind a filter means.

@@ -138,10 +138,11 @@ fn open_file(path: &Path, pragmas: &str) -> StoreResult<Connection> {
 fn configured(connection: rusqlite::Connection, pragmas: &str) -> StoreResult<Connection> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.busy_timeout(Duration::from_secs(10))?;
-    // FULL: a commit is on the disk before it is acknowledged.
+    // FULL: a commit is on the disk before it is acknowledged. Pages of an index change again and again: moving them
+    // from the log to the database less often (every 32 MB) writes them less often.
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; \
-         PRAGMA journal_size_limit = 67108864; PRAGMA trusted_schema = OFF;",
+         PRAGMA wal_autocheckpoint = 8000; PRAGMA journal_size_limit = 67108864; PRAGMA trusted_schema = OFF;",
     )?;
     connection.execute_batch(pragmas)?;
     Ok(connection.into())

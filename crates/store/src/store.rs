@@ -155,6 +155,11 @@ impl Store {
         Ok(entry.map(|entry| entry.record))
     }
 
+    /// As [`Store::cached`], if it is in memory now. The same `Arc` as before is the same state of the record.
+    pub fn remembered(&self, tenant: &TenantId, kind: &str, id: &str) -> Option<Arc<Record>> {
+        Some(self.0.shared.caches.get(tenant, kind, id)?.record)
+    }
+
     /// As [`Store::cached`], by a unique key.
     pub async fn cached_by(
         &self,

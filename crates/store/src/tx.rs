@@ -300,7 +300,7 @@ impl Tx {
     fn insert_terms<'t>(&self, kind: i64, seq: i64, terms: impl Iterator<Item = &'t TermRow>) -> StoreResult {
         let mut params = Vec::new();
         for TermRow(field, term, place) in terms {
-            let Columns { class, number, text } = term.columns();
+            let (class, number, text) = term.parts();
             params.extend([
                 self.number(),
                 kind.into(),
@@ -319,7 +319,7 @@ impl Tx {
         let sql = "DELETE FROM terms WHERE tenant = $1 AND kind = $2 AND field = $3 AND class = $4 AND number = $5 \
                    AND text = $6 AND seq = $7";
         for TermRow(field, term, _) in terms {
-            let Columns { class, number, text } = term.columns();
+            let (class, number, text) = term.parts();
             let (number, text) = (Param::Real(number), text.into());
             let params = [self.number(), kind.into(), (*field).into(), class.into(), number, text, seq.into()];
             self.connection.execute(sql, &params)?;

@@ -1,6 +1,6 @@
 //! Imports of users (reference: jobs and tickets §2).
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use http::StatusCode;
 use identity::{
@@ -10,7 +10,7 @@ use identity::{
 use kernel::{ApiError, ApiResult, Document, Record, Sealed, Timestamp, Value, id::Form, object};
 use rest::{Answer, Call};
 use serde_json::json;
-use store::{Filter, Job, Query, Store, StoreError, Tx};
+use store::{Filter, Job, Query, Snapshot, Store, Tx};
 
 use super::{JOB, change, database, multipart, shown, worker::LEASE};
 use crate::{
@@ -23,7 +23,7 @@ const LONGEST: usize = 512_000;
 /// Imports of a tenant at the same time.
 const MOST_ACTIVE: usize = 2;
 /// Users that are written in one transaction.
-const BATCH: usize = 50;
+const BATCH: usize = 200;
 
 /// What a user in the file may have, and its type.
 const FIELDS: &[(&str, &str)] = &[
@@ -145,23 +145,32 @@ fn refuse_third(tx: &mut Tx) -> ApiResult {
     ))
 }
 
+/// A file that is being imported.
+struct Import {
+    /// The job, without the file.
+    job: Job,
+    rows: Vec<Value>,
+    /// The rows that are the same user as an earlier one.
+    doubles: HashSet<usize>,
+}
+
 /// Imports batch after batch; each one records how far it came, so that a restart goes on from there.
 pub(super) async fn run(store: &Store, job: &Job) -> Result<(), ApiError> {
-    let text = job.sealed.text("users").unwrap_or_default();
-    let rows: Option<Vec<Value>> = serde_json::from_str(text).ok();
-    let Some(rows) = rows.map(std::sync::Arc::new) else {
-        let held = job.clone();
+    let mut job = job.clone();
+    let sealed = std::mem::take(&mut job.sealed);
+    let Ok(rows) = serde_json::from_str::<Vec<Value>>(sealed.text("users").unwrap_or_default()) else {
         let reason = "Failed to parse users file JSON when importing users. Make sure it is valid JSON.";
-        let work = move |tx: &mut Tx| {
-            change(tx, &held.id, object(json!({"status": "failed", "status_details": reason})))?;
-            tx.complete_job(&held).map_err(StoreError::into)
-        };
-        return store.write(&job.tenant, work).await.map(drop);
+        let tenant = job.tenant.clone();
+        return store.write(&tenant, move |tx| fail(tx, &job, reason)).await;
     };
+    let (tenant, id) = (job.tenant.clone(), job.id.clone());
+    let realm = store.read(&tenant, move |reader| realm_of(reader, &id)).await?;
+    let doubles = realm.map(|realm| doubles(&realm, &rows)).unwrap_or_default();
     let mut at = job.progress.get("at").and_then(Value::as_u64).map_or(0, |at| usize::try_from(at).unwrap_or(0));
+    let import = Arc::new(Import { job, rows, doubles });
     loop {
-        let (held, rows) = (job.clone(), std::sync::Arc::clone(&rows));
-        let is_done = store.write(&job.tenant, move |tx| batch(tx, &held, &rows, at)).await?;
+        let batched = Arc::clone(&import);
+        let is_done = store.write(&tenant, move |tx| batch(tx, &batched, at)).await?;
         at += BATCH;
         if is_done {
             return Ok(());
@@ -169,25 +178,45 @@ pub(super) async fn run(store: &Store, job: &Job) -> Result<(), ApiError> {
     }
 }
 
+/// The realm of a job's connection, as long as both are there.
+fn realm_of(reader: &Snapshot, job: &str) -> ApiResult<Option<Realm>> {
+    let Some(job) = reader.get(JOB.name, job)? else { return Ok(None) };
+    let connection = reader.get(CONNECTION.name, job.text("connection_id").unwrap_or_default())?;
+    Ok(connection.map(|connection| Realm::of(&connection)))
+}
+
+fn doubles(realm: &Realm, rows: &[Value]) -> HashSet<usize> {
+    let mut seen = HashSet::new();
+    let mut is_double = |row: &Value| {
+        let own = identifiers(realm, row);
+        let is_double = own.iter().any(|identifier| seen.contains(identifier));
+        seen.extend(own);
+        is_double
+    };
+    rows.iter().enumerate().filter(|(_, row)| is_double(row)).map(|(place, _)| place).collect()
+}
+
+fn fail(tx: &mut Tx, job: &Job, reason: &str) -> ApiResult {
+    change(tx, &job.id, object(json!({"status": "failed", "status_details": reason})))?;
+    tx.complete_job(job)?;
+    Ok(())
+}
+
 /// Imports the users from one place of the file on; `true` when they were the last.
-fn batch(tx: &mut Tx, held: &Job, rows: &[Value], at: usize) -> ApiResult<bool> {
+fn batch(tx: &mut Tx, import: &Import, at: usize) -> ApiResult<bool> {
+    let Import { job: held, rows, doubles } = import;
     let Some(job) = tx.get(JOB.name, &held.id)? else { return Ok(true) };
-    let connection = tx.get(CONNECTION.name, job.text("connection_id").unwrap_or_default())?;
-    let Some(realm) = connection.map(|connection| Realm::of(&connection)) else {
-        change(tx, &held.id, object(json!({"status": "failed", "status_details": "The connection does not exist."})))?;
-        tx.complete_job(held)?;
+    let Some(realm) = realm_of(tx, &held.id)? else {
+        fail(tx, held, "The connection does not exist.")?;
         return Ok(true);
     };
     let count = |name: &str| job.document.get("summary").and_then(|summary| summary.get(name)?.as_u64()).unwrap_or(0);
     let (mut failed, mut updated, mut inserted) = (count("failed"), count("updated"), count("inserted"));
     let mut errors = job.document.get("errors").and_then(Value::as_array).cloned().unwrap_or_default();
-    let mut seen: HashSet<String> =
-        rows[..at.min(rows.len())].iter().flat_map(|row| identifiers(&realm, row)).collect();
-    for row in rows.iter().skip(at).take(BATCH) {
-        let own = identifiers(&realm, row);
-        let is_double = own.iter().any(|identifier| seen.contains(identifier));
-        seen.extend(own);
-        match if is_double { Err(double("email")) } else { import(tx, &realm, row, job.is("upsert")) } {
+    for (place, row) in rows.iter().enumerate().skip(at).take(BATCH) {
+        let outcome =
+            if doubles.contains(&place) { Err(double("email")) } else { import_row(tx, &realm, row, job.is("upsert")) };
+        match outcome {
             Ok(true) => inserted += 1,
             Ok(false) => updated += 1,
             Err(Refusal::Row(code, message, path)) => {
@@ -203,18 +232,17 @@ fn batch(tx: &mut Tx, held: &Job, rows: &[Value], at: usize) -> ApiResult<bool> 
     }
     let next = at + BATCH;
     let is_done = next >= rows.len();
-    let percent = if is_done { 100 } else { next * 100 / rows.len().max(1) };
+    let percent = if is_done { 100 } else { next * 100 / rows.len() };
     let members = object(json!({
         "status": if is_done { "completed" } else { "processing" },
         "percentage_done": percent,
         "errors": errors,
         "summary": {"failed": failed, "updated": updated, "inserted": inserted, "total": failed + updated + inserted},
     }));
+    change(tx, &held.id, members)?;
     if is_done {
-        change(tx, &held.id, members)?;
         tx.complete_job(held)?;
     } else {
-        change(tx, &held.id, members)?;
         tx.continue_job(held, &object(json!({"at": next})), LEASE)?;
     }
     Ok(is_done)
@@ -242,7 +270,7 @@ fn identifiers(realm: &Realm, row: &Value) -> Vec<String> {
 }
 
 /// Imports one user; `true` when the user is new.
-fn import(tx: &mut Tx, realm: &Realm, row: &Value, is_upsert: bool) -> Result<bool, Refusal> {
+fn import_row(tx: &mut Tx, realm: &Realm, row: &Value, is_upsert: bool) -> Result<bool, Refusal> {
     let row = row.as_object().ok_or_else(|| invalid("INVALID_TYPE", "", "Expected type object"))?;
     judge(realm, row)?;
     let mut taken = None;
