@@ -141,3 +141,60 @@ async fn a_walk_through_the_log_misses_nothing() {
     assert_eq!(kinds, 2);
     server.end().await;
 }
+
+#[tokio::test]
+async fn what_was_shown_before_is_never_shown_for_a_changed_user() {
+    let server = TestServer::start().await;
+    let list = "/users?include_totals=true&q=user_id:*&sort=created_at:1";
+    let shown = async |path: &str| server.get(path).await.body;
+    let joe = user(&server, "joe@example.com", json!({})).await;
+    let jane = user(&server, "jane@example.com", json!({"user_id": "jane", "name": "Jane"})).await;
+    for _ in 0..2 {
+        let page = shown(list).await;
+        assert_eq!((&page["total"], &page["length"]), (&json!(2), &json!(2)));
+        assert_eq!(page["users"], json!([shown(&joe).await, shown(&jane).await]));
+    }
+    server.patch(&jane, json!({"name": "Jane D."})).await;
+    assert_eq!(shown(&jane).await["name"], "Jane D.");
+    assert_eq!(shown(list).await["users"], json!([shown(&joe).await, shown(&jane).await]));
+    assert_eq!(shown(&format!("{list}&fields=name")).await["users"][1], json!({"name": "Jane D."}));
+    // Another user of the same id and version is not the one who was shown.
+    server.delete(&jane).await;
+    user(&server, "jane@example.com", json!({"user_id": "jane", "name": "Other"})).await;
+    server.patch(&jane, json!({"nickname": "other"})).await;
+    assert_eq!(shown(&jane).await["name"], "Other");
+    assert_eq!(shown(list).await["users"], json!([shown(&joe).await, shown(&jane).await]));
+    assert_eq!(shown("/users").await, json!([shown(&joe).await, shown(&jane).await]));
+    server.end().await;
+}
+
+#[tokio::test]
+async fn an_import_takes_every_row_once() {
+    let server = TestServer::start().await;
+    let connections = server.get(&format!("/connections?name={DATABASE}")).await.body;
+    let row = |number: usize| json!({"email": format!("u{number}@example.com"), "user_metadata": {"n": number}});
+    let mut rows: Vec<Value> = (0..450).map(row).collect();
+    rows.extend([row(3), json!({"email": "none"})]);
+    let part =
+        |name: &str, text: &str| format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n");
+    let id = part("connection_id", connections[0]["id"].as_str().unwrap());
+    let body = id + &part("users", &Value::from(rows).to_string()) + "--x--\r\n";
+    let request = server.http.post(server.url("/api/v2/jobs/users-imports"));
+    let request = request.bearer_auth(server.token_for("").await);
+    let request = request.header("content-type", "multipart/form-data; boundary=x").body(body);
+    let job: Value = request.send().await.unwrap().json().await.unwrap();
+    let job = format!("/jobs/{}", job["id"].as_str().unwrap());
+    let done = loop {
+        let state = server.get(&job).await.body;
+        if state["status"] == "completed" || state["status"] == "failed" {
+            break state;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(done["summary"], json!({"failed": 2, "updated": 0, "inserted": 450, "total": 452}));
+    let errors = server.get(&format!("{job}/errors")).await.body;
+    let codes: Vec<_> = errors.as_array().unwrap().iter().map(|row| &row["errors"][0]["code"]).collect();
+    assert_eq!(codes, ["DUPLICATED_USER", "INVALID_FORMAT"]);
+    assert_eq!(found(&server, "user_metadata.n:449").await, ["u449@example.com"]);
+    server.end().await;
+}

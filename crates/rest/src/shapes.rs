@@ -146,7 +146,7 @@ fn page<T>(
 
 /// A list of records.
 pub(crate) fn list(reader: &Snapshot, call: &Call, resource: &dyn Resource) -> ApiResult<Answer> {
-    let page = page(reader, call, resource, |listed| listed.record())?;
+    let page = page(reader, call, resource, Listed::record)?;
     let mut items = Vec::with_capacity(page.items.len());
     for record in page.items.iter().filter(|record| resource.admits(call, record)) {
         let mut shown = presented(reader, call, resource, record)?;
