@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::StatusCode;
 use kernel::{ApiError, ApiResult, Document, Record, Timestamp, Value};
-use store::{Listed, Page, Query, Snapshot, StoreError, StoreResult, Tx};
+use store::{Page, Query, Snapshot, StoreError, Tx};
 
 use crate::{
     Answer, Call, Change, Id, Kind, Resource, Times,
@@ -127,26 +127,20 @@ fn writer(resource: &Shared, work: impl Fn(&mut Tx, &Call) -> ApiResult<Answer> 
     Handler::Write(Some(Arc::clone(resource)), Arc::new(work))
 }
 
-/// The page of records that a call asks for, with what a function makes of each.
-fn page<T>(
-    reader: &Snapshot,
-    call: &Call,
-    resource: &dyn Resource,
-    make: impl Fn(&Listed<'_>) -> StoreResult<T>,
-) -> ApiResult<Page<T>> {
+/// What the store is asked for a list.
+fn query(reader: &Snapshot, call: &Call, resource: &dyn Resource) -> ApiResult<Query> {
     let kind = resource.kind();
     if let Some((parent, _)) = kind.parent {
         load(reader, parent, call.path(parent_parameter(call)))?;
     }
     let (paging, with_total) = paging_of(call);
     let order = order_of(call, kind.order)?;
-    let query = Query { filter: resource.filter(call)?, order, paging, with_total };
-    Ok(reader.list_as(kind.name, &query, make)?)
+    Ok(Query { filter: resource.filter(call)?, order, paging, with_total })
 }
 
 /// A list of records.
 pub(crate) fn list(reader: &Snapshot, call: &Call, resource: &dyn Resource) -> ApiResult<Answer> {
-    let page = page(reader, call, resource, Listed::record)?;
+    let page = reader.list(resource.kind().name, &query(reader, call, resource)?)?;
     let mut items = Vec::with_capacity(page.items.len());
     for record in page.items.iter().filter(|record| resource.admits(call, record)) {
         let mut shown = presented(reader, call, resource, record)?;
@@ -158,7 +152,7 @@ pub(crate) fn list(reader: &Snapshot, call: &Call, resource: &dyn Resource) -> A
 
 /// The same list as bytes to send. What is kept of a record's state is sent again; the rest is kept from now on.
 pub(crate) fn list_kept(reader: &Snapshot, call: &Call, resource: &dyn Resource, kept: &Kept) -> ApiResult<Bytes> {
-    let page = page(reader, call, resource, |listed| {
+    let page = reader.list_as(resource.kind().name, &query(reader, call, resource)?, |listed| {
         let item = Item::of(call.operation, &call.caller.scopes, listed.state()?);
         Ok(match kept.item(&item) {
             Some(bytes) => (item, Ok(bytes)),

@@ -19,7 +19,7 @@ const SORTED_IN_MEMORY: u64 = 1000;
 pub struct Listed<'r> {
     snapshot: &'r Snapshot,
     kind: &'r str,
-    row: &'r Row<'r>,
+    pub(crate) row: &'r Row<'r>,
 }
 
 impl Listed<'_> {

@@ -142,7 +142,7 @@ impl Snapshot {
 
     /// The records of a kind that a query asks for.
     pub fn list(&self, kind: &str, query: &Query) -> StoreResult<Page<Record>> {
-        self.list_as(kind, query, Listed::record)
+        self.list_as(kind, query, |listed| self.record(kind, listed.row))
     }
 
     /// As [`Snapshot::list`], with what a function makes of each record.
