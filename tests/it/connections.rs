@@ -64,6 +64,10 @@ async fn a_realm_and_a_domain_are_held_by_one_connection() {
     assert_eq!(server.post("/connections", second).await.status, 409);
     let path = format!("/connections/{}", first.body["id"].as_str().unwrap());
     assert_eq!(server.patch(&path, json!({"realms": ["one", "shared"]})).await.status, 200);
+
+    let taken = server.post("/connections", json!({"name": "one", "strategy": "auth0"})).await;
+    let text = "A connection with the same name already exists";
+    assert_eq!((taken.status, &taken.body["message"]), (409, &json!(text)));
     server.end().await;
 }
 

@@ -35,12 +35,13 @@ fn realms(connection: &Record) -> impl Iterator<Item = &str> {
     connection.document.get("realms").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
-/// A realm names one connection.
+/// A realm names one connection. A name that is taken is told as such by the unique name, not as the realm it brings.
 fn check_realms(reader: &Snapshot, old: Option<&Record>, new: &Record) -> ApiResult {
     let had: Vec<&str> = old.into_iter().flat_map(realms).collect();
     for realm in realms(new).filter(|realm| !had.contains(realm)) {
         let holders = reader.list(CONNECTION.name, &Query::of(Filter::equals("realms", realm)))?.items;
-        if holders.iter().any(|holder| holder.id != new.id) {
+        let is_foreign = |holder: &Record| holder.id != new.id && holder.text("name") != new.text("name");
+        if holders.iter().any(is_foreign) {
             let text = "There is already another connection with some realms from \"realms\" parameter";
             return Err(ApiError::conflict(text));
         }
