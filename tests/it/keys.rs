@@ -98,6 +98,8 @@ async fn rekeying_makes_a_new_master_key_and_loses_nothing() {
     assert_eq!(server.get(&path).await.body["client_secret"], client["client_secret"]);
     let whole = server.get(&format!("{KEYS}?page=0&per_page=2&include_totals=true")).await.body;
     assert_eq!(whole["keys"].as_array().unwrap().len(), 5);
+    let next = server.get(&format!("{KEYS}?page=1&per_page=2&include_totals=true")).await.body;
+    assert_eq!(next["keys"], json!([]));
     server.end().await;
 }
 

@@ -7,9 +7,9 @@
 use std::time::Duration;
 
 use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form, object};
-use rest::{Answer, Area, BoxFuture, Call, Kind, Resource, Task, Times, page_of};
+use rest::{Answer, Area, BoxFuture, Call, Kind, Resource, Task, Times, page_of, paging_of};
 use serde_json::json;
-use store::{Filter, Job, Master, NewJob, Order, Query, Resealing, Snapshot, Store, StoreResult, Tx};
+use store::{Filter, Job, Master, NewJob, Order, Paging, Query, Resealing, Snapshot, Store, StoreResult, Tx};
 
 use super::wrapping::{self, KeyPair};
 
@@ -96,13 +96,16 @@ impl Resource for EncryptionKeys {
 }
 
 /// `GET /keys/encryption`, the newest first. With totals the service gives the whole list at once since it shows public
-/// keys, and zeros around it; so callers that count on the totals stop after the first page and have everything.
+/// keys, and zeros around it; so callers that count on the totals stop after the first page and have everything. No page
+/// follows it: others stop at the first that is empty.
 fn list(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     let query = Query::default().order(Order::CreatedDescending);
     let keys = reader.list(ENCRYPTION_KEY.name, &query)?.items;
     let shown = keys.iter().map(|key| rest::presented(reader, call, &EncryptionKeys, key));
     let shown = shown.collect::<ApiResult<Vec<_>>>()?;
     if call.flag("include_totals") == Some(true) {
+        let is_first = matches!(paging_of(call).0, Paging::Offset { offset: 0, .. } | Paging::All);
+        let shown = if is_first { shown } else { Vec::new() };
         return Ok(Answer::json(json!({"keys": shown, "start": 0, "limit": 0, "total": 0})));
     }
     Ok(Answer::json(page_of(call, shown)?))
