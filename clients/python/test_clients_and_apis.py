@@ -7,7 +7,7 @@ from auth0.authentication import GetToken
 from auth0.authentication.exceptions import Auth0Error
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from conftest import refused, shown, unique
+from conftest import ONCE, refused, shown, unique
 from test_tokens import pem_of_public
 
 
@@ -71,6 +71,7 @@ def test_credentials_are_kept_given_an_end_and_removed(tenant, management):
     until = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(days=1)
     ending = management.clients.credentials.update(client.client_id, credential.id, expires_at=until)
     assert ending.expires_at == until
+    assert management.clients.credentials.get(client.client_id, credential.id).expires_at == until
     assert [item.id for item in management.clients.credentials.list(client.client_id)] == [credential.id]
     management.clients.credentials.delete(client.client_id, credential.id)
     assert management.clients.credentials.list(client.client_id) == []
@@ -80,10 +81,11 @@ def test_an_api_is_made_read_by_identifier_changed_and_deleted(tenant, managemen
     server = tenant.api("read:things")
     assert server.token_lifetime == 86400 and server.signing_alg == "RS256"
     assert management.resource_servers.get(server.identifier).id == server.id
+    assert server.id in [item.id for item in management.resource_servers.list(per_page=2)]
     changed = management.resource_servers.update(server.id, token_lifetime=600)
     assert changed.token_lifetime == 600 and changed.name == server.name
     with refused(409, "A resource server with the same identifier already exists."):
-        management.resource_servers.create(name=unique("api"), identifier=server.identifier)
+        management.resource_servers.create(name=unique("api"), identifier=server.identifier, request_options=ONCE)
     management.resource_servers.delete(server.id)
     with refused(404, "The resource server does not exist", "inexistent_resource_server"):
         management.resource_servers.get(server.id)
@@ -102,10 +104,11 @@ def test_a_grant_is_given_once_changed_and_removed(tenant, management):
     grant = management.client_grants.create(**pair, scope=["read:things"])
     assert grant.id.startswith("cgr_") and grant.scope == ["read:things"]
     with refused(409):
-        management.client_grants.create(**pair, scope=["read:things"])
+        management.client_grants.create(**pair, scope=["read:things"], request_options=ONCE)
     with refused(400):
         management.client_grants.update(grant.id, scope=["fly:planes"])
     assert management.client_grants.update(grant.id, scope=["write:things"]).scope == ["write:things"]
+    assert management.client_grants.get(grant.id).scope == ["write:things"]
     assert [item.id for item in management.client_grants.list(client_id=client.client_id)] == [grant.id]
     management.client_grants.delete(grant.id)
     assert list(management.client_grants.list(client_id=client.client_id)) == []

@@ -1,6 +1,6 @@
 """Connections: databases and federated ones, and the clients that use them."""
 
-from conftest import refused, unique
+from conftest import ONCE, refused, shown, unique
 
 
 def database(management, **fields):
@@ -14,6 +14,7 @@ def test_a_database_is_made_changed_and_deleted(management):
     assert connection.metadata == {"region": "north"}
     changed = management.connections.update(connection.id, display_name="Staff")
     assert changed.display_name == "Staff" and changed.name == connection.name
+    assert shown(management.connections.get(connection.id)) == shown(changed)
     management.connections.delete(connection.id)
     with refused(404, "The connection does not exist", "inexistent_connection"):
         management.connections.get("con_0000000000000000")
@@ -22,7 +23,7 @@ def test_a_database_is_made_changed_and_deleted(management):
 def test_a_name_is_taken_once(management):
     connection = database(management)
     with refused(409, "A connection with the same name already exists"):
-        management.connections.create(name=connection.name, strategy="github")
+        management.connections.create(name=connection.name, strategy="github", request_options=ONCE)
 
 
 def test_connections_are_found_by_strategy_and_name(management):

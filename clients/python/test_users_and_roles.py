@@ -1,6 +1,6 @@
 """Users and roles: their life, finding them, identities, what they may do."""
 
-from conftest import DATABASE, PASSWORD, refused, shown, unique
+from conftest import DATABASE, ONCE, PASSWORD, refused, shown, unique
 
 
 def test_a_user_is_made_changed_and_deleted(management):
@@ -32,7 +32,7 @@ def test_a_user_is_made_changed_and_deleted(management):
 def test_an_e_mail_belongs_to_one_user_of_a_connection(tenant, management):
     user = tenant.person()
     with refused(409, "The user already exists."):
-        tenant.person(email=user.email)
+        tenant.person(email=user.email, request_options=ONCE)
     assert [found.user_id for found in management.users.list_users_by_email(email=user.email)] == [user.user_id]
 
 
@@ -73,7 +73,7 @@ def test_a_role_is_made_found_changed_and_deleted(management):
     role = management.roles.create(name=unique("role"), description="Readers")
     assert role.id.startswith("rol_")
     with refused(409, "The role already exists."):
-        management.roles.create(name=role.name)
+        management.roles.create(name=role.name, request_options=ONCE)
     assert [found.id for found in management.roles.list(name_filter=role.name)] == [role.id]
     assert management.roles.update(role.id, description="Careful readers").description == "Careful readers"
     management.roles.delete(role.id)
@@ -100,6 +100,10 @@ def test_roles_and_permissions_reach_users(tenant, management):
     management.users.permissions.delete(user.user_id, permissions=[writing])
     management.users.roles.delete(user.user_id, roles=[role.id])
     assert list(management.users.roles.list(user.user_id)) == []
+    management.users.roles.assign(user.user_id, roles=[role.id])
+    assert management.roles.get(role.id).name in [item.name for item in management.users.roles.list(user.user_id)]
+    management.roles.permissions.delete(role.id, permissions=[reading])
+    assert list(management.roles.permissions.list(role.id)) == []
 
 
 def test_blocks_and_grants_of_a_new_user_are_none(tenant, management):
