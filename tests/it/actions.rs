@@ -10,7 +10,7 @@ const API: &str = "https://api.example.com";
 const CLAIM: &str = "https://example.com/tier";
 
 /// Makes, deploys and gives the identifier of an Action at a trigger.
-async fn deployed(server: &TestServer, name: &str, trigger: (&str, &str), code: &str) -> String {
+pub(crate) async fn deployed(server: &TestServer, name: &str, trigger: (&str, &str), code: &str) -> String {
     let body = json!({
         "name": name,
         "supported_triggers": [{"id": trigger.0, "version": trigger.1}],
@@ -25,7 +25,7 @@ async fn deployed(server: &TestServer, name: &str, trigger: (&str, &str), code: 
     id
 }
 
-async fn bind(server: &TestServer, trigger: &str, actions: &[&str]) {
+pub(crate) async fn bind(server: &TestServer, trigger: &str, actions: &[&str]) {
     let bindings: Vec<Value> = actions.iter().map(|id| json!({"ref": {"type": "action_id", "value": id}})).collect();
     let bound = server.patch(&format!("/actions/triggers/{trigger}/bindings"), json!({ "bindings": bindings })).await;
     assert_eq!(bound.status, 200, "{bound:?}");
@@ -103,7 +103,7 @@ fn claims(token: &str) -> Value {
 }
 
 /// The latest log entry of a type.
-async fn logged(server: &TestServer, kind: &str) -> Value {
+pub(crate) async fn logged(server: &TestServer, kind: &str) -> Value {
     let entries = server.get(&format!("/logs?q=type:{kind}&per_page=1")).await.body;
     entries[0].clone()
 }
@@ -116,7 +116,7 @@ async fn execution(server: &TestServer, entry: &Value) -> Value {
 }
 
 /// Waits for something that happens after an answer.
-async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
     for _ in 0..400 {
         if let Some(found) = look().await {
             return found;

@@ -1,6 +1,6 @@
 //! Clients and organizations, and the APIs, profiles and connections that they name.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::server::TestServer;
 
@@ -60,5 +60,50 @@ async fn signing_up_through_an_organization_makes_a_member() {
     assert_eq!(refused.status, 400, "{refused:?}");
     let both = json!({"is_signup_enabled": true, "assign_membership_on_login": true});
     assert_eq!(server.patch(&path, both).await.body["is_signup_enabled"], true);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn clients_are_found_by_the_organizations_that_admit_their_grants() {
+    let server = TestServer::start().await;
+    server.post("/resource-servers", json!({"name": "Books", "identifier": "https://books"})).await;
+    let organization = server.post("/organizations", json!({"name": "acme"})).await.body["id"].clone();
+    let organization = organization.as_str().unwrap();
+    let granted = async |name: &str, any: bool| {
+        let client = server.post("/clients", json!({"name": name, "app_type": "non_interactive"})).await.body;
+        let grant = json!({
+            "client_id": client["client_id"], "audience": "https://books", "scope": [],
+            "organization_usage": "allow", "allow_any_organization": any,
+        });
+        let grant = server.post("/client-grants", grant).await;
+        assert_eq!(grant.status, 201, "{grant:?}");
+        (client["client_id"].clone(), grant.body["id"].clone())
+    };
+    let (_, grant) = granted("one", false).await;
+    granted("two", true).await;
+    let path = format!("/organizations/{organization}/client-grants");
+    assert_eq!(server.post(&path, json!({"grant_id": grant})).await.status, 201);
+    let names = async |query: &str| -> Vec<Value> {
+        let found = server.get(&format!("/clients?take=10&q={query}")).await;
+        assert_eq!(found.status, 200, "{found:?}");
+        found.body["clients"].as_array().unwrap().iter().map(|client| client["name"].clone()).collect()
+    };
+    assert_eq!(names(&format!("client_grant.organization_id:{organization}")).await, ["one"]);
+    assert_eq!(names("client_grant.allow_any_organization:true").await, ["two"]);
+    assert_eq!(server.get("/clients?take=10&q=name:one").await.status, 400);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_deleted_organization_is_nobodys_default() {
+    let server = TestServer::start().await;
+    let organization = server.post("/organizations", json!({"name": "acme"})).await.body["id"].clone();
+    let client = server.post("/clients", json!({"name": "App"})).await.body["client_id"].clone();
+    let path = format!("/clients/{}", client.as_str().unwrap());
+    let default = json!({"organization_id": organization, "flows": ["client_credentials"]});
+    let set = server.patch(&path, json!({"default_organization": default})).await;
+    assert_eq!(set.body["default_organization"], default, "{set:?}");
+    server.delete(&format!("/organizations/{}", organization.as_str().unwrap())).await;
+    assert_eq!(server.get(&path).await.body.get("default_organization"), None);
     server.end().await;
 }

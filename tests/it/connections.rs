@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::server::TestServer;
+use crate::{
+    actions::{eventually, logged},
+    server::TestServer,
+};
 
 /// A database that users can be made in, for which a client must use it.
 fn database(server: &TestServer) -> Value {
@@ -99,5 +102,44 @@ async fn a_provider_that_cannot_be_reached_leaves_the_options_as_sent() {
     assert_eq!(made.status, 201, "{made:?}");
     assert_eq!(made.body["options"]["client_id"], "id");
     assert!(made.body["options"].get("oidc_metadata").is_none());
+    server.end().await;
+}
+
+#[tokio::test]
+async fn the_configuration_of_scripts_is_never_shown_but_may_be_sent_back() {
+    let server = TestServer::start().await;
+    let options = json!({"configuration": {"DB": "postgres://me:pw@db", "KEY": "one"}});
+    let made = server.post("/connections", json!({"name": "own", "strategy": "auth0", "options": options})).await;
+    let path = format!("/connections/{}", made.body["id"].as_str().unwrap());
+    let shown = server.get(&path).await.body["options"]["configuration"].clone();
+    assert_eq!(made.body["options"]["configuration"], shown);
+    assert!(shown["DB"].as_str().unwrap().starts_with("2.0$"), "{shown}");
+    // What was read is sent back beside a value that is new.
+    let options = json!({"configuration": {"DB": shown["DB"], "KEY": "two"}});
+    let changed = server.patch(&path, json!({"options": options})).await.body["options"]["configuration"].clone();
+    assert_eq!(changed["DB"], shown["DB"]);
+    assert_ne!(changed["KEY"], shown["KEY"]);
+    let logs = server.get("/logs?per_page=10").await.body.to_string();
+    assert!(!logs.contains("pw@db"), "{logs}");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_read_fails_its_synchronization() {
+    let server = TestServer::start().await;
+    let connection = server.post("/connections", json!({"name": "google", "strategy": "google-apps"})).await;
+    let path = format!("/connections/{}/directory-provisioning", connection.body["id"].as_str().unwrap());
+    assert_eq!(server.post(&path, json!({})).await.status, 201);
+    let begun = server.post(&format!("{path}/synchronizations"), json!({})).await;
+    assert_eq!((begun.status, &begun.body["status"]), (201, &json!("pending")));
+    let ended = eventually(async || {
+        let directory = server.get(&path).await.body;
+        directory.get("last_synchronization_status").is_some().then_some(directory)
+    })
+    .await;
+    assert_eq!(ended["last_synchronization_status"], "failed");
+    let entry = logged(&server, "directory_sync_failed").await;
+    assert_eq!(entry["details"]["synchronization_id"], begun.body["synchronization_id"]);
+    assert_eq!(logged(&server, "directory_sync_started").await["connection"], "google");
     server.end().await;
 }

@@ -10,6 +10,18 @@ use tokio::{
 use crate::server::TestServer;
 
 #[tokio::test]
+async fn metrics_tell_of_token_requests_and_of_jobs() {
+    let server = TestServer::start().await;
+    let job = |tx: &mut store::Tx| tx.enqueue(store::NewJob::new("nobody's", kernel::Document::new()));
+    let tenant = server.running.store.tenants().await.unwrap().remove(0);
+    server.running.store.write(&tenant, job).await.unwrap();
+    let metrics = server.http.get(server.url("/metrics")).send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("operation=\"/oauth/token\""), "{metrics}");
+    assert!(metrics.contains("aught_jobs{queue=\"nobody's\",state=\"waiting\"} 1"), "{metrics}");
+    server.end().await;
+}
+
+#[tokio::test]
 async fn health_needs_no_token() {
     let server = TestServer::start().await;
     for path in ["/health/live", "/health/ready", "/metrics"] {

@@ -11,6 +11,7 @@ mod keys;
 mod listener;
 mod log_streams;
 mod logs;
+mod messages;
 mod refusals;
 mod script;
 mod server;

@@ -261,8 +261,7 @@ impl Config {
     }
 
     /// How the code of tenants is run.
-    pub(crate) fn scripts(&self) -> actions::Settings {
-        let packages = self.state.file("packages").unwrap_or_else(|| std::env::temp_dir().join("aught-packages"));
+    pub(crate) fn scripts(&self, packages: PathBuf) -> actions::Settings {
         scripts::settings(self.actions_engine.into(), packages)
     }
 }

@@ -54,7 +54,8 @@ impl Edge {
         let duration = started.elapsed();
         let status = response.status();
         let served = response.extensions_mut().remove::<rest::Served>();
-        let operation = served.as_ref().map_or("other", |served| served.0);
+        let endpoint = || oauth::PATHS.into_iter().find(|known| *known == path);
+        let operation = served.map(|served| served.0).or_else(endpoint).unwrap_or("other");
         telemetry::count_request(operation, status, duration);
         span.in_scope(|| {
             tracing::debug!(

@@ -6,16 +6,17 @@ use axum::{
     routing::get,
 };
 use http::{StatusCode, header};
-use store::Store;
+use store::{JobCount, Store};
 
 use crate::telemetry;
 
 /// `/health/live`, `/health/ready` and `/metrics`.
 pub(crate) fn router(store: Store) -> Router {
+    let queues = store.clone();
     Router::new()
         .route("/health/live", get(async || "live\n"))
         .route("/health/ready", get(move || ready(store.clone())))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(move || metrics(queues.clone())))
 }
 
 /// 200 when the store answers.
@@ -29,6 +30,21 @@ async fn ready(store: Store) -> Response {
     }
 }
 
-async fn metrics() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], telemetry::metrics().render())
+async fn metrics(store: Store) -> impl IntoResponse {
+    let mut text = telemetry::metrics().render();
+    match store.jobs().await {
+        Ok(jobs) => text.push_str(&gauges(&jobs)),
+        Err(error) => tracing::warn!(%error, "the store's jobs cannot be counted"),
+    }
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+}
+
+/// The jobs of the store, in the text format of Prometheus. A queue without any is not named.
+fn gauges(jobs: &[JobCount]) -> String {
+    let head = "# HELP aught_jobs Jobs in the store, by queue and state\n# TYPE aught_jobs gauge\n";
+    let line = |jobs: &JobCount| {
+        let state = if jobs.have_failed { "failed" } else { "waiting" };
+        format!("aught_jobs{{queue=\"{}\",state=\"{state}\"}} {}\n", jobs.queue, jobs.count)
+    };
+    std::iter::once(head.to_owned()).chain(jobs.iter().map(line)).collect()
 }

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use futures::future::join_all;
 use kernel::Secret;
 use store::Store;
+use tempfile::TempDir;
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
@@ -29,7 +30,7 @@ impl Server {
         let addr = listeners[0].local_addr().map_err(|error| Failure::new("the address listened on", error))?;
         let domain = config.domain.clone().unwrap_or_else(|| format!("localhost:{}", addr.port()));
         let mut tenant = Tenant::open(&config, &domain, config.outbound(addr)).await?;
-        let fresh = tenant.fresh.take();
+        let (fresh, packages) = (tenant.fresh.take(), tenant.packages.take());
         let store = tenant.store.clone();
         let (stop, stopping) = watch::channel(false);
         let run = config.context.text(b"0123456789abcdefghijklmnopqrstuvwxyz", 8);
@@ -50,7 +51,7 @@ impl Server {
             }
         });
         tracing::info!(%addr, domain, "listening");
-        Ok(Running { addr, domain, fresh, store, door, stop, serving, upkeep })
+        Ok(Running { addr, domain, fresh, store, door, stop, serving, upkeep, _packages: packages })
     }
 }
 
@@ -77,6 +78,8 @@ pub struct Running {
     stop: watch::Sender<bool>,
     serving: Vec<JoinHandle<()>>,
     upkeep: JoinHandle<()>,
+    /// Removed with the server.
+    _packages: Option<TempDir>,
 }
 
 impl Running {

@@ -1,6 +1,6 @@
 //! The tenant of a server: its store opened, made when the database is empty, and the protocols joined over it.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use actions::Runtime;
 use axum::{
@@ -12,10 +12,11 @@ use axum::{
 };
 use identity::{Passwords, SigningKeys, keys};
 use kernel::{ApiError, Context, Secret, TenantId};
-use management::{Dispatcher, Sender, Services, V1};
+use management::{Dispatcher, Messenger, Sender, Services, V1};
 use oauth::{Bearer, OAuth};
 use rest::{Claims, Engine};
 use store::{Options, RootKey, Store};
+use tempfile::TempDir;
 
 use crate::{Config, Failure, Fresh, State, edge, files, legacy};
 
@@ -30,6 +31,8 @@ pub(crate) struct Tenant {
     pub(crate) router: Router,
     /// Its first client, if it was made just now.
     pub(crate) fresh: Option<Fresh>,
+    /// Packages of its code that end with the server; gone when this is dropped.
+    pub(crate) packages: Option<TempDir>,
 }
 
 impl Tenant {
@@ -47,7 +50,8 @@ impl Tenant {
         let fresh = provision_or_move(&store, &id, config, domain).await?;
         let signing_keys = SigningKeys::new(store.clone());
         tokio::spawn(make_next_key(signing_keys.clone(), id.clone(), domain.to_owned()));
-        let scripts = Runtime::new(config.scripts(), Arc::new(outbound.clone()));
+        let (packages, place) = packages(&config.state)?;
+        let scripts = Runtime::new(config.scripts(place), Arc::new(outbound.clone()));
         let services = Services {
             passwords: Passwords::new(store.context().clone()),
             keys: signing_keys,
@@ -56,8 +60,19 @@ impl Tenant {
             dispatcher: Dispatcher::new(store.clone(), scripts),
         };
         let router = join(&store, &services, &id, domain);
-        Ok(Self { store, router, fresh })
+        Ok(Self { store, router, fresh, packages })
     }
+}
+
+/// Where packages are kept: with the state, else in a folder that only this server can read and takes along.
+fn packages(state: &State) -> Result<(Option<TempDir>, PathBuf), Failure> {
+    if let Some(place) = state.file("packages") {
+        return Ok((None, place));
+    }
+    let folder = tempfile::Builder::new().prefix("aught-packages-").tempdir();
+    let folder = folder.map_err(|error| Failure::new("a folder for packages", error))?;
+    let place = folder.path().to_owned();
+    Ok((Some(folder), place))
 }
 
 async fn open_store(config: &Config) -> Result<Store, Failure> {
@@ -131,8 +146,10 @@ fn join(store: &Store, services: &Services, tenant: &TenantId, domain: &str) -> 
     let action = Some(dispatcher.event_action());
     let sender = Sender { outbound: services.outbound.clone(), domain: domain.to_owned(), action };
     tokio::spawn(management::work(store.clone()));
+    tokio::spawn(management::tidy(store.clone()));
     tokio::spawn(management::send_logs(store.clone(), services.outbound.clone()));
     tokio::spawn(sender.work(store.clone()));
+    tokio::spawn(Messenger::new(services.outbound.clone(), dispatcher.clone()).work(store.clone()));
     tokio::spawn(dispatcher.clone().work());
     let engine = Arc::new(Engine::new(store.clone(), Arc::new(bearer), domain.to_owned(), claims));
     let oauth = OAuth::new(store.clone(), keys.clone(), Arc::new(dispatcher), tenant.clone(), domain.to_owned());
@@ -184,6 +201,20 @@ async fn manage(engine: &Arc<Engine>, request: Request, peer: SocketAddr) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn packages_without_a_state_are_private_and_end_with_the_server() {
+        let (folder, place) = packages(&State::Memory).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(place.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        }
+        drop(folder);
+        assert!(!place.exists());
+        let (folder, place) = packages(&State::Folder("state".into())).unwrap();
+        assert_eq!((folder.is_none(), place), (true, "state/packages".into()));
+    }
 
     #[test]
     fn a_tenant_is_named_after_its_domain() {

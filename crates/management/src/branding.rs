@@ -1,6 +1,6 @@
 //! Branding: colours, themes, the login template, phone notification providers and templates.
 
-mod phone;
+pub(crate) mod phone;
 mod template;
 mod themes;
 

@@ -3,6 +3,7 @@
 mod credentials;
 mod defaults;
 mod metadata;
+mod search;
 pub(crate) mod signing;
 
 use identity::keys;
@@ -32,6 +33,9 @@ pub(crate) fn area(services: &Services) -> Area {
     metadata::claim(area, services)
 }
 
+/// Where a client names the organization that its users log in to.
+const DEFAULT_ORGANIZATION: &str = "default_organization.organization_id";
+
 /// Clients. The global client, which only holds the custom login page, comes last in lists.
 pub(crate) static CLIENT: Kind = Kind::new("client")
     .id("client_id", Form::Alnum32)
@@ -39,7 +43,7 @@ pub(crate) static CLIENT: Kind = Kind::new("client")
     .forgiving()
     .merged(&["client_metadata", "jwt_configuration", "refresh_token", "signed_request_object"])
     .sealed(&["client_secret"])
-    .indexed(&["app_type", "global", "is_first_party", "external_client_id"])
+    .indexed(&["app_type", "global", "is_first_party", "external_client_id", DEFAULT_ORGANIZATION])
     .filters(&[
         ("app_type", ListFilter::AnyOf("app_type")),
         ("is_global", ListFilter::Equals("global")),
@@ -108,6 +112,14 @@ impl Resource for Clients {
                 forget(tx, &old.id)
             }
         }
+    }
+
+    fn filter(&self, reader: &Snapshot, call: &Call) -> ApiResult<Filter> {
+        let asked = CLIENT.filter(call);
+        Ok(match call.text("q") {
+            Some(query) => asked.and(search::by_grant(reader, query)?),
+            None => asked,
+        })
     }
 
     fn present(&self, reader: &Snapshot, call: &Call, client: &Record, shown: &mut Document) -> ApiResult {
@@ -228,6 +240,16 @@ fn enable_connections(tx: &mut Tx, client: &str) -> ApiResult {
     }
     for connection in tx.list(CONNECTION.name, &Query::default())?.items {
         tx.relate(CONNECTION_CLIENTS, &connection.id, client, Document::new())?;
+    }
+    Ok(())
+}
+
+/// Clients whose users log in to an organization that is gone choose one again.
+pub(crate) fn forget_organization(tx: &mut Tx, organization: &str) -> ApiResult {
+    for client in tx.list(CLIENT.name, &Query::of(Filter::equals(DEFAULT_ORGANIZATION, organization)))?.items {
+        rest::upsert(tx, &CLIENT, &client.id, |client| {
+            client.document.shift_remove("default_organization");
+        })?;
     }
     Ok(())
 }

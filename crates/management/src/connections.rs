@@ -1,5 +1,6 @@
 //! Connections: where users come from.
 
+mod configuration;
 mod deletion;
 mod directory;
 mod federation;
@@ -23,7 +24,7 @@ use crate::{
 };
 
 pub(crate) use deletion::{JOB as DELETION_JOB, run as go_on_deleting};
-pub(crate) use directory::DIRECTORY;
+pub(crate) use directory::{DIRECTORY, SYNCHRONIZATION, run_synchronization};
 pub(crate) use scim::SCIM;
 pub(crate) use strategies::ENTERPRISE;
 
@@ -64,7 +65,7 @@ const SECRETS: &[&str] = &[
     "options.gateway_authentication.secret",
     "options.signing_key",
     "options.decryptionKey",
-    "options.configuration",
+    configuration::PATH,
 ];
 
 /// Relation connection → client: for whom a connection is enabled.
@@ -124,6 +125,7 @@ impl Resource for Connections {
             let description = call.gathered.get(DESCRIPTION).and_then(Value::as_str);
             strategies::complete(&strategy, before, &mut options, &call.origin.domain, description);
             new.document.insert("options".into(), options.into());
+            configuration::adopt(tx, old, new);
         }
         Ok(())
     }
@@ -151,6 +153,7 @@ impl Resource for Connections {
     fn present(&self, reader: &Snapshot, call: &Call, connection: &Record, shown: &mut Document) -> ApiResult {
         let clients = enabled_clients(reader, &connection.id)?;
         shown.insert("enabled_clients".into(), clients.into_iter().map(Value::from).collect());
+        configuration::hide(connection, shown);
         if call.operation.method == "GET"
             && let Some(options) = shown.get_mut("options").and_then(Value::as_object_mut)
         {

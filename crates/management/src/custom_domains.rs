@@ -99,7 +99,7 @@ impl Resource for CustomDomains {
         Ok(())
     }
 
-    fn filter(&self, call: &Call) -> ApiResult<Filter> {
+    fn filter(&self, _: &Snapshot, call: &Call) -> ApiResult<Filter> {
         call.text("q").map_or(Ok(Filter::All), |query| LANGUAGE.filter(query))
     }
 

@@ -34,7 +34,7 @@ impl Resource for Groups {
         &GROUP
     }
 
-    fn filter(&self, call: &Call) -> ApiResult<Filter> {
+    fn filter(&self, _: &Snapshot, call: &Call) -> ApiResult<Filter> {
         let asked = GROUP.filter(call);
         let Some(text) = call.text("search") else { return Ok(asked) };
         let containing = |field: &'static str| Filter::Glob(field.into(), format!("*{}*", text.replace('*', "")));

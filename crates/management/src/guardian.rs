@@ -8,10 +8,11 @@ use identity::tickets;
 use kernel::{ApiResult, Value, object};
 use rest::{Answer, Area, Call, Kind, upsert};
 use serde_json::json;
-use store::{NewJob, Snapshot, Tx};
+use store::{Snapshot, Tx};
 
 use crate::{
     Services,
+    messages::Email,
     users::{USER, factors},
 };
 
@@ -73,10 +74,18 @@ fn ticket(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let mut details = body.clone().into_owned();
     details.insert("user_id".into(), user.id.as_str().into());
     let id = tickets::issue(tx, "guardian_enrollment", Duration::from_secs(TICKET_SECONDS), details)?;
-    if body.get("send_mail") == Some(&Value::Bool(true)) {
-        let mail = json!({"template": "enrollment_email", "user_id": user.id, "ticket": id, "to": body.get("email")});
-        tx.enqueue(NewJob::new("mail", object(mail)))?;
-    }
     let url = format!("{}mfa/enrollment?ticket={id}", call.origin.issuer());
+    if body.get("send_mail") == Some(&Value::Bool(true)) {
+        let to = body.get("email").and_then(Value::as_str).or(user.text("email")).unwrap_or_default();
+        let mail = Email {
+            template: "enrollment_email",
+            user: Some(&user.id),
+            to,
+            url: url.clone(),
+            domain: &call.origin.domain,
+            ..Email::default()
+        };
+        mail.enqueue(tx, None)?;
+    }
     Ok(Answer::json(json!({"ticket_id": id, "ticket_url": url})))
 }

@@ -12,7 +12,15 @@ use serde::Deserialize;
 use serde_json::json;
 use store::{NewJob, Snapshot, Tx};
 
-use crate::{Services, connections::CONNECTION, organizations::ORGANIZATION, tickets::Account, users::USER};
+use crate::{
+    Services,
+    connections::CONNECTION,
+    email_templates,
+    messages::Email,
+    organizations::ORGANIZATION,
+    tickets::{self, Account},
+    users::USER,
+};
 
 pub use exports::download;
 pub use worker::work;
@@ -42,23 +50,30 @@ pub(crate) static JOB: Kind =
 
 /// Queue of the store from which the worker takes the work.
 pub(crate) const QUEUE: &str = "management";
+/// The template of verification e-mails.
+const TEMPLATE: &str = "verify_email";
 /// Every trace of a job is gone after this time.
 const RETENTION: std::time::Duration = std::time::Duration::from_secs(86_400);
 
 /// Stores a job and has it worked on.
 fn begin(tx: &mut Tx, members: Document, sealed: Sealed) -> ApiResult<Record> {
+    let job = announce(tx, members)?;
+    let payload = object(json!({"type": job.text("type")}));
+    tx.enqueue(NewJob { id: Some(job.id.clone()), sealed, ..NewJob::new(QUEUE, payload) })?;
+    Ok(job)
+}
+
+/// Stores a job, as callers see it.
+fn announce(tx: &mut Tx, members: Document) -> ApiResult<Record> {
     let id = tx.context().id(Form::Alnum16("job_"));
     let mut document = members;
     document.insert("created_at".into(), tx.now().into());
     document.insert("id".into(), id.as_str().into());
-    let job = rest::insert(tx, &JOB, Record::new(id.as_str(), document, tx.now()))?;
-    let payload = object(json!({"type": job.text("type")}));
-    tx.enqueue(NewJob { id: Some(id), sealed, ..NewJob::new(QUEUE, payload) })?;
-    Ok(job)
+    rest::insert(tx, &JOB, Record::new(id, document, tx.now()))
 }
 
 /// Changes a job's record.
-fn change(tx: &mut Tx, id: &str, members: Document) -> ApiResult {
+pub(crate) fn change(tx: &mut Tx, id: &str, members: Document) -> ApiResult {
     if let Some(mut job) = tx.get(JOB.name, id)? {
         job.document.extend(members);
         let index = JOB.index(&job);
@@ -94,6 +109,7 @@ fn errors(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
 #[derive(Deserialize)]
 struct Verification {
     user_id: String,
+    client_id: Option<String>,
     identity: Option<Account>,
     organization_id: Option<String>,
 }
@@ -101,20 +117,57 @@ struct Verification {
 fn verification_email(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let asked: Verification = call.view()?;
     let user = rest::load(tx, &USER, &asked.user_id)?;
-    if user.text("email").is_none() {
+    let Some(email) = user.text("email") else {
         return Err(ApiError::bad_request("User does not have an email address."));
-    }
-    if let Some(account) = &asked.identity {
-        account.of(tx, &user)?;
-    }
+    };
+    let account = asked.identity.as_ref().map(|account| account.of(tx, &user)).transpose()?;
     if let Some(organization) = &asked.organization_id
         && tx.get(ORGANIZATION.name, organization)?.is_none()
     {
         return Err(ApiError::bad_request("The organization does not exist"));
     }
     let members = object(json!({"type": "verification_email", "status": "pending"}));
-    let job = begin(tx, members, Sealed::new())?;
+    let job = announce(tx, members)?;
+    let details = json!({"user_id": user.id, "identity": account, "client_id": asked.client_id, "organization_id": asked.organization_id});
+    let lifetime = email_templates::url_lifetime(tx, TEMPLATE)?;
+    let url = tickets::link(tx, call, "email-verification", lifetime, object(details), Sealed::new())?;
+    log_request(tx, &job, &user, &asked)?;
+    let mail = Email {
+        template: TEMPLATE,
+        user: Some(&user.id),
+        to: email,
+        client: asked.client_id.as_deref(),
+        organization: asked.organization_id.as_deref(),
+        url,
+        domain: &call.origin.domain,
+        ..Email::default()
+    };
+    mail.enqueue(tx, Some(&job.id))?;
     Ok(Answer::json(shown(job)))
+}
+
+/// The tenant log entry about a verification e-mail that was asked for.
+fn log_request(tx: &mut Tx, job: &Record, user: &Record, asked: &Verification) -> ApiResult {
+    let body = json!({
+        "user_id": user.id,
+        "client_id": asked.client_id,
+        "email": user.text("email"),
+        "to": user.text("email"),
+        "template": TEMPLATE,
+        "job_id": job.id,
+        "tenant": tx.tenant().as_str(),
+    });
+    let entry = json!({
+        "date": tx.now(),
+        "type": "svr",
+        "description": "",
+        "client_id": asked.client_id,
+        "user_id": user.id,
+        "user_name": user.text("email"),
+        "details": {"body": body},
+    });
+    tx.append_log(object(entry))?;
+    Ok(())
 }
 
 /// The connection that a job is about, which must be a database.

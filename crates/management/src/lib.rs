@@ -28,6 +28,7 @@ mod jobs;
 mod keys;
 mod log_streams;
 mod logs;
+mod messages;
 mod network_acls;
 mod organizations;
 mod permissions;
@@ -50,6 +51,7 @@ mod tenants;
 #[cfg(test)]
 mod tests;
 mod tickets;
+mod tidy;
 mod token_exchange_profiles;
 mod user_attribute_profiles;
 mod user_blocks;
@@ -63,9 +65,11 @@ pub use self::actions::Dispatcher;
 pub use event_streams::{EventAction, Sender};
 pub use jobs::{download, work};
 pub use log_streams::work as send_logs;
+pub use messages::Messenger;
 pub use provision::{Fresh, move_to, provision};
 pub use rules::{LOGIN, RuleRun};
 pub use services::Services;
+pub use tidy::work as tidy;
 pub use v1::{Endpoint as V1Endpoint, Request as V1Request, V1};
 
 use rest::Area;

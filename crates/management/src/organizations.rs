@@ -79,6 +79,7 @@ impl Resource for Organizations {
                 tx.unrelate_all(ORGANIZATION_GRANTS, Side::Left(&old.id))?;
                 invitations::forget_organization(tx, &old.id)?;
                 discovery_domains::forget_organization(tx, &old.id)?;
+                crate::clients::forget_organization(tx, &old.id)?;
                 let mut gone = told(old);
                 gone.shift_remove("branding");
                 tell(tx, call, "organization.deleted", gone)

@@ -7,7 +7,7 @@ use identity::{
     tickets,
     users::{self, Identifier, Identity, Realm},
 };
-use kernel::{ApiError, ApiResult, Record, Sealed, object};
+use kernel::{ApiError, ApiResult, Document, Record, Sealed, object};
 use rest::{Answer, Area, Call};
 use serde::Deserialize;
 use serde_json::json;
@@ -136,9 +136,21 @@ impl Asked {
         if let Some(hash) = call.gathered.get(tickets::PASSWORD_HASH) {
             sealed.set(tickets::PASSWORD_HASH, hash.clone());
         }
-        let ticket = tickets::issue_with(tx, purpose, lifetime, details, sealed)?;
-        let domain = call.origin.custom_domain.as_ref().unwrap_or(&call.origin.domain);
-        let url = format!("https://{domain}/u/{purpose}?ticket={ticket}#");
+        let url = link(tx, call, purpose, lifetime, details, sealed)?;
         Ok(Answer::json(json!({"ticket": url})).status(StatusCode::CREATED))
     }
+}
+
+/// Makes a ticket, and the link that redeems it.
+pub(crate) fn link(
+    tx: &mut Tx,
+    call: &Call,
+    purpose: &str,
+    lifetime: Duration,
+    details: Document,
+    sealed: Sealed,
+) -> ApiResult<String> {
+    let ticket = tickets::issue_with(tx, purpose, lifetime, details, sealed)?;
+    let domain = call.origin.custom_domain.as_ref().unwrap_or(&call.origin.domain);
+    Ok(format!("https://{domain}/u/{purpose}?ticket={ticket}#"))
 }

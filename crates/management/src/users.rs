@@ -211,7 +211,7 @@ impl Resource for Users {
         Ok(())
     }
 
-    fn filter(&self, call: &Call) -> ApiResult<Filter> {
+    fn filter(&self, _: &Snapshot, call: &Call) -> ApiResult<Filter> {
         language::filter(call)
     }
 }

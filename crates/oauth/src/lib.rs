@@ -66,12 +66,19 @@ impl OAuth {
     }
 }
 
+const TOKEN: &str = "/oauth/token";
+const KEYS: &str = "/.well-known/jwks.json";
+const METADATA: [&str; 2] = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
+
+/// The paths of the endpoints, by which requests are counted.
+pub const PATHS: [&str; 4] = [TOKEN, KEYS, METADATA[0], METADATA[1]];
+
 /// The routes of the endpoints.
 pub fn router(oauth: Arc<OAuth>) -> Router {
     Router::new()
-        .route("/oauth/token", post(token::endpoint))
-        .route("/.well-known/jwks.json", get(well_known::jwks).options(well_known::preflight))
-        .route("/.well-known/openid-configuration", get(well_known::metadata).options(well_known::preflight))
-        .route("/.well-known/oauth-authorization-server", get(well_known::metadata).options(well_known::preflight))
+        .route(TOKEN, post(token::endpoint))
+        .route(KEYS, get(well_known::jwks).options(well_known::preflight))
+        .route(METADATA[0], get(well_known::metadata).options(well_known::preflight))
+        .route(METADATA[1], get(well_known::metadata).options(well_known::preflight))
         .with_state(oauth)
 }

@@ -79,8 +79,10 @@ fn masked(value: &Value, sealed: &[&str]) -> Value {
     mask(&mut copy);
     for path in sealed {
         let place = path.split('.').try_fold(&mut copy, |place, step| place.get_mut(step));
-        if let Some(text @ Value::String(_)) = place {
-            *text = MASK.into();
+        match place {
+            Some(text @ Value::String(_)) => *text = MASK.into(),
+            Some(members) => mask_texts(members, &|_| true),
+            None => {}
         }
     }
     copy
@@ -136,6 +138,13 @@ fn is_secret(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_resource_seals_is_masked_whatever_its_form() {
+        let body = json!({"options": {"configuration": {"DB": "s"}, "x": "y"}, "k": "s"});
+        let shown = json!({"options": {"configuration": {"DB": MASK}, "x": "y"}, "k": MASK});
+        assert_eq!(masked(&body, &["options.configuration", "k", "absent.path"]), shown);
+    }
 
     #[test]
     fn secrets_are_masked_wherever_they_stand() {

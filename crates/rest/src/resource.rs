@@ -82,7 +82,7 @@ pub trait Resource: Send + Sync {
     ///
     /// # Errors
     /// 400 when a query parameter asks for what cannot be searched.
-    fn filter(&self, call: &Call) -> ApiResult<Filter> {
+    fn filter(&self, _reader: &Snapshot, call: &Call) -> ApiResult<Filter> {
         Ok(self.kind().filter(call))
     }
 

@@ -135,7 +135,7 @@ fn query(reader: &Snapshot, call: &Call, resource: &dyn Resource) -> ApiResult<Q
     }
     let (paging, with_total) = paging_of(call);
     let order = order_of(call, kind.order)?;
-    Ok(Query { filter: resource.filter(call)?, order, paging, with_total })
+    Ok(Query { filter: resource.filter(reader, call)?, order, paging, with_total })
 }
 
 /// A list of records.

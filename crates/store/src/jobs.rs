@@ -62,6 +62,17 @@ pub struct Job {
     lease: i64,
 }
 
+/// How many jobs of a queue there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobCount {
+    /// The queue.
+    pub queue: String,
+    /// Whether these were given up; the others wait or are being done.
+    pub have_failed: bool,
+    /// How many.
+    pub count: u64,
+}
+
 /// A select of the columns that [`Snapshot::job_of`] reads, and the texts given.
 macro_rules! select_job {
     ($($text:literal),*) => {
@@ -200,6 +211,19 @@ impl Store {
                 jobs.push(tx.connection.only(sql, &[seq.into()], |row| tx.job_of(row))?);
             }
             Ok(jobs)
+        })
+        .await
+    }
+
+    /// How many jobs there are, of all tenants, by queue and state.
+    pub async fn jobs(&self) -> StoreResult<Vec<JobCount>> {
+        self.transact(Mode::Read, None, |tx: &mut Tx| {
+            let sql = "SELECT n.name, j.has_failed, COUNT(*) FROM jobs AS j JOIN names AS n ON n.number = j.queue \
+                       GROUP BY n.name, j.has_failed ORDER BY n.name, j.has_failed";
+            tx.connection.query(sql, &[], |row| {
+                let (queue, have_failed) = (row.text(0)?.to_owned(), row.int(1)? != 0);
+                Ok(JobCount { queue, have_failed, count: u64::try_from(row.int(2)?).unwrap_or(0) })
+            })
         })
         .await
     }

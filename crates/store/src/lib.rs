@@ -30,7 +30,7 @@ pub use error::{StoreError, StoreResult};
 pub use events::{Event, EventPosition};
 pub use hierarchy::{Master, Resealing};
 pub use index::{Field, Index, Term};
-pub use jobs::{Job, NewJob};
+pub use jobs::{Job, JobCount, NewJob};
 pub use list::Listed;
 pub use logs::{LogEvent, LogOrder, LogPaging, LogQuery, log_id_at};
 pub use query::{Filter, Order, OwnedSide, Page, Paging, Query, Side};

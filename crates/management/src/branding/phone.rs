@@ -3,12 +3,12 @@
 use kernel::{ApiError, ApiResult, Document, Record, id::Form, object};
 use rest::{Answer, Area, Call, Kind, ListFilter, Resource, Times, Unique};
 use serde_json::{Value, json};
-use store::{NewJob, Query, Snapshot, Tx};
+use store::{Snapshot, Tx};
 
-use crate::Services;
+use crate::{Services, messages};
 
 /// The texts that a template has until it is changed, and again after a reset: type, text, voice.
-const DEFAULT_TEXTS: &[(&str, &str, &str)] = &[
+pub(crate) const DEFAULT_TEXTS: &[(&str, &str, &str)] = &[
     (
         "otp_verify",
         "{{ code | escape }} is your verification code for {{ friendly_name | escape }}",
@@ -36,7 +36,7 @@ const DEFAULT_TEXTS: &[(&str, &str, &str)] = &[
     ),
 ];
 
-static PROVIDER: Kind = Kind::new("phone_provider")
+pub(crate) static PROVIDER: Kind = Kind::new("phone_provider")
     .id("id", Form::Base58("pro_"))
     .missing("Notification Resource not found", None)
     .sealed(&["credentials"])
@@ -44,7 +44,7 @@ static PROVIDER: Kind = Kind::new("phone_provider")
     .filters(&[("disabled", ListFilter::Equals("disabled"))])
     .times(Times::Millis);
 
-static TEMPLATE: Kind = Kind::new("phone_template")
+pub(crate) static TEMPLATE: Kind = Kind::new("phone_template")
     .id("id", Form::Base58("tem_"))
     .unique(&[Unique { field: "type", message: "Phone template already configured for tenant", code: None }])
     .missing("Notification Resource not found", None)
@@ -56,8 +56,8 @@ pub(super) fn claim(area: Area, _: &Services) -> Area {
     area.collection("/branding/phone/providers", Providers)
         .collection("/branding/phone/templates", Templates)
         .write("PATCH /branding/phone/templates/{id}/reset", reset)
-        .write("POST /branding/phone/providers/{id}/try", |tx, call| try_out(tx, call, &PROVIDER))
-        .write("POST /branding/phone/templates/{id}/try", |tx, call| try_out(tx, call, &TEMPLATE))
+        .write("POST /branding/phone/providers/{id}/try", |tx, call| messages::try_out(tx, call, &PROVIDER))
+        .write("POST /branding/phone/templates/{id}/try", |tx, call| messages::try_out(tx, call, &TEMPLATE))
 }
 
 struct Providers;
@@ -137,26 +137,17 @@ impl Resource for Templates {
 fn reset(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let old = rest::load(tx, &TEMPLATE, call.path("id"))?;
     let mut new = old.clone();
-    let texts = DEFAULT_TEXTS.iter().find(|(name, ..)| old.text("type") == Some(name)).unwrap_or(&DEFAULT_TEXTS[0]);
     if let Some(content) = new.document.get_mut("content").and_then(Value::as_object_mut) {
-        content.insert("body".into(), json!({"text": texts.1, "voice": texts.2}));
+        content.insert("body".into(), default_body(old.text("type").unwrap_or_default()).into());
     }
     let record = rest::save(tx, call, &Templates, &old, new)?;
     Ok(Answer::json(rest::presented(tx, call, &Templates, &record)?))
 }
 
-/// Sends a message on trial: it is queued for delivery in this transaction.
-fn try_out(tx: &mut Tx, call: &Call, kind: &Kind) -> ApiResult<Answer> {
-    let of = rest::load(tx, kind, call.path("id"))?;
-    if of.is("disabled") {
-        return Err(ApiError::bad_request("Bad Operation on Notification Resource"));
-    }
-    if tx.list(PROVIDER.name, &Query::default())?.items.is_empty() {
-        return Err(ApiError::not_found(PROVIDER.missing.0));
-    }
-    let message = json!({"kind": kind.name, "id": of.id, "message": call.body()});
-    tx.enqueue(NewJob::new("phone_message", object(message)))?;
-    Ok(Answer::json(json!({"code": 202, "message": "Test notification successfully sent for processing"})))
+/// The built-in texts of a type of message, by form.
+pub(crate) fn default_body(kind: &str) -> Document {
+    let texts = DEFAULT_TEXTS.iter().find(|(name, ..)| *name == kind).unwrap_or(&DEFAULT_TEXTS[0]);
+    object(json!({"text": texts.1, "voice": texts.2}))
 }
 
 fn set_common(new: &mut Record, tenant: &str) {

@@ -3,9 +3,10 @@
 use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form, object};
 use rest::{Answer, Area, Call, Kind, page_of};
 use serde_json::json;
-use store::{RelationOrder, RelationQuery, Side, Snapshot, Tx};
+use store::{Job, NewJob, RelationOrder, RelationQuery, Side, Snapshot, Store, StoreError, Tx};
 
 use super::{CONNECTION, attached, attachment, detach};
+use crate::jobs;
 
 /// Configurations; the id is the connection's.
 pub(crate) static DIRECTORY: Kind =
@@ -72,6 +73,11 @@ const KEPT: &[&str] = &[
     "sshPublicKeys",
     "customSchemas",
 ];
+
+/// Type of the jobs that synchronize.
+pub(crate) const SYNCHRONIZATION: &str = "directory_synchronization";
+/// Why a synchronization fails.
+const UNREADABLE: &str = "The directory cannot be read: the connection's administrator setup is not complete.";
 
 pub(super) fn claim(area: Area) -> Area {
     const BASE: &str = "/connections/{id}/directory-provisioning";
@@ -159,12 +165,62 @@ fn default_mapping(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
 /// Asks for a synchronization, which a worker does.
 fn synchronize(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let known = attachment(tx, call, &DIRECTORY)?;
-    let id = tx.context().id(Form::Uuid);
-    let job = object(json!({"connection_id": known.id, "synchronization_id": id}));
-    tx.enqueue(store::NewJob::new("directory_synchronization", job.clone()))?;
-    let mut answer = job;
-    answer.insert("status".into(), "pending".into());
+    let synchronization = tx.context().id(Form::Uuid);
+    let payload = json!({"type": SYNCHRONIZATION, "connection_id": known.id, "synchronization_id": synchronization});
+    let id = Some(format!("{SYNCHRONIZATION}_{}", known.id));
+    let begun = tx.enqueue(NewJob { id, ..NewJob::new(jobs::QUEUE, object(payload)) });
+    begun.map_err(|error| match error {
+        StoreError::Taken { .. } => {
+            ApiError::conflict("A synchronization has already been requested or is in progress for the connection")
+        }
+        error => error.into(),
+    })?;
+    let answer = json!({"connection_id": known.id, "synchronization_id": synchronization, "status": "pending"});
     Ok(Answer::json(answer))
+}
+
+/// Ends a synchronization. The directory cannot be read: only the service's own application at Google is admitted by an
+/// administrator's setup.
+pub(crate) async fn run_synchronization(store: &Store, job: &Job) -> ApiResult {
+    let held = job.clone();
+    let work = move |tx: &mut Tx| {
+        if !tx.complete_job(&held)? {
+            return Ok(());
+        }
+        let text = |name: &str| held.payload.get(name).and_then(Value::as_str).unwrap_or_default();
+        let Some(mut directory) = tx.get(DIRECTORY.name, text("connection_id"))? else { return Ok(()) };
+        let now = tx.now();
+        let status = json!({
+            "last_synchronization_at": now,
+            "last_synchronization_status": "failed",
+            "last_synchronization_error": UNREADABLE,
+        });
+        directory.document.extend(object(status));
+        let details = json!({
+            "synchronization_id": text("synchronization_id"),
+            "created_at": held.created,
+            "started_at": now,
+            "scheduled": false,
+        });
+        let mut failed = object(details.clone());
+        failed.insert("sync_status".into(), "failed".into());
+        failed.insert("error".into(), json!({"message": UNREADABLE, "user_errors": []}));
+        for (kind, details) in [("directory_sync_started", object(details)), ("directory_sync_failed", failed)] {
+            let entry = json!({
+                "date": now,
+                "type": kind,
+                "description": if kind == "directory_sync_failed" { UNREADABLE } else { "" },
+                "connection": directory.text("connection_name"),
+                "connection_id": directory.id,
+                "details": details,
+            });
+            tx.append_log(object(entry))?;
+        }
+        let index = DIRECTORY.index(&directory);
+        tx.update(DIRECTORY.name, directory, index)?;
+        Ok(())
+    };
+    store.write(&job.tenant, work).await
 }
 
 fn groups(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {

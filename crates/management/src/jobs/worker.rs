@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kernel::object;
 use serde_json::json;
-use store::{Job, Store, StoreError};
+use store::{Job, Store};
 
 use super::{QUEUE, change, exports, imports};
 use crate::{connections, keys, worker};
@@ -25,8 +25,8 @@ async fn done(store: &Store, job: Job) {
         Some("users_import") => imports::run(store, job).await,
         Some("users_export") => exports::run(store, job).await,
         Some(connections::DELETION_JOB) => connections::go_on_deleting(store, job).await,
+        Some(connections::SYNCHRONIZATION) => connections::run_synchronization(store, job).await,
         Some(keys::REKEYING) => keys::rekey(store, job).await,
-        Some("verification_email") => unsendable(store, job).await,
         _ => Ok(()),
     };
     settle(store, job, outcome).await;
@@ -53,14 +53,4 @@ pub(crate) async fn settle(store: &Store, job: &Job, outcome: Result<(), kernel:
     if let Err(error) = outcome.await {
         tracing::warn!(job = job.id, %error, "a job could not be given back");
     }
-}
-
-/// A verification e-mail for which there is no provider.
-async fn unsendable(store: &Store, job: &Job) -> Result<(), kernel::ApiError> {
-    let held = job.clone();
-    let work = move |tx: &mut store::Tx| {
-        change(tx, &held.id, object(json!({"status": "failed"})))?;
-        tx.complete_job(&held).map_err(StoreError::into)
-    };
-    store.write(&job.tenant, work).await.map(drop)
 }

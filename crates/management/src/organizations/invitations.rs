@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use kernel::{
-    ApiError, ApiResult, Record,
+    ApiError, ApiResult, Record, Value,
     id::{ALNUM, Form},
+    value_at,
 };
-use rest::{Call, Kind, Resource, Sorted};
+use rest::{Call, Change, Kind, Resource, Sorted};
 use serde::Deserialize;
 use store::{Filter, Query, Term, Tx};
 
 use super::ORGANIZATION;
-use crate::{clients::CLIENT, connections::CONNECTION, organizations::connections, roles::ROLE, tenants};
+use crate::{
+    clients::CLIENT, connections::CONNECTION, messages::Email, organizations::connections, roles::ROLE, tenants,
+};
 
 /// How long an invitation holds when nothing is said: a week.
 const DAYS_7: u64 = 604_800;
@@ -83,6 +86,33 @@ impl Resource for Invitations {
         new.document.insert("organization_id".into(), organization.id.into());
         Ok(())
     }
+
+    fn follow(&self, tx: &mut Tx, call: &Call, change: &Change) -> ApiResult {
+        match change {
+            Change::Create { new } if call.body().get("send_invitation_email") != Some(&Value::Bool(false)) => {
+                send(tx, call, new)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Has the invitation sent to whom it invites.
+fn send(tx: &mut Tx, call: &Call, invitation: &Record) -> ApiResult {
+    let text = |path: &str| value_at(&invitation.document, path).and_then(Value::as_str);
+    let members = ["inviter", "invitee", "roles"].into_iter();
+    let members = members.filter_map(|name| Some((name.to_owned(), invitation.document.get(name)?.clone())));
+    let mail = Email {
+        template: "user_invitation",
+        to: text("invitee.email").unwrap_or_default(),
+        client: text("client_id"),
+        organization: text("organization_id"),
+        url: text("invitation_url").unwrap_or_default().to_owned(),
+        members: members.collect(),
+        domain: &call.origin.domain,
+        ..Email::default()
+    };
+    mail.enqueue(tx, None)
 }
 
 fn check_connection(tx: &mut Tx, organization: &str, connection: Option<&str>) -> ApiResult {

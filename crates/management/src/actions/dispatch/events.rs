@@ -21,6 +21,9 @@ const ASKED_FOR: &[&str] = &[
 const OF_PASSWORD: &[&str] =
     &["user_id", "email", "email_verified", "phone_number", "phone_verified", "username", "last_password_reset"];
 
+/// What is not told to whoever delivers an e-mail.
+const DATES: &[&str] = &["created_at", "updated_at", "last_login", "last_password_reset"];
+
 /// The event of a firing, without the secrets that only the code itself sees.
 pub(super) fn build(tenant: &TenantId, firing: &Firing<'_>) -> Document {
     let mut event = Document::new();
@@ -107,6 +110,11 @@ fn user(trigger: Trigger, profile: &Document) -> Document {
             let id = profile.get("user_id").and_then(Value::as_str).unwrap_or_default();
             let local = id.split_once('|').map_or(id, |(_, local)| local);
             shown.insert("id".into(), local.into());
+            shown
+        }
+        Trigger::CustomEmailProvider => {
+            let mut shown = whole(profile, false);
+            shown.retain(|field, _| !DATES.contains(&field.as_str()));
             shown
         }
         _ => whole(profile, trigger != Trigger::PostUserRegistration),
