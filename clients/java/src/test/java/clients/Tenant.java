@@ -6,8 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.auth0.client.mgmt.ManagementApi;
 import com.auth0.client.mgmt.core.ManagementApiException;
+import com.auth0.client.mgmt.core.ObjectMappers;
 import com.auth0.client.mgmt.core.SyncPagingIterable;
 import com.auth0.client.mgmt.types.*;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.util.ArrayList;
@@ -15,6 +18,7 @@ import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 import java.util.UUID;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.function.Executable;
 
@@ -27,10 +31,10 @@ abstract class Tenant {
     static final String DATABASE = "Username-Password-Authentication";
     static final String PASSWORD = "Correct-Horse-7-Battery";
 
-    static final ManagementApi management =
-            ManagementApi.builder().domain(DOMAIN).clientCredentials(CLIENT_ID, CLIENT_SECRET).maxRetries(0).build();
+    static ManagementApi management = client();
 
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON =
+            ObjectMappers.JSON_MAPPER.copy().configure(JsonParser.Feature.ALLOW_SINGLE_QUOTES, true);
 
     private static String setting(String name) {
         String value = System.getenv(name);
@@ -38,6 +42,74 @@ abstract class Tenant {
             throw new IllegalStateException(name + " is not set: start this suite with `aught run -- mvn test`");
         }
         return value;
+    }
+
+    /** A client whose token is still to be asked for. */
+    static ManagementApi client() {
+        return ManagementApi.builder()
+                .domain(DOMAIN)
+                .clientCredentials(CLIENT_ID, CLIENT_SECRET)
+                .maxRetries(0)
+                .build();
+    }
+
+    /** A model of the SDK, from JSON in which text may stand in single quotes; values replace each %s. */
+    static <T> T of(Class<T> type, String json, Object... values) {
+        try {
+            return JSON.readValue(values.length == 0 ? json : json.formatted(values), type);
+        } catch (JsonProcessingException error) {
+            throw new IllegalArgumentException(error);
+        }
+    }
+
+    /** A model of the SDK as plain JSON. */
+    static JsonNode shown(Object model) {
+        return JSON.valueToTree(model);
+    }
+
+    /** A text field of a model; of one that lies deeper with its path, as in {@code /action/id}. */
+    static String text(Object model, String field) {
+        return shown(model).at(field.startsWith("/") ? field : "/" + field).asText();
+    }
+
+    static String id(Object model) {
+        return text(model, "id");
+    }
+
+    static List<String> ids(Iterable<?> models) {
+        List<String> ids = new ArrayList<>();
+        models.forEach(model -> ids.add(id(model)));
+        return ids;
+    }
+
+    /** The model tells these fields as they were written; objects may hold more than was written. */
+    static void holds(Object model, String json, Object... values) {
+        JsonNode read = shown(model);
+        JsonNode written = of(JsonNode.class, json, values);
+        assertTrue(within(written, read), () -> written + " is not in " + read);
+    }
+
+    private static boolean within(JsonNode written, JsonNode read) {
+        if (!written.isObject() || !read.isObject()) {
+            return written.equals(read) || (written.isNumber() && written.asDouble() == read.asDouble() && read.isNumber());
+        }
+        return written.properties().stream()
+                .allMatch(field -> read.has(field.getKey()) && within(field.getValue(), read.get(field.getKey())));
+    }
+
+    /** Both models tell the same. */
+    static void same(Object one, Object other) {
+        assertEquals(shown(one), shown(other));
+    }
+
+    /** What is read once its status is none of these, which pass. */
+    static <T> T settled(Supplier<T> read, String... passing) throws InterruptedException {
+        T found = read.get();
+        while (List.of(passing).contains(text(found, "status"))) {
+            Thread.sleep(50);
+            found = read.get();
+        }
+        return found;
     }
 
     /** A name that no other test of this or an earlier run uses. */
@@ -110,6 +182,18 @@ abstract class Tenant {
                         .name(unique("db"))
                         .strategy(ConnectionIdentityProviderEnum.AUTH0)
                         .build());
+    }
+
+    static CreateConnectionResponseContent connection(String strategy, String options) {
+        return management
+                .connections()
+                .create(of(
+                        CreateConnectionRequestContent.class,
+                        "{'name': '%s', 'strategy': '%s', 'options': %s, 'enabled_clients': ['%s']}",
+                        unique("connection"),
+                        strategy,
+                        options,
+                        CLIENT_ID));
     }
 
     static CreateUserResponseContent person() {
