@@ -66,7 +66,7 @@ def test_the_triggers_say_what_they_run(management):
 
 
 def test_an_execution_that_never_was_is_not_found(management):
-    with refused(404):
+    with refused(404, "The execution does not exist."):
         management.actions.executions.get("6f1c9d0e-0f7e-4b57-9b4e-0d5d3a3a8a11")
 
 
@@ -89,11 +89,11 @@ def test_modules_are_shared_published_and_rolled_back(tenant, management):
         modules=[{"module_id": module.id, "module_version_id": first.id}],
     )
     assert [item.action_id for item in modules.list_actions(module.id)] == [user.id]
-    with refused(412):
+    with refused(412, "The action module is used by actions and cannot be deleted."):
         modules.delete(module.id)
     management.actions.delete(user.id)
 
     assert modules.rollback(module.id, module_version_id=first.id).code == first.code
     modules.delete(module.id)
-    with refused(404):
+    with refused(404, "The action module does not exist."):
         modules.get(module.id)

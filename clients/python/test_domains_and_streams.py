@@ -94,7 +94,7 @@ def test_what_could_not_be_delivered_is_told_and_sent_again(management):
     assert event.id in ids(streams.deliveries.list(stream.id, take=1))
     streams.redeliveries.create_by_id(stream.id, event.id)
     assert streams.redeliveries.create(stream.id, statuses=["failed"]) is not None
-    with refused(404):
+    with refused(404, "The event delivery does not exist."):
         streams.deliveries.get_history(stream.id, "evt_" + 22 * "0")
     streams.delete(stream.id)
 

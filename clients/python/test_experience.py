@@ -78,7 +78,7 @@ def test_a_theme_is_made_changed_and_deleted(management):
     with refused(400, "on property colors.error", "invalid_body"):
         themes.update(theme.theme_id, **darker)
     themes.delete(theme.theme_id)
-    with refused(404):
+    with refused(404, "invalid theme ID"):
         themes.get(theme.theme_id)
 
 
@@ -86,7 +86,7 @@ def test_the_page_around_the_login_is_the_tenants(management):
     templates = management.branding.templates
     templates.update_universal_login(request=PAGE)
     assert templates.get_universal_login().body == PAGE
-    with refused(400):
+    with refused(400, "Payload content missing required Liquid tags"):
         templates.update_universal_login(request="<html><body>no widget</body></html>")
     templates.delete_universal_login()
     with refused(404, "Template does not exist."):
@@ -102,8 +102,11 @@ def test_messages_to_phones_have_a_provider(management):
     assert holds(providers.get(provider.id), {"configuration": configuration})
     assert provider.id in [item.id for item in providers.list().providers]
     assert providers.update(provider.id, disabled=True).disabled
-    assert not providers.update(provider.id, disabled=False).disabled
-    assert providers.test(provider.id, to="+15555550101", delivery_method="text") is not None
+    with refused(400, "Bad Operation on Notification Resource"):
+        providers.test(provider.id, to="+15555550101", delivery_method="text")
+    own = providers.update(provider.id, name="custom", credentials={}, configuration={"delivery_methods": ["text"]})
+    assert own.name == "custom" and not providers.update(provider.id, disabled=False).disabled
+    assert "successfully" in providers.test(provider.id, to="+15555550101", delivery_method="text").message
     with refused(400, "on property delivery_method", "invalid_body"):
         providers.test(provider.id, to="+15555550101", delivery_method="pigeon")
     providers.delete(provider.id)
@@ -113,9 +116,7 @@ def test_messages_to_phones_have_a_provider(management):
 
 def test_messages_to_phones_have_templates(management):
     provider = management.branding.phone.providers.create(
-        name="twilio",
-        configuration={"sid": "AC1", "default_from": "+15555550100", "delivery_methods": ["text", "voice"]},
-        credentials={"auth_token": "secret"},
+        name="custom", configuration={"delivery_methods": ["text", "voice"]}, credentials={}
     )
     templates = management.branding.phone.templates
     content = {"from": "+15555550100", "body": {"text": "{{code}} for you", "voice": "{{code}}"}}
@@ -206,7 +207,7 @@ def test_a_company_serves_itself(management):
     with refused(400, "on property connection_config.name"):
         profiles.sso_ticket.create(profile.id, connection_config={"name": "no spaces please"})
     profiles.delete(profile.id)
-    with refused(404):
+    with refused(404, f"Profile with ID: {profile.id} not found"):
         profiles.get(profile.id)
 
 

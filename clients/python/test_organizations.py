@@ -115,7 +115,7 @@ def test_connections_are_associated(management, organization):
     assert connections.get(organization.id, connection.id).connection.name == connection.name
     assert [item.connection_id for item in connections.list(organization.id, per_page=1)] == [connection.id]
     connections.delete(organization.id, connection.id)
-    with refused(404):
+    with refused(404, "No connection found by that id"):
         connections.get(organization.id, connection.id)
 
 
@@ -127,5 +127,5 @@ def test_applications_are_for_its_members(tenant, management, organization):
     assert clients.get(organization.id, application.client_id).use_for_member_access
     assert [item.client_id for item in clients.list(organization.id, take=1)] == [application.client_id]
     clients.delete(organization.id, clients=[application.client_id])
-    with refused(404):
+    with refused(404, "No client found by that id"):
         clients.get(organization.id, application.client_id)

@@ -42,10 +42,10 @@ def test_a_shield_is_read_changed_and_kept(management, name):
 
 
 def test_an_address_that_nobody_blocked_is_free(management):
-    with refused(404):
+    with refused(404, "Not Found"):
         management.anomaly.blocks.check_ip("192.0.2.77")
     management.anomaly.blocks.unblock_ip("192.0.2.77")
-    with refused(400):
+    with refused(400, "on property id"):
         management.anomaly.blocks.check_ip("everywhere")
 
 
@@ -83,7 +83,7 @@ def test_a_network_is_kept_out(management):
     assert not acls.update(acl.id, active=False).active
     replaced = acls.set(acl.id, description=description, active=True, priority=4, rule=rule(geo_country_codes=["AQ"]))
     assert holds(replaced, {"priority": 4, "rule": rule(geo_country_codes=["AQ"])})
-    with refused(400, None, "invalid_body"):
+    with refused(400, "on property rule.scope", "invalid_body"):
         acls.update(acl.id, rule={"action": {"block": True}, "scope": "galaxy"})
     acls.delete(acl.id)
     with refused(404, "NetworkACL with this ID was not found"):
@@ -103,8 +103,8 @@ def test_a_client_asks_only_so_often(tenant, management):
     changed = policies.update(policy.id, configuration={"action": "block", "limit": 20})
     assert changed.configuration.limit == 20
     assert ids(policies.list(consumer_selector=selector)) == [policy.id]
-    with refused(400, None, "invalid_body"):
+    with refused(400, "on property configuration.action", "invalid_body"):
         policies.update(policy.id, configuration={"action": "shrug"})
     policies.delete(policy.id)
-    with refused(404):
+    with refused(404, "The rate limit policy does not exist."):
         policies.get(policy.id)

@@ -54,7 +54,7 @@ def test_scim_is_configured_with_tokens_that_are_told_once(management, workforce
     assert scim.tokens.get(workforce.id) == []
 
     scim.delete(workforce.id)
-    with refused(404):
+    with refused(404, "Not Found"):
         scim.get(workforce.id)
 
 
@@ -81,7 +81,7 @@ def test_a_directory_is_synchronized(management, directory):
     assert sorted(ids(provisioning.list_synchronized_groups(directory.id, take=1))) == ["one", "three"]
 
     provisioning.delete(directory.id)
-    with refused(404):
+    with refused(404, "Directory provisioning configuration not found"):
         provisioning.get(directory.id)
 
 
@@ -102,7 +102,7 @@ def test_a_profile_of_connections_is_made_changed_and_deleted(management):
     with refused(400, "on property enabled_features", "invalid_body"):
         profiles.update(profile.id, enabled_features=["flying"])
     profiles.delete(profile.id)
-    with refused(404):
+    with refused(404, "Connection profile not found."):
         profiles.get(profile.id)
 
 

@@ -77,7 +77,7 @@ def test_a_role_is_made_found_changed_and_deleted(management):
     assert [found.id for found in management.roles.list(name_filter=role.name)] == [role.id]
     assert management.roles.update(role.id, description="Careful readers").description == "Careful readers"
     management.roles.delete(role.id)
-    with refused(404):
+    with refused(404, "Role not found."):
         management.roles.get(role.id)
 
 

@@ -57,7 +57,7 @@ class DomainsAndStreamsTest extends Tenant {
         refused(404, "The event stream does not exist.", () -> streams.get(id(made)));
     }
 
-    /** The list of deliveries, and those that hold an event, are of another shape than this version of the SDK takes. */
+    /** Lists of deliveries, and those that hold an event, are of another shape than this version of the SDK takes. */
     @Test
     void whatWasNeverDeliveredIsNotSentAgain() {
         var streams = management.eventStreams();
@@ -65,8 +65,8 @@ class DomainsAndStreamsTest extends Tenant {
         String again = "{'statuses': ['failed']}";
         holds(streams.redeliveries().create(stream, of(CreateEventStreamRedeliveryRequestContent.class, again)), again);
         String event = "evt_" + "0".repeat(22);
-        refused(404, "", () -> streams.deliveries().getHistory(stream, event));
-        refused(404, "", () -> streams.redeliveries().createById(stream, event));
+        refused(404, "The event delivery does not exist.", () -> streams.deliveries().getHistory(stream, event));
+        refused(404, "The event delivery does not exist.", () -> streams.redeliveries().createById(stream, event));
         streams.delete(stream);
     }
 
@@ -82,7 +82,9 @@ class DomainsAndStreamsTest extends Tenant {
     void logsFlowIntoASink(String kind, String sink) {
         var streams = management.logStreams();
         var made = streams.create(of(
-                CreateLogStreamRequestContent.class, "{'name': '%s', 'type': '%s', 'sink': %s}", unique(kind), kind, sink));
+                CreateLogStreamRequestContent.class, "{'name': '%s', 'type': '%s', 'sink': %s}", unique(kind),
+                kind,
+                sink));
         holds(made, "{'type': '%s', 'status': 'active'}", kind);
         same(made, streams.get(id(made)));
         String change = "{'status': 'paused', 'filters': [{'type': 'category', 'name': 'auth.login.fail'}]}";

@@ -82,9 +82,9 @@ class ExperienceTest extends Tenant {
         assertFalse(shown(provider).toString().contains("hush"));
         same(provider, providers.get(id(provider)));
         assertTrue(shown(providers.list()).toString().contains(id(provider)));
-        holds(
-                providers.update(id(provider), of(UpdateBrandingPhoneProviderRequestContent.class, "{'disabled': false}")),
-                "{'name': 'twilio', 'disabled': false}");
+        String own = "{'name': 'custom', 'credentials': {}, 'configuration': {'delivery_methods': ['text', 'voice']}}";
+        providers.update(id(provider), of(UpdateBrandingPhoneProviderRequestContent.class, own));
+        holds(providers.get(id(provider)), "{'name': 'custom', 'configuration': {'delivery_methods': ['text', 'voice']}}");
         providers.test(id(provider), of(CreatePhoneProviderSendTestRequestContent.class, "{'to': '+15555550101'}"));
 
         var templates = management.branding().phone().templates();
@@ -94,8 +94,10 @@ class ExperienceTest extends Tenant {
         holds(template, content + "}");
         same(template, templates.get(id(template)));
         assertTrue(shown(templates.list()).toString().contains(id(template)));
-        holds(templates.update(id(template), of(UpdatePhoneTemplateRequestContent.class, content + "}")), content + "}");
-        templates.test(id(template), of(CreatePhoneTemplateTestNotificationRequestContent.class, "{'to': '+15555550101'}"));
+        holds(templates.update(id(template), of(UpdatePhoneTemplateRequestContent.class, content + "}")),
+                content + "}");
+        templates.test(id(template), of(CreatePhoneTemplateTestNotificationRequestContent.class,
+                "{'to': '+15555550101'}"));
         assertNotEquals("{{code}} for you", text(templates.reset(id(template), Map.of()), "/content/body/text"));
         templates.delete(id(template));
         refused(404, "Notification Resource not found", () -> templates.get(id(template)));
@@ -107,7 +109,8 @@ class ExperienceTest extends Tenant {
     void promptsSayWhatTheTenantLikes() {
         var before = management.prompts().getSettings();
         holds(
-                management.prompts().updateSettings(of(UpdateSettingsRequestContent.class, "{'identifier_first': true}")),
+                management.prompts().updateSettings(
+                        of(UpdateSettingsRequestContent.class, "{'identifier_first': true}")),
                 "{'identifier_first': true}");
         management.prompts().updateSettings(of(UpdateSettingsRequestContent.class, shown(before).toString()));
         same(before, management.prompts().getSettings());
@@ -131,7 +134,9 @@ class ExperienceTest extends Tenant {
                  [{'tag': 'script', 'attributes': {'src': 'https://example.com/login.js', 'async': true}}]}""";
         holds(
                 rendering.update(
-                        PromptGroupNameEnum.SIGNUP_ID, ScreenGroupNameEnum.SIGNUP_ID, of(UpdateAculRequestContent.class, wanted)),
+                        PromptGroupNameEnum.SIGNUP_ID,
+                        ScreenGroupNameEnum.SIGNUP_ID,
+                        of(UpdateAculRequestContent.class, wanted)),
                 wanted);
         holds(rendering.get(PromptGroupNameEnum.SIGNUP_ID, ScreenGroupNameEnum.SIGNUP_ID), wanted);
         var advanced = of(ListAculsRequestParameters.class, "{'rendering_mode': 'advanced', 'per_page': 1}");
@@ -147,14 +152,17 @@ class ExperienceTest extends Tenant {
         String fields = "'description': '%s', 'branding': {'colors': {'primary': '#112233'}}, 'allowed_strategies':"
                 + " ['oidc', 'samlp'], 'user_attributes': [{'name': 'email', 'description': 'Mail', 'is_optional': false}]}";
         var made = profiles.create(of(
-                CreateSelfServiceProfileRequestContent.class, "{'name': '%s', " + fields, unique("profile"), "Partners"));
+                CreateSelfServiceProfileRequestContent.class, "{'name': '%s', " + fields, unique("profile"),
+                "Partners"));
         holds(made, "{" + fields, "Partners");
         same(made, profiles.get(id(made)));
         holds(
-                profiles.update(id(made), of(UpdateSelfServiceProfileRequestContent.class, "{'description': 'Friends'}")),
+                profiles.update(id(made), of(UpdateSelfServiceProfileRequestContent.class,
+                        "{'description': 'Friends'}")),
                 "{" + fields,
                 "Friends");
-        assertTrue(ids(profiles.list(of(ListSelfServiceProfilesRequestParameters.class, "{'per_page': 1}"))).contains(id(made)));
+        assertTrue(ids(profiles.list(
+                of(ListSelfServiceProfilesRequestParameters.class, "{'per_page': 1}"))).contains(id(made)));
 
         Map<String, String> words = Map.of("introduction", "Hello");
         var english = SelfServiceProfileCustomTextLanguageEnum.EN;
@@ -167,7 +175,7 @@ class ExperienceTest extends Tenant {
                 unique("partner")));
         profiles.ssoTicket().revoke(id(made), text(ticket, "ticket").split("ticket=")[1]);
         profiles.delete(id(made));
-        refused(404, "", () -> profiles.get(id(made)));
+        refused(404, "Profile with ID: " + id(made) + " not found", () -> profiles.get(id(made)));
     }
 
     @Test
@@ -184,7 +192,8 @@ class ExperienceTest extends Tenant {
                 profiles.update(id(made), of(UpdateUserAttributeProfileRequestContent.class, "{'name': '%s'}", name)),
                 "{'name': '%s', " + attributes,
                 name);
-        assertTrue(ids(profiles.list(of(ListUserAttributeProfileRequestParameters.class, "{'take': 1}"))).contains(id(made)));
+        assertTrue(ids(profiles.list(
+                of(ListUserAttributeProfileRequestParameters.class, "{'take': 1}"))).contains(id(made)));
         profiles.delete(id(made));
         refused(404, "User attribute profile not found.", () -> profiles.get(id(made)));
         String template = text(profiles.listTemplates(), "/user_attribute_profile_templates/0/id");

@@ -142,11 +142,13 @@ class ExtensionsTest extends Tenant {
         assertTrue(all(modules.listActions(id(made))).isEmpty());
         holds(
                 modules.rollback(
-                        id(made), of(RollbackActionModuleRequestParameters.class, "{'module_version_id': '%s'}", first)),
+                        id(made),
+                        of(RollbackActionModuleRequestParameters.class, "{'module_version_id': '%s'}", first)),
                 "{'code': 'module.exports = { one: 1 };'}");
         modules.delete(id(made));
-        refused(404, "", () -> modules.get(id(made)));
-        refused(404, "", () -> management.actions().executions().get("6f1c9d0e-0f7e-4b57-9b4e-0d5d3a3a8a11"));
+        refused(404, "The action module does not exist.", () -> modules.get(id(made)));
+        var executions = management.actions().executions();
+        refused(404, "The execution does not exist.", () -> executions.get("6f1c9d0e-0f7e-4b57-9b4e-0d5d3a3a8a11"));
         assertTrue(shown(management.actions().triggers().list()).toString().contains("post-login"));
     }
 

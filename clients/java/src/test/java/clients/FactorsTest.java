@@ -37,16 +37,19 @@ class FactorsTest extends Tenant {
                     text(factor, "name").equals("otp") && text(factor, "enabled").equals(is)));
         }
         assertEquals(
-                List.of(MfaPolicyEnum.ALL_APPLICATIONS), guardian.policies().set(List.of(MfaPolicyEnum.ALL_APPLICATIONS)));
+                List.of(MfaPolicyEnum.ALL_APPLICATIONS),
+                guardian.policies().set(List.of(MfaPolicyEnum.ALL_APPLICATIONS)));
         assertEquals(List.of(MfaPolicyEnum.ALL_APPLICATIONS), guardian.policies().list());
-        refused(400, "No enum match for: sometimes", () -> guardian.policies().set(List.of(MfaPolicyEnum.valueOf("sometimes"))));
+        refused(400, "No enum match for: sometimes", () ->
+                guardian.policies().set(List.of(MfaPolicyEnum.valueOf("sometimes"))));
         assertTrue(guardian.policies().set(List.of()).isEmpty());
     }
 
     @Test
     void duoIsToldItsKeys() {
         var duo = management.guardian().factors().duo().settings();
-        duo.set(of(SetGuardianFactorDuoSettingsRequestContent.class, "{'ikey': 'DI1', 'skey': 's', 'host': 'duo.example.com'}"));
+        duo.set(of(SetGuardianFactorDuoSettingsRequestContent.class,
+                "{'ikey': 'DI1', 'skey': 's', 'host': 'duo.example.com'}"));
         duo.update(of(UpdateGuardianFactorDuoSettingsRequestContent.class, "{'host': 'duo2.example.com'}"));
         holds(duo.get(), "{'ikey': 'DI1', 'host': 'duo2.example.com'}");
     }
@@ -54,19 +57,24 @@ class FactorsTest extends Tenant {
     @Test
     void messagesGoOutByTwilio() {
         var phone = management.guardian().factors().phone();
-        holds(phone.setTwilioProvider(of(SetGuardianFactorsProviderPhoneTwilioRequestContent.class, TWILIO)), "{'sid': 'AC1'}");
+        holds(phone.setTwilioProvider(
+                of(SetGuardianFactorsProviderPhoneTwilioRequestContent.class, TWILIO)), "{'sid': 'AC1'}");
         holds(phone.getTwilioProvider(), "{'from': '+15555550100'}");
-        holds(phone.setProvider(of(SetGuardianFactorsProviderPhoneRequestContent.class, "{'provider': 'twilio'}")), "{'provider': 'twilio'}");
+        holds(phone.setProvider(of(SetGuardianFactorsProviderPhoneRequestContent.class, "{'provider': 'twilio'}")),
+                "{'provider': 'twilio'}");
         holds(phone.getSelectedProvider(), "{'provider': 'twilio'}");
         holds(phone.setTemplates(of(SetGuardianFactorPhoneTemplatesRequestContent.class, MESSAGES)), MESSAGES);
         holds(phone.getTemplates(), MESSAGES);
-        phone.setMessageTypes(of(SetGuardianFactorPhoneMessageTypesRequestContent.class, "{'message_types': ['voice']}"));
+        phone.setMessageTypes(
+                of(SetGuardianFactorPhoneMessageTypesRequestContent.class, "{'message_types': ['voice']}"));
         holds(phone.getMessageTypes(), "{'message_types': ['voice']}");
 
         var sms = management.guardian().factors().sms();
-        holds(sms.setTwilioProvider(of(SetGuardianFactorsProviderSmsTwilioRequestContent.class, TWILIO)), "{'sid': 'AC1'}");
+        holds(sms.setTwilioProvider(
+                of(SetGuardianFactorsProviderSmsTwilioRequestContent.class, TWILIO)), "{'sid': 'AC1'}");
         holds(sms.getTwilioProvider(), "{'from': '+15555550100'}");
-        holds(sms.setProvider(of(SetGuardianFactorsProviderSmsRequestContent.class, "{'provider': 'twilio'}")), "{'provider': 'twilio'}");
+        holds(sms.setProvider(of(SetGuardianFactorsProviderSmsRequestContent.class, "{'provider': 'twilio'}")),
+                "{'provider': 'twilio'}");
         holds(sms.getSelectedProvider(), "{'provider': 'twilio'}");
         holds(sms.setTemplates(of(SetGuardianFactorSmsTemplatesRequestContent.class, MESSAGES)), MESSAGES);
         holds(sms.getTemplates(), MESSAGES);
@@ -84,11 +92,15 @@ class FactorsTest extends Tenant {
                 UpdateGuardianFactorsProviderPushNotificationApnsRequestContent.class, "{'sandbox': false}"));
         holds(push.getApnsProvider(), "{'sandbox': false, 'bundle_id': 'com.example.app'}");
         String key = "{'server_key': 'key'}";
-        assertTrue(push.setFcmProvider(of(SetGuardianFactorsProviderPushNotificationFcmRequestContent.class, key)).isEmpty());
-        assertTrue(push.updateFcmProvider(of(UpdateGuardianFactorsProviderPushNotificationFcmRequestContent.class, key)).isEmpty());
+        assertTrue(push.setFcmProvider(
+                of(SetGuardianFactorsProviderPushNotificationFcmRequestContent.class, key)).isEmpty());
+        assertTrue(push.updateFcmProvider(
+                of(UpdateGuardianFactorsProviderPushNotificationFcmRequestContent.class, key)).isEmpty());
         String account = "{'server_credentials': '{}'}";
-        assertTrue(push.setFcmv1Provider(of(SetGuardianFactorsProviderPushNotificationFcmv1RequestContent.class, account)).isEmpty());
-        assertTrue(push.updateFcmv1Provider(of(UpdateGuardianFactorsProviderPushNotificationFcmv1RequestContent.class, account)).isEmpty());
+        assertTrue(push.setFcmv1Provider(
+                of(SetGuardianFactorsProviderPushNotificationFcmv1RequestContent.class, account)).isEmpty());
+        assertTrue(push.updateFcmv1Provider(
+                of(UpdateGuardianFactorsProviderPushNotificationFcmv1RequestContent.class, account)).isEmpty());
         push.setSnsProvider(of(SetGuardianFactorsProviderPushNotificationSnsRequestContent.class, """
                 {'aws_access_key_id': 'id', 'aws_secret_access_key': 'key', 'aws_region': 'eu-west-1',
                  'sns_apns_platform_application_arn': 'a', 'sns_gcm_platform_application_arn': 'g'}"""));
@@ -106,14 +118,17 @@ class FactorsTest extends Tenant {
         String method = id(phone(user));
         holds(methods.get(user, method), "{'id': '%s', 'type': 'phone', 'confirmed': true}", method);
         holds(
-                methods.update(user, method, of(UpdateUserAuthenticationMethodRequestContent.class, "{'name': 'Work'}")),
+                methods.update(user, method, of(UpdateUserAuthenticationMethodRequestContent.class,
+                        "{'name': 'Work'}")),
                 "{'name': 'Work'}");
         assertTrue(ids(methods.list(user)).contains(method));
-        refused(404, "The authentication method could not be found.", () -> methods.get(user, "phone|dev_0000000000000000"));
+        refused(404, "The authentication method could not be found.", () ->
+                methods.get(user, "phone|dev_0000000000000000"));
         methods.delete(user, method);
         assertFalse(ids(methods.list(user)).contains(method));
 
-        var mail = of(SetUserAuthenticationMethods.class, "{'type': 'email', 'name': 'mail', 'email': 'me@example.com'}");
+        var mail = of(SetUserAuthenticationMethods.class,
+                "{'type': 'email', 'name': 'mail', 'email': 'me@example.com'}");
         assertEquals("email", text(methods.set(user, List.of(mail)).get(0), "type"));
         methods.deleteAll(user);
         assertFalse(shown(all(methods.list(user))).toString().contains("me@example.com"));

@@ -38,7 +38,10 @@ class KeysTest extends Tenant {
         var own = management.keys().customSigning();
         String keys = """
                 {'keys': [{'kty': 'RSA', 'alg': 'RS256', 'use': 'sig', 'kid': 'one', 'e': 'AQAB', 'n':
-                'u1SU1LfVLPHCozMxH2Mo4lgOEePzNm0tRgeLezV6ffAt0gunVTLw7onLRnrq0_IzW7yWR7QkrmBL7jTKEn5u-qKhbwKfBstIs-bMY2Zkp18gnTxKLxoS2tFczGkPLPgizskuemMghRniWaoLcyehkd3qqGElvW_VDL5AaWTg0nLVkjRo9z-40RQzuVaE8AkAFmxZzow3x-VJYKdjykkJ0iT9wCS0DRTXu269V264Vf_3jvredZiKRkgwlL9xNAwxXFg0x_XFw005UWVRIkdgcKWTjpBP2dPwVZ4WWC-9aGVd-Gyn1o0CLelf4rEjGoXbAAEgAqeGUxrcIlbjXfbcmw'}]}""";
+                'u1SU1LfVLPHCozMxH2Mo4lgOEePzNm0tRgeLezV6ffAt0gunVTLw7onLRnrq0_IzW7yWR7QkrmBL7jTKEn5u-qKhbwKfBstIs-b\
+                MY2Zkp18gnTxKLxoS2tFczGkPLPgizskuemMghRniWaoLcyehkd3qqGElvW_VDL5AaWTg0nLVkjRo9z-40RQzuVaE8AkAFmxZzow\
+                3x-VJYKdjykkJ0iT9wCS0DRTXu269V264Vf_3jvredZiKRkgwlL9xNAwxXFg0x_XFw005UWVRIkdgcKWTjpBP2dPwVZ4WWC-9aGV\
+                d-Gyn1o0CLelf4rEjGoXbAAEgAqeGUxrcIlbjXfbcmw'}]}""";
         holds(own.set(of(SetCustomSigningKeysRequestContent.class, keys)), keys);
         holds(own.get(), keys);
         own.delete();
@@ -55,10 +58,11 @@ class KeysTest extends Tenant {
         encryption.rekey();
         assertNotEquals(master, active.get().get("tenant-master-key"));
 
-        var root = encryption.create(of(CreateEncryptionKeyRequestContent.class, "{'type': 'customer-provided-root-key'}"));
+        var root = encryption.create(
+                of(CreateEncryptionKeyRequestContent.class, "{'type': 'customer-provided-root-key'}"));
         String kid = text(root, "kid");
         holds(encryption.createPublicWrappingKey(kid), "{'algorithm': 'CKM_RSA_AES_KEY_WRAP'}");
-        refused(400, "", () -> encryption.import_(
+        refused(400, "Wrapped key material is invalid", () -> encryption.import_(
                 kid, of(ImportEncryptionKeyRequestContent.class, "{'wrapped_key': 'bm90IGEga2V5'}")));
         holds(encryption.get(kid), "{'state': 'pre-activation'}");
         encryption.delete(kid);

@@ -50,13 +50,14 @@ class MessagesAndJobsTest extends Tenant {
         var name = EmailTemplateNameEnum.WELCOME_EMAIL;
         String fields = "{'template': 'welcome_email', 'body': '<html>{{ url }}</html>', 'from': 'me@example.com',"
                 + " 'subject': '%s', 'syntax': 'liquid', 'enabled': true}";
-        refused(404, "", () -> templates.get(name));
+        refused(404, "Template not found.", () -> templates.get(name));
         var made = templates.create(of(CreateEmailTemplateRequestContent.class, fields, "Welcome"));
         holds(made, fields, "Welcome");
         same(made, templates.get(name));
         refused(409, "Template welcome_email already exists.", () ->
                 templates.create(of(CreateEmailTemplateRequestContent.class, fields, "Welcome")));
-        holds(templates.update(name, of(UpdateEmailTemplateRequestContent.class, "{'subject': 'Hello'}")), fields, "Hello");
+        holds(templates.update(name, of(UpdateEmailTemplateRequestContent.class, "{'subject': 'Hello'}")), fields,
+                "Hello");
         holds(templates.set(name, of(SetEmailTemplateRequestContent.class, fields, "Hi")), fields, "Hi");
     }
 
@@ -78,14 +79,16 @@ class MessagesAndJobsTest extends Tenant {
     @Test
     void anImportNamesItsConnectionPlainly() throws Exception {
         var users = Files.writeString(folder.resolve("users.json"), "[]").toFile();
-        refused(400, "String does not match pattern ^con_[A-Za-z0-9]{16}$", () -> management.jobs().usersImports().create(
-                users, of(CreateImportUsersRequestContent.class, "{'connection_id': '%s'}", id(connection("auth0", "{}")))));
+        refused(400, "String does not match pattern ^con_[A-Za-z0-9]{16}$", () ->
+                management.jobs().usersImports().create(
+                users, of(CreateImportUsersRequestContent.class, "{'connection_id': '%s'}", id(connection("auth0",
+                        "{}")))));
     }
 
     @Test
     void usersAreExported() throws Exception {
         var database = management.connections().list(of(
-                        ListConnectionsQueryParameters.class, "{'name': ['%s']}", DATABASE)).iterator().next();
+                        ListConnectionsQueryParameters.class, "{'name': '%s'}", DATABASE)).iterator().next();
         String email = text(person(), "email");
         var job = finished(management.jobs().usersExports().create(of(
                 CreateExportUsersRequestContent.class,

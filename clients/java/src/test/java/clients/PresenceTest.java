@@ -61,15 +61,18 @@ class PresenceTest extends Tenant {
         assertTrue(all(management.users().groups().get(user)).isEmpty());
         assertTrue(all(management.groups().list()).isEmpty());
         refused(404, "The group does not exist.", () -> management.groups().get("grp_2eLaYLDhMwEHRcTWRzJo6X"));
-        refused(404, "The group does not exist.", () -> management.groups().members().get("grp_2eLaYLDhMwEHRcTWRzJo6X"));
+        refused(404, "The group does not exist.", () ->
+                management.groups().members().get("grp_2eLaYLDhMwEHRcTWRzJo6X"));
     }
 
     @Test
     void daysAreCountedAndDeedsAreLogged() {
         assertTrue(management.stats().getActiveUsersCount() >= 0);
         assertTrue(management.stats().getDaily().stream().allMatch(day -> shown(day).path("logins").asInt() >= 0));
-        assertTrue(all(management.users().logs().list(user)).stream().allMatch(entry -> text(entry, "user_id").equals(user)));
-        var entry = all(management.logs().list(of(ListLogsRequestParameters.class, "{'q': 'type:sapi', 'per_page': 5}"))).get(0);
+        assertTrue(all(management.users().logs().list(user)).stream().allMatch(entry ->
+                text(entry, "user_id").equals(user)));
+        var entry = all(management.logs().list(
+                of(ListLogsRequestParameters.class, "{'q': 'type:sapi', 'per_page': 5}"))).get(0);
         holds(management.logs().get(text(entry, "log_id")), "{'type': 'sapi'}");
     }
 }

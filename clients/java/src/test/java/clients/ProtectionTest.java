@@ -43,7 +43,7 @@ class ProtectionTest extends Tenant {
 
     @Test
     void anAddressThatNobodyBlockedIsFree() {
-        refused(404, "", () -> management.anomaly().blocks().checkIp("192.0.2.77"));
+        refused(404, "Not Found", () -> management.anomaly().blocks().checkIp("192.0.2.77"));
         management.anomaly().blocks().unblockIp("192.0.2.77");
     }
 
@@ -83,7 +83,8 @@ class ProtectionTest extends Tenant {
         holds(acls.get(id), request, description);
         refused(409, "A Network ACL with this priority number has already been created.", () ->
                 acls.create(of(CreateNetworkAclRequestContent.class, request, "another")));
-        holds(acls.update(id, of(UpdateNetworkAclRequestContent.class, "{'active': false}")), "{'active': false, " + rule + "}");
+        holds(acls.update(id, of(UpdateNetworkAclRequestContent.class, "{'active': false}")),
+                "{'active': false, " + rule + "}");
         String other = "{'description': 'none', 'active': true, 'priority': 6,"
                 + " 'rule': {'action': {'log': true}, 'match': {'geo_country_codes': ['AQ']}, 'scope': 'tenant'}}";
         holds(acls.set(id, of(SetNetworkAclRequestContent.class, other)), other);
@@ -97,7 +98,8 @@ class ProtectionTest extends Tenant {
         var blocks = management.userBlocks();
         holds(blocks.list(text(user, "user_id")), "{'blocked_for': []}");
         String identifier = "{'identifier': '" + text(user, "email") + "'}";
-        holds(blocks.listByIdentifier(of(ListUserBlocksByIdentifierRequestParameters.class, identifier)), "{'blocked_for': []}");
+        holds(blocks.listByIdentifier(
+                of(ListUserBlocksByIdentifierRequestParameters.class, identifier)), "{'blocked_for': []}");
         blocks.delete(text(user, "user_id"));
         blocks.deleteByIdentifier(of(DeleteUserBlocksByIdentifierRequestParameters.class, identifier));
         refused(404, "User not found.", () -> blocks.list("auth0|nobody"));

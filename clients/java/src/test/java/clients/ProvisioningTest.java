@@ -86,7 +86,8 @@ class ProvisioningTest extends Tenant {
         holds(made, "{" + fields);
         same(made, profiles.get(id(made)));
         String name = unique("profile");
-        var changed = profiles.update(id(made), of(UpdateConnectionProfileRequestContent.class, "{'name': '%s'}", name));
+        var changed =
+                profiles.update(id(made), of(UpdateConnectionProfileRequestContent.class, "{'name': '%s'}", name));
         holds(changed, "{'name': '%s', " + fields, name);
         assertTrue(ids(profiles.list(
                         of(ListConnectionProfileRequestParameters.class, "{'take': 1}")))

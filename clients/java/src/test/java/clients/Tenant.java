@@ -91,7 +91,8 @@ abstract class Tenant {
 
     private static boolean within(JsonNode written, JsonNode read) {
         if (!written.isObject() || !read.isObject()) {
-            return written.equals(read) || (written.isNumber() && written.asDouble() == read.asDouble() && read.isNumber());
+            boolean areNumbers = written.isNumber() && read.isNumber();
+            return areNumbers ? written.asDouble() == read.asDouble() : written.equals(read);
         }
         return written.properties().stream()
                 .allMatch(field -> read.has(field.getKey()) && within(field.getValue(), read.get(field.getKey())));
