@@ -40,14 +40,14 @@ impl Resource for Forms {
         if hydrated.contains(&"flow_count") {
             shown.insert("flow_count".into(), flows_of(record).len().into());
         }
-        if hydrated.contains(&"links") || hydrated.contains(&"flows") {
+        if hydrated.contains(&"links") {
             let mut flows = Vec::new();
             for id in flows_of(record) {
                 if let Some(flow) = reader.get(crate::flows::FLOW.name, id)? {
                     flows.push(json!({"id": flow.id, "name": flow.text("name")}));
                 }
             }
-            shown.insert("flows".into(), flows.into());
+            shown.insert("links".into(), flows.into());
         }
         Ok(())
     }
