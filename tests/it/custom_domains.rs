@@ -55,3 +55,34 @@ async fn a_proven_domain_is_ready_and_can_be_the_default() {
     assert_eq!(found["custom_domains"].as_array().unwrap().len(), 1);
     server.end().await;
 }
+
+#[tokio::test]
+async fn links_bear_the_domain_that_the_header_or_the_default_chooses() {
+    let server = TestServer::of(Config { dns: Dns::Trusting, ..Config::in_memory() }).await;
+    let body = json!({"connection": "Username-Password-Authentication", "email": "ann@example.com"});
+    let user = server.post("/users", body.clone()).await.body["user_id"].clone();
+    let link = async |header: Option<&str>| {
+        let request = server.http.post(server.url("/api/v2/tickets/email-verification")).bearer_auth(&server.token);
+        let request = request.json(&json!({"user_id": user}));
+        let request = header.into_iter().fold(request, |request, name| request.header("auth0-custom-domain", name));
+        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        let told = answer.get("ticket").or(answer.get("message")).unwrap().as_str().unwrap().to_owned();
+        told.split("/u/").next().unwrap().to_owned()
+    };
+    let unknown = "The custom domain does not exist for the tenant.";
+    assert_eq!(link(None).await, format!("https://{}", server.running.domain));
+    assert_eq!(link(Some("one.example.com")).await, unknown);
+    assert_eq!(link(Some("a/b")).await, "The `auth0-custom-domain` HTTP header has an invalid format.");
+    for name in ["one.example.com", "two.example.com"] {
+        let (path, _) = domain(&server, name, "auth0_managed_certs").await;
+        assert_eq!(link(Some(name)).await, unknown);
+        server.post(&format!("{path}/verify"), json!({})).await;
+        assert_eq!(link(Some(name)).await, format!("https://{name}"));
+    }
+    assert_eq!(link(None).await, "The tenant has multiple verified custom domains.");
+    let refused = server.post("/users", body).await;
+    assert_eq!((refused.status, &refused.body["errorCode"]), (409, &json!("custom_domain_conflict")));
+    server.patch("/custom-domains/default", json!({"domain": "two.example.com"})).await;
+    assert_eq!(link(None).await, "https://two.example.com");
+    server.end().await;
+}

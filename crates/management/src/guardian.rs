@@ -5,13 +5,13 @@ mod settings;
 use std::time::Duration;
 
 use identity::tickets;
-use kernel::{ApiResult, Value, object};
+use kernel::{ApiError, ApiResult, Value, object};
 use rest::{Answer, Area, Call, Kind, upsert};
 use serde_json::json;
 use store::{Snapshot, Tx};
 
 use crate::{
-    Services,
+    Services, custom_domains,
     messages::Email,
     users::{USER, factors},
 };
@@ -70,11 +70,13 @@ fn set_policies(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 /// `POST /guardian/enrollments/ticket`: a page where the user enrols; sent by mail when asked.
 fn ticket(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let body = call.document();
-    let user = rest::load(tx, &USER, body.get("user_id").and_then(Value::as_str).unwrap_or_default())?;
+    let user = tx.get(USER.name, body.get("user_id").and_then(Value::as_str).unwrap_or_default())?;
+    let user = user.ok_or_else(|| ApiError::not_found("User not found.").code("inexistent_user"))?;
+    let domain = custom_domains::for_links(tx, call)?;
     let mut details = body.clone().into_owned();
     details.insert("user_id".into(), user.id.as_str().into());
     let id = tickets::issue(tx, "guardian_enrollment", Duration::from_secs(TICKET_SECONDS), details)?;
-    let url = format!("{}mfa/enrollment?ticket={id}", call.origin.issuer());
+    let url = format!("https://{domain}/mfa/enrollment?ticket={id}");
     if body.get("send_mail") == Some(&Value::Bool(true)) {
         let to = body.get("email").and_then(Value::as_str).or(user.text("email")).unwrap_or_default();
         let mail = Email {

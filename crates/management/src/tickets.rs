@@ -17,6 +17,7 @@ use crate::{
     Services,
     clients::CLIENT,
     connections::CONNECTION,
+    custom_domains,
     organizations::{MEMBERS, ORGANIZATION},
     users::USER,
 };
@@ -150,7 +151,7 @@ pub(crate) fn link(
     details: Document,
     sealed: Sealed,
 ) -> ApiResult<String> {
+    let domain = custom_domains::for_links(tx, call)?;
     let ticket = tickets::issue_with(tx, purpose, lifetime, details, sealed)?;
-    let domain = call.origin.custom_domain.as_ref().unwrap_or(&call.origin.domain);
     Ok(format!("https://{domain}/u/{purpose}?ticket={ticket}#"))
 }

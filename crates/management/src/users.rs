@@ -13,7 +13,7 @@ use kernel::{ApiError, ApiResult, Document, Record, Secret, TenantId, Value, id:
 use rest::{Answer, Area, BoxFuture, Call, Change, Kind, Resource, Times, Unique};
 use store::{Filter, Order, Paging, Query, Side, Snapshot, Store, Tx};
 
-use crate::{Dispatcher, Services, events::context, logs, organizations, roles::USER_ROLES};
+use crate::{Dispatcher, Services, custom_domains, events::context, logs, organizations, roles::USER_ROLES};
 
 pub(crate) use factors::enroll;
 pub(crate) use registration::execution;
@@ -157,8 +157,9 @@ impl Resource for Users {
         }
     }
 
-    fn check(&self, tx: &mut Tx, _: &Call, old: Option<&Record>, new: &Record) -> ApiResult {
-        let Some(old) = old else { return Ok(()) };
+    fn check(&self, tx: &mut Tx, call: &Call, old: Option<&Record>, new: &Record) -> ApiResult {
+        // A new user may be sent mails, whose links need a domain.
+        let Some(old) = old else { return custom_domains::for_links(tx, call).map(drop) };
         let had: Vec<&str> = users::identifiers(old).collect();
         for key in users::identifiers(new).filter(|key| !had.contains(key)) {
             if tx.find(USER.name, users::IDENTIFIER, key)?.is_some() {
