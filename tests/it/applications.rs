@@ -107,3 +107,27 @@ async fn a_deleted_organization_is_nobodys_default() {
     assert_eq!(server.get(&path).await.body.get("default_organization"), None);
     server.end().await;
 }
+
+#[tokio::test]
+async fn flows_and_forms_show_each_other_when_asked() {
+    let server = TestServer::start().await;
+    let flow = server.post("/flows", json!({"name": "ask"})).await.body;
+    let id = flow["id"].as_str().unwrap();
+    let ending = json!({"after_submit": {"flow_id": id}});
+    let form = server.post("/forms", json!({"name": "page", "ending": ending})).await.body;
+    let shown = server.get(&format!("/flows/{id}?hydrate=form_count&hydrate=forms")).await.body;
+    assert_eq!((&shown["form_count"], &shown["forms"]), (&json!(1), &json!([{"id": form["id"], "name": "page"}])));
+    assert_eq!(server.get("/flows?hydrate=form_count").await.body[0]["form_count"], 1);
+    let shown = server.get(&format!("/forms/{}?hydrate=links", form["id"].as_str().unwrap())).await.body;
+    assert_eq!(shown["links"], json!([{"id": id, "name": "ask"}]));
+    server.end().await;
+}
+
+#[tokio::test]
+async fn the_identifier_of_the_profile_endpoint_is_no_apis() {
+    let server = TestServer::start().await;
+    let identifier = format!("https://{}/userinfo", server.running.domain);
+    let refused = server.post("/resource-servers", json!({"name": "Mine", "identifier": identifier})).await;
+    assert_eq!((refused.status, &refused.body["message"]), (400, &json!("The selected identifier is reserved.")));
+    server.end().await;
+}

@@ -143,3 +143,20 @@ async fn a_directory_that_cannot_be_read_fails_its_synchronization() {
     assert_eq!(logged(&server, "directory_sync_started").await["connection"], "google");
     server.end().await;
 }
+
+#[tokio::test]
+async fn a_database_with_users_keeps_who_holds_them() {
+    let server = TestServer::start().await;
+    let made = server.post("/connections", database(&server)).await.body;
+    let path = format!("/connections/{}", made["id"].as_str().unwrap());
+    let own = json!({"options": {"enabledDatabaseCustomization": true}});
+    let kept = json!({"options": {"enabledDatabaseCustomization": false}});
+    assert_eq!(server.patch(&path, own.clone()).await.status, 200);
+    assert_eq!(server.patch(&path, kept.clone()).await.status, 200);
+    assert_eq!(server.post("/users", json!({"connection": "people", "email": "a@b.example"})).await.status, 201);
+    assert_eq!(server.patch(&path, kept).await.status, 200);
+    let refused = server.patch(&path, own).await;
+    assert_eq!(refused.status, 400);
+    assert!(refused.body["message"].as_str().unwrap().starts_with("This database contains users."), "{refused:?}");
+    server.end().await;
+}

@@ -78,7 +78,7 @@ fn beginning(reader: &Snapshot, call: &Call) -> ApiResult<EventPosition> {
     if let Some(offset) = resumed {
         let text = BASE64_URL_SAFE_NO_PAD.decode(offset).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         let position = text.as_deref().and_then(EventPosition::parse);
-        return position.ok_or_else(|| ApiError::invalid_query("The offset is malformed."));
+        return position.ok_or_else(|| ApiError::invalid_query("Invalid cursor format."));
     }
     let before =
         time(call)?.map(|since| Timestamp::from_micros(since.micros() - 1_000_000 * SKEW.as_secs().cast_signed()));

@@ -92,7 +92,11 @@ impl Resource for ResourceServers {
         derive_thumbprint(new)
     }
 
-    fn check(&self, _: &mut Tx, call: &Call, old: Option<&Record>, _: &Record) -> ApiResult {
+    fn check(&self, _: &mut Tx, call: &Call, old: Option<&Record>, new: &Record) -> ApiResult {
+        let userinfo = format!("https://{}/userinfo", call.origin.domain);
+        if old.is_none() && new.text("identifier").is_some_and(|identifier| identifier == userinfo) {
+            return Err(ApiError::bad_request("The selected identifier is reserved."));
+        }
         let touches_more = || call.document().keys().any(|field| !CHANGEABLE.contains(&field.as_str()));
         if old.is_some_and(|old| old.is("is_system")) && touches_more() {
             return Err(ApiError::bad_request("System resource servers cannot be patched."));

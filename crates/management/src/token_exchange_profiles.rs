@@ -4,7 +4,7 @@ use kernel::{ApiError, ApiResult, Record, id::Form};
 use rest::{Area, Call, Kind, Resource, Times, Unique};
 use store::Tx;
 
-use crate::Services;
+use crate::{Services, actions::versions};
 
 /// What is served of `token-exchange-profiles`.
 pub(crate) fn area(_: &Services) -> Area {
@@ -39,6 +39,9 @@ impl Resource for Profiles {
         let triggers = action.document.get("supported_triggers").and_then(|triggers| triggers.as_array());
         if !triggers.is_some_and(|triggers| triggers.iter().any(|trigger| trigger["id"] == "custom-token-exchange")) {
             return Err(ApiError::bad_request("Action must have supported_triggers: custom-token-exchange"));
+        }
+        if versions::deployed(tx, &action)?.is_none() {
+            return Err(ApiError::bad_request("Action is not deployed"));
         }
         Ok(())
     }

@@ -4,7 +4,10 @@ use kernel::{ApiError, ApiResult, Document, Record, Value};
 use store::{Filter, Query, Snapshot};
 
 use super::{CONNECTION, deletion, strategies};
-use crate::actions::{ACTION, versions};
+use crate::{
+    actions::{ACTION, versions},
+    users::USER,
+};
 
 /// Strategies whose connections can be asked for access to other applications.
 const CROSS_APP: &[&str] = &["oidc", "okta", "google-oauth2", "waad", "samlp"];
@@ -19,7 +22,25 @@ pub(super) fn check(reader: &Snapshot, old: Option<&Record>, new: &Record) -> Ap
     check_domain_connection(reader, old, new)?;
     let Some(options) = new.document.get("options").and_then(Value::as_object) else { return Ok(()) };
     check_root_attributes(new, options)?;
+    check_customization(reader, old, options)?;
     check_password_hash(reader, new, options)
+}
+
+/// Who holds the users of a database cannot change while there are any.
+fn check_customization(reader: &Snapshot, old: Option<&Record>, options: &Document) -> ApiResult {
+    const SETTING: &str = "enabledDatabaseCustomization";
+    let Some(old) = old.filter(|old| old.text("strategy") == Some("auth0")) else { return Ok(()) };
+    let is_own = |value: Option<&Value>| value == Some(&Value::Bool(true));
+    let was_own = is_own(old.document.get("options").and_then(|options| options.get(SETTING)));
+    if !options.contains_key(SETTING) || is_own(options.get(SETTING)) == was_own {
+        return Ok(());
+    }
+    let users = Filter::equals("identities.connection", old.text("name").unwrap_or_default());
+    if reader.count(USER.name, &users)? == 0 {
+        return Ok(());
+    }
+    let text = "This database contains users. You cannot change \"options.enabledDatabaseCustomization\" setting.";
+    Err(ApiError::bad_request(text))
 }
 
 fn check_cross_app(new: &Record) -> ApiResult {

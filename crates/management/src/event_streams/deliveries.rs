@@ -66,7 +66,7 @@ fn redeliver(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
         Some("failed") => again(tx, delivery)?,
         // It will be tried again without being asked.
         Some("retrying") => {}
-        _ => return Err(ApiError::conflict("The delivery of this event has not failed.")),
+        _ => return Err(ApiError::conflict("One or more events is not in a state that allows redelivery.")),
     }
     Ok(Answer::json(Document::new()))
 }

@@ -112,6 +112,10 @@ pub(super) fn begin(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
         ));
     }
     let connection = database(tx, id)?;
+    let is_set = |option: &str| connection.document.get("options").is_some_and(|options| options[option] == true);
+    if is_set("enabledDatabaseCustomization") && !is_set("import_mode") {
+        return Err(ApiError::bad_request("Custom Database Connections without import mode are not allowed."));
+    }
     let clients = tx.related(CONNECTION_CLIENTS, store::Side::Left(id), &store::RelationQuery::default())?;
     if clients.items.is_empty() {
         return Err(ApiError::bad_request("Connection must be enabled."));
