@@ -91,6 +91,9 @@ class ActionsTest extends Tenant {
                 .map(version -> version.getNumber().orElseThrow())
                 .collect(Collectors.toList());
         assertEquals(List.of(2.0, 1.0), numbers);
+        holds(management.actions().versions().get(id, first), "{'id': '%s', 'number': 1}", first);
+        assertEquals(id, text(all(management.actions().triggers().bindings().list(TRIGGER)).get(0), "/action/id"));
+        assertTrue(ids(management.actions().list()).contains(id));
         DeployActionVersionRequestContent request =
                 DeployActionVersionRequestContent.builder().updateDraft(true).build();
         management.actions().versions().deploy(id, first, OptionalNullable.of(request));

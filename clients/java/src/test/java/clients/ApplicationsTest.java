@@ -2,8 +2,11 @@ package clients;
 
 import static org.junit.jupiter.api.Assertions.*;
 
+import com.auth0.client.mgmt.clients.types.*;
 import com.auth0.client.mgmt.types.*;
 import java.util.HashSet;
+import java.security.KeyPairGenerator;
+import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -69,6 +72,7 @@ class ApplicationsTest extends Tenant {
                 .resourceServers()
                 .update(id, UpdateResourceServerRequestContent.builder().tokenLifetime(600).build());
         assertEquals(600, changed.getTokenLifetime().orElseThrow());
+        assertTrue(ids(management.resourceServers().list()).contains(id));
         refused(
                 409,
                 "A resource server with the same identifier already exists.",
@@ -94,8 +98,29 @@ class ApplicationsTest extends Tenant {
                 all(management.clientGrants().list(his)).stream()
                         .map(grant -> grant.getId().orElseThrow())
                         .collect(Collectors.toList()));
+        holds(
+                management.clientGrants().update(id, of(UpdateClientGrantRequestContent.class, "{'scope': []}")),
+                "{'scope': []}");
+        holds(management.clientGrants().get(id), "{'client_id': '%s', 'audience': '%s', 'scope': []}", client, audience);
         management.clientGrants().delete(id);
         assertTrue(all(management.clientGrants().list(his)).isEmpty());
+    }
+
+    @Test
+    void credentialsAreKeptGivenAnEndAndRemoved() throws Exception {
+        String client = text(machine(), "client_id");
+        var keys = KeyPairGenerator.getInstance("RSA").generateKeyPair();
+        String pem = "-----BEGIN PUBLIC KEY-----\\n%s\\n-----END PUBLIC KEY-----"
+                .formatted(Base64.getEncoder().encodeToString(keys.getPublic().getEncoded()));
+        var credentials = management.clients().credentials();
+        var made = credentials.create(client, of(
+                PostClientCredentialRequestContent.class, "{'credential_type': 'public_key', 'pem': '%s'}", pem));
+        String end = "{'expires_at': '2099-01-01T00:00:00.000Z'}";
+        credentials.update(client, id(made), of(PatchClientCredentialRequestContent.class, end));
+        assertEquals("2099", text(credentials.get(client, id(made)), "expires_at").substring(0, 4));
+        assertEquals(List.of(id(made)), ids(credentials.list(client)));
+        credentials.delete(client, id(made));
+        refused(404, "Credential does not exist", () -> credentials.get(client, id(made)));
     }
 
     @Test

@@ -23,6 +23,14 @@ class ConnectionsTest extends Tenant {
     }
 
     @Test
+    void optionsReadBackAsTheyWereWritten() {
+        String options = "{'passwordPolicy': 'fair', 'password_history': {'enable': true, 'size': 3}}";
+        var made = connection("auth0", options);
+        holds(made, "{'options': " + options + "}");
+        same(made, management.connections().get(id(made)));
+    }
+
+    @Test
     void aNameIsTakenOnce() {
         String name = database().getName().orElseThrow();
         refused(

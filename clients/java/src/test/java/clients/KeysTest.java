@@ -3,9 +3,18 @@ package clients;
 import static org.junit.jupiter.api.Assertions.*;
 
 import com.auth0.client.mgmt.keys.types.*;
+import java.nio.ByteBuffer;
+import java.security.KeyFactory;
+import java.security.spec.MGF1ParameterSpec;
+import java.security.spec.X509EncodedKeySpec;
+import java.util.Base64;
 import java.util.Map;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
+import javax.crypto.Cipher;
+import javax.crypto.spec.OAEPParameterSpec;
+import javax.crypto.spec.PSource;
+import javax.crypto.spec.SecretKeySpec;
 import org.junit.jupiter.api.Test;
 
 /** Keys: those that sign tokens, those of the tenant's own, and those that encrypt what is stored. */
@@ -48,8 +57,26 @@ class KeysTest extends Tenant {
         refused(404, "No custom signing keys found for this tenant.", own::get);
     }
 
+    /** A new AES key as the service takes it: under a passing key, which is under the service's own. */
+    private static String wrapped(String pem) throws Exception {
+        byte[] der = Base64.getMimeDecoder().decode(pem.replaceAll("-----[A-Z ]+-----", ""));
+        var receiver = KeyFactory.getInstance("RSA").generatePublic(new X509EncodedKeySpec(der));
+        var passing = new SecretKeySpec(new byte[32], "AES");
+        var forReceiver = Cipher.getInstance("RSA/ECB/OAEPPadding");
+        forReceiver.init(
+                Cipher.ENCRYPT_MODE,
+                receiver,
+                new OAEPParameterSpec("SHA-256", "MGF1", MGF1ParameterSpec.SHA256, PSource.PSpecified.DEFAULT));
+        byte[] key = forReceiver.doFinal(passing.getEncoded());
+        var wrapping = Cipher.getInstance("AES/KWP/NoPadding");
+        wrapping.init(Cipher.WRAP_MODE, passing);
+        byte[] material = wrapping.wrap(new SecretKeySpec(PASSWORD.repeat(2).getBytes(), 0, 32, "AES"));
+        var both = ByteBuffer.allocate(key.length + material.length).put(key).put(material);
+        return Base64.getEncoder().encodeToString(both.array());
+    }
+
     @Test
-    void theTenantBringsItsOwnRootOfEncryption() {
+    void theTenantBringsItsOwnRootOfEncryption() throws Exception {
         var encryption = management.keys().encryption();
         Supplier<Map<String, String>> active = () -> all(encryption.list()).stream()
                 .filter(key -> text(key, "state").equals("active"))
@@ -61,10 +88,17 @@ class KeysTest extends Tenant {
         var root = encryption.create(
                 of(CreateEncryptionKeyRequestContent.class, "{'type': 'customer-provided-root-key'}"));
         String kid = text(root, "kid");
-        holds(encryption.createPublicWrappingKey(kid), "{'algorithm': 'CKM_RSA_AES_KEY_WRAP'}");
+        var wrapping = encryption.createPublicWrappingKey(kid);
+        holds(wrapping, "{'algorithm': 'CKM_RSA_AES_KEY_WRAP'}");
+        String request = "{'wrapped_key': '%s'}";
         refused(400, "Wrapped key material is invalid", () -> encryption.import_(
-                kid, of(ImportEncryptionKeyRequestContent.class, "{'wrapped_key': 'bm90IGEga2V5'}")));
+                kid, of(ImportEncryptionKeyRequestContent.class, request, "bm90IGEga2V5")));
         holds(encryption.get(kid), "{'state': 'pre-activation'}");
+        String material = wrapped(text(wrapping, "public_key"));
+        holds(
+                encryption.import_(kid, of(ImportEncryptionKeyRequestContent.class, request, material)),
+                "{'kid': '%s', 'state': 'active'}",
+                kid);
         encryption.delete(kid);
         refused(400, "Invalid UUID format in uri.", () -> encryption.get("no-such-key"));
     }

@@ -31,6 +31,7 @@ class OrganizationsTest extends Tenant {
                 .organizations()
                 .update(id, UpdateOrganizationRequestContent.builder().displayName("Acme Ltd").build());
         assertEquals("Acme Ltd", changed.getDisplayName().orElseThrow());
+        same(changed, management.organizations().get(id));
         refused(
                 409,
                 "An organization with this name already exists.",
@@ -83,6 +84,12 @@ class OrganizationsTest extends Tenant {
         management
                 .organizations()
                 .members()
+                .roles()
+                .delete(id, user, of(DeleteOrganizationMemberRolesRequestContent.class, "{'roles': ['%s']}", role));
+        assertTrue(all(management.organizations().members().roles().list(id, user)).isEmpty());
+        management
+                .organizations()
+                .members()
                 .delete(id, DeleteOrganizationMembersRequestContent.builder().members(List.of(user)).build());
         assertTrue(all(management.organizations().members().list(id)).isEmpty());
     }
@@ -106,6 +113,14 @@ class OrganizationsTest extends Tenant {
                         .get(id, connection)
                         .getConnectionId()
                         .orElseThrow());
+        holds(
+                management.organizations().enabledConnections().update(id, connection, of(
+                        UpdateOrganizationConnectionRequestContent.class, "{'assign_membership_on_login': false}")),
+                "{'connection_id': '%s', 'assign_membership_on_login': false}",
+                connection);
+        assertEquals(
+                connection,
+                text(all(management.organizations().enabledConnections().list(id)).get(0), "connection_id"));
         management.organizations().enabledConnections().delete(id, connection);
         refused(404, "No connection found by that id", () -> management
                 .organizations()
@@ -137,6 +152,7 @@ class OrganizationsTest extends Tenant {
                         .build());
         assertTrue(invitation.getInvitationUrl().orElseThrow().startsWith("https://app.example.com/login?"));
         assertEquals(1, all(management.organizations().invitations().list(id)).size());
+        same(invitation, management.organizations().invitations().get(id, id(invitation)));
         management.organizations().invitations().delete(id, invitation.getId().orElseThrow());
         refused(404, "The invitation does not exist.", () -> management
                 .organizations()
@@ -153,6 +169,11 @@ class OrganizationsTest extends Tenant {
                 .discoveryDomains()
                 .create(id, CreateOrganizationDiscoveryDomainRequestContent.builder().domain(name).build());
         assertEquals(name, management.organizations().discoveryDomains().get(id, domain.getId()).getDomain());
+        holds(
+                management.organizations().discoveryDomains().update(id, domain.getId(), of(
+                        UpdateOrganizationDiscoveryDomainRequestContent.class, "{'status': 'verified'}")),
+                "{'domain': '%s', 'status': 'verified'}",
+                name);
         management.organizations().discoveryDomains().delete(id, domain.getId());
         assertTrue(all(management.organizations().discoveryDomains().list(id)).isEmpty());
     }

@@ -163,6 +163,17 @@ class UsersTest extends Tenant {
 
         management.users().roles().delete(user, DeleteUserRolesRequestContent.builder().roles(List.of(role)).build());
         assertTrue(all(management.users().roles().list(user)).isEmpty());
+        management.users().roles().assign(user, of(AssignUserRolesRequestContent.class, "{'roles': ['%s']}", role));
+        assertEquals(List.of(role), ids(management.users().roles().list(user)));
+        holds(management.roles().get(role), "{'id': '%s', 'description': 'Readers'}", role);
+        assertTrue(ids(management.roles().list()).contains(role));
+
+        String permission = "{'permissions': [{'resource_server_identifier': '%s', 'permission_name': '%s'}]}";
+        management.users().permissions().delete(
+                user, of(DeleteUserPermissionsRequestContent.class, permission, audience, "write:things"));
+        management.roles().permissions().delete(
+                role, of(DeleteRolePermissionsRequestContent.class, permission, audience, "read:things"));
+        assertTrue(all(management.users().permissions().list(user)).isEmpty());
     }
 
     @Test
