@@ -125,7 +125,7 @@ def test_an_enrolment_is_begun_read_and_ended(management, user):
     assert management.users.enrollments.get(user.user_id) == []
     with refused(404, "Enrollment not found"):
         management.guardian.enrollments.get(enrollment.id)
-    with refused(404, "The user does not exist."):
+    with refused(404, "User not found."):
         management.guardian.enrollments.create_ticket(user_id=f"auth0|{unique('nobody')}")
 
 
