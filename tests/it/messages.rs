@@ -101,6 +101,24 @@ async fn a_verification_email_is_delivered_by_the_tenants_code() {
 }
 
 #[tokio::test]
+async fn a_new_user_is_asked_to_verify_the_address() {
+    let server = TestServer::start().await;
+    let tell = "api.notification.drop(event.notification.message_type)";
+    delivering(&server, EMAIL, "onExecuteCustomEmailProvider", tell).await;
+    server.post("/emails/provider", json!({"name": "custom", "credentials": {}})).await;
+    let user = user(&server).await;
+    let other = json!({"connection": "Username-Password-Authentication", "email": "bob@example.com"});
+    let other = server.post("/users", other).await.body["user_id"].clone();
+    let entry = failure(&server).await;
+    assert_eq!((&entry["user_id"], &entry["details"]["error"]), (&other, &json!("verify_email")));
+    let path = format!("/users/{}", user.replace('|', "%7C"));
+    server.patch(&path, json!({"email": "ann@other.example", "verify_email": true})).await;
+    let sent = async || Some(failure(&server).await).filter(|entry| entry["user_id"] == user.as_str());
+    assert_eq!(eventually(sent).await["description"], "To: ann@other.example");
+    server.end().await;
+}
+
+#[tokio::test]
 async fn an_email_is_written_from_the_tenants_template() {
     let server = TestServer::start().await;
     let tell =

@@ -7,6 +7,7 @@ mod identities;
 mod language;
 mod registration;
 mod rights;
+mod verification;
 
 use identity::{PasswordHash, Passwords, events, triggers::Trigger, users};
 use kernel::{ApiError, ApiResult, Document, Record, Secret, TenantId, Value, id::Form};
@@ -178,6 +179,7 @@ impl Resource for Users {
                 identity::triggers::keep(tx, &execution(call))?;
                 events::user_created(tx, new, context(call))?;
                 logs::of_account(tx, call, "ss", new)?;
+                verification::ask(tx, call, new, true)?;
                 registration::tell(&self.dispatcher, tx, call, Trigger::PostUserRegistration, new)
             }
             Change::Update { old, new } => {
@@ -186,6 +188,7 @@ impl Resource for Users {
                     registration::tell(&self.dispatcher, tx, call, Trigger::PostChangePassword, new)?;
                 }
                 events::user_updated(tx, old, new, context(call))?;
+                verification::ask(tx, call, new, false)?;
                 changes::log(tx, call, old, new)
             }
             Change::Delete { old } => {
