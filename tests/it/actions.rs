@@ -411,3 +411,27 @@ async fn an_action_whose_packages_do_not_exist_is_not_built() {
     assert_eq!(server.manage(Method::DELETE, &path, None).await.status, 204);
     server.end().await;
 }
+
+#[tokio::test]
+async fn a_profile_exchanges_tokens_by_an_action_that_is_deployed() {
+    let server = TestServer::start().await;
+    let code = "exports.onExecuteCustomTokenExchange = async () => {};";
+    let trigger = json!([{"id": "custom-token-exchange", "version": "v1"}]);
+    let action = json!({"name": "exchange", "supported_triggers": trigger, "code": code});
+    let action = server.post("/actions/actions", action).await;
+    let path = format!("/actions/actions/{}", action.body["id"].as_str().unwrap());
+    let profile = json!({
+        "name": "exchange",
+        "subject_token_type": "urn:acme:legacy",
+        "action_id": action.body["id"],
+        "type": "custom_authentication",
+    });
+    let refused = server.post("/token-exchange-profiles", profile.clone()).await;
+    assert_eq!((refused.status, &refused.body["message"]), (400, &json!("Action is not deployed")));
+    while server.get(&path).await.body["status"] != "built" {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(server.post(&format!("{path}/deploy"), json!({})).await.status, 200);
+    assert_eq!(server.post("/token-exchange-profiles", profile).await.status, 201);
+    server.end().await;
+}

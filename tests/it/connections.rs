@@ -160,3 +160,45 @@ async fn a_database_with_users_keeps_who_holds_them() {
     assert!(refused.body["message"].as_str().unwrap().starts_with("This database contains users."), "{refused:?}");
     server.end().await;
 }
+
+#[tokio::test]
+async fn keys_rotate_where_a_connection_authenticates_with_them() {
+    let server = TestServer::start().await;
+    let partner = |name: &str, method: &str| {
+        let options = json!({"client_id": "id", "client_secret": "secret", "token_endpoint_auth_method": method});
+        json!({"name": name, "strategy": "okta", "options": options})
+    };
+    let rotated = async |body: Value| {
+        let made = server.post("/connections", body).await;
+        server.post(&format!("/connections/{}/keys/rotate", made.body["id"].as_str().unwrap()), json!({})).await
+    };
+    assert_eq!(rotated(partner("keyed", "private_key_jwt")).await.status, 201);
+    let refused = rotated(partner("secretive", "client_secret_post")).await;
+    let text = "Connection is not configured to use JWT Client Authentication";
+    assert_eq!((refused.status, &refused.body["message"]), (400, &json!(text)));
+    server.end().await;
+}
+
+#[tokio::test]
+async fn connection_profiles_are_listed_as_official_clients_ask_for_them() {
+    let server = TestServer::start().await;
+    for number in 0..12 {
+        let made = server.post("/connection-profiles", json!({"name": format!("profile {number}")})).await;
+        assert_eq!(made.status, 201, "{made:?}");
+    }
+    let page = server.get("/connection-profiles?take=50").await;
+    assert_eq!(page.body["connection_profiles"].as_array().map(Vec::len), Some(12), "{page:?}");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_self_service_ticket_changes_a_connection_that_is_there() {
+    let server = TestServer::start().await;
+    let profile = server.post("/self-service-profiles", json!({"name": "sso"})).await;
+    let path = format!("/self-service-profiles/{}/sso-ticket", profile.body["id"].as_str().unwrap());
+    let refused = server.post(&path, json!({"connection_id": "con_0000000000000000"})).await;
+    assert_eq!((refused.status, &refused.body["message"]), (400, &json!("The connection does not exist")));
+    let partner = server.post("/connections", json!({"name": "partner", "strategy": "samlp"})).await;
+    assert_eq!(server.post(&path, json!({"connection_id": partner.body["id"]})).await.status, 201);
+    server.end().await;
+}

@@ -198,3 +198,22 @@ async fn an_import_takes_every_row_once() {
     assert_eq!(found(&server, "user_metadata.n:449").await, ["u449@example.com"]);
     server.end().await;
 }
+
+#[tokio::test]
+async fn an_invitation_to_enrol_needs_a_user_and_its_message_an_end() {
+    let server = TestServer::start().await;
+    let refused = server.post("/guardian/enrollments/ticket", json!({"user_id": "auth0|nobody"})).await;
+    assert_eq!((refused.status, &refused.body["message"]), (404, &json!("User not found.")));
+    let path = "/guardian/factors/phone/templates";
+    let put = async |text: &str| {
+        let words = json!({"enrollment_message": "{{code}}", "verification_message": text});
+        server.manage(http::Method::PUT, path, Some(words)).await
+    };
+    for broken in ["{{code", "{% if code }} yes"] {
+        let refused = put(broken).await;
+        assert!(refused.body["message"].as_str().unwrap().starts_with("Invalid template: "), "{refused:?}");
+        assert_eq!(refused.status, 400);
+    }
+    assert_eq!(put("{% if code %}{{ code }}{% endif %}").await.status, 200);
+    server.end().await;
+}

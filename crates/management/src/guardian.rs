@@ -5,7 +5,7 @@ mod settings;
 use std::time::Duration;
 
 use identity::tickets;
-use kernel::{ApiError, ApiResult, Value, object};
+use kernel::{ApiResult, Value, object};
 use rest::{Answer, Area, Call, Kind, upsert};
 use serde_json::json;
 use store::{Snapshot, Tx};
@@ -13,7 +13,7 @@ use store::{Snapshot, Tx};
 use crate::{
     Services, custom_domains,
     messages::Email,
-    users::{USER, factors},
+    users::{USER, factors, user_not_found},
 };
 
 /// What is served of `guardian`.
@@ -71,7 +71,7 @@ fn set_policies(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 fn ticket(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let body = call.document();
     let user = tx.get(USER.name, body.get("user_id").and_then(Value::as_str).unwrap_or_default())?;
-    let user = user.ok_or_else(|| ApiError::not_found("User not found.").code("inexistent_user"))?;
+    let user = user.ok_or_else(user_not_found)?;
     let domain = custom_domains::for_links(tx, call)?;
     let mut details = body.clone().into_owned();
     details.insert("user_id".into(), user.id.as_str().into());

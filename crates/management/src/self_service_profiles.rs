@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use identity::tickets;
-use kernel::{ApiError, ApiResult, Document, Record, id::Form};
+use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form};
 use rest::{Answer, Area, Call, Kind, Resource, Times, upsert};
 use serde_json::json;
 use store::{Snapshot, Tx};
 
-use crate::Services;
+use crate::{Services, connections::CONNECTION};
 
 /// What is served of `self-service-profiles`.
 pub(crate) fn area(_: &Services) -> Area {
@@ -79,6 +79,11 @@ fn set_texts(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 fn ticket(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let profile = profile(tx, call.path("id"))?;
     let mut details: Document = call.document().into_owned();
+    if let Some(connection) = details.get("connection_id").and_then(Value::as_str)
+        && tx.get(CONNECTION.name, connection)?.is_none()
+    {
+        return Err(ApiError::bad_request("The connection does not exist"));
+    }
     let seconds = details.shift_remove("ttl_sec").and_then(|seconds| seconds.as_u64());
     details.insert("profile_id".into(), profile.id.into());
     let seconds = seconds.filter(|seconds| *seconds > 0).unwrap_or(TICKET_SECONDS);

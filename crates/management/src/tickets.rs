@@ -19,7 +19,7 @@ use crate::{
     connections::CONNECTION,
     custom_domains,
     organizations::{MEMBERS, ORGANIZATION},
-    users::USER,
+    users::{USER, user_not_found},
 };
 
 /// What is served of `tickets`.
@@ -91,15 +91,14 @@ impl Asked {
         if self.result_url.is_some() && (self.client_id.is_some() || self.organization_id.is_some()) {
             return Err(ApiError::invalid_body("result_url cannot be sent with client_id or organization_id."));
         }
-        let missing = || ApiError::not_found("User not found.").code("inexistent_user");
         match (&self.user_id, &self.connection_id, &self.email) {
-            (Some(id), None, None) => reader.get(USER.name, id)?.ok_or_else(missing),
+            (Some(id), None, None) => reader.get(USER.name, id)?.ok_or_else(user_not_found),
             (None, Some(connection), Some(email)) => {
                 let found = reader.get(CONNECTION.name, connection)?;
                 let found = found.ok_or_else(|| {
                     ApiError::bad_request(format!("The connection with id {connection} does not exist."))
                 })?;
-                users::find(reader, &Realm::of(&found), Identifier::Email, email)?.ok_or_else(missing)
+                users::find(reader, &Realm::of(&found), Identifier::Email, email)?.ok_or_else(user_not_found)
             }
             _ => Err(ApiError::invalid_body("Either user_id or connection_id and email must be sent.")),
         }

@@ -1,12 +1,15 @@
 //! Blocks of brute-force protection: which identifiers of a user are blocked, and their end.
 
 use identity::blocks;
-use kernel::{ApiError, ApiResult, Document, Record, Value};
+use kernel::{ApiResult, Document, Record, Value};
 use rest::{Answer, Area, Call};
 use serde_json::json;
 use store::{Snapshot, Tx};
 
-use crate::{Services, users::USER};
+use crate::{
+    Services,
+    users::{USER, user_not_found},
+};
 
 /// What is served of `user-blocks`.
 pub(crate) fn area(_: &Services) -> Area {
@@ -40,7 +43,7 @@ pub(crate) fn forget_user(tx: &mut Tx, user: &Record) -> ApiResult {
 /// The user in the path; this area has words of its own for a missing one.
 fn user(reader: &Snapshot, call: &Call) -> ApiResult<Record> {
     let user = reader.get(USER.name, call.path("id"))?;
-    user.ok_or_else(|| ApiError::not_found("User not found.").code("inexistent_user"))
+    user.ok_or_else(user_not_found)
 }
 
 fn shown(reader: &Snapshot, call: &Call, blocks: &[Record]) -> ApiResult<Answer> {

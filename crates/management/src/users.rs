@@ -27,6 +27,11 @@ pub(crate) fn area(services: &Services) -> Area {
     access::claim(factors::claim(rights::claim(identities::claim(area, services))))
 }
 
+/// How the areas beside `/users` say that a user is not there; `/users` has words of its own.
+pub(crate) fn user_not_found() -> ApiError {
+    ApiError::not_found("User not found.").code("inexistent_user")
+}
+
 /// Users.
 pub(crate) static USER: Kind = Kind::new(users::KIND)
     .id("user_id", Form::Hex24)

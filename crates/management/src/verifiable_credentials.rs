@@ -13,7 +13,7 @@ pub(crate) fn area(_: &Services) -> Area {
 /// Templates.
 static TEMPLATE: Kind = Kind::new("verifiable_credential_template")
     .id("id", Form::Base58("vct_"))
-    .unique(&[Unique { field: "name", message: "A template with this name already exists.", code: None }])
-    .missing("The template does not exist.", None)
+    .unique(&[Unique { field: "name", message: "Template (name) already exists.", code: None }])
+    .missing("The verifiable credential template does not exist.", None)
     .forgiving()
     .times(Times::Millis);

@@ -62,6 +62,9 @@ async fn rotate(task: Task) -> ApiResult<Answer> {
     if !uses_keys(&connection) {
         return Err(ApiError::bad_request("Key rotation is not supported on this connection"));
     }
+    if !authenticates_by_key(&connection) {
+        return Err(ApiError::bad_request("Connection is not configured to use JWT Client Authentication"));
+    }
     if known.is_empty() {
         make_pair(&task, connection.clone()).await?;
     }
@@ -131,6 +134,12 @@ fn keys(reader: &Snapshot, connection: &str) -> ApiResult<Vec<Record>> {
 /// Whether connections of this strategy can authenticate with a key.
 fn uses_keys(connection: &Record) -> bool {
     matches!(connection.text("strategy"), Some("oidc" | "okta"))
+}
+
+/// Whether this connection is set to do so.
+fn authenticates_by_key(connection: &Record) -> bool {
+    let options = connection.document.get("options");
+    options.is_some_and(|options| options["token_endpoint_auth_method"] == "private_key_jwt")
 }
 
 fn shown(mut keys: Vec<Record>) -> Answer {

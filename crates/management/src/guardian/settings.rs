@@ -1,6 +1,6 @@
 //! Settings of factors and of the providers that deliver their messages: a table of small documents.
 
-use kernel::{ApiResult, Document, Value, object};
+use kernel::{ApiError, ApiResult, Document, Value, object};
 use rest::{Answer, Area, Call, Kind, upsert};
 use serde_json::json;
 use store::Snapshot;
@@ -165,6 +165,9 @@ impl Setting {
     /// Stores what was sent (a PATCH keeps the rest) and echoes it without what is secret.
     fn set(&self, tx: &mut store::Tx, call: &Call, keeps: bool) -> ApiResult<Answer> {
         let sent = call.document().into_owned();
+        if self.id == "templates" {
+            sent.values().filter_map(Value::as_str).try_for_each(check_template)?;
+        }
         // These are completed, not replaced: a PUT of one member leaves the other.
         let keeps = keeps || self.id.starts_with("webauthn");
         upsert(tx, &FACTOR_SETTINGS, self.id, |record| {
@@ -178,6 +181,20 @@ impl Setting {
         let shown: Document = sent.into_iter().filter(|(name, _)| !is_secret(name)).collect();
         Ok(Answer::json(shown))
     }
+}
+
+/// Refuses a template in which an output or a tag does not end.
+fn check_template(text: &str) -> ApiResult {
+    let mut rest = text;
+    while let Some(start) = rest.find("{{").into_iter().chain(rest.find("{%")).min() {
+        let (open, after) = rest[start..].split_at(2);
+        let (what, close) = if open == "{{" { ("output", "}}") } else { ("tag", "%}") };
+        let Some(end) = after.find(close) else {
+            return Err(ApiError::bad_request(format!("Invalid template: {what} \"{}\" not closed.", &rest[start..])));
+        };
+        rest = &after[end + 2..];
+    }
+    Ok(())
 }
 
 fn twilio() -> Value {

@@ -5,7 +5,7 @@ use rest::{Answer, Area, Call, Change, Kind, Resource, Times, Unique};
 use serde_json::json;
 use store::{Filter, Query, Snapshot, Tx};
 
-use super::{USER, user};
+use super::{USER, user, user_not_found};
 
 /// Claims the operations on factors.
 pub(super) fn claim(area: Area) -> Area {
@@ -173,7 +173,7 @@ fn remove_authenticators(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 
 /// `GET /users/{id}/enrollments`: the first confirmed factor.
 fn enrollments(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
-    let user = reader.get(USER.name, call.path("id"))?.ok_or_else(missing)?;
+    let user = reader.get(USER.name, call.path("id"))?.ok_or_else(user_not_found)?;
     let methods = of_user(reader, &user.id)?;
     let first = methods.iter().filter(|method| method.is("confirmed")).find_map(as_enrollment);
     Ok(Answer::list(first.into_iter().collect()))
@@ -246,7 +246,7 @@ fn regenerate_recovery_code(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 
 /// `DELETE /users/{id}/multifactor/{provider}`: the provider leaves the user's list, its factors go.
 fn remove_provider(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
-    let mut user = tx.get(USER.name, call.path("id"))?.ok_or_else(missing)?;
+    let mut user = tx.get(USER.name, call.path("id"))?.ok_or_else(user_not_found)?;
     let provider = call.path("provider");
     if provider == "google-authenticator" {
         remove(tx, &user.id, |method| method.text("type") == Some("totp"))?;
@@ -271,8 +271,4 @@ fn store(tx: &mut Tx, user: Record) -> ApiResult {
     let index = USER.index(&user);
     tx.update(USER.name, user, index)?;
     Ok(())
-}
-
-fn missing() -> ApiError {
-    ApiError::not_found("User not found.").code("inexistent_user")
 }
