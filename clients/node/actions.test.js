@@ -2,7 +2,7 @@
 
 import { test } from "node:test";
 import { AuthClient } from "@auth0/auth0-auth-js";
-import { api, assert, decoded, domain, everything, machine, management, refused, unique } from "./support.js";
+import { api, assert, decoded, domain, ends, everything, life, machine, management, refused, unique } from "./support.js";
 
 const CLAIM = "https://example.com/tier";
 const trigger = { id: "credentials-exchange", version: "v2" };
@@ -103,6 +103,34 @@ test("what is deployed and bound changes tokens; an older version can be brought
     await management.actions.delete(action.id, { force: true });
   }
   assert.equal((await claims())[CLAIM], undefined);
+});
+
+test("a module has versions, and goes back to one; who uses it is told", async () => {
+  const { modules } = management.actions;
+  const fields = { name: unique("module"), code: "exports.one = 1;" };
+  const module = await life(modules, { fields, change: { code: "exports.two = 2;" } });
+  const first = await modules.versions.create(module.id);
+  await modules.update(module.id, { code: "exports.three = 3;" });
+  const second = await modules.versions.create(module.id);
+  const versions = await everything(modules.versions.list(module.id));
+  assert.deepEqual(versions.map(({ id }) => id), [second.id, first.id]);
+  assert.equal((await modules.versions.get(module.id, first.id)).code, "exports.two = 2;");
+  await modules.rollback(module.id, { module_version_id: first.id });
+  assert.equal((await modules.get(module.id)).code, "exports.two = 2;");
+
+  const action = await built({ modules: [{ module_id: module.id, module_version_id: first.id }] });
+  const users = await everything(modules.listActions(module.id));
+  assert.deepEqual(users.map((user) => user.action_id ?? user.id), [action.id]);
+  await refused(modules.delete(module.id), 412, "The action module is used by actions and cannot be deleted.");
+  await management.actions.delete(action.id);
+  await ends(modules, module.id, "The action module does not exist.");
+});
+
+test("the points of a flow are told, with what is bound to them", async () => {
+  const { triggers } = await management.actions.triggers.list();
+  assert.ok(triggers.some(({ id, version }) => id === trigger.id && version === trigger.version));
+  assert.deepEqual(await everything(management.actions.triggers.bindings.list(trigger.id)), []);
+  await refused(management.actions.triggers.bindings.list("full-moon"), 400, /full-moon/, "invalid_uri");
 });
 
 test("a module is shared at the version that an Action names", async () => {

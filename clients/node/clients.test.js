@@ -162,3 +162,11 @@ test("the client that calls is one of the tenant's clients", async () => {
   assert.equal(self.client_id, clientId);
   assert.ok(self.grant_types.includes("client_credentials"));
 });
+
+test("a client that describes itself elsewhere is looked at before it is taken", async () => {
+  const external_client_id = "https://client.invalid/metadata.json";
+  const seen = await management.clients.previewCimdMetadata({ external_client_id });
+  assert.ok(seen.errors.length > 0, "nobody answers there");
+  await refused(management.clients.registerCimdClient({ external_client_id }), 400, /./);
+  await refused(management.clients.previewCimdMetadata({ external_client_id: "nowhere" }), 400, /external_client_id/, "invalid_body");
+});

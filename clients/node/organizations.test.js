@@ -201,3 +201,30 @@ test("connections of a new organization can be given with it", async () => {
   await management.connections.delete(connection.id);
   assert.deepEqual(await everything(management.organizations.enabledConnections.list(made.id)), []);
 });
+
+test("connections of an organization say how members come in", async () => {
+  const { id } = await organization();
+  const connection = await database();
+  const { connections } = management.organizations;
+  await connections.create(id, { connection_id: connection.id, assign_membership_on_login: true });
+  await connections.update(id, connection.id, { show_as_button: false, assign_membership_on_login: false });
+  const read = await connections.get(id, connection.id);
+  assert.deepEqual([read.connection_id, read.show_as_button, read.assign_membership_on_login], [connection.id, false, false]);
+  assert.deepEqual((await everything(connections.list(id))).map(({ connection_id }) => connection_id), [connection.id]);
+  await connections.delete(id, connection.id);
+  await refused(connections.get(id, connection.id), 404, "No connection found by that id");
+});
+
+test("clients of an organization are joined, changed and parted", async () => {
+  const { id } = await organization();
+  const [one, two] = [await machine({ organization_usage: "allow" }), await machine({ organization_usage: "allow" })];
+  const { clients } = management.organizations;
+  await clients.create(id, { clients: [{ client_id: one.client_id }, { client_id: two.client_id }] });
+  await clients.update(id, one.client_id, { use_for_member_access: true });
+  assert.equal((await clients.get(id, one.client_id)).use_for_member_access, true);
+  const joined = async () => (await everything(clients.list(id, { take: 1 }))).map(({ client_id }) => client_id);
+  assert.deepEqual((await joined()).sort(), [one.client_id, two.client_id].sort());
+  await clients.delete(id, { clients: [one.client_id] });
+  assert.deepEqual(await joined(), [two.client_id]);
+  await refused(clients.get(id, one.client_id), 404, "No client found by that id");
+});

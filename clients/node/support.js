@@ -24,7 +24,7 @@ export const unique = (prefix) => `${prefix}-${randomBytes(5).toString("hex")}`;
 /** A password that satisfies every policy that the tests set. */
 export const PASSWORD = "Correct-Horse-7-Battery";
 
-/** Everything that a listing yields, page by page, as the SDK's iterator walks it. */
+/** Everything that a listing yields: a plain array, or page by page as the SDK's iterator walks it. */
 export async function everything(page) {
   const items = [];
   for await (const item of await page) items.push(item);
@@ -44,6 +44,44 @@ export async function refused(call, status, message, errorCode) {
   if (errorCode) assert.equal(error.body.errorCode, errorCode);
 }
 
+/** What came back holds all that is expected, whatever else it tells. */
+export function holds(actual, expected, path = "answer") {
+  if (Array.isArray(expected)) assert.equal(actual?.length, expected.length, `${path} has as many items`);
+  if (expected === null || typeof expected !== "object") return assert.deepEqual(actual, expected, path);
+  assert.equal(typeof actual, "object", `${path} is there`);
+  for (const [key, value] of Object.entries(expected)) holds(actual[key], value, `${path}.${key}`);
+}
+
+/**
+ * The life of a resource but for its end: made, read back, found in the listing, changed, and read again. `shown` is what is read
+ * where that is not what was sent (`fields`). Gives what was made.
+ */
+export async function life(manager, { fields, shown = fields, change, changed = change, id = "id", list = {} }) {
+  const made = await manager.create(fields);
+  holds(made, shown);
+  holds(await manager.get(made[id]), shown);
+  const listed = await everything(manager.list(list));
+  assert.equal(listed.filter((item) => item[id] === made[id]).length, 1, "the listing has it once");
+  await manager.update(made[id], change);
+  holds(await manager.get(made[id]), { ...shown, ...changed });
+  return made;
+}
+
+/** The end of a resource: deleted, and then not found. */
+export async function ends(manager, id, message, errorCode) {
+  await manager.delete(id);
+  await refused(manager.get(id), 404, message, errorCode);
+}
+
+/** What a read gives as soon as it satisfies; what works in the background is waited for so. */
+export async function until(read, satisfies) {
+  for (;;) {
+    const found = await read();
+    if (satisfies(found)) return found;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
 /** The claims and the header of a JSON Web Token, unverified. */
 export function decoded(token) {
   const [header, claims] = token.split(".", 2).map((part) => JSON.parse(Buffer.from(part, "base64url")));
@@ -56,6 +94,13 @@ export async function person(fields = {}) {
   const { connection = "Username-Password-Authentication", ...rest } = fields;
   return management.users.create({ connection, email: `${unique("someone")}@example.com`, password: PASSWORD, ...rest });
 }
+
+export const okta = (options = {}) =>
+  management.connections.create({
+    name: unique("okta"),
+    strategy: "okta",
+    options: { client_id: "partner", client_secret: "partner-secret", ...options },
+  });
 
 export const api = (scopes = []) =>
   management.resourceServers.create({

@@ -208,6 +208,7 @@ test("a user without sign-ins has given no grants", async () => {
   const user = await person();
   assert.deepEqual(await everything(management.userGrants.list({ user_id: user.user_id })), []);
   await management.userGrants.deleteByUserId({ user_id: user.user_id });
+  await management.userGrants.delete("abcdef0123456789abcdef01");
 });
 
 test("names that are e-mails of another kind are users too", async () => {
