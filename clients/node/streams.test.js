@@ -97,7 +97,7 @@ test("events are followed as they happen, and from where one left off", async ()
   assert.ok(of(0)(first.event), "what came first is told first");
   const second = await followed({ from: first.offset }, (event) => event.type === "user.created");
   assert.ok(of(1)(second.event), "what was told is not told again");
-  await refused(management.events.subscribe({ from: "nowhere" }), 400, "The offset is malformed.");
+  await refused(management.events.subscribe({ from: "nowhere" }), 400, "Invalid cursor format.");
 });
 
 test("the tenant's numbers are told by day", async () => {
