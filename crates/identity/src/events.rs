@@ -33,14 +33,14 @@ impl From<Value> for News {
 
 /// Tells that something happened, in the transaction in which it does.
 pub fn publish(tx: &mut Tx, kind: &str, news: News) -> StoreResult<()> {
-    let mut data = object(json!({"object": news.object}));
+    let mut data = Document::from_iter([("object".to_owned(), news.object.into())]);
     if let Some(previous) = news.previous {
         data.insert("previous_object".into(), previous.into());
     }
     let mut context = news.context;
     context.insert("tenant".into(), json!({"id": tx.tenant().as_str()}));
     data.insert("context".into(), context.into());
-    let event = event(tx, kind, &data);
+    let event = event(tx, kind, data);
     tx.append_event(kind, &event)?;
     let listening = tx.list(STREAM, &Query::of(Filter::equals(LISTENS, kind)))?;
     for stream in listening.items {
@@ -50,14 +50,15 @@ pub fn publish(tx: &mut Tx, kind: &str, news: News) -> StoreResult<()> {
 }
 
 /// An event of now; what only its receiver's envelope says is missing.
-pub fn event(reader: &Snapshot, kind: &str, data: &Document) -> Document {
-    object(json!({
+pub fn event(reader: &Snapshot, kind: &str, data: Document) -> Document {
+    let mut event = object(json!({
         "specversion": "1.0",
         "id": reader.context().id(Form::Base58("evt_")),
         "type": kind,
         "time": reader.now(),
-        "data": data,
-    }))
+    }));
+    event.insert("data".into(), data.into());
+    event
 }
 
 /// Has an event sent to a stream and gives the record of that.

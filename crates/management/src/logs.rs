@@ -142,8 +142,7 @@ fn shown(event: LogEvent) -> Document {
 pub(crate) fn of_account(tx: &mut Tx, call: &Call, kind: &'static str, user: &Record) -> ApiResult {
     let connection = users::identities(user).first().map(|main| main.connection.clone()).unwrap_or_default();
     let realm = tx.find(CONNECTION.name, "name", &connection)?.map(|connection| Realm::of(&connection));
-    let details = details(call, &connection, crate::users::execution(call).as_ref());
-    let event = object(json!({
+    let mut event = object(json!({
         "date": tx.now(),
         "type": kind,
         "description": null,
@@ -153,12 +152,13 @@ pub(crate) fn of_account(tx: &mut Tx, call: &Call, kind: &'static str, user: &Re
         "client_name": null,
         "ip": call.origin.ip,
         "user_agent": call.origin.user_agent,
-        "details": details,
+        "details": null,
         "user_id": user.id,
         "user_name": user.text("username").or_else(|| user.text("email")).or_else(|| user.text("phone_number")),
         "strategy": realm.as_ref().map(|realm| realm.strategy.as_str()),
         "strategy_type": realm.as_ref().map(Realm::strategy_type),
     }));
+    event["details"] = details(call, &connection, crate::users::execution(call).as_ref()).into();
     tx.append_log(event)?;
     Ok(())
 }
@@ -201,7 +201,7 @@ fn details(call: &Call, connection: &str, execution: Option<&Execution>) -> Docu
         body.insert("tenant".into(), call.caller.tenant.as_str().into());
         body.insert("connection".into(), connection.into());
     }
-    let mut details = object(json!({ "body": body }));
+    let mut details = Document::from_iter([("body".to_owned(), body)]);
     if let Some(execution) = execution {
         details.insert("actions".into(), json!({ "executions": [execution.id] }));
     }

@@ -50,14 +50,19 @@ pub(crate) fn audit(tx: &mut Tx, call: &Call, answer: &Answer, sealed: &[&str]) 
                 "path": path,
                 "query": parameters(query),
                 "userAgent": call.origin.user_agent,
-                "body": masked_body(call, sealed),
+                "body": null,
                 "channel": "api",
                 "ip": call.origin.ip,
-                "auth": {"user": {}, "strategy": "jwt", "credentials": credentials},
+                "auth": {"user": {}, "strategy": "jwt", "credentials": null},
             },
-            "response": {"statusCode": status, "body": answer.value().map_or_else(|| json!({}), |body| masked(body, sealed))},
+            "response": {"statusCode": status, "body": null},
         },
     }));
+    // What is large is moved in: `json!` would copy it member by member.
+    let details = &mut event["details"];
+    details["request"]["body"] = masked_body(call, sealed);
+    details["request"]["auth"]["credentials"] = credentials.into();
+    details["response"]["body"] = answer.value().map_or_else(|| json!({}), |body| masked(body, sealed));
     if let Some(id) = &call.origin.correlation_id {
         event.insert("references".into(), json!({"correlation_id": id}));
     }

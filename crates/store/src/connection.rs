@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     cell::RefCell,
+    collections::HashSet,
     fmt::{Display, Write as _},
 };
 
@@ -125,6 +126,8 @@ fn corrupt(error: impl Display) -> StoreError {
 pub(crate) struct Connection {
     driver: Driver,
     failure: RefCell<Option<StoreError>>,
+    /// Names that are not in the database, where nothing but this connection could add them.
+    absent: Option<RefCell<HashSet<Box<str>>>>,
 }
 
 enum Driver {
@@ -134,17 +137,40 @@ enum Driver {
 
 impl From<rusqlite::Connection> for Connection {
     fn from(connection: rusqlite::Connection) -> Self {
-        Self { driver: Driver::Sqlite(connection), failure: RefCell::new(None) }
+        Self { driver: Driver::Sqlite(connection), failure: RefCell::new(None), absent: None }
     }
 }
 
 impl From<PostgresConnection> for Connection {
     fn from(connection: PostgresConnection) -> Self {
-        Self { driver: Driver::Postgres(Box::new(connection)), failure: RefCell::new(None) }
+        Self { driver: Driver::Postgres(Box::new(connection)), failure: RefCell::new(None), absent: None }
     }
 }
 
 impl Connection {
+    /// The same connection, which alone writes to its database.
+    pub(crate) fn sole_writer(self) -> Self {
+        Self { absent: Some(RefCell::default()), ..self }
+    }
+
+    /// Whether a name is known not to be in the database.
+    pub(crate) fn is_absent(&self, name: &str) -> bool {
+        self.absent.as_ref().is_some_and(|absent| absent.borrow().contains(name))
+    }
+
+    /// Notes whether a name is in the database, as far as this connection alone decides it.
+    pub(crate) fn note_absence(&self, name: &str, is_absent: bool) {
+        /// Kinds and relations that programs ask for; names of metadata could be any number.
+        const MOST: usize = 1_000;
+        let Some(absent) = &self.absent else { return };
+        let mut absent = absent.borrow_mut();
+        if !is_absent {
+            absent.remove(name);
+        } else if absent.len() < MOST {
+            absent.insert(name.into());
+        }
+    }
+
     /// Runs a statement and reads each row of its answer. Parameters are `$1`, `$2` … and occur first in that order
     /// (SQLite numbers them by their occurrence).
     pub(crate) fn query<T>(
@@ -209,6 +235,24 @@ impl Connection {
                 .map_err(|error| self.failed(error.into(), sql)),
             Driver::Postgres(connection) => connection.execute(sql, params).map_err(|error| self.failed(error, sql)),
         }
+    }
+
+    /// Inserts one row into `table` and gives a column of it that the database filled; nothing where the statement left a
+    /// conflict alone. SQLite opens a table in memory for every `RETURNING`: asking afterwards costs far less.
+    pub(crate) fn insert<T>(
+        &self,
+        sql: &str,
+        params: &[Param<'_>],
+        (table, column): (&str, &str),
+        read: impl FnMut(&Row<'_>) -> StoreResult<T>,
+    ) -> StoreResult<Option<T>> {
+        if let Driver::Postgres(_) = self.driver {
+            return self.first(&format!("{sql} RETURNING {column}"), params, read);
+        }
+        if self.execute(sql, params)? == 0 {
+            return Ok(None);
+        }
+        self.first(&format!("SELECT {column} FROM {table} WHERE seq = last_insert_rowid()"), &[], read)
     }
 
     /// Inserts rows of `columns` values each: `INSERT INTO … VALUES` is `head`, one round trip where trips cost.

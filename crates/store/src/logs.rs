@@ -265,8 +265,10 @@ impl Tx {
             let text = event.get(column).and_then(Value::as_str).filter(|text| !text.is_empty());
             sql.push(", ").bind(text.map(indexed));
         }
-        sql.push(", ").bind(serde_json::to_string(&event)?).push(") RETURNING log_id");
-        self.connection.only(&sql.text, &sql.params, |row| Ok(row.text(0)?.to_owned()))
+        sql.push(", ").bind(serde_json::to_string(&event)?).push(")");
+        let id =
+            self.connection.insert(&sql.text, &sql.params, ("logs", "log_id"), |row| Ok(row.text(0)?.to_owned()))?;
+        id.ok_or_else(|| StoreError::Corrupt("no log event was appended".to_owned()))
     }
 
     /// Removes the events ingested before a time and tells how many they were.

@@ -314,10 +314,14 @@ impl Snapshot {
         if let Some(number) = self.names.borrow().get(name) {
             return Ok(Some(*number));
         }
+        if self.connection.is_absent(name) {
+            return Ok(None);
+        }
         let sql = "SELECT number FROM names WHERE name = $1";
         let number = self.connection.first(sql, &[indexed(name).into()], |row| row.int(0))?;
-        if let Some(number) = number {
-            self.names.borrow_mut().insert(name.into(), number);
+        match number {
+            Some(number) => drop(self.names.borrow_mut().insert(name.into(), number)),
+            None => self.connection.note_absence(name, true),
         }
         Ok(number)
     }

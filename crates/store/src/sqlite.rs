@@ -9,7 +9,7 @@ use std::{
 };
 
 use kernel::TenantId;
-use rusqlite::OpenFlags;
+use rusqlite::{OpenFlags, config::DbConfig};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
@@ -60,7 +60,8 @@ impl Sqlite {
         connection.batch("COMMIT")?;
         let readers = path.map(Readers::open).transpose()?.map(Arc::new);
         let (sender, tasks) = mpsc::channel();
-        let writer = Writer { shared: Arc::clone(&shared), connection: Some(connection), _lock: lock };
+        let connection = Some(connection.sole_writer());
+        let writer = Writer { shared: Arc::clone(&shared), connection, _lock: lock };
         let writer = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || writer.run(&tasks))
@@ -138,6 +139,8 @@ fn open_file(path: &Path, pragmas: &str) -> StoreResult<Connection> {
 fn configured(connection: rusqlite::Connection, pragmas: &str) -> StoreResult<Connection> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.busy_timeout(Duration::from_secs(10))?;
+    // Plans do not depend on the values bound: else every new value has its statement compiled again.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // FULL: a commit is on the disk before it is acknowledged. Pages of an index change again and again: moving them
     // from the log to the database less often (every 32 MB) writes them less often.
     connection.execute_batch(

@@ -113,7 +113,7 @@ impl Tx {
         let sealed = self.sealed(kind, &record)?;
         let document = serde_json::to_string(&record.document)?;
         let sql = "INSERT INTO records (tenant, kind, id, version, created, updated, document, sealed, search) \
-                   VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8) ON CONFLICT (tenant, kind, id) DO NOTHING RETURNING seq";
+                   VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8) ON CONFLICT (tenant, kind, id) DO NOTHING";
         let params = [
             self.number(),
             number.into(),
@@ -124,7 +124,7 @@ impl Tx {
             sealed.as_deref().into(),
             search.to_text().into(),
         ];
-        let seq = self.connection.first(sql, &params, |row| row.int(0))?;
+        let seq = self.connection.insert(sql, &params, ("records", "seq"), |row| row.int(0))?;
         let seq = seq.ok_or_else(|| StoreError::Taken { key: "id".to_owned() })?;
         if let Err(taken) = self.insert_keys(number, seq, &search.keys.iter().collect::<Vec<_>>()) {
             self.connection.execute("DELETE FROM records WHERE seq = $1", &[seq.into()])?;
@@ -335,6 +335,7 @@ impl Tx {
         let sql = "INSERT INTO names (name) VALUES ($1) ON CONFLICT (name) DO UPDATE SET name = excluded.name \
                    RETURNING number";
         let number = self.connection.only(sql, &[indexed(name).into()], |row| row.int(0))?;
+        self.connection.note_absence(name, false);
         self.names.borrow_mut().insert(name.into(), number);
         Ok(number)
     }

@@ -80,7 +80,7 @@ fn test(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
         Some(data) => data.clone(),
         None => samples::data(kind),
     };
-    let mut event = events::event(tx, kind, &data);
+    let mut event = events::event(tx, kind, data);
     event.insert("a0purpose".into(), "test".into());
     let delivery = events::deliver(tx, &stream.id, &event)?;
     Ok(Answer::json(shown(delivery, call)))

@@ -294,11 +294,13 @@ fn import_row(tx: &mut Tx, realm: &Realm, row: &Value, is_upsert: bool) -> Resul
         Some((field, _)) => return Err(double(field)),
         None => {}
     }
-    let local_id = row.get("user_id").and_then(Value::as_str).map(str::to_owned);
-    let local_id = local_id.unwrap_or_else(|| tx.context().id(Form::Hex24));
-    if tx.get(USER.name, &format!("auth0|{local_id}"))?.is_some() {
+    let given_id = row.get("user_id").and_then(Value::as_str);
+    if let Some(id) = given_id
+        && tx.get(USER.name, &format!("auth0|{id}"))?.is_some()
+    {
         return Err(double("user_id"));
     }
+    let local_id = given_id.map_or_else(|| tx.context().id(Form::Hex24), str::to_owned);
     let mut profile = row.clone();
     for field in ["user_id", "password_hash", "custom_password_hash", "mfa_factors"] {
         profile.shift_remove(field);
