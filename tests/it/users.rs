@@ -165,6 +165,14 @@ async fn what_was_shown_before_is_never_shown_for_a_changed_user() {
     assert_eq!(shown(&jane).await["name"], "Other");
     assert_eq!(shown(list).await["users"], json!([shown(&joe).await, shown(&jane).await]));
     assert_eq!(shown("/users").await, json!([shown(&joe).await, shown(&jane).await]));
+    // Who belongs to an organization changes without a change of the user.
+    let organization = server.post("/organizations", json!({"name": "acme"})).await.body["id"].clone();
+    let members = format!("/users?q=organization_id:{}", organization.as_str().unwrap());
+    assert_eq!(shown(&members).await, json!([]));
+    let id = shown(&joe).await["user_id"].clone();
+    let path = format!("/organizations/{}/members", organization.as_str().unwrap());
+    assert_eq!(server.post(&path, json!({"members": [id]})).await.status, 204);
+    assert_eq!(shown(&members).await, json!([shown(&joe).await]));
     server.end().await;
 }
 

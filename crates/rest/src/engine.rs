@@ -12,7 +12,7 @@ use store::{Snapshot, Store};
 use crate::{
     Answer, Area, BoxFuture, Call, Caller, Content, Origin, Resource, Scopes, Task,
     area::{Claim, Handler},
-    kept::{Asked, Kept},
+    kept::{Asked, Basis, Kept},
     log::audit,
     shapes,
 };
@@ -226,20 +226,31 @@ impl Engine {
         let remembered = self.store.cached(&caller.tenant, kind.name, &record.id).await?;
         if let Some(remembered) = remembered.filter(|remembered| **remembered == record) {
             let asked = Asked::of(operation, &caller, &target);
-            self.kept.keep_answer(&asked, kind.name, remembered, bytes.clone());
+            self.kept.keep_answer(&asked, kind.name, Basis::Record(remembered), bytes.clone());
         }
         Ok(json_response(operation, bytes))
     }
 
-    /// A list. Where what is shown of a record depends on it and on the scopes alone, that is kept.
+    /// A list. Where what is shown of a record depends on it and on the scopes alone, that is kept, and the whole answer as
+    /// long as no record of the kind changes.
     async fn list(self: &Arc<Self>, call: Call, resource: Arc<dyn Resource>) -> ApiResult<Response<Body>> {
         let operation = call.operation;
-        if !resource.kind().self_contained || call.caller.is_user || call.has("fields") {
+        let kind = resource.kind();
+        if !kind.self_contained || call.caller.is_user || call.has("fields") {
             return Ok(response(operation, self.outcome(call, Handler::List(resource)).await?));
         }
-        let (engine, tenant) = (Arc::clone(self), call.caller.tenant.clone());
+        let (caller, target) = (call.caller.clone(), call.origin.target.clone());
+        let is_lasting = kind.parent.is_none() && !resource.filter(&call)?.has_relations();
+        // Taken before the records are read: a later change makes the answer old.
+        let epoch = self.store.epoch(&caller.tenant, kind.name);
+        let engine = Arc::clone(self);
         let read = move |reader: &Snapshot| shapes::list_kept(reader, &call, &*resource, &engine.kept);
-        Ok(json_response(operation, self.store.read(&tenant, read).await?))
+        let bytes = self.store.read(&caller.tenant, read).await?;
+        if is_lasting {
+            let asked = Asked::of(operation, &caller, &target);
+            self.kept.keep_answer(&asked, kind.name, Basis::Epoch(epoch), bytes.clone());
+        }
+        Ok(json_response(operation, bytes))
     }
 }
 

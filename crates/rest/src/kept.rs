@@ -1,4 +1,4 @@
-//! Answers that are kept ready to send: of single reads by what was asked, in lists by the state of each record.
+//! Answers that are kept ready to send: whole ones by what was asked, and what lists show of each state of a record.
 //! Both are for kinds whose answers depend on the record and the caller's scopes alone ([`Kind::self_contained`]).
 //!
 //! [`Kind::self_contained`]: crate::Kind
@@ -62,9 +62,17 @@ impl Equivalent<Question> for Asked<'_> {
 #[derive(Clone)]
 struct Answer {
     kind: &'static str,
-    /// The record as the store remembered it; as long as it still does, nothing has changed.
-    record: Arc<Record>,
+    basis: Basis,
     bytes: Bytes,
+}
+
+/// What an answer was made of; as long as the store still has the same, nothing has changed.
+#[derive(Clone)]
+pub(crate) enum Basis {
+    /// One record, as the store remembered it.
+    Record(Arc<Record>),
+    /// The records of the kind, as they were since this epoch.
+    Epoch(u64),
 }
 
 /// A state of a record in the lists of one operation, as callers with the same scopes see it.
@@ -105,19 +113,22 @@ impl Kept {
         }
     }
 
-    /// The answer to a question, unless its record may have changed since.
+    /// The answer to a question, unless what it was made of may have changed since.
     pub(crate) fn answer(&self, store: &Store, asked: &Asked<'_>) -> Option<Bytes> {
-        let answer = self.answers.get(asked)?;
-        let current = store.remembered(asked.tenant, answer.kind, &answer.record.id)?;
-        Arc::ptr_eq(&current, &answer.record).then_some(answer.bytes)
+        let Answer { kind, basis, bytes } = self.answers.get(asked)?;
+        let is_current = match basis {
+            Basis::Record(record) => Arc::ptr_eq(&store.remembered(asked.tenant, kind, &record.id)?, &record),
+            Basis::Epoch(epoch) => store.epoch(asked.tenant, kind) == epoch,
+        };
+        is_current.then_some(bytes)
     }
 
-    /// Keeps an answer that was made of this state of the record.
-    pub(crate) fn keep_answer(&self, asked: &Asked<'_>, kind: &'static str, record: Arc<Record>, bytes: Bytes) {
+    /// Keeps an answer that was made of this.
+    pub(crate) fn keep_answer(&self, asked: &Asked<'_>, kind: &'static str, basis: Basis, bytes: Bytes) {
         let Asked { tenant, target, subject, scopes } = *asked;
         let subject = subject.map(str::to_owned);
         let question = Question { tenant: tenant.clone(), target: target.to_owned(), subject, scopes };
-        self.answers.insert(question, Answer { kind, record, bytes });
+        self.answers.insert(question, Answer { kind, basis, bytes });
     }
 
     pub(crate) fn item(&self, item: &Item) -> Option<Bytes> {

@@ -71,6 +71,16 @@ impl Filter {
         Self::Related { relation: relation.into(), side: side.into() }
     }
 
+    /// Whether relations decide what it means, and not the records alone.
+    pub fn has_relations(&self) -> bool {
+        match self {
+            Self::Related { .. } => true,
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::has_relations),
+            Self::Not(part) => part.has_relations(),
+            _ => false,
+        }
+    }
+
     /// Records that this does not mean.
     pub fn negated(self) -> Self {
         Self::Not(Box::new(self))
