@@ -240,12 +240,11 @@ impl Engine {
             return Ok(response(operation, self.outcome(call, Handler::List(resource)).await?));
         }
         let (caller, target) = (call.caller.clone(), call.origin.target.clone());
-        let is_lasting = kind.parent.is_none() && !resource.filter(&call)?.has_relations();
         // Taken before the records are read: a later change makes the answer old.
         let epoch = self.store.epoch(&caller.tenant, kind.name);
         let engine = Arc::clone(self);
         let read = move |reader: &Snapshot| shapes::list_kept(reader, &call, &*resource, &engine.kept);
-        let bytes = self.store.read(&caller.tenant, read).await?;
+        let (bytes, is_lasting) = self.store.read(&caller.tenant, read).await?;
         if is_lasting {
             let asked = Asked::of(operation, &caller, &target);
             self.kept.keep_answer(&asked, kind.name, Basis::Epoch(epoch), bytes.clone());

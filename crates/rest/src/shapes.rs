@@ -150,9 +150,17 @@ pub(crate) fn list(reader: &Snapshot, call: &Call, resource: &dyn Resource) -> A
     Ok(Answer::json(envelope(call, Page { items, total: page.total, next: page.next })))
 }
 
-/// The same list as bytes to send. What is kept of a record's state is sent again; the rest is kept from now on.
-pub(crate) fn list_kept(reader: &Snapshot, call: &Call, resource: &dyn Resource, kept: &Kept) -> ApiResult<Bytes> {
-    let page = reader.list_as(resource.kind().name, &query(reader, call, resource)?, |listed| {
+/// The same list as bytes to send, and whether it stays the same as long as no record of the kind changes. What is kept of a
+/// record's state is sent again; the rest is kept from now on.
+pub(crate) fn list_kept(
+    reader: &Snapshot,
+    call: &Call,
+    resource: &dyn Resource,
+    kept: &Kept,
+) -> ApiResult<(Bytes, bool)> {
+    let query = query(reader, call, resource)?;
+    let is_lasting = resource.kind().parent.is_none() && !query.filter.has_relations();
+    let page = reader.list_as(resource.kind().name, &query, |listed| {
         let item = Item::of(call.operation, &call.caller.scopes, listed.state()?);
         Ok(match kept.item(&item) {
             Some(bytes) => (item, Ok(bytes)),
@@ -169,7 +177,7 @@ pub(crate) fn list_kept(reader: &Snapshot, call: &Call, resource: &dyn Resource,
         }
     }
     let answer = envelope(call, Page { items: documents, total: page.total, next: page.next });
-    Ok(written(call.operation.project(answer), sources, kept).into())
+    Ok((written(call.operation.project(answer), sources, kept).into(), is_lasting))
 }
 
 /// An envelope as bytes, in whose one array what is kept takes its places.
