@@ -13,6 +13,7 @@ use std::{
 use actions::{Dependency, Engine, Invocation, Module, Outcome, Program, ProgramKind, Runtime};
 use clap::Args;
 use kernel::{Document, TenantId, Value};
+use tempfile::TempDir;
 
 use crate::{ActionsEngine, Failure, config::variable, telemetry};
 
@@ -75,7 +76,8 @@ pub(crate) async fn run(asked: RunAction) -> Result<ExitCode, Failure> {
     telemetry::start_log("warn")?;
     // An author's own machine: what they can call, their code may.
     let outbound = outbound::Client::new(true);
-    let runtime = Runtime::new(settings(asked.engine.into(), packages()), Arc::new(outbound));
+    let (_kept, packages) = packages()?;
+    let runtime = Runtime::new(settings(asked.engine.into(), packages), Arc::new(outbound));
     loop {
         let state = asked.state();
         let ended = asked.once(&runtime).await;
@@ -92,11 +94,18 @@ pub(crate) async fn run(asked: RunAction) -> Result<ExitCode, Failure> {
     }
 }
 
-/// Where this person's packages are kept between runs.
-fn packages() -> PathBuf {
+/// Where packages are kept that belong to no state: in the person's cache, so that the next run has them, else in a folder that
+/// nobody else can write to and that goes when the first part is dropped.
+pub(crate) fn packages() -> Result<(Option<TempDir>, PathBuf), Failure> {
     let cache = variable("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| variable("HOME").map(|home| Path::new(&home).join(".cache")));
-    cache.unwrap_or_else(std::env::temp_dir).join("aught/packages")
+    if let Some(cache) = cache {
+        return Ok((None, cache.join("aught/packages")));
+    }
+    let folder = tempfile::Builder::new().prefix("aught-packages-").tempdir();
+    let folder = folder.map_err(|error| Failure::new("a folder for packages", error))?;
+    let place = folder.path().to_owned();
+    Ok((Some(folder), place))
 }
 
 impl RunAction {

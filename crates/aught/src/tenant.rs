@@ -1,6 +1,6 @@
 //! The tenant of a server: its store opened, made when the database is empty, and the protocols joined over it.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
 use actions::Runtime;
 use axum::{
@@ -18,7 +18,7 @@ use rest::{Claims, Engine};
 use store::{Options, RootKey, Store};
 use tempfile::TempDir;
 
-use crate::{Config, Failure, Fresh, State, edge, files, legacy};
+use crate::{Config, Failure, Fresh, State, edge, files, legacy, scripts};
 
 /// The name of the state's file that holds the root key.
 const ROOT_KEY: &str = "root-key";
@@ -31,7 +31,7 @@ pub(crate) struct Tenant {
     pub(crate) router: Router,
     /// Its first client, if it was made just now.
     pub(crate) fresh: Option<Fresh>,
-    /// Packages of its code that end with the server; gone when this is dropped.
+    /// Packages of its code, where nothing else keeps them; gone when this is dropped.
     pub(crate) packages: Option<TempDir>,
 }
 
@@ -50,7 +50,10 @@ impl Tenant {
         let fresh = provision_or_move(&store, &id, config, domain).await?;
         let signing_keys = SigningKeys::new(store.clone());
         tokio::spawn(make_next_key(signing_keys.clone(), id.clone(), domain.to_owned()));
-        let (packages, place) = packages(&config.state)?;
+        let (packages, place) = match config.state.file("packages") {
+            Some(place) => (None, place),
+            None => scripts::packages()?,
+        };
         let scripts = Runtime::new(config.scripts(place), Arc::new(outbound.clone()));
         let services = Services {
             passwords: Passwords::new(store.context().clone()),
@@ -62,17 +65,6 @@ impl Tenant {
         let router = join(&store, &services, &id, domain);
         Ok(Self { store, router, fresh, packages })
     }
-}
-
-/// Where packages are kept: with the state, else in a folder that only this server can read and takes along.
-fn packages(state: &State) -> Result<(Option<TempDir>, PathBuf), Failure> {
-    if let Some(place) = state.file("packages") {
-        return Ok((None, place));
-    }
-    let folder = tempfile::Builder::new().prefix("aught-packages-").tempdir();
-    let folder = folder.map_err(|error| Failure::new("a folder for packages", error))?;
-    let place = folder.path().to_owned();
-    Ok((Some(folder), place))
 }
 
 async fn open_store(config: &Config) -> Result<Store, Failure> {
@@ -201,20 +193,6 @@ async fn manage(engine: &Arc<Engine>, request: Request, peer: SocketAddr) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn packages_without_a_state_are_private_and_end_with_the_server() {
-        let (folder, place) = packages(&State::Memory).unwrap();
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            assert_eq!(place.metadata().unwrap().permissions().mode() & 0o777, 0o700);
-        }
-        drop(folder);
-        assert!(!place.exists());
-        let (folder, place) = packages(&State::Folder("state".into())).unwrap();
-        assert_eq!((folder.is_none(), place), (true, "state/packages".into()));
-    }
 
     #[test]
     fn a_tenant_is_named_after_its_domain() {
