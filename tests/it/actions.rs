@@ -400,12 +400,11 @@ async fn an_action_whose_packages_do_not_exist_is_not_built() {
     let action = server.post("/actions/actions", body).await;
     assert_eq!((action.status, &action.body["status"]), (201, &json!("pending")));
     let path = format!("/actions/actions/{}", action.body["id"].as_str().unwrap());
-    let failed = eventually(async || {
-        let action = server.get(&path).await.body;
-        (action["status"] == "failed").then_some(action)
-    });
-    assert!(failed.await["errors"][0]["msg"].as_str().unwrap().contains("no-such-package"));
+    // A deployment waits for the build.
     assert_eq!(server.post(&format!("{path}/deploy"), json!({})).await.status, 400);
+    let failed = server.get(&path).await.body;
+    assert_eq!(failed["status"], "failed");
+    assert!(failed["errors"][0]["msg"].as_str().unwrap().contains("no-such-package"));
     assert_eq!(server.patch(&path, json!({"dependencies": []})).await.status, 200);
     assert_eq!(server.get(&path).await.body["status"], "built");
     assert_eq!(server.manage(Method::DELETE, &path, None).await.status, 204);

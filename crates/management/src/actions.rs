@@ -28,7 +28,7 @@ pub(crate) fn area(services: &Services) -> Area {
     Area::new("actions")
         .collection("/actions/actions", Actions)
         .collection("/actions/actions/{actionId}/versions", versions::Versions)
-        .write("POST /actions/actions/{id}/deploy", versions::deploy_draft)
+        .task("POST /actions/actions/{id}/deploy", versions::deploy_draft)
         .write("POST /actions/actions/{actionId}/versions/{id}/deploy", versions::roll_back)
         .task("POST /actions/actions/{id}/test", move |task| trial::test(dispatcher.clone(), task))
         .read("GET /actions/triggers", triggers::list)

@@ -1,9 +1,12 @@
 //! Builds: the packages that an action or its modules depend on are resolved and unpacked, as a job.
 
+use std::time::Duration;
+
 use ::actions::{BuildError, Dependency};
 use kernel::{ApiResult, Document, Record, Value, object};
+use rest::{Call, Task};
 use serde_json::json;
-use store::{Job, NewJob, Tx};
+use store::{Job, NewJob, Snapshot, Tx};
 
 use super::{
     ACTION,
@@ -12,6 +15,8 @@ use super::{
     versions::ACTION_VERSION,
 };
 
+/// A deployment waits so long for the build of its draft.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// `type` of the job.
 pub(super) const JOB: &str = "build";
 /// What a build depends on.
@@ -34,6 +39,21 @@ pub(super) fn enqueue(tx: &mut Tx, action: &str, version: Option<&str>) -> ApiRe
     let payload = object(json!({"type": JOB, "action": action, "version": version}));
     tx.enqueue(NewJob::new(QUEUE, payload))?;
     Ok(())
+}
+
+/// Waits while the draft named in the path is being built, but not for ever.
+pub(super) async fn settled(task: &Task) -> ApiResult {
+    let is_under_way = |reader: &Snapshot, call: &Call| {
+        let action = reader.get(ACTION.name, call.path("id"))?;
+        Ok(action.is_some_and(|action| matches!(action.text("status"), Some("pending" | "building"))))
+    };
+    let wait = async {
+        while task.read(is_under_way).await? {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap_or(Ok(()))
 }
 
 /// Builds a draft.

@@ -1,11 +1,11 @@
 //! Versions of actions: what was deployed, never changed again.
 
 use kernel::{ApiError, ApiResult, Document, Record, id::Form, object};
-use rest::{Answer, Call, Kind, Resource, Sorted, Times};
+use rest::{Answer, Call, Kind, Resource, Sorted, Task, Times};
 use serde_json::json;
 use store::{Filter, Order, Query, Snapshot, Tx};
 
-use super::{ACTION, scripts, summary};
+use super::{ACTION, builds, scripts, summary};
 
 /// Versions.
 pub(crate) static ACTION_VERSION: Kind = Kind::new("action_version")
@@ -35,10 +35,14 @@ impl Resource for Versions {
     }
 }
 
-/// Deploys the draft.
-pub(super) fn deploy_draft(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
-    let version = deploy(tx, call.path("id"))?;
-    answer(tx, &version)
+/// Deploys the draft; one that is being built, when it is.
+pub(super) async fn deploy_draft(task: Task) -> ApiResult<Answer> {
+    builds::settled(&task).await?;
+    let work = |tx: &mut Tx, call: &Call| {
+        let version = deploy(tx, call.path("id"))?;
+        answer(tx, &version)
+    };
+    task.write(work).await
 }
 
 /// Makes a new version of an old one's content and deploys it.
