@@ -245,5 +245,5 @@ def test_credentials_of_wallets_have_a_template(management):
     assert templates.update(template.id, name=name).name == name
     assert template.id in ids(templates.list(take=1))
     templates.delete(template.id)
-    with refused(404, "The template does not exist."):
+    with refused(404, "The verifiable credential template does not exist."):
         templates.get(template.id)

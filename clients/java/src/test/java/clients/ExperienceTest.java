@@ -216,6 +216,6 @@ class ExperienceTest extends Tenant {
                 name);
         holds(templates.get(id(made)), "{'name': '%s'}", name);
         templates.delete(id(made));
-        refused(404, "The template does not exist.", () -> templates.get(id(made)));
+        refused(404, "The verifiable credential template does not exist.", () -> templates.get(id(made)));
     }
 }
