@@ -16,7 +16,7 @@ use crate::{Caller, Scopes};
 /// How many answers, and how many records of lists, are kept, if they are short.
 const MOST: usize = 20_000;
 /// How many bytes they may have altogether, for each of the two.
-const MOST_BYTES: u64 = 24 << 20;
+const MOST_BYTES: u64 = 16 << 20;
 
 /// What is kept.
 pub(crate) struct Kept {
