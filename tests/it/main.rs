@@ -9,6 +9,7 @@ mod custom_domains;
 mod event_streams;
 mod keys;
 mod listener;
+mod lists;
 mod log_streams;
 mod logs;
 mod messages;

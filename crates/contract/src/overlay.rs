@@ -99,6 +99,8 @@ pub(crate) struct PagingSource {
     pub(crate) totals: Option<bool>,
     pub(crate) checkpoint: Option<bool>,
     pub(crate) always_object: Option<bool>,
+    pub(crate) omits_zeros: Option<bool>,
+    pub(crate) empty_page_totals_zero: Option<bool>,
     pub(crate) envelope: Option<String>,
     pub(crate) default_size: Option<u64>,
     pub(crate) max_size: Option<u64>,

@@ -14,6 +14,10 @@ pub struct Paging {
     pub checkpoint: bool,
     /// Answers with the envelope even when neither totals nor a checkpoint were asked for.
     pub always_object: bool,
+    /// Leaves out the envelope's counters that are 0.
+    pub omits_zeros: bool,
+    /// Tells a total of 0 on a page without items, also when other pages have some.
+    pub empty_page_totals_zero: bool,
     /// The key of the array within the envelope.
     pub envelope: Option<String>,
     /// How many items a page has when the caller does not say.
@@ -66,6 +70,8 @@ impl Paging {
             totals: corrections.totals.unwrap_or_else(|| takes("include_totals")),
             checkpoint: corrections.checkpoint.unwrap_or_else(|| takes("take") || takes("from")),
             always_object: corrections.always_object.unwrap_or(default_always),
+            omits_zeros: corrections.omits_zeros.unwrap_or(false),
+            empty_page_totals_zero: corrections.empty_page_totals_zero.unwrap_or(false),
             envelope: found,
             default_size: corrections.default_size.unwrap_or(DEFAULT_SIZE),
             max_size: corrections.max_size.unwrap_or(max_size),

@@ -35,17 +35,19 @@ pub fn envelope(call: &Call, page: Page<Document>) -> Value {
     };
     let limit = count(call, "per_page").unwrap_or(facts.default_size);
     let number = count(call, "page").unwrap_or(0);
+    let total = if length == 0 && facts.empty_page_totals_zero { 0 } else { page.total.unwrap_or(length) };
+    let counter = |count: u64| (count > 0 || !facts.omits_zeros).then(|| Value::from(count));
     let mut answer = Document::new();
     for member in if is_walk { &facts.checkpoint_order } else { &facts.envelope_order } {
         let value = match member.as_str() {
             name if name == key => items.take(),
             "next" if is_walk => page.next.as_deref().map(Value::from),
             _ if is_walk => None,
-            "start" => Some((number * limit).into()),
-            "limit" | "per_page" => Some(limit.into()),
-            "page" => Some(number.into()),
-            "total" => Some(page.total.unwrap_or(length).into()),
-            "length" => Some(length.into()),
+            "start" => counter(number * limit),
+            "limit" | "per_page" => counter(limit),
+            "page" => counter(number),
+            "total" => counter(total),
+            "length" => counter(length),
             _ => None,
         };
         if let Some(value) = value {

@@ -95,20 +95,11 @@ impl Resource for Versions {
     }
 }
 
-/// The versions of a module. A page behind the last one says that there are none at all.
+/// The versions of a module.
 pub(super) fn versions(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     let module = rest::load(reader, &MODULE, call.path("id"))?;
     let versions = reader.list(MODULE_VERSION.name, &of_module(&module.id).order(Order::CreatedDescending))?.items;
-    Ok(Answer::json(page(call, "versions", versions.into_iter().map(|version| version.document).collect())?))
-}
-
-/// A page of items; the total counts only where there are some.
-fn page(call: &Call, key: &str, items: Vec<Document>) -> ApiResult<Value> {
-    let mut page = page_of(call, items)?;
-    if page.get(key).and_then(Value::as_array).is_some_and(Vec::is_empty) {
-        page["total"] = 0.into();
-    }
-    Ok(page)
+    Ok(Answer::json(page_of(call, versions.into_iter().map(|version| version.document).collect())?))
 }
 
 /// Publishes the draft.
@@ -152,7 +143,7 @@ fn has_same_content(one: &Record, other: &Record) -> bool {
 /// The actions that use a module.
 pub(super) fn users(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     let module = rest::load(reader, &MODULE, call.path("id"))?;
-    Ok(Answer::json(page(call, "actions", users_of(reader, &module.id)?)?))
+    Ok(Answer::json(page_of(call, users_of(reader, &module.id)?)?))
 }
 
 /// Completes the modules that an action names: they must exist.
