@@ -1,7 +1,7 @@
 //! The routes of a server: where the protocols' crates are joined.
 
 use axum::Router;
-use kernel::ApiError;
+use rest::ApiError;
 
 use crate::{edge::refusal, health, tenant::Tenant};
 

@@ -12,7 +12,7 @@ use futures::FutureExt;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
-use kernel::ApiError;
+use rest::ApiError;
 use tower::ServiceExt;
 use tower_http::timeout::TimeoutBody;
 use tracing::Instrument;

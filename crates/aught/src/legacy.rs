@@ -10,10 +10,10 @@ use axum::{
     routing::any,
 };
 use http::{HeaderMap, HeaderValue, header, request::Parts};
-use kernel::{ApiError, ApiResult};
+
 use management::{V1, V1Endpoint, V1Request};
 use oauth::OAuth;
-use rest::{Answer, Content, Served};
+use rest::{Answer, ApiError, ApiResult, Content, Served};
 use url::form_urlencoded;
 
 use crate::edge;

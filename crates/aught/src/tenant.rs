@@ -11,10 +11,10 @@ use axum::{
     routing::{MethodRouter, any, get},
 };
 use identity::{Passwords, SigningKeys, keys};
-use kernel::{ApiError, Context, Secret, TenantId};
+use kernel::{Context, Secret, TenantId};
 use management::{Dispatcher, Messenger, Sender, Services, V1};
 use oauth::{Bearer, OAuth};
-use rest::{Claims, Engine};
+use rest::{ApiError, Claims, Engine};
 use store::{Options, RootKey, Store};
 use tempfile::TempDir;
 

@@ -2,13 +2,13 @@
 
 use std::sync::OnceLock;
 
-use http::StatusCode;
 use indexmap::IndexMap;
-use kernel::{ApiError, ApiResult, Document};
+use kernel::Document;
 use serde_json::{Value, value::RawValue};
 use url::form_urlencoded;
 
 use crate::{
+    Refusal,
     overlay::RequestSource,
     parameters::{refusal_text, typed},
     schema::{Additional, Schema, Schemas, type_name},
@@ -38,7 +38,12 @@ impl Request {
     }
 
     /// Reads and judges a body. An empty one is none, which is refused where something in it is required.
-    pub(crate) fn read(&self, schemas: &Schemas, content_type: Option<&str>, bytes: &[u8]) -> ApiResult<Option<Value>> {
+    pub(crate) fn read(
+        &self,
+        schemas: &Schemas,
+        content_type: Option<&str>,
+        bytes: &[u8],
+    ) -> Result<Option<Value>, Refusal> {
         let schema = self.schema(schemas);
         if bytes.iter().all(u8::is_ascii_whitespace) {
             let nothing = Value::Object(Document::new());
@@ -59,21 +64,20 @@ impl Request {
             }
             Some("text/plain" | "application/octet-stream") | None => from_json(bytes)?,
             Some(kind) if kind == "application/json" || kind.ends_with("+json") => from_json(bytes)?,
-            Some(_) => return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported Media Type")),
+            Some(_) => return Err(Refusal::MediaType),
         };
         validation::check(schemas, schema, &value).map_err(|violation| refusal(&violation))?;
         Ok(Some(value))
     }
 }
 
-fn refusal(violation: &Violation) -> ApiError {
+fn refusal(violation: &Violation) -> Refusal {
     let place = violation.path();
-    ApiError::invalid_body(refusal_text("Payload", &violation.text, &place, violation.description.as_deref()))
+    Refusal::Body(refusal_text("Payload", &violation.text, &place, violation.description.as_deref()))
 }
 
-fn from_json(bytes: &[u8]) -> ApiResult<Value> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| ApiError::invalid_body("Invalid request payload JSON format").cause(error))
+fn from_json(bytes: &[u8]) -> Result<Value, Refusal> {
+    serde_json::from_slice(bytes).map_err(|error| Refusal::NotJson(error.to_string()))
 }
 
 fn takes_text(schemas: &Schemas, schema: &Schema) -> bool {

@@ -9,6 +9,7 @@ mod paging;
 mod parameters;
 mod pattern;
 mod projection;
+mod refusal;
 mod routing;
 mod schema;
 mod titles;
@@ -22,6 +23,7 @@ use std::{
 pub use operation::Operation;
 pub use paging::Paging;
 pub use parameters::{Arguments, PathValues};
+pub use refusal::Refusal;
 pub use routing::Route;
 
 use overlay::Overlay;

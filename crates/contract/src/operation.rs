@@ -3,10 +3,11 @@
 use std::sync::{Arc, OnceLock};
 
 use http::Method;
-use kernel::{ApiResult, Value};
+use kernel::Value;
 use serde_json::value::RawValue;
 
 use crate::{
+    Refusal,
     body::Request,
     overlay::{Location, MediaSource, OperationSource},
     paging::Paging,
@@ -98,14 +99,14 @@ impl Operation {
         format!("{} {}", self.method, self.path)
     }
 
-    /// Types and validates the path's and the query's parameters: 400 `invalid_uri` or `invalid_query_string`.
-    pub fn arguments(&self, path: &PathValues, query: Option<&str>) -> ApiResult<Arguments> {
+    /// Types and validates the path's and the query's parameters.
+    pub fn arguments(&self, path: &PathValues, query: Option<&str>) -> Result<Arguments, Refusal> {
         parameters::arguments(&self.schemas, &self.parameters, path, query)
     }
 
-    /// Reads and validates the body, JSON or a form: 400 `invalid_body`. `None` where nothing was sent, nothing is taken,
+    /// Reads and validates the body, JSON or a form. `None` where nothing was sent, nothing is taken,
     /// or the operation reads a multipart body itself.
-    pub fn body(&self, content_type: Option<&str>, bytes: &[u8]) -> ApiResult<Option<Value>> {
+    pub fn body(&self, content_type: Option<&str>, bytes: &[u8]) -> Result<Option<Value>, Refusal> {
         match &self.request {
             Some(request) if !request.is_multipart => request.read(&self.schemas, content_type, bytes),
             _ => Ok(None),

@@ -2,11 +2,11 @@
 
 use std::{borrow::Cow, sync::OnceLock};
 
-use kernel::{ApiError, ApiResult};
 use serde_json::{Value, value::RawValue};
 use url::form_urlencoded;
 
 use crate::{
+    Refusal,
     overlay::{Location, ParameterSource},
     schema::{Schema, Schemas},
     validation::{self, Violation},
@@ -87,11 +87,11 @@ impl Parameter {
         self.schema.get_or_init(|| schemas.parse_raw(&self.source))
     }
 
-    fn check(&self, schemas: &Schemas, value: &Value) -> ApiResult {
+    fn check(&self, schemas: &Schemas, value: &Value) -> Result<(), Refusal> {
         validation::check(schemas, self.schema(schemas), value).map_err(|violation| self.refusal(&violation))
     }
 
-    fn refusal(&self, violation: &Violation) -> ApiError {
+    fn refusal(&self, violation: &Violation) -> Refusal {
         let mut place = self.name.clone();
         let inner = violation.path();
         if !inner.is_empty() && !inner.starts_with('[') {
@@ -101,8 +101,8 @@ impl Parameter {
         let description = violation.description.as_deref().or(self.description.as_deref());
         let message = |what| refusal_text(what, &violation.text, &place, description);
         match self.location {
-            Location::Path => ApiError::invalid_uri(message("Path")),
-            Location::Query => ApiError::invalid_query(message("Query")),
+            Location::Path => Refusal::Path(message("Path")),
+            Location::Query => Refusal::Query(message("Query")),
         }
     }
 }
@@ -122,7 +122,7 @@ pub(crate) fn arguments(
     parameters: &[Parameter],
     path: &PathValues,
     query: Option<&str>,
-) -> ApiResult<Arguments> {
+) -> Result<Arguments, Refusal> {
     let mut arguments = Vec::with_capacity(parameters.len());
     let sent: Vec<(Cow<'_, str>, Cow<'_, str>)> =
         form_urlencoded::parse(query.unwrap_or_default().as_bytes()).collect();
@@ -140,7 +140,7 @@ pub(crate) fn arguments(
             arguments.push((parameter.name.clone(), value));
         } else if parameter.required {
             let text = format!("Missing required property: {}", parameter.name);
-            return Err(ApiError::invalid_query(refusal_text("Query", &text, "", None)));
+            return Err(Refusal::Query(refusal_text("Query", &text, "", None)));
         }
     }
     Ok(Arguments(arguments))

@@ -5,13 +5,13 @@ mod set;
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use kernel::{ApiError, ApiResult, Context, Document, Record, Timestamp, Value, id, object};
+use kernel::{Context, Document, Record, Timestamp, Value, id, object};
 use serde_json::json;
 use store::{Filter, Index, Order, Paging, Query, Snapshot, StoreResult, Tx};
 
 pub use set::{KeySet, Signing, SigningKey, SigningKeys};
 
-use crate::certificate::CertifiedKey;
+use crate::{Error, Result, certificate::CertifiedKey};
 
 /// The kind of record that holds a signing key; its id is the `kid`.
 pub const KIND: &str = "signing_key";
@@ -114,13 +114,11 @@ pub fn rotate(tx: &mut Tx, key: &NewKey) -> StoreResult<Record> {
 
 /// Revokes a key: tokens signed with it are refused from now on, and it leaves the key set. Revoking the current key
 /// makes the next one current first, so that the tenant can always sign.
-pub fn revoke(tx: &mut Tx, kid: &str) -> ApiResult<Record> {
-    let missing = || ApiError::not_found("Signing key not found.");
-    let mut record = tx.get(KIND, kid)?.ok_or_else(missing)?;
+pub fn revoke(tx: &mut Tx, kid: &str) -> Result<Record> {
+    let mut record = tx.get(KIND, kid)?.ok_or(Error::UnknownSigningKey)?;
     if Role::of(&record) == Some(Role::Current) {
-        promote_next(tx)?
-            .ok_or_else(|| ApiError::conflict("Rotate the signing keys before revoking the current key."))?;
-        record = tx.get(KIND, kid)?.ok_or_else(missing)?;
+        promote_next(tx)?.ok_or(Error::NoNextSigningKey)?;
+        record = tx.get(KIND, kid)?.ok_or(Error::UnknownSigningKey)?;
     }
     if !record.is("revoked") {
         for flag in ["current", "next", "previous"] {

@@ -5,6 +5,7 @@ pub mod blacklist;
 pub mod blocks;
 pub mod certificate;
 pub mod claims;
+mod error;
 pub mod events;
 pub mod expiring;
 pub mod hash;
@@ -19,6 +20,7 @@ pub mod triggers;
 pub mod users;
 pub mod verifier;
 
+pub use error::{Error, Result};
 pub use keys::{KeySet, Signing, SigningKeys};
 pub use password::{PasswordError, PasswordHash, PasswordRules, Passwords};
 pub use signature::Algorithm;

@@ -5,11 +5,11 @@ mod rules;
 
 use std::sync::Arc;
 
-use kernel::{ApiError, ApiResult, Context, Secret};
+use kernel::{Context, Secret};
 
 pub use rules::{PERSONAL_FIELDS, PasswordError, PasswordRules};
 
-use crate::pool::Pool;
+use crate::{Result, pool::Pool};
 
 /// The service's bcrypt cost.
 const COST: u32 = 10;
@@ -76,17 +76,17 @@ impl Passwords {
     }
 
     /// Hashes a password that is known to be acceptable.
-    pub async fn hash(&self, password: Secret) -> ApiResult<PasswordHash> {
+    pub async fn hash(&self, password: Secret) -> Result<PasswordHash> {
         let context = self.0.context.clone();
         Ok(self.0.pool.run(move || PasswordHash::of(&context, password.reveal())).await?)
     }
 
     /// Whether `password` is the one that was hashed.
-    pub async fn verify(&self, password: Secret, hash: PasswordHash) -> ApiResult<bool> {
+    pub async fn verify(&self, password: Secret, hash: PasswordHash) -> Result<bool> {
         Ok(self.0.pool.run(move || hash.matches(password.reveal())).await?)
     }
 
-    /// Hashes a password after judging it by the connection's rules: 400 in the service's words when it breaks one.
+    /// Hashes a password after judging it by the connection's rules.
     /// `profile` is the user as it will be stored, `history` the user's former hashes, latest first.
     pub async fn admit(
         &self,
@@ -94,15 +94,15 @@ impl Passwords {
         password: Secret,
         profile: kernel::Document,
         history: Vec<PasswordHash>,
-    ) -> ApiResult<PasswordHash> {
+    ) -> Result<PasswordHash> {
         // What costs nothing is judged here, so that a weak password does not wait for the pool.
-        rules.check(password.reveal(), &profile, &[]).map_err(ApiError::from)?;
+        rules.check(password.reveal(), &profile, &[])?;
         let context = self.0.context.clone();
         let work = move || {
             rules.check_history(password.reveal(), &history)?;
-            Ok(PasswordHash::of(&context, rules.hashed_part(password.reveal())))
+            Ok::<_, PasswordError>(PasswordHash::of(&context, rules.hashed_part(password.reveal())))
         };
-        self.0.pool.run(work).await?.map_err(|error: PasswordError| error.into())
+        Ok(self.0.pool.run(work).await??)
     }
 }
 

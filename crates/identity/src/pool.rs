@@ -7,8 +7,6 @@ use std::{
     thread,
 };
 
-use http::StatusCode;
-use kernel::ApiError;
 use tokio::sync::oneshot;
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -118,17 +116,6 @@ impl Queue {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl From<Refused> for ApiError {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Full => {
-                Self::new(StatusCode::TOO_MANY_REQUESTS, "Global limit has been reached").code("too_many_requests")
-            }
-            Refused::Lost => Self::internal("a job of a worker pool panicked"),
-        }
     }
 }
 

@@ -5,10 +5,10 @@
 
 use std::{fmt, time::Duration};
 
-use kernel::{ApiResult, Document, Record, Secret, TenantId, Value};
+use kernel::{Document, Record, Secret, TenantId, Value};
 use store::{Snapshot, StoreResult, Tx};
 
-use crate::expiring;
+use crate::{Result, expiring};
 
 /// The future of a trigger.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -249,16 +249,16 @@ pub fn keep<'e>(tx: &mut Tx, executions: impl IntoIterator<Item = &'e Execution>
 /// Fires triggers: finds the code that is bound, runs it and tells what it decided.
 pub trait Triggers: Send + Sync {
     /// Whether any code is bound to the trigger.
-    fn listens<'a>(&'a self, tenant: &'a TenantId, trigger: Trigger) -> BoxFuture<'a, ApiResult<bool>>;
+    fn listens<'a>(&'a self, tenant: &'a TenantId, trigger: Trigger) -> BoxFuture<'a, Result<bool>>;
 
     /// Runs what is bound and waits for its verdict. Not within a transaction: code takes its time and reaches out.
-    fn fire<'a>(&'a self, tenant: &'a TenantId, firing: Firing<'a>) -> BoxFuture<'a, ApiResult<Verdict>>;
+    fn fire<'a>(&'a self, tenant: &'a TenantId, firing: Firing<'a>) -> BoxFuture<'a, Result<Verdict>>;
 
     /// As [`Triggers::listens`], within a transaction: asked before something is deferred.
-    fn listens_within(&self, reader: &Snapshot, trigger: Trigger) -> ApiResult<bool>;
+    fn listens_within(&self, reader: &Snapshot, trigger: Trigger) -> Result<bool>;
 
     /// Has what is bound run once this transaction is committed. Nobody waits for its verdict.
-    fn defer(&self, tx: &mut Tx, firing: Firing<'_>) -> ApiResult;
+    fn defer(&self, tx: &mut Tx, firing: Firing<'_>) -> Result;
 }
 
 /// Triggers to which nothing is bound.
@@ -266,19 +266,19 @@ pub trait Triggers: Send + Sync {
 pub struct NoTriggers;
 
 impl Triggers for NoTriggers {
-    fn listens<'a>(&'a self, _: &'a TenantId, _: Trigger) -> BoxFuture<'a, ApiResult<bool>> {
+    fn listens<'a>(&'a self, _: &'a TenantId, _: Trigger) -> BoxFuture<'a, Result<bool>> {
         Box::pin(async { Ok(false) })
     }
 
-    fn fire<'a>(&'a self, _: &'a TenantId, _: Firing<'a>) -> BoxFuture<'a, ApiResult<Verdict>> {
+    fn fire<'a>(&'a self, _: &'a TenantId, _: Firing<'a>) -> BoxFuture<'a, Result<Verdict>> {
         Box::pin(async { Ok(Verdict::default()) })
     }
 
-    fn listens_within(&self, _: &Snapshot, _: Trigger) -> ApiResult<bool> {
+    fn listens_within(&self, _: &Snapshot, _: Trigger) -> Result<bool> {
         Ok(false)
     }
 
-    fn defer(&self, _: &mut Tx, _: Firing<'_>) -> ApiResult {
+    fn defer(&self, _: &mut Tx, _: Firing<'_>) -> Result {
         Ok(())
     }
 }

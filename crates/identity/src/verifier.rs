@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
-use kernel::{ApiError, Record, TenantId};
+use kernel::{Record, TenantId};
 use quick_cache::sync::Cache;
 use serde::Deserialize;
 use store::Store;
 
 use crate::{
-    blacklist,
+    Error, blacklist,
     jwt::Jwt,
     keys::{self, SigningKeys},
     signature::Algorithm,
@@ -61,11 +61,11 @@ pub enum TokenError {
     /// Its time is over.
     Expired,
     /// It could not be judged.
-    Failed(ApiError),
+    Failed(Error),
 }
 
-impl From<ApiError> for TokenError {
-    fn from(error: ApiError) -> Self {
+impl From<Error> for TokenError {
+    fn from(error: Error) -> Self {
         Self::Failed(error)
     }
 }
@@ -181,7 +181,7 @@ impl<T> Verifier<T> {
         let grant = grant_of(&self.store, tenant, &client, &self.expected.audience, "client").await?;
         let grant = grant.ok_or(TokenError::Invalid)?;
         let mut admitted = token.clone();
-        let given: Given = grant.view()?;
+        let given: Given = grant.view().map_err(Error::from)?;
         if !given.allow_all_scopes {
             admitted.scopes.retain(|scope| given.scope.contains(scope));
         }

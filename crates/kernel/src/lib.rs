@@ -1,8 +1,7 @@
-//! The words all other crates use: documents, records, sealed values, errors, time, randomness, identifiers.
+//! The words all other crates use: documents, records, sealed values, time, randomness, identifiers.
 
 mod context;
 mod document;
-mod error;
 pub mod id;
 mod record;
 mod sealed;
@@ -11,8 +10,7 @@ pub mod user_agent;
 
 pub use context::{Clock, Context, FixedClock, Random, SeededRandom, SystemClock, SystemRandom};
 pub use document::{Document, fill, fill_members, merge_deep, merge_first_level, object, remove_path, value_at};
-pub use error::{ApiError, ApiResult};
-pub use record::{Record, TenantId};
+pub use record::{Record, TenantId, UnfitRecord};
 pub use sealed::{Sealed, Secret};
 pub use time::Timestamp;
 

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use serde::de::DeserializeOwned;
 
-use crate::{ApiError, ApiResult, Document, Sealed, Timestamp};
+use crate::{Document, Sealed, Timestamp};
 
 /// The tenant that a read, a write or a caller belongs to: its name, such as `dev-tenant`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,6 +26,16 @@ impl fmt::Display for TenantId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// A stored document that does not fit the view that a rule takes of it: a defect.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("record {id}: {reason}")]
+pub struct UnfitRecord {
+    /// The record's identifier.
+    pub id: String,
+    /// Where it does not fit.
+    pub reason: String,
 }
 
 /// A stored thing: one document with its secrets. Only the store makes records that exist; a record under
@@ -55,9 +65,9 @@ impl Record {
     /// The record as a typed view of the few fields that a rule decides on.
     ///
     /// # Errors
-    /// 500 when the stored document does not fit the view, which validation rules out.
-    pub fn view<T: DeserializeOwned>(&self) -> ApiResult<T> {
-        T::deserialize(&self.document).map_err(|error| ApiError::internal(format!("record {}: {error}", self.id)))
+    /// When the stored document does not fit the view, which validation rules out.
+    pub fn view<T: DeserializeOwned>(&self) -> Result<T, UnfitRecord> {
+        T::deserialize(&self.document).map_err(|error| UnfitRecord { id: self.id.clone(), reason: error.to_string() })
     }
 
     /// The text of a top-level field.

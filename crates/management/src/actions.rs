@@ -13,8 +13,8 @@ mod triggers;
 pub(crate) mod versions;
 
 use identity::triggers::EXECUTIONS_KEPT;
-use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form};
-use rest::{Answer, Area, Call, Change, Kind, ListFilter, Resource, Times};
+use kernel::{Document, Record, Value, id::Form};
+use rest::{Answer, ApiError, ApiResult, Area, Call, Change, Kind, ListFilter, Resource, Times};
 use serde_json::json;
 use store::{Filter, Query, Snapshot, Tx};
 

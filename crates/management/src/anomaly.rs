@@ -1,8 +1,8 @@
 //! Addresses that are blocked after suspicious behaviour.
 
 use identity::blocks;
-use kernel::ApiError;
-use rest::{Answer, Area};
+
+use rest::{Answer, ApiError, Area};
 
 use crate::Services;
 

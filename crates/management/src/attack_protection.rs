@@ -1,7 +1,7 @@
 //! Attack protection: brute force, breached passwords, suspicious addresses, bots, captcha.
 
-use kernel::{ApiResult, Document, Record, Value, merge_deep, object};
-use rest::{Area, Call, Kind, Resource};
+use kernel::{Document, Record, Value, merge_deep, object};
+use rest::{ApiResult, Area, Call, Kind, Resource};
 use serde_json::json;
 use store::{Snapshot, Tx};
 

@@ -1,8 +1,8 @@
 //! Access tokens that are refused before their time is over.
 
 use identity::blacklist;
-use kernel::ApiResult;
-use rest::{Answer, Area, Call};
+
+use rest::{Answer, ApiResult, Area, Call};
 use store::{Filter, Query, Snapshot, Tx};
 
 use crate::Services;

@@ -4,8 +4,8 @@ pub(crate) mod phone;
 mod template;
 mod themes;
 
-use kernel::{ApiResult, Document};
-use rest::{Area, Call, Kind, Resource};
+use kernel::Document;
+use rest::{ApiResult, Area, Call, Kind, Resource};
 
 use crate::Services;
 

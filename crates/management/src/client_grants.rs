@@ -1,7 +1,7 @@
 //! Client grants: which client may have which scopes of which API.
 
-use kernel::{ApiError, ApiResult, Record, Value, id::Form};
-use rest::{Answer, Area, Call, Change, Kind, ListFilter, Resource, Sorted, Unique};
+use kernel::{Record, Value, id::Form};
+use rest::{Answer, ApiError, ApiResult, Area, Call, Change, Kind, ListFilter, Resource, Sorted, Unique};
 use serde::Deserialize;
 use store::{RelationQuery, Side, Snapshot, Tx};
 

@@ -7,8 +7,8 @@ mod search;
 pub(crate) mod signing;
 
 use identity::keys;
-use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form};
-use rest::{Answer, Area, Call, Change, Kind, ListFilter, Resource, Sorted};
+use kernel::{Document, Record, Value, id::Form};
+use rest::{Answer, ApiError, ApiResult, Area, Call, Change, Kind, ListFilter, Resource, Sorted};
 use serde_json::json;
 use store::{Filter, Query, RelationQuery, Side, Snapshot, Term, Tx};
 

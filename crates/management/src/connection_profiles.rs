@@ -1,7 +1,7 @@
 //! Connection profiles and their templates.
 
-use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form};
-use rest::{Answer, Area, Call, Kind, Resource};
+use kernel::{Document, Record, Value, id::Form};
+use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, Resource};
 use serde_json::json;
 use store::Snapshot;
 

@@ -10,10 +10,10 @@ mod scim;
 mod strategies;
 
 use kernel::{
-    ApiError, ApiResult, Document, Record, Value,
+    Document, Record, Value,
     id::{ALNUM, Form},
 };
-use rest::{Answer, Area, BoxFuture, Call, Change, Kind, ListFilter, Resource, Sorted, Unique};
+use rest::{Answer, ApiError, ApiResult, Area, BoxFuture, Call, Change, Kind, ListFilter, Resource, Sorted, Unique};
 use serde_json::json;
 use store::{Filter, Query, RelationOrder, RelationQuery, Side, Snapshot, Store, Tx};
 

@@ -2,8 +2,8 @@
 
 mod verification;
 
-use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form};
-use rest::{Answer, Area, Call, Kind, Resource, Times, Unique};
+use kernel::{Document, Record, Value, id::Form};
+use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, Resource, Times, Unique};
 use serde_json::json;
 use store::{Filter, Index, Query, Snapshot, Tx};
 

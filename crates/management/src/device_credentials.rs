@@ -1,7 +1,7 @@
 //! Device credentials: public keys and refresh tokens of devices.
 
-use kernel::{ApiError, ApiResult, Document, Record, id::Form};
-use rest::{Area, Call, Change, Kind, ListFilter, Resource, Unique};
+use kernel::{Document, Record, id::Form};
+use rest::{ApiError, ApiResult, Area, Call, Change, Kind, ListFilter, Resource, Unique};
 use store::{Filter, Query, Snapshot, Tx};
 
 use crate::Services;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use identity::tickets;
-use kernel::{ApiError, ApiResult, Document, Record};
-use rest::{Area, Call, Kind, Resource};
+use kernel::{Document, Record};
+use rest::{ApiError, ApiResult, Area, Call, Kind, Resource};
 use store::{Snapshot, Tx};
 
 use crate::Services;

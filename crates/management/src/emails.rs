@@ -1,7 +1,7 @@
 //! The e-mail provider.
 
-use kernel::{ApiError, ApiResult, Document, Record, Value};
-use rest::{Area, Call, Kind, Resource};
+use kernel::{Document, Record, Value};
+use rest::{ApiError, ApiResult, Area, Call, Kind, Resource};
 use store::{Snapshot, Tx};
 
 use crate::Services;

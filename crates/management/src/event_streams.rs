@@ -6,8 +6,8 @@ mod sender;
 mod stats;
 
 use identity::events;
-use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form, object};
-use rest::{Area, Call, Change, Kind, Resource, Times, Unique};
+use kernel::{Document, Record, Value, id::Form, object};
+use rest::{ApiError, ApiResult, Area, Call, Change, Kind, Resource, Times, Unique};
 use serde_json::json;
 use store::{Filter, Index, Query, Snapshot, StoreResult, Tx};
 

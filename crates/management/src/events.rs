@@ -6,8 +6,8 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use futures::stream::{self, StreamExt};
 use identity::events::{News, envelope, publish};
-use kernel::{ApiError, ApiResult, Document, TenantId, Timestamp, object};
-use rest::{Answer, Area, Call, Content, Task};
+use kernel::{Document, TenantId, Timestamp, object};
+use rest::{Answer, ApiError, ApiResult, Area, Call, Content, Task};
 use serde_json::json;
 use store::{EventPosition, Snapshot, Store, Tx};
 

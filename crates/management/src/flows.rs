@@ -1,10 +1,10 @@
 //! Flows, the connections in their vault, and what is known of their executions.
 
 use kernel::{
-    ApiResult, Document, Record, Value,
+    Document, Record, Value,
     id::{Form, HEX},
 };
-use rest::{Area, Call, Change, Kind, ListFilter, Resource, Times};
+use rest::{ApiResult, Area, Call, Change, Kind, ListFilter, Resource, Times};
 use store::{Filter, Query, Snapshot, Tx};
 
 use crate::{Services, forms};

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use kernel::{ApiResult, Document, Record, Value, id::Form, object};
-use rest::{Area, Call, Kind, Resource, Times};
+use kernel::{Document, Record, Value, id::Form, object};
+use rest::{ApiResult, Area, Call, Kind, Resource, Times};
 use serde_json::json;
 use store::{Query, Snapshot};
 

@@ -1,7 +1,7 @@
 //! Grants that users gave to clients.
 
-use kernel::{ApiResult, id::Form};
-use rest::{Answer, Area, Call, Kind, ListFilter, Sorted};
+use kernel::id::Form;
+use rest::{Answer, ApiResult, Area, Call, Kind, ListFilter, Sorted};
 use store::{Filter, Query, Term, Tx};
 
 use crate::Services;

@@ -1,7 +1,7 @@
 //! Groups of users, which come from directories: read and deleted here.
 
-use kernel::{ApiResult, Record, id::Form};
-use rest::{Answer, Area, Call, Kind, ListFilter, Resource, Times, envelope, paging_of, select_fields};
+use kernel::{Record, id::Form};
+use rest::{Answer, ApiResult, Area, Call, Kind, ListFilter, Resource, Times, envelope, paging_of, select_fields};
 use serde_json::json;
 use store::{Filter, Page, RelationQuery, Side, Snapshot, Tx};
 

@@ -5,8 +5,8 @@ mod settings;
 use std::time::Duration;
 
 use identity::tickets;
-use kernel::{ApiResult, Value, object};
-use rest::{Answer, Area, Call, Kind, upsert};
+use kernel::{Value, object};
+use rest::{Answer, ApiResult, Area, Call, Kind, upsert};
 use serde_json::json;
 use store::{Snapshot, Tx};
 

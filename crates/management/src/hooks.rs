@@ -1,7 +1,7 @@
 //! Hooks: scripts of the older kind at one point each, and their secrets.
 
-use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form};
-use rest::{Answer, Area, Call, Change, Kind, ListFilter, Resource, Sorted, Unique};
+use kernel::{Document, Record, Value, id::Form};
+use rest::{Answer, ApiError, ApiResult, Area, Call, Change, Kind, ListFilter, Resource, Sorted, Unique};
 use serde_json::json;
 use store::{Filter, Query, Snapshot, Tx};
 

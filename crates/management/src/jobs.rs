@@ -6,8 +6,8 @@ mod multipart;
 mod worker;
 
 use http::StatusCode;
-use kernel::{ApiError, ApiResult, Document, Record, Sealed, id::Form, object};
-use rest::{Answer, Area, Call, Kind};
+use kernel::{Document, Record, Sealed, id::Form, object};
+use rest::{Answer, ApiError, ApiResult, Area, Call, Kind};
 use serde::Deserialize;
 use serde_json::json;
 use store::{NewJob, Snapshot, Tx};

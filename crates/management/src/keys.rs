@@ -4,8 +4,8 @@ mod encryption;
 mod wrapping;
 
 use identity::{SigningKeys, keys};
-use kernel::{ApiError, ApiResult, Document, Record};
-use rest::{Answer, Area, Call, Kind, Resource, Task};
+use kernel::{Document, Record};
+use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, Resource, Task};
 use serde_json::json;
 use store::{Snapshot, Tx};
 

@@ -4,8 +4,8 @@ mod privacy;
 mod sender;
 mod sinks;
 
-use kernel::{ApiError, ApiResult, Record, Value, id::Form};
-use rest::{Area, Call, Change, Kind, Resource};
+use kernel::{Record, Value, id::Form};
+use rest::{ApiError, ApiResult, Area, Call, Change, Kind, Resource};
 use serde_json::json;
 use store::{Snapshot, Tx};
 

@@ -4,9 +4,9 @@ use identity::{
     triggers::{Execution, Verdict},
     users::{self, Realm},
 };
-use kernel::{ApiError, ApiResult, Document, Record, Timestamp, Value, object};
+use kernel::{Document, Record, Timestamp, Value, object};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use rest::{Answer, Area, Call, envelope, paging_of, select_fields};
+use rest::{Answer, ApiError, ApiResult, Area, Call, envelope, paging_of, select_fields};
 use serde_json::json;
 use store::{Filter, LogEvent, LogOrder, LogPaging, LogQuery, Page, Paging, Snapshot, Tx};
 

@@ -8,8 +8,9 @@ mod text;
 use std::{sync::Arc, time::Duration};
 
 use identity::triggers::{self, Execution, Firing, Trigger, Triggers, Verdict};
-use kernel::{ApiError, ApiResult, Document, Record, Sealed, TenantId, Value, object};
+use kernel::{Document, Record, Sealed, TenantId, Value, object};
 use outbound::Client;
+use rest::{ApiError, ApiResult};
 use serde_json::json;
 use store::{Job, NewJob, Snapshot, Store, Tx};
 

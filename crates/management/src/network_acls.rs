@@ -1,10 +1,10 @@
 //! Network access control lists.
 
 use kernel::{
-    ApiError, ApiResult, Document, Record, Value,
+    Document, Record, Value,
     id::{BASE58, Form},
 };
-use rest::{Answer, Area, Call, Kind, Resource, Sorted, Times, Unique};
+use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, Resource, Sorted, Times, Unique};
 use serde_json::json;
 use store::{Filter, Snapshot, Tx};
 

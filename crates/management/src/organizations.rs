@@ -7,8 +7,8 @@ mod grants;
 mod invitations;
 mod members;
 
-use kernel::{ApiResult, Document, Record, Value, id::Form};
-use rest::{Answer, Area, Call, Change, Kind, Resource, Sorted, Unique};
+use kernel::{Document, Record, Value, id::Form};
+use rest::{Answer, ApiResult, Area, Call, Change, Kind, Resource, Sorted, Unique};
 use serde_json::json;
 use store::{Side, Snapshot, Tx};
 

@@ -1,6 +1,7 @@
 //! Permissions: a scope of a resource server, as roles and users hold them.
 
-use kernel::{ApiError, ApiResult, Document, Value};
+use kernel::{Document, Value};
+use rest::{ApiError, ApiResult};
 use serde::Deserialize;
 use store::{Snapshot, Tx};
 

@@ -1,7 +1,7 @@
 //! Prompts: experience, texts, partials, rendering.
 
-use kernel::{ApiError, ApiResult, Document, Value, object};
-use rest::{Answer, Area, Call, Kind, Resource, page_of, upsert};
+use kernel::{Document, Value, object};
+use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, Resource, page_of, upsert};
 use serde_json::json;
 use store::{Query, Snapshot, Tx};
 

@@ -1,7 +1,7 @@
 //! What a new tenant has from the start (reference: fresh tenant).
 
-use kernel::{ApiResult, Document, Record, Value, id::Form, object};
-use rest::{Id, Kind};
+use kernel::{Document, Record, Value, id::Form, object};
+use rest::{ApiResult, Id, Kind};
 use serde_json::json;
 use store::{Filter, Query, Term, Tx};
 

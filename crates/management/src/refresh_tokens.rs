@@ -1,7 +1,6 @@
 //! Refresh tokens of users.
 
-use kernel::{ApiError, ApiResult};
-use rest::{Answer, Area, Call, Kind, ListFilter};
+use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, ListFilter};
 use serde::Deserialize;
 use store::{Filter, Query, Tx};
 

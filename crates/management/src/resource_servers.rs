@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use identity::signature::PublicKey;
 use kernel::{
-    ApiError, ApiResult, Record, Value,
+    Record, Value,
     id::{ALNUM, Form},
 };
 use percent_encoding::percent_decode_str;
-use rest::{Area, Call, Change, Kind, ListFilter, Resource, Unique};
+use rest::{ApiError, ApiResult, Area, Call, Change, Kind, ListFilter, Resource, Unique};
 use serde_json::json;
 use store::{Filter, Query, Side, Snapshot, Term, Tx};
 

@@ -1,7 +1,7 @@
 //! Roles: named sets of permissions that users hold.
 
-use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form};
-use rest::{Area, Call, Change, Kind, ListFilter, Related, Resource, Unique};
+use kernel::{Document, Record, Value, id::Form};
+use rest::{ApiError, ApiResult, Area, Call, Change, Kind, ListFilter, Related, Resource, Unique};
 use store::{Relation, Side, Snapshot, Tx};
 
 use crate::{

@@ -2,8 +2,8 @@
 
 mod pipeline;
 
-use kernel::{ApiError, ApiResult, Record, id::Form};
-use rest::{Area, Call, Kind, ListFilter, Resource, Sorted, Unique};
+use kernel::{Record, id::Form};
+use rest::{ApiError, ApiResult, Area, Call, Kind, ListFilter, Resource, Sorted, Unique};
 use store::{Query, Tx};
 
 use crate::Services;

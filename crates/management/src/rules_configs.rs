@@ -1,7 +1,7 @@
 //! Values that rules read as `configuration`: written, never shown again.
 
-use kernel::{ApiResult, Document, Record};
-use rest::{Area, Call, Kind, Resource, Sorted};
+use kernel::{Document, Record};
+use rest::{ApiResult, Area, Call, Kind, Resource, Sorted};
 use store::Snapshot;
 
 use crate::Services;

@@ -5,7 +5,7 @@ mod parser;
 
 use std::{borrow::Cow, ops::Bound};
 
-use kernel::{ApiError, ApiResult};
+use rest::{ApiError, ApiResult};
 use store::{Filter, OwnedSide, Term};
 
 use parser::{Expression, Match, Piece};

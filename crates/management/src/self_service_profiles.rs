@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use identity::tickets;
-use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form};
-use rest::{Answer, Area, Call, Kind, Resource, Times, upsert};
+use kernel::{Document, Record, Value, id::Form};
+use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, Resource, Times, upsert};
 use serde_json::json;
 use store::{Snapshot, Tx};
 

@@ -1,7 +1,7 @@
 //! Sessions of users.
 
-use kernel::{ApiResult, Document};
-use rest::{Answer, Area, Kind};
+use kernel::Document;
+use rest::{Answer, ApiResult, Area, Kind};
 use store::{Filter, Query, Tx};
 
 use crate::{Services, refresh_tokens};

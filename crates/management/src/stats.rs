@@ -2,8 +2,8 @@
 
 use std::{ops::Bound, time::Duration};
 
-use kernel::{ApiError, ApiResult, Timestamp};
-use rest::{Answer, Area, Call};
+use kernel::Timestamp;
+use rest::{Answer, ApiError, ApiResult, Area, Call};
 use serde_json::json;
 use store::{Filter, Snapshot, Term};
 

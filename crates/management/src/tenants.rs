@@ -1,7 +1,7 @@
 //! Settings of the tenant.
 
-use kernel::{ApiError, ApiResult, Document, Record, Value, object};
-use rest::{Area, Call, Kind, Resource};
+use kernel::{Document, Record, Value, object};
+use rest::{ApiError, ApiResult, Area, Call, Kind, Resource};
 use serde_json::json;
 use store::{Snapshot, Tx};
 

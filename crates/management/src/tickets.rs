@@ -7,8 +7,8 @@ use identity::{
     tickets,
     users::{self, Identifier, Identity, Realm},
 };
-use kernel::{ApiError, ApiResult, Document, Record, Sealed, object};
-use rest::{Answer, Area, Call};
+use kernel::{Document, Record, Sealed, object};
+use rest::{Answer, ApiError, ApiResult, Area, Call};
 use serde::Deserialize;
 use serde_json::json;
 use store::{Snapshot, Tx};

@@ -1,7 +1,7 @@
 //! Custom token exchange profiles.
 
-use kernel::{ApiError, ApiResult, Record, id::Form};
-use rest::{Area, Call, Kind, Resource, Times, Unique};
+use kernel::{Record, id::Form};
+use rest::{ApiError, ApiResult, Area, Call, Kind, Resource, Times, Unique};
 use store::Tx;
 
 use crate::{Services, actions::versions};

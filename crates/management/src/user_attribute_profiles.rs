@@ -1,7 +1,7 @@
 //! User attribute profiles and their templates.
 
-use kernel::{ApiError, ApiResult, Record, Value, id::Form, object};
-use rest::{Answer, Area, Call, Kind, Resource};
+use kernel::{Record, Value, id::Form, object};
+use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, Resource};
 use serde_json::json;
 use store::{Snapshot, Tx};
 

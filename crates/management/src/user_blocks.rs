@@ -1,8 +1,8 @@
 //! Blocks of brute-force protection: which identifiers of a user are blocked, and their end.
 
 use identity::blocks;
-use kernel::{ApiResult, Document, Record, Value};
-use rest::{Answer, Area, Call};
+use kernel::{Document, Record, Value};
+use rest::{Answer, ApiResult, Area, Call};
 use serde_json::json;
 use store::{Snapshot, Tx};
 

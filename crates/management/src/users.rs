@@ -10,8 +10,8 @@ mod rights;
 mod verification;
 
 use identity::{PasswordHash, Passwords, events, triggers::Trigger, users};
-use kernel::{ApiError, ApiResult, Document, Record, Secret, TenantId, Value, id::Form};
-use rest::{Answer, Area, BoxFuture, Call, Change, Kind, Resource, Times, Unique};
+use kernel::{Document, Record, Secret, TenantId, Value, id::Form};
+use rest::{Answer, ApiError, ApiResult, Area, BoxFuture, Call, Change, Kind, Resource, Times, Unique};
 use store::{Filter, Order, Paging, Query, Side, Snapshot, Store, Tx};
 
 use crate::{Dispatcher, Services, custom_domains, events::context, logs, organizations, roles::USER_ROLES};
@@ -116,7 +116,7 @@ pub(crate) async fn admit(
 ) -> ApiResult<PasswordHash> {
     let judged = store.read(tenant, move |reader| changes::password_to_judge(reader, id.as_deref(), &body));
     let changes::Judged { rules, profile, history } = judged.await?;
-    passwords.admit(rules, password, profile, history).await
+    Ok(passwords.admit(rules, password, profile, history).await?)
 }
 
 struct Users {

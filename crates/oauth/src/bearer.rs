@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use identity::{AccessToken, Expected, SigningKeys, TokenError, Verifier};
-use kernel::{ApiError, ApiResult, TenantId};
+use kernel::TenantId;
 use memchr::memchr3_iter;
-use rest::{Authenticate, BoxFuture, Caller, Scopes};
+use rest::{ApiError, ApiResult, Authenticate, BoxFuture, Caller, Scopes};
 use store::Store;
 
 /// Authenticates the callers of one tenant's Management API by the access tokens that the tenant issues for it.
@@ -74,7 +74,7 @@ fn refusal(error: TokenError) -> ApiError {
         TokenError::Invalid => ApiError::unauthorized("Invalid token"),
         TokenError::BadSignature => ApiError::unauthorized("Invalid signature received for JSON Web Token validation"),
         TokenError::Expired => ApiError::unauthorized("Expired token received for JSON Web Token validation"),
-        TokenError::Failed(error) => error,
+        TokenError::Failed(error) => error.into(),
     }
 }
 

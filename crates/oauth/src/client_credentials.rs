@@ -5,7 +5,7 @@ mod extensibility;
 use std::sync::Arc;
 
 use identity::{Algorithm, Signing, verifier::grant_of};
-use kernel::{ApiError, Document, Record, id, object};
+use kernel::{Document, Record, id, object};
 use serde_json::json;
 
 use crate::{
@@ -218,17 +218,17 @@ fn signing(server: &ResourceServer) -> Result<Signing, OAuthError> {
     match Algorithm::named(name) {
         Some(Algorithm::Hs256) => {
             let secret = server.signing_secret.clone();
-            let secret = secret.ok_or_else(|| ApiError::internal("an API that signs with HS256 has no secret"))?;
+            let secret = secret.ok_or_else(|| OAuthError::internal("an API that signs with HS256 has no secret"))?;
             Ok(Signing::Shared(secret))
         }
         Some(algorithm) => Ok(Signing::Key(algorithm)),
-        None => Err(ApiError::internal(format!("an API signs with the unknown algorithm {name}")).into()),
+        None => Err(OAuthError::internal(format!("an API signs with the unknown algorithm {name}"))),
     }
 }
 
 fn encrypted(oauth: &OAuth, server: &ResourceServer, token: &str) -> Result<String, OAuthError> {
     let recipient = server.recipient.as_ref().and_then(|recipient| recipient.encrypt(oauth.store.context(), token));
-    Ok(recipient.ok_or_else(|| ApiError::internal("tokens of an API cannot be encrypted to its key"))?)
+    Ok(recipient.ok_or_else(|| OAuthError::internal("tokens of an API cannot be encrypted to its key"))?)
 }
 
 /// The organization that the request names, or the client's default one, as far as the grant allows it.

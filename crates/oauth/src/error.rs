@@ -8,8 +8,9 @@ use axum::{
 };
 use http::{HeaderValue, StatusCode, header};
 use identity::triggers::Denial;
-use kernel::ApiError;
+use kernel::UnfitRecord;
 use serde_json::json;
+use store::StoreError;
 
 /// A refusal in the service's words.
 #[derive(Clone, Debug)]
@@ -91,31 +92,51 @@ impl OAuthError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", description)
     }
 
+    /// 500 `server_error`; the cause goes to the server's log only.
+    pub(crate) fn internal(cause: impl std::fmt::Display) -> Self {
+        let cause = Some(cause.to_string());
+        Self { cause, ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "Internal error") }
+    }
+
     /// The description that the tenant log keeps.
     pub(crate) fn log_description(&self) -> &str {
         self.logged.unwrap_or(&self.description)
     }
 }
 
-impl From<ApiError> for OAuthError {
-    /// A failure inside keeps its status; its text is a general one.
-    fn from(error: ApiError) -> Self {
-        let cause = Some(error.to_string());
-        if error.status == StatusCode::TOO_MANY_REQUESTS {
-            let description = "Rate limit exceeded. Please retry after some time.";
-            return Self { cause, ..Self::new(error.status, "too_many_requests", description) };
+impl From<StoreError> for OAuthError {
+    /// Of a failure inside, the client reads a general text.
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Unstorable(_) => {
+                let refusal = Self::invalid_request("A value contains the character U+0000");
+                Self { cause: Some(error.to_string()), ..refusal }
+            }
+            StoreError::Unavailable(_) | StoreError::Serialization => {
+                Self { status: StatusCode::SERVICE_UNAVAILABLE, ..Self::internal(&error) }
+            }
+            _ => Self::internal(&error),
         }
-        if error.status.is_client_error() {
-            return Self { cause, ..Self::invalid_request(error.message) };
-        }
-        let status = if error.status.is_server_error() { error.status } else { StatusCode::INTERNAL_SERVER_ERROR };
-        Self { cause, ..Self::new(status, "server_error", "Internal error") }
     }
 }
 
-impl From<store::StoreError> for OAuthError {
-    fn from(error: store::StoreError) -> Self {
-        ApiError::from(error).into()
+impl From<UnfitRecord> for OAuthError {
+    fn from(error: UnfitRecord) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<identity::Error> for OAuthError {
+    fn from(error: identity::Error) -> Self {
+        match error {
+            identity::Error::Store(error) => error.into(),
+            identity::Error::Busy => {
+                let description = "Rate limit exceeded. Please retry after some time.";
+                let refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", description);
+                Self { cause: Some(error.to_string()), ..refusal }
+            }
+            _ => Self::internal(error),
+        }
     }
 }
 

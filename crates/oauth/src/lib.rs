@@ -20,7 +20,7 @@ use axum::{
     routing::{get, post},
 };
 use identity::{SigningKeys, triggers::Triggers};
-use kernel::{ApiResult, TenantId};
+use kernel::TenantId;
 use store::Store;
 
 pub use bearer::Bearer;
@@ -56,7 +56,7 @@ impl OAuth {
 
     /// Makes what the first requests would wait for: the parsed keys, and the next signing key of a new tenant. A
     /// server does this in the background after it has started to listen.
-    pub async fn warm_up(&self) -> ApiResult {
+    pub async fn warm_up(&self) -> identity::Result {
         self.keys.complete(&self.tenant, &self.domain).await.map(drop)
     }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use identity::expiring;
-use kernel::{ApiError, ApiResult, Secret, Timestamp, id, object};
+use kernel::{Secret, Timestamp, id, object};
+use rest::{ApiError, ApiResult};
 use serde::Deserialize;
 use serde_json::json;
 

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use identity::{jwe::Recipient, signature::PublicKey};
-use kernel::{ApiResult, Record, Secret, Timestamp};
+use kernel::{Record, Secret, Timestamp, UnfitRecord};
 use quick_cache::sync::Cache;
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -38,7 +38,7 @@ impl<T: Viewed> View<T> {
     }
 
     /// The record's view.
-    pub(crate) fn of(&self, record: &Record) -> ApiResult<Arc<T>> {
+    pub(crate) fn of(&self, record: &Record) -> Result<Arc<T>, UnfitRecord> {
         let kept = self.0.get(&record.id);
         // A record that was deleted and made again may have the version of the old one, not its time.
         let is_same = |parsed: &Arc<Parsed<T>>| parsed.version == record.version && parsed.updated == record.updated;

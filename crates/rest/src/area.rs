@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use contract::Contract;
 use http::Method;
-use kernel::ApiResult;
+
 use store::{Snapshot, Store, Tx};
 
-use crate::{Answer, BoxFuture, Call, Related, Resource, relation, shapes};
+use crate::{Answer, ApiResult, BoxFuture, Call, Related, Resource, relation, shapes};
 
 pub(crate) type Read = dyn Fn(&Snapshot, &Call) -> ApiResult<Answer> + Send + Sync;
 pub(crate) type Write = dyn Fn(&mut Tx, &Call) -> ApiResult<Answer> + Send + Sync;

@@ -4,7 +4,9 @@ use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use bytes::Bytes;
 use contract::{Arguments, Operation};
-use kernel::{ApiError, ApiResult, Document, TenantId, Value};
+use kernel::{Document, TenantId, Value};
+
+use crate::{ApiError, ApiResult};
 use serde::de::DeserializeOwned;
 
 /// Scopes of a token.

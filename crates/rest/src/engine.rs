@@ -6,11 +6,11 @@ use axum::body::Body;
 use bytes::Bytes;
 use contract::{Contract, Operation, PathValues, Route};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts, uri::PathAndQuery};
-use kernel::{ApiError, ApiResult, Document, Value};
+use kernel::{Document, Value};
 use store::{Snapshot, Store};
 
 use crate::{
-    Answer, Area, BoxFuture, Call, Caller, Content, Origin, Resource, Scopes, Task,
+    Answer, ApiError, ApiResult, Area, BoxFuture, Call, Caller, Content, Origin, Resource, Scopes, Task,
     area::{Claim, Handler},
     kept::{Asked, Basis, Kept},
     log::audit,

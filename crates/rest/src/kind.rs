@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use kernel::{ApiError, Document, Record, Value, id::Form, value_at};
+use kernel::{Document, Record, Value, id::Form, value_at};
 use store::{Filter, Index, Order, Term};
 
-use crate::Call;
+use crate::{ApiError, Call};
 
 /// Where identifiers of a kind come from.
 #[derive(Clone, Copy, Debug)]

@@ -1,10 +1,10 @@
 //! Lists: paging, envelopes, sorting, chosen fields (reference: pagination and fields).
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use kernel::{ApiError, ApiResult, Document, Value, remove_path, value_at};
+use kernel::{Document, Value, remove_path, value_at};
 use store::{Order, Page, Paging};
 
-use crate::{Call, Sorted};
+use crate::{ApiError, ApiResult, Call, Sorted};
 
 /// The page that a call asks for, and whether the total is wanted.
 ///

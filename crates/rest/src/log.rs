@@ -1,10 +1,10 @@
 //! The tenant log entry that every change through the Management API leaves (type `sapi`; reference: logs §1).
 
-use kernel::{ApiResult, Document, Value, object};
+use kernel::{Document, Value, object};
 use serde_json::json;
 use store::Tx;
 
-use crate::{Answer, Call};
+use crate::{Answer, ApiResult, Call};
 
 /// Names of members whose values never reach a log.
 const SECRET: &[&str] = &[

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use kernel::{ApiError, ApiResult, Document, Value};
+use kernel::{Document, Value};
 use store::{Relation, RelationOrder, RelationQuery, Side, Snapshot, Tx};
 
 use crate::{
-    Answer, Call, Kind,
+    Answer, ApiError, ApiResult, Call, Kind,
     area::Handler,
     kind::parent_parameter,
     listing::{envelope, paging_of, select_fields},

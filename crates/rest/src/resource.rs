@@ -1,9 +1,9 @@
 //! What is special about a resource: hooks around the shapes, each with a default.
 
-use kernel::{ApiError, ApiResult, Document, Record};
+use kernel::{Document, Record};
 use store::{Filter, Snapshot, Store, Tx};
 
-use crate::{BoxFuture, Call, Kind};
+use crate::{ApiError, ApiResult, BoxFuture, Call, Kind};
 
 /// What happened to a record in this transaction.
 #[derive(Debug)]

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
-use kernel::{ApiError, ApiResult, Document, Record, Timestamp, Value};
+use kernel::{Document, Record, Timestamp, Value};
 use store::{Page, Query, Snapshot, StoreError, Tx};
 
 use crate::{
-    Answer, Call, Change, Id, Kind, Resource, Times,
+    Answer, ApiError, ApiResult, Call, Change, Id, Kind, Resource, Times,
     area::Handler,
     kept::{Item, Kept},
     kind::{own_parameter, parent_parameter},

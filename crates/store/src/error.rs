@@ -1,6 +1,6 @@
-//! What can go wrong in the store, and what a caller of the Management API is told of it.
+//! What can go wrong in the store.
 
-use kernel::{ApiError, TenantId};
+use kernel::{TenantId, UnfitRecord};
 
 /// What the store answers.
 pub type StoreResult<T = ()> = Result<T, StoreError>;
@@ -51,28 +51,14 @@ pub enum StoreError {
     Panicked(String),
 }
 
-impl From<StoreError> for ApiError {
-    fn from(error: StoreError) -> Self {
-        match &error {
-            StoreError::Taken { .. } => Self::conflict("The specified resource already exists").cause(&error),
-            StoreError::Conflict => Self::conflict("The resource was changed by another request").cause(&error),
-            StoreError::BadCursor => Self::invalid_query("The from parameter is not a valid cursor").cause(&error),
-            StoreError::TooComplex => Self::bad_request("The query is too complex").cause(&error),
-            StoreError::Unstorable(_) => Self::bad_request("A value contains the character U+0000").cause(&error),
-            StoreError::Unavailable(_) | StoreError::Serialization => {
-                Self::new(http::StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable").cause(&error)
-            }
-            StoreError::UnknownTenant(_)
-            | StoreError::WrongRootKey
-            | StoreError::Corrupt(_)
-            | StoreError::Database(_)
-            | StoreError::Panicked(_) => Self::internal(&error),
-        }
+impl From<serde_json::Error> for StoreError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Corrupt(error.to_string())
     }
 }
 
-impl From<serde_json::Error> for StoreError {
-    fn from(error: serde_json::Error) -> Self {
+impl From<UnfitRecord> for StoreError {
+    fn from(error: UnfitRecord) -> Self {
         Self::Corrupt(error.to_string())
     }
 }

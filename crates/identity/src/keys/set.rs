@@ -8,7 +8,7 @@ use std::{
 use aws_lc_rs::{rand::SystemRandom, signature::RsaKeyPair};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use kernel::{ApiError, ApiResult, Record, Secret, TenantId};
+use kernel::{Record, Secret, TenantId};
 use serde::Serialize;
 use serde_json::{Value, json};
 use store::Store;
@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use super::{KIND, NewKey, Role};
 use crate::{
+    Error, Result,
     certificate::Certificate,
     jwt::{self, Header},
     pool::Pool,
@@ -69,7 +70,7 @@ impl SigningKeys {
     }
 
     /// The tenant's keys as of now.
-    pub async fn of(&self, tenant: &TenantId) -> ApiResult<Arc<KeySet>> {
+    pub async fn of(&self, tenant: &TenantId) -> Result<Arc<KeySet>> {
         // Asked before the records are read: a change in between makes the set look old, never new.
         let epoch = self.0.store.epoch(tenant, KIND);
         let kept = self.0.sets.read().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned();
@@ -84,7 +85,7 @@ impl SigningKeys {
     }
 
     /// The tenant's keys, after making the next key where there is none yet.
-    pub async fn complete(&self, tenant: &TenantId, domain: &str) -> ApiResult<Arc<KeySet>> {
+    pub async fn complete(&self, tenant: &TenantId, domain: &str) -> Result<Arc<KeySet>> {
         let set = self.of(tenant).await?;
         if set.has_next {
             return Ok(set);
@@ -95,14 +96,14 @@ impl SigningKeys {
     }
 
     /// Makes a key on the pool, for [`rotate`](super::rotate).
-    pub async fn generate(&self, domain: &str) -> ApiResult<NewKey> {
+    pub async fn generate(&self, domain: &str) -> Result<NewKey> {
         let context = self.0.store.context().clone();
         let domain = domain.to_owned();
         Ok(self.0.pool.run(move || NewKey::generate(&context, &domain)).await?)
     }
 
     /// Signs a token of type `typ`.
-    pub async fn sign<C>(&self, tenant: &TenantId, signing: Signing, typ: &'static str, claims: C) -> ApiResult<String>
+    pub async fn sign<C>(&self, tenant: &TenantId, signing: Signing, typ: &'static str, claims: C) -> Result<String>
     where
         C: Serialize + Send + 'static,
     {
@@ -117,13 +118,13 @@ impl SigningKeys {
 }
 
 impl KeySet {
-    fn parse(epoch: u64, records: &[Record]) -> ApiResult<Self> {
+    fn parse(epoch: u64, records: &[Record]) -> Result<Self> {
         let mut current = None;
         let mut keys = HashMap::new();
         let mut published = Vec::new();
         let usable = records.iter().filter_map(|record| Role::of(record).map(|role| (role, record)));
         for (role, record) in usable.clone() {
-            let unreadable = || ApiError::internal(format!("signing key {} is unreadable", record.id));
+            let unreadable = || Error::failed(format!("signing key {} is unreadable", record.id));
             let certificate = Certificate::from_pem(record.text("cert").unwrap_or_default()).ok_or_else(unreadable)?;
             let public = PublicKey::from_certificate(certificate.der()).map_err(|_| unreadable())?;
             published.push(jwk(&record.id, &certificate, &public).ok_or_else(unreadable)?);
@@ -135,8 +136,7 @@ impl KeySet {
             }
             keys.insert(record.id.clone(), public);
         }
-        let (current, certificate) =
-            current.ok_or_else(|| ApiError::internal("the tenant has no current signing key"))?;
+        let (current, certificate) = current.ok_or_else(|| Error::failed("the tenant has no current signing key"))?;
         let jwks = Bytes::from(json!({ "keys": published }).to_string());
         for key in &mut published {
             key.as_object_mut().and_then(|members| members.shift_remove("alg"));
@@ -176,8 +176,8 @@ impl SigningKey {
     }
 
     /// Signs a token of type `typ`. Takes most of a millisecond: servers use [`SigningKeys::sign`].
-    pub fn sign(&self, algorithm: Algorithm, typ: &str, claims: &impl Serialize) -> ApiResult<String> {
-        let refused = |what: &str| ApiError::internal(format!("{} token: {what}", algorithm.name()));
+    pub fn sign(&self, algorithm: Algorithm, typ: &str, claims: &impl Serialize) -> Result<String> {
+        let refused = |what: &str| Error::failed(format!("{} token: {what}", algorithm.name()));
         let encoding = algorithm.rsa_encoding().ok_or_else(|| refused("a tenant's keys are RSA keys"))?;
         let header = Header { alg: algorithm.name(), typ, kid: Some(&self.kid) };
         let input = jwt::signing_input(&header, claims).map_err(|error| refused(&error.to_string()))?;
@@ -188,9 +188,9 @@ impl SigningKey {
     }
 }
 
-fn sign_shared(secret: &Secret, typ: &str, claims: &impl Serialize) -> ApiResult<String> {
+fn sign_shared(secret: &Secret, typ: &str, claims: &impl Serialize) -> Result<String> {
     let header = Header { alg: Algorithm::Hs256.name(), typ, kid: None };
-    let input = jwt::signing_input(&header, claims).map_err(ApiError::internal)?;
+    let input = jwt::signing_input(&header, claims).map_err(Error::failed)?;
     let signature = hmac_sha256(secret.reveal().as_bytes(), input.as_bytes());
     Ok(jwt::finish(input, &signature))
 }

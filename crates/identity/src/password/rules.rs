@@ -1,6 +1,6 @@
 //! Password rules of a database connection: `passwordPolicy` with its four companions, and `password_options`.
 
-use kernel::{ApiError, Document, Value, value_at};
+use kernel::{Document, Value, value_at};
 use serde::Deserialize;
 
 use super::{LONGEST, PasswordHash, common};
@@ -104,12 +104,6 @@ impl std::fmt::Display for PasswordError {
 }
 
 impl std::error::Error for PasswordError {}
-
-impl From<PasswordError> for ApiError {
-    fn from(error: PasswordError) -> Self {
-        Self::bad_request(error.to_string())
-    }
-}
 
 /// The parts of a connection's `options` that concern passwords.
 #[derive(Default, Deserialize)]

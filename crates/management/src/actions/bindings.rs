@@ -1,10 +1,10 @@
 //! Bindings: which actions run at a trigger, in their order.
 
-use kernel::{ApiError, ApiResult, Document, Record, Value, object};
-use rest::{Answer, Call, Kind, page_of};
+use kernel::{Document, Record, Value, object};
+use rest::{Answer, ApiError, ApiResult, Call, Kind, page_of};
 use serde::Deserialize;
 use serde_json::json;
-use store::{Filter, Query, Snapshot, Tx};
+use store::{Filter, Query, Snapshot, StoreResult, Tx};
 
 use super::{ACTION, summary, versions};
 
@@ -95,7 +95,7 @@ pub(super) fn replace(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 }
 
 /// The bindings of a trigger, in their order.
-pub(crate) fn of_trigger(reader: &Snapshot, trigger: &str) -> ApiResult<Vec<Binding>> {
+pub(crate) fn of_trigger(reader: &Snapshot, trigger: &str) -> StoreResult<Vec<Binding>> {
     #[derive(Deserialize)]
     struct Kept {
         #[serde(default)]

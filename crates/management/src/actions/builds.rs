@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ::actions::{BuildError, Dependency};
-use kernel::{ApiResult, Document, Record, Value, object};
-use rest::{Call, Task};
+use kernel::{Document, Record, Value, object};
+use rest::{ApiResult, Call, Task};
 use serde_json::json;
 use store::{Job, NewJob, Snapshot, Tx};
 
@@ -63,7 +63,7 @@ pub(super) async fn run(dispatcher: &Dispatcher, job: &Job) -> ApiResult {
     let (store, tenant) = (dispatcher.store(), &job.tenant);
     let wanted = action.clone();
     let draft = store.write(tenant, move |tx: &mut Tx| {
-        let Some(mut action) = tx.get(ACTION.name, &wanted)? else { return Ok::<_, kernel::ApiError>(None) };
+        let Some(mut action) = tx.get(ACTION.name, &wanted)? else { return Ok::<_, rest::ApiError>(None) };
         let program = scripts::program(tx, &action, wanted.clone(), action.text("name").unwrap_or_default())?;
         action.document.insert("status".into(), "building".into());
         let index = ACTION.index(&action);

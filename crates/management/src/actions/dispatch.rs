@@ -11,9 +11,10 @@ use std::{sync::Arc, time::Duration};
 
 use ::actions::{Invocation, Outcome, ProgramKind, Runtime};
 use identity::triggers::{self, BoxFuture, Firing, Trigger, Triggers, Verdict};
-use kernel::{ApiError, ApiResult, Document, TenantId, Value};
+use kernel::{Document, TenantId, Value};
 use quick_cache::sync::Cache;
-use store::{Snapshot, Store, Tx};
+use rest::{ApiError, ApiResult};
+use store::{Snapshot, Store, StoreResult, Tx};
 use tokio::time::Instant;
 
 pub(crate) use deferred::QUEUE;
@@ -65,7 +66,7 @@ impl Dispatcher {
     }
 
     /// What runs at a trigger, from memory unless anything has changed since.
-    async fn plan(&self, tenant: &TenantId, trigger: Trigger) -> ApiResult<Arc<Plan>> {
+    async fn plan(&self, tenant: &TenantId, trigger: Trigger) -> StoreResult<Arc<Plan>> {
         if let Some(plan) = self.known_plan(tenant, trigger) {
             return Ok(plan);
         }
@@ -178,11 +179,11 @@ fn follow_event(outcome: Outcome, event: &mut Document, verdict: &mut Verdict) {
 }
 
 impl Triggers for Dispatcher {
-    fn listens<'a>(&'a self, tenant: &'a TenantId, trigger: Trigger) -> BoxFuture<'a, ApiResult<bool>> {
+    fn listens<'a>(&'a self, tenant: &'a TenantId, trigger: Trigger) -> BoxFuture<'a, identity::Result<bool>> {
         Box::pin(async move { Ok(!self.plan(tenant, trigger).await?.steps.is_empty()) })
     }
 
-    fn fire<'a>(&'a self, tenant: &'a TenantId, firing: Firing<'a>) -> BoxFuture<'a, ApiResult<Verdict>> {
+    fn fire<'a>(&'a self, tenant: &'a TenantId, firing: Firing<'a>) -> BoxFuture<'a, identity::Result<Verdict>> {
         Box::pin(async move {
             let plan = self.plan(tenant, firing.trigger).await?;
             if plan.steps.is_empty() {
@@ -194,15 +195,15 @@ impl Triggers for Dispatcher {
         })
     }
 
-    fn listens_within(&self, reader: &Snapshot, trigger: Trigger) -> ApiResult<bool> {
+    fn listens_within(&self, reader: &Snapshot, trigger: Trigger) -> identity::Result<bool> {
         if let Some(plan) = self.known_plan(reader.tenant(), trigger) {
             return Ok(!plan.steps.is_empty());
         }
         Ok(!Plan::read(reader, trigger, plan::epochs(&self.0.store, reader.tenant()))?.steps.is_empty())
     }
 
-    fn defer(&self, tx: &mut Tx, firing: Firing<'_>) -> ApiResult {
+    fn defer(&self, tx: &mut Tx, firing: Firing<'_>) -> identity::Result {
         let event = events::build(tx.tenant(), &firing);
-        deferred::enqueue(tx, firing.trigger, &event)
+        Ok(deferred::enqueue(tx, firing.trigger, &event)?)
     }
 }

@@ -1,8 +1,8 @@
 //! Modules: code that actions share, in published versions.
 
 use http::StatusCode;
-use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form, object};
-use rest::{Answer, Call, Change, Kind, Resource, Sorted, Times, Unique, page_of};
+use kernel::{Document, Record, Value, id::Form, object};
+use rest::{Answer, ApiError, ApiResult, Call, Change, Kind, Resource, Sorted, Times, Unique, page_of};
 use serde_json::json;
 use store::{Filter, Order, Query, Snapshot, Tx};
 

@@ -1,8 +1,8 @@
 //! What actions and modules have in common: secrets, dependencies, and the programs that they are to the runtime.
 
 use ::actions::{Dependency, Module, Program, ProgramKind};
-use kernel::{ApiResult, Document, Record, Sealed, Timestamp, Value};
-use store::Snapshot;
+use kernel::{Document, Record, Sealed, Timestamp, Value};
+use store::{Snapshot, StoreResult};
 
 use super::modules::MODULE_VERSION;
 
@@ -46,7 +46,7 @@ pub(super) fn drop_registries(shown: &mut Document) {
 }
 
 /// The program that a draft or version is to the runtime, under an identifier of this content.
-pub(super) fn program(reader: &Snapshot, content: &Record, id: String, name: &str) -> ApiResult<Program> {
+pub(super) fn program(reader: &Snapshot, content: &Record, id: String, name: &str) -> StoreResult<Program> {
     Ok(Program {
         tenant: reader.tenant().clone(),
         id,
@@ -61,7 +61,7 @@ pub(super) fn program(reader: &Snapshot, content: &Record, id: String, name: &st
 }
 
 /// The modules of a draft or version, as they were pinned.
-pub(super) fn modules(reader: &Snapshot, content: &Record) -> ApiResult<Vec<Module>> {
+pub(super) fn modules(reader: &Snapshot, content: &Record) -> StoreResult<Vec<Module>> {
     let mut modules = Vec::new();
     for entry in content.document.get("modules").and_then(Value::as_array).into_iter().flatten() {
         let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ::actions::{Invocation, Outcome};
 use identity::triggers::Trigger;
-use kernel::{ApiError, ApiResult, Document, Value, object};
-use rest::{Answer, Call, Task};
+use kernel::{Document, Value, object};
+use rest::{Answer, ApiError, ApiResult, Call, Task};
 use serde_json::json;
 use store::Snapshot;
 

@@ -1,7 +1,7 @@
 //! The triggers that actions can be bound to.
 
-use kernel::{ApiResult, Value, object};
-use rest::{Answer, Call};
+use kernel::{Value, object};
+use rest::{Answer, ApiResult, Call};
 use serde_json::json;
 use store::Snapshot;
 

@@ -1,9 +1,9 @@
 //! Versions of actions: what was deployed, never changed again.
 
-use kernel::{ApiError, ApiResult, Document, Record, id::Form, object};
-use rest::{Answer, Call, Kind, Resource, Sorted, Task, Times};
+use kernel::{Document, Record, id::Form, object};
+use rest::{Answer, ApiError, ApiResult, Call, Kind, Resource, Sorted, Task, Times};
 use serde_json::json;
-use store::{Filter, Order, Query, Snapshot, Tx};
+use store::{Filter, Order, Query, Snapshot, StoreResult, Tx};
 
 use super::{ACTION, builds, scripts, summary};
 
@@ -141,9 +141,9 @@ pub(super) fn forget_action(tx: &mut Tx, action: &str) -> ApiResult {
 }
 
 /// The version that runs.
-pub(crate) fn deployed(reader: &Snapshot, action: &Record) -> ApiResult<Option<Record>> {
+pub(crate) fn deployed(reader: &Snapshot, action: &Record) -> StoreResult<Option<Record>> {
     match action.text("deployed_version_id") {
-        Some(id) => Ok(reader.get(ACTION_VERSION.name, id)?),
+        Some(id) => reader.get(ACTION_VERSION.name, id),
         None => Ok(None),
     }
 }

@@ -1,7 +1,7 @@
 //! Providers and templates of phone notifications (text and voice messages).
 
-use kernel::{ApiError, ApiResult, Document, Record, id::Form, object};
-use rest::{Answer, Area, Call, Kind, ListFilter, Resource, Times, Unique};
+use kernel::{Document, Record, id::Form, object};
+use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, ListFilter, Resource, Times, Unique};
 use serde_json::{Value, json};
 use store::{Snapshot, Tx};
 

@@ -1,7 +1,7 @@
 //! The page template of the universal login.
 
-use kernel::{ApiError, ApiResult, Document, Record};
-use rest::{Answer, Call, Kind, Resource};
+use kernel::{Document, Record};
+use rest::{Answer, ApiError, ApiResult, Call, Kind, Resource};
 use serde_json::Value;
 use store::Tx;
 

@@ -1,7 +1,7 @@
 //! The theme of the login pages. A tenant has one.
 
-use kernel::{ApiError, ApiResult, Document, Record, id::Form};
-use rest::{Answer, Call, Kind, Resource};
+use kernel::{Document, Record, id::Form};
+use rest::{Answer, ApiError, ApiResult, Call, Kind, Resource};
 use serde_json::json;
 use store::{Query, Snapshot, Tx};
 

@@ -1,8 +1,8 @@
 //! Credentials of clients: public keys and certificates by which they authenticate or sign requests.
 
 use identity::signature::{Certificate, PublicKey};
-use kernel::{ApiError, ApiResult, Document, Record, Timestamp, Value, id::Form};
-use rest::{Call, Kind, Resource, Sorted, Times};
+use kernel::{Document, Record, Timestamp, Value, id::Form};
+use rest::{ApiError, ApiResult, Call, Kind, Resource, Sorted, Times};
 use store::{Snapshot, Tx};
 
 use super::CLIENT;

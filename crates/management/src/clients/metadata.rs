@@ -1,9 +1,9 @@
 //! Clients that describe themselves in a document at their address (draft-ietf-oauth-client-id-metadata-document).
 
 use http::StatusCode;
-use kernel::{ApiError, ApiResult, Document, Record, Value, object};
+use kernel::{Document, Record, Value, object};
 use outbound::{Client, Limits};
-use rest::{Answer, Area, Task};
+use rest::{Answer, ApiError, ApiResult, Area, Task};
 use serde::Deserialize;
 use serde_json::json;
 use store::{Filter, Query, Snapshot};

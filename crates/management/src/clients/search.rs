@@ -1,6 +1,6 @@
 //! Clients by their grants: `q` of the list (reference: user search §6).
 
-use kernel::{ApiError, ApiResult};
+use rest::{ApiError, ApiResult};
 use store::{Filter, Query, RelationQuery, Side, Snapshot};
 
 use crate::{client_grants::CLIENT_GRANT, organizations::ORGANIZATION_GRANTS};

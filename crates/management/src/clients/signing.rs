@@ -2,8 +2,8 @@
 
 use aws_lc_rs::rsa::KeyPair;
 use identity::certificate::Certificate;
-use kernel::{ApiError, ApiResult, Document, Record, Value, object};
-use rest::Call;
+use kernel::{Document, Record, Value, object};
+use rest::{ApiError, ApiResult, Call};
 use serde_json::json;
 use store::{Filter, Query, Snapshot, Tx};
 use x509_parser::pem::Pem;

@@ -1,7 +1,7 @@
 //! The end of a connection: it is gone at once, its users follow, in the same transaction or, where they are many, by a job.
 
-use kernel::{ApiError, ApiResult, Record, object};
-use rest::{Answer, Call, Kind};
+use kernel::{Record, object};
+use rest::{Answer, ApiError, ApiResult, Call, Kind};
 use serde_json::json;
 use store::{Filter, Job, NewJob, Side, Snapshot, Store, Tx};
 

@@ -1,7 +1,7 @@
 //! Directory provisioning of connections: which directory attributes become which of the profile, and which groups.
 
-use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form, object};
-use rest::{Answer, Area, Call, Kind, page_of};
+use kernel::{Document, Record, Value, id::Form, object};
+use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, page_of};
 use serde_json::json;
 use store::{Job, NewJob, RelationOrder, RelationQuery, Side, Snapshot, Store, StoreError, Tx};
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use identity::{certificate::CertifiedKey, signature::PublicKey};
-use kernel::{ApiError, ApiResult, Context, Document, Record, Value, object};
-use rest::{Answer, Area, Kind, Task};
+use kernel::{Context, Document, Record, Value, object};
+use rest::{Answer, ApiError, ApiResult, Area, Kind, Task};
 use serde_json::json;
 use store::{Filter, Query, Snapshot, Tx};
 

@@ -1,6 +1,7 @@
 //! Rules of connections that look beyond the options of a strategy (reference: connections §1, §8).
 
-use kernel::{ApiError, ApiResult, Document, Record, Value};
+use kernel::{Document, Record, Value};
+use rest::{ApiError, ApiResult};
 use store::{Filter, Query, Snapshot};
 
 use super::{CONNECTION, deletion, strategies};

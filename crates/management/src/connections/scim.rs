@@ -5,11 +5,11 @@ use std::time::Duration;
 use aws_lc_rs::digest;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use kernel::{
-    ApiError, ApiResult, Document, Record, Value,
+    Document, Record, Value,
     id::{BASE64URL, Form},
     object,
 };
-use rest::{Answer, Area, Call, Kind};
+use rest::{Answer, ApiError, ApiResult, Area, Call, Kind};
 use serde_json::json;
 use store::{Filter, Query, Snapshot, Tx};
 

@@ -2,8 +2,8 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use identity::password::PERSONAL_FIELDS;
-use kernel::{ApiError, ApiResult, Document, Timestamp, Value, fill, fill_members, object};
-use rest::Call;
+use kernel::{Document, Timestamp, Value, fill, fill_members, object};
+use rest::{ApiError, ApiResult, Call};
 use serde_json::json;
 use x509_parser::{
     pem::parse_x509_pem,

@@ -2,9 +2,9 @@
 
 use aws_lc_rs::digest;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use kernel::{ApiError, ApiResult, Document, Record, Value, id};
+use kernel::{Document, Record, Value, id};
 use outbound::{Client, Dns, Limits, Proof};
-use rest::{Answer, Area, Task};
+use rest::{Answer, ApiError, ApiResult, Area, Task};
 use serde_json::json;
 
 use super::{CUSTOM_DOMAIN, CustomDomains};

@@ -1,8 +1,8 @@
 //! Deliveries of events to a stream: those that are not done, and doing them again (reference: streams §3).
 
 use identity::events;
-use kernel::{ApiError, ApiResult, Document, Record, Timestamp, Value};
-use rest::{Answer, Area, Call, envelope, paging_of};
+use kernel::{Document, Record, Timestamp, Value};
+use rest::{Answer, ApiError, ApiResult, Area, Call, envelope, paging_of};
 use store::{Filter, Order, Page, Query, Snapshot, Term, Tx};
 
 use super::{EVENT_STREAM, samples};

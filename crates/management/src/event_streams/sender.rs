@@ -6,9 +6,9 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, header};
 use identity::events;
-use kernel::{ApiError, ApiResult, Document, Record, TenantId, Value, value_at};
+use kernel::{Document, Record, TenantId, Value, value_at};
 use outbound::{Client, Limits};
-use rest::BoxFuture;
+use rest::{ApiError, ApiResult, BoxFuture};
 use serde_json::json;
 use store::{Job, Snapshot, Store, Tx};
 

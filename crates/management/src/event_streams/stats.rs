@@ -1,7 +1,7 @@
 //! How many deliveries of a stream succeeded and failed, day by day.
 
-use kernel::{ApiError, ApiResult, Record, Timestamp, Value, object};
-use rest::{Answer, Call};
+use kernel::{Record, Timestamp, Value, object};
+use rest::{Answer, ApiError, ApiResult, Call};
 use serde_json::{Map, json};
 use store::{Index, Snapshot, StoreResult, Tx};
 

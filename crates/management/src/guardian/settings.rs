@@ -1,7 +1,7 @@
 //! Settings of factors and of the providers that deliver their messages: a table of small documents.
 
-use kernel::{ApiError, ApiResult, Document, Value, object};
-use rest::{Answer, Area, Call, Kind, upsert};
+use kernel::{Document, Value, object};
+use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, upsert};
 use serde_json::json;
 use store::Snapshot;
 

@@ -7,8 +7,8 @@ use identity::{
     PasswordHash,
     users::{self, Identifier, Realm},
 };
-use kernel::{ApiError, ApiResult, Document, Record, Sealed, Timestamp, Value, id::Form, object};
-use rest::{Answer, Call};
+use kernel::{Document, Record, Sealed, Timestamp, Value, id::Form, object};
+use rest::{Answer, ApiError, ApiResult, Call};
 use serde_json::json;
 use store::{Filter, Job, Query, Snapshot, Store, Tx};
 

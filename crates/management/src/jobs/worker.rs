@@ -33,7 +33,7 @@ async fn done(store: &Store, job: Job) {
 }
 
 /// Gives a job back that failed, to be tried again later, or gives it up.
-pub(crate) async fn settle(store: &Store, job: &Job, outcome: Result<(), kernel::ApiError>) {
+pub(crate) async fn settle(store: &Store, job: &Job, outcome: Result<(), rest::ApiError>) {
     let Err(error) = outcome else { return };
     tracing::warn!(job = job.id, %error, "a job failed");
     let given_up = job.attempts >= MOST_ATTEMPTS;
@@ -48,7 +48,7 @@ pub(crate) async fn settle(store: &Store, job: &Job, outcome: Result<(), kernel:
             let later = tx.now() + LEASE;
             tx.retry_job(&held, later, &reason)?;
         }
-        Ok::<_, kernel::ApiError>(())
+        Ok::<_, rest::ApiError>(())
     });
     if let Err(error) = outcome.await {
         tracing::warn!(job = job.id, %error, "a job could not be given back");

@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form, object};
-use rest::{Answer, Area, BoxFuture, Call, Kind, Resource, Task, Times, page_of, paging_of};
+use kernel::{Document, Record, Value, id::Form, object};
+use rest::{Answer, ApiError, ApiResult, Area, BoxFuture, Call, Kind, Resource, Task, Times, page_of, paging_of};
 use serde_json::json;
 use store::{Filter, Job, Master, NewJob, Order, Paging, Query, Resealing, Snapshot, Store, StoreResult, Tx};
 

@@ -6,7 +6,8 @@ use aws_lc_rs::{
     rsa::{KeySize, OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, PrivateDecryptingKey},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use kernel::{ApiError, ApiResult, Secret};
+use kernel::Secret;
+use rest::{ApiError, ApiResult};
 use store::RootKey;
 
 /// An RSA key pair of 3072 bits: what it wraps, only its private part unwraps.

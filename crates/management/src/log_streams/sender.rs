@@ -4,8 +4,9 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::future::join;
-use kernel::{ApiResult, Document, Record, Value, object};
+use kernel::{Document, Record, Value, object};
 use outbound::{Client, Limits};
+use rest::ApiResult;
 use serde_json::json;
 use store::{Filter, Index, Job, LogEvent, LogPaging, LogQuery, NewJob, Query, Snapshot, Store, StoreResult, Tx};
 

@@ -1,7 +1,8 @@
 //! E-mails: which the tenant's own code delivers.
 
 use identity::triggers::{Firing, Trigger};
-use kernel::{ApiResult, Document, Record, Sealed, Value, object};
+use kernel::{Document, Record, Sealed, Value, object};
+use rest::ApiResult;
 use serde_json::json;
 use store::{Job, Snapshot, Store, Tx};
 

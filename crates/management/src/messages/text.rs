@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, fmt, sync::LazyLock};
 
-use kernel::{ApiError, ApiResult, Document, Value};
+use kernel::{Document, Value};
 use liquid::{
     ObjectView, Parser, ParserBuilder, ValueView,
     model::{ArrayView, DisplayCow, KStringCow, ScalarCow, State},
 };
+use rest::{ApiError, ApiResult};
 
 static PARSER: LazyLock<Parser> = LazyLock::new(|| {
     ParserBuilder::with_stdlib().build().expect("the standard tags and filters have names of their own")

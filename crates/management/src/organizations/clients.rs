@@ -1,7 +1,7 @@
 //! Clients that are associated with an organization.
 
-use kernel::{ApiError, ApiResult, Document, Record, Value, object};
-use rest::{Answer, Area, Call, page_of};
+use kernel::{Document, Record, Value, object};
+use rest::{Answer, ApiError, ApiResult, Area, Call, page_of};
 use serde_json::json;
 use store::{Relation, RelationOrder, RelationQuery, Side, Snapshot, Tx};
 

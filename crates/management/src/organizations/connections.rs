@@ -1,8 +1,8 @@
 //! Connections that an organization uses: `/connections` (all, with their state) and `/enabled_connections` (the
 //! enabled ones, in the older form).
 
-use kernel::{ApiError, ApiResult, Document, Record, Value, object};
-use rest::{Answer, Area, Call, page_of};
+use kernel::{Document, Record, Value, object};
+use rest::{Answer, ApiError, ApiResult, Area, Call, page_of};
 use serde_json::json;
 use store::{Relation, RelationQuery, Side, Snapshot, Tx};
 

@@ -1,10 +1,10 @@
 //! Domains by which an organization is discovered at login.
 
 use kernel::{
-    ApiError, ApiResult, Record,
+    Record,
     id::{Form, HEX},
 };
-use rest::{Answer, Call, Kind, Resource, Sorted};
+use rest::{Answer, ApiError, ApiResult, Call, Kind, Resource, Sorted};
 use store::{Filter, Query, Snapshot, Term, Tx};
 
 use super::{ORGANIZATION, organization};

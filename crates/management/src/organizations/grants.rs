@@ -1,7 +1,7 @@
 //! Client grants that an organization admits.
 
-use kernel::{ApiError, ApiResult, Document, Record, Value};
-use rest::{Answer, Area, Call, page_of};
+use kernel::{Document, Record, Value};
+use rest::{Answer, ApiError, ApiResult, Area, Call, page_of};
 use store::{RelationQuery, Side, Snapshot, Tx};
 
 use super::organization;

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use kernel::{
-    ApiError, ApiResult, Record, Value,
+    Record, Value,
     id::{ALNUM, Form},
     value_at,
 };
-use rest::{Call, Change, Kind, Resource, Sorted};
+use rest::{ApiError, ApiResult, Call, Change, Kind, Resource, Sorted};
 use serde::Deserialize;
 use store::{Filter, Query, Term, Tx};
 

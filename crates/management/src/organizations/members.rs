@@ -1,7 +1,7 @@
 //! Members of an organization, and the roles they hold there.
 
-use kernel::{ApiError, ApiResult, Document, Value, object};
-use rest::{Answer, Call, Kind, Related, page_of};
+use kernel::{Document, Value, object};
+use rest::{Answer, ApiError, ApiResult, Call, Kind, Related, page_of};
 use serde_json::json;
 use store::{Relation, RelationQuery, Side, Snapshot, Tx};
 

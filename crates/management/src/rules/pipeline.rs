@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use ::actions::{Invocation, Program, ProgramKind};
 use identity::triggers::Denial;
-use kernel::{ApiResult, Document, TenantId, Value};
+use kernel::{Document, TenantId, Value};
+use rest::ApiResult;
 use store::{Filter, Order, Query, Snapshot, Store};
 use tokio::time::Instant;
 

@@ -1,7 +1,7 @@
 //! What keeps a user signed in or connected: sessions, refresh tokens, connected accounts, token sets; and groups.
 
-use kernel::{ApiResult, Record};
-use rest::{Answer, Area, Call, Kind, envelope, paging_of, select_fields};
+use kernel::Record;
+use rest::{Answer, ApiResult, Area, Call, Kind, envelope, paging_of, select_fields};
 use serde::Deserialize;
 use store::{Filter, Page, Query, RelationQuery, Side, Snapshot, Tx};
 

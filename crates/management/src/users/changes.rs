@@ -4,8 +4,8 @@ use identity::{
     PasswordHash, PasswordRules,
     users::{self, Identifier, Identity, Realm},
 };
-use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form};
-use rest::Call;
+use kernel::{Document, Record, Value, id::Form};
+use rest::{ApiError, ApiResult, Call};
 use store::{Side, Snapshot, Tx};
 
 use super::{USER, registration};

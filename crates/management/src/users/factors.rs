@@ -1,7 +1,7 @@
 //! Authentication methods of a user: the second factors and passkeys that are enrolled, and the ways to be rid of them.
 
-use kernel::{ApiError, ApiResult, Document, Record, Value, id::Form, object};
-use rest::{Answer, Area, Call, Change, Kind, Resource, Times, Unique};
+use kernel::{Document, Record, Value, id::Form, object};
+use rest::{Answer, ApiError, ApiResult, Area, Call, Change, Kind, Resource, Times, Unique};
 use serde_json::json;
 use store::{Filter, Query, Snapshot, Tx};
 

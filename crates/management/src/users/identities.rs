@@ -5,8 +5,8 @@ use identity::{
     jwt::Jwt,
     users::{self, Identity},
 };
-use kernel::{ApiError, ApiResult, Record, Value};
-use rest::{Answer, Area, Call, Task};
+use kernel::{Record, Value};
+use rest::{Answer, ApiError, ApiResult, Area, Call, Task};
 use serde::Deserialize;
 use store::Tx;
 

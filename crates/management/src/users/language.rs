@@ -1,7 +1,6 @@
 //! What user searches can ask for (reference: user search §1, §2).
 
-use kernel::{ApiError, ApiResult};
-use rest::Call;
+use rest::{ApiError, ApiResult, Call};
 use store::Filter;
 
 use crate::{

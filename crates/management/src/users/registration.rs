@@ -4,8 +4,8 @@ use identity::{
     triggers::{self, Execution, Firing, Request, Trigger, Triggers, Verdict},
     users,
 };
-use kernel::{ApiError, ApiResult, Document, Record, Secret, Value, object};
-use rest::Call;
+use kernel::{Document, Record, Secret, Value, object};
+use rest::{ApiError, ApiResult, Call};
 use serde_json::json;
 use store::{Store, Tx};
 
@@ -114,7 +114,7 @@ pub(super) fn tell(dispatcher: &Dispatcher, tx: &mut Tx, call: &Call, trigger: T
         request: Some(&request),
         ..Firing::new(trigger)
     };
-    dispatcher.defer(tx, firing)
+    Ok(dispatcher.defer(tx, firing)?)
 }
 
 /// The request, without its body: it holds the password.

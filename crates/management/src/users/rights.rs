@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use kernel::{ApiError, ApiResult, Document, Value};
-use rest::{Answer, Area, Call, Kind, Related, page_of};
+use kernel::{Document, Value};
+use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, Related, page_of};
 use serde_json::json;
 use store::{Relation, RelationQuery, Side, Snapshot, Tx};
 

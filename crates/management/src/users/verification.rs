@@ -1,7 +1,7 @@
 //! The e-mail in which a user of a database is asked to verify an address.
 
-use kernel::{ApiResult, Record, Sealed, Value, object};
-use rest::Call;
+use kernel::{Record, Sealed, Value, object};
+use rest::{ApiResult, Call};
 use serde_json::json;
 use store::Tx;
 

@@ -1,8 +1,8 @@
 //! Clients of v1: callbacks in one text, one signing key.
 
 use http::{Method, StatusCode};
-use kernel::{ApiResult, Document, Value};
-use rest::Answer;
+use kernel::{Document, Value};
+use rest::{Answer, ApiResult};
 use serde::Deserialize;
 use serde_json::json;
 

@@ -1,8 +1,8 @@
 //! Connections of v1: addressed by name; `status` tells whether any client may use them.
 
 use http::{Method, StatusCode};
-use kernel::{ApiError, ApiResult, Document, Value, object};
-use rest::Answer;
+use kernel::{Document, Value, object};
+use rest::{Answer, ApiError, ApiResult};
 use serde::Deserialize;
 use serde_json::json;
 

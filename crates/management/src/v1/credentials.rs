@@ -1,8 +1,8 @@
 //! Devices of users: their public keys and refresh tokens.
 
 use http::{Method, StatusCode};
-use kernel::{ApiError, ApiResult, Value};
-use rest::{Answer, Caller};
+use kernel::Value;
+use rest::{Answer, ApiError, ApiResult, Caller};
 use serde::Deserialize;
 use serde_json::json;
 

@@ -1,8 +1,8 @@
 //! E-mail templates of v1: `disabled` instead of `enabled`.
 
 use http::{Method, StatusCode};
-use kernel::{ApiError, ApiResult, Document, Value};
-use rest::Answer;
+use kernel::{Document, Value};
+use rest::{Answer, ApiError, ApiResult};
 
 use super::{Ask, answered, encoded, rename};
 

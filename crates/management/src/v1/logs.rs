@@ -1,8 +1,8 @@
 //! The tenant log as v1 shows it: pages in an envelope, searches without regard to letter case, walks.
 
 use http::StatusCode;
-use kernel::{ApiError, ApiResult, Document, Value, object};
-use rest::Answer;
+use kernel::{Document, Value, object};
+use rest::{Answer, ApiError, ApiResult};
 use serde_json::json;
 use store::{Filter, LogEvent, LogOrder, LogPaging, LogQuery, Snapshot};
 

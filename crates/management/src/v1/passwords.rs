@@ -2,8 +2,8 @@
 
 use http::Method;
 use identity::tickets;
-use kernel::{ApiError, ApiResult, Document, Secret, object};
-use rest::Answer;
+use kernel::{Document, Secret, object};
+use rest::{Answer, ApiError, ApiResult};
 use serde::Deserialize;
 use serde_json::json;
 

@@ -1,8 +1,8 @@
 //! Rules of v1: addressed by name; `status` tells whether they run.
 
 use http::{Method, StatusCode};
-use kernel::{ApiError, ApiResult, Document, Value};
-use rest::Answer;
+use kernel::{Document, Value};
+use rest::{Answer, ApiError, ApiResult};
 use serde::{Deserialize, Serialize};
 
 use super::{Ask, answered, rename};

@@ -1,6 +1,6 @@
 //! Search criteria of v1: free text, or clauses `field:value` joined by AND.
 
-use kernel::{ApiError, ApiResult};
+use rest::{ApiError, ApiResult};
 
 /// One condition.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use http::{Method, StatusCode};
 use identity::users;
-use kernel::{ApiError, ApiResult, Document, Value};
-use rest::Answer;
+use kernel::{Document, Value};
+use rest::{Answer, ApiError, ApiResult};
 use serde::Deserialize;
 use serde_json::json;
 use store::{Filter, LogOrder, LogPaging, LogQuery, Snapshot};

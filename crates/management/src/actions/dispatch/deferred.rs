@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use identity::triggers::{self, Trigger};
-use kernel::{ApiResult, Document, Value, object};
+use kernel::{Document, Value, object};
+use rest::ApiResult;
 use serde_json::json;
-use store::{Job, NewJob, Tx};
+use store::{Job, NewJob, StoreResult, Tx};
 
 use super::Dispatcher;
 use crate::{actions::builds, jobs, worker};
@@ -18,7 +19,7 @@ const LANES: usize = 4;
 const LEASE: Duration = Duration::from_secs(180);
 
 /// Has the code at a trigger run once the transaction is committed.
-pub(super) fn enqueue(tx: &mut Tx, trigger: Trigger, event: &Document) -> ApiResult {
+pub(super) fn enqueue(tx: &mut Tx, trigger: Trigger, event: &Document) -> StoreResult {
     let payload = object(json!({"type": "trigger", "trigger": trigger.name(), "event": event}));
     tx.enqueue(NewJob::new(QUEUE, payload))?;
     Ok(())

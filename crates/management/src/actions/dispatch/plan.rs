@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ::actions::{Program, ProgramKind};
 use identity::triggers::Trigger;
-use kernel::{ApiResult, Document, Record, TenantId, Value};
-use store::{Filter, Query, Snapshot, Store};
+use kernel::{Document, Record, TenantId, Value};
+use store::{Filter, Query, Snapshot, Store, StoreResult};
 
 use crate::{
     actions::{
@@ -40,7 +40,7 @@ pub(super) struct Step {
 
 impl Plan {
     /// Reads what runs. The epochs are those from before.
-    pub(super) fn read(reader: &Snapshot, trigger: Trigger, epochs: Epochs) -> ApiResult<Self> {
+    pub(super) fn read(reader: &Snapshot, trigger: Trigger, epochs: Epochs) -> StoreResult<Self> {
         let mut steps = Vec::new();
         if let Some(hook) = enabled_hook(reader, trigger)? {
             steps.push(hook_step(reader, &hook));
@@ -57,7 +57,7 @@ impl Plan {
     }
 
     /// Reads the one action that something else than the trigger names: a stream, a profile, a provider.
-    pub(super) fn of_action(reader: &Snapshot, trigger: Trigger, action: &str) -> ApiResult<Option<Self>> {
+    pub(super) fn of_action(reader: &Snapshot, trigger: Trigger, action: &str) -> StoreResult<Option<Self>> {
         let Some(action) = reader.get(ACTION.name, action)? else { return Ok(None) };
         let Some(version) = versions::deployed(reader, &action)? else { return Ok(None) };
         let step = action_step(reader, trigger, "", &action, &version, Document::new())?;
@@ -65,7 +65,7 @@ impl Plan {
     }
 }
 
-fn enabled_hook(reader: &Snapshot, trigger: Trigger) -> ApiResult<Option<Record>> {
+fn enabled_hook(reader: &Snapshot, trigger: Trigger) -> StoreResult<Option<Record>> {
     let filter = Filter::equals("triggerId", trigger.name()).and(Filter::equals("enabled", true));
     Ok(reader.list(HOOK.name, &Query::of(filter))?.items.pop())
 }
@@ -96,7 +96,7 @@ fn action_step(
     action: &Record,
     version: &Record,
     own: Document,
-) -> ApiResult<Step> {
+) -> StoreResult<Step> {
     let name = action.text("name").unwrap_or_default();
     // Secrets of a binding belong to the content that the runtime keeps under the identifier.
     let id = if own.is_empty() { version.id.clone() } else { format!("{}.{binding}", version.id) };

@@ -3,9 +3,9 @@
 use std::{borrow::Cow, fmt};
 
 use http::StatusCode;
-use serde_json::{Value, json};
-
-use crate::Document;
+use kernel::{Document, UnfitRecord, Value};
+use serde_json::json;
+use store::StoreError;
 
 /// What a rule, a shape or an operation answers.
 pub type ApiResult<T = ()> = Result<T, ApiError>;
@@ -112,6 +112,58 @@ impl fmt::Display for ApiError {
 }
 
 impl std::error::Error for ApiError {}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Taken { .. } => Self::conflict("The specified resource already exists").cause(&error),
+            StoreError::Conflict => Self::conflict("The resource was changed by another request").cause(&error),
+            StoreError::BadCursor => Self::invalid_query("The from parameter is not a valid cursor").cause(&error),
+            StoreError::TooComplex => Self::bad_request("The query is too complex").cause(&error),
+            StoreError::Unstorable(_) => Self::bad_request("A value contains the character U+0000").cause(&error),
+            StoreError::Unavailable(_) | StoreError::Serialization => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable").cause(&error)
+            }
+            // Everything else is a defect, or a database that fails.
+            _ => Self::internal(&error),
+        }
+    }
+}
+
+impl From<UnfitRecord> for ApiError {
+    fn from(error: UnfitRecord) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<contract::Refusal> for ApiError {
+    fn from(refusal: contract::Refusal) -> Self {
+        use contract::Refusal;
+        match refusal {
+            Refusal::Path(text) => Self::invalid_uri(text),
+            Refusal::Query(text) => Self::invalid_query(text),
+            Refusal::Body(text) => Self::invalid_body(text),
+            Refusal::NotJson(cause) => Self::invalid_body("Invalid request payload JSON format").cause(cause),
+            Refusal::MediaType => Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported Media Type"),
+        }
+    }
+}
+
+impl From<identity::Error> for ApiError {
+    fn from(error: identity::Error) -> Self {
+        use identity::Error;
+        match error {
+            Error::Store(error) => error.into(),
+            Error::Busy => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "Global limit has been reached").code("too_many_requests")
+            }
+            Error::Password(error) => Self::bad_request(error.to_string()),
+            Error::UnknownSigningKey => Self::not_found("Signing key not found."),
+            Error::NoNextSigningKey => Self::conflict("Rotate the signing keys before revoking the current key."),
+            Error::Failed(cause) => Self::internal(cause),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

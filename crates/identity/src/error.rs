@@ -1,0 +1,54 @@
+//! What can go wrong with users, credentials and keys. Each protocol words it once.
+
+use kernel::UnfitRecord;
+use store::StoreError;
+
+use crate::{PasswordError, pool::Refused};
+
+/// What an operation gives.
+pub type Result<T = ()> = std::result::Result<T, Error>;
+
+/// Why an operation was refused or failed. Nothing was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// More passwords or signatures wait than the server takes on.
+    #[error("too much work is waiting")]
+    Busy,
+    /// A password breaks a rule of its connection.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// No signing key has this `kid`.
+    #[error("there is no such signing key")]
+    UnknownSigningKey,
+    /// The current signing key cannot be revoked before there is a next one.
+    #[error("there is no next signing key")]
+    NoNextSigningKey,
+    /// A defect; the text is for the log.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl Error {
+    /// A defect.
+    pub fn failed(cause: impl std::fmt::Display) -> Self {
+        Self::Failed(cause.to_string())
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Full => Self::Busy,
+            Refused::Lost => Self::failed("a job of a worker pool panicked"),
+        }
+    }
+}
+
+impl From<UnfitRecord> for Error {
+    fn from(error: UnfitRecord) -> Self {
+        Self::failed(error)
+    }
+}
