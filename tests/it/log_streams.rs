@@ -1,8 +1,9 @@
 //! Log streams: what is logged is sent, filtered, and sent again where a sink fails.
 
 use kernel::TenantId;
+use model::LOG_STREAM;
 use serde_json::{Value, json};
-use store::{Index, Tx};
+use store::Tx;
 
 use crate::{event_streams::Receiver, server::TestServer};
 
@@ -22,10 +23,10 @@ async fn stream(server: &TestServer, url: &str, more: Value) -> String {
     // The API takes https only; the receiver of a test has no certificate.
     let (stream, url) = (id.clone(), url.to_owned());
     let redirect = move |tx: &mut Tx| {
-        let mut record = tx.get("log_stream", &stream)?.unwrap();
+        let mut record = tx.get(&LOG_STREAM, &stream)?.unwrap();
         record.document["sink"]["httpEndpoint"] = url.as_str().into();
         record.document["status"] = "active".into();
-        tx.update("log_stream", record, Index::new().term("status", "active".to_owned()))
+        tx.update(&LOG_STREAM, record)
     };
     server.running.store.write(&TenantId::new("localhost"), redirect).await.unwrap();
     format!("/log-streams/{id}")

@@ -17,6 +17,7 @@ mod refusals;
 mod script;
 mod server;
 mod successes;
+mod tenant_settings;
 mod users;
 mod v1;
 mod walk;

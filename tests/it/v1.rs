@@ -297,7 +297,7 @@ async fn a_devices_key_and_tokens_are_a_users() {
     let work = move |tx: &mut store::Tx| {
         let document = json!({"id": "rt_1", "user_id": user}).as_object().unwrap().clone();
         let record = kernel::Record::new("rt_1", document, tx.now());
-        tx.insert("refresh_token", record, store::Index::new().term("user_id", user.as_str())).map(drop)
+        tx.insert(&model::REFRESH_TOKEN, record).map(drop)
     };
     store.write::<_, store::StoreError>(&tenant, work).await.unwrap();
     assert_eq!(v1.get(&format!("{path}/devices")).await[0]["type"], "refresh_token");

@@ -12,7 +12,7 @@ use aught_identity::{
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use kernel::{Context, Document, Record, TenantId, object};
 use serde_json::json;
-use store::{Database, Index, Options, RootKey, Store, StoreResult, Tx};
+use store::{Database, Options, RootKey, Store, StoreResult, Tx};
 use tokio::runtime::Runtime;
 
 const DOMAIN: &str = "tenant.example.com";
@@ -82,10 +82,10 @@ async fn provisioned(tenant: &TenantId) -> StoreResult<Store> {
     let store = Store::open(Options { database: Database::Memory, root_key, context }).await?;
     store.create_tenant(tenant).await?;
     let provision = |tx: &mut Tx| {
-        let grant = object(json!({"client_id": CLIENT, "audience": AUDIENCE, "allow_all_scopes": true}));
-        let index = Index::new().key("grant", format!("{CLIENT} {AUDIENCE} client"));
-        tx.insert("client", Record::new(CLIENT, Document::new(), tx.now()), Index::new())?;
-        tx.insert("client_grant", Record::new("cgr_1", grant, tx.now()), index)?;
+        let key = format!("{CLIENT} {AUDIENCE} client");
+        let grant = json!({"grant": key, "client_id": CLIENT, "audience": AUDIENCE, "allow_all_scopes": true});
+        tx.insert(&model::CLIENT, Record::new(CLIENT, Document::new(), tx.now()))?;
+        tx.insert(&model::CLIENT_GRANT, Record::new("cgr_1", object(grant), tx.now()))?;
         keys::create_first(tx, DOMAIN).map(drop)
     };
     store.write(tenant, provision).await?;

@@ -1,15 +1,11 @@
 //! Blocks of brute-force protection: an identifier that failed too often, from one address or from everywhere.
 
 use kernel::{Document, Record, Timestamp, Value, object};
+use model::{IP_BLOCK, USER_BLOCK};
 use serde_json::json;
-use store::{Filter, Index, Query, Snapshot, StoreResult, Tx};
+use store::{Filter, Kind, Query, Snapshot, StoreResult, Tx};
 
 use crate::users::{self, Identifier, LINKED};
-
-/// The kind of record of a blocked identifier.
-pub const KIND: &str = "user_block";
-/// The kind of record of a blocked address; its id is the address.
-pub const IP_KIND: &str = "ip_block";
 
 /// Blocks an identifier of a connection until a time: from one address, or from everywhere.
 pub fn block(
@@ -25,14 +21,13 @@ pub fn block(
     }
     document.insert("connection".into(), connection.into());
     document.insert("until".into(), until.into());
-    let index = Index::new().term("identifier", identifier.to_lowercase()).term("connection", connection);
-    put(tx, KIND, Record::new(id_of(connection, identifier, ip), document, tx.now()), index)
+    put(tx, &USER_BLOCK, Record::new(id_of(connection, identifier, ip), document, tx.now()))
 }
 
 /// Whether an identifier of a connection is blocked for this address.
 pub fn is_blocked(reader: &Snapshot, connection: &str, identifier: &str, ip: &str) -> StoreResult<bool> {
     for ip in [Some(ip), None] {
-        let found = reader.get(KIND, &id_of(connection, identifier, ip))?;
+        let found = reader.get(&USER_BLOCK, &id_of(connection, identifier, ip))?;
         if found.is_some_and(|block| is_standing(&block, reader.now())) {
             return Ok(true);
         }
@@ -60,23 +55,23 @@ pub fn of_user(reader: &Snapshot, user: &Record) -> StoreResult<Vec<Record>> {
 /// Removes blocks.
 pub fn lift(tx: &mut Tx, blocks: &[Record]) -> StoreResult<()> {
     for block in blocks {
-        tx.delete(KIND, &block.id)?;
+        tx.delete(&USER_BLOCK, &block.id)?;
     }
     Ok(())
 }
 
 /// Blocks an address until a time.
 pub fn block_ip(tx: &mut Tx, ip: &str, until: Timestamp) -> StoreResult<Record> {
-    put(tx, IP_KIND, Record::new(ip, object(json!({"until": until})), tx.now()), Index::new())
+    put(tx, &IP_BLOCK, Record::new(ip, object(json!({"until": until})), tx.now()))
 }
 
 /// Whether an address is blocked.
 pub fn is_ip_blocked(reader: &Snapshot, ip: &str) -> StoreResult<bool> {
-    Ok(reader.get(IP_KIND, ip)?.is_some_and(|block| is_standing(&block, reader.now())))
+    Ok(reader.get(&IP_BLOCK, ip)?.is_some_and(|block| is_standing(&block, reader.now())))
 }
 
 fn standing(reader: &Snapshot, filter: Filter) -> StoreResult<Vec<Record>> {
-    let mut blocks = reader.list(KIND, &Query::of(filter))?.items;
+    let mut blocks = reader.list(&USER_BLOCK, &Query::of(filter))?.items;
     blocks.retain(|block| is_standing(block, reader.now()));
     Ok(blocks)
 }
@@ -100,12 +95,7 @@ fn id_of(connection: &str, identifier: &str, ip: Option<&str>) -> String {
     format!("{connection} {} {}", identifier.to_lowercase(), ip.unwrap_or_default())
 }
 
-fn put(tx: &mut Tx, kind: &str, mut record: Record, index: Index) -> StoreResult<Record> {
-    match tx.get(kind, &record.id)? {
-        None => tx.insert(kind, record, index),
-        Some(old) => {
-            record.version = old.version;
-            tx.update(kind, record, index)
-        }
-    }
+fn put(tx: &mut Tx, kind: &Kind, mut record: Record) -> StoreResult<Record> {
+    record.version = tx.get(kind, &record.id)?.map_or(0, |old| old.version);
+    tx.put(kind, record)
 }

@@ -2,17 +2,9 @@
 //! the event streams that subscribe to it (reference: streams §3).
 
 use kernel::{Document, Record, TenantId, Value, id::Form, object};
+use model::{EVENT_DELIVERY, EVENT_STREAM, LISTENS, queues};
 use serde_json::json;
-use store::{Filter, Index, NewJob, Query, Snapshot, StoreResult, Tx};
-
-/// The kind of record of an event stream.
-pub const STREAM: &str = "event_stream";
-/// Search term of an enabled stream: the types of events that it subscribes to.
-pub const LISTENS: &str = "listens";
-/// The kind of record of a delivery that is not done: pending, retried, or failed.
-pub const DELIVERY: &str = "event_delivery";
-/// The queue from which deliveries are sent.
-pub const QUEUE: &str = "event_streams";
+use store::{Filter, NewJob, Query, Snapshot, StoreResult, Tx};
 
 /// What an event tells.
 #[derive(Debug, Default)]
@@ -42,7 +34,7 @@ pub fn publish(tx: &mut Tx, kind: &str, news: News) -> StoreResult<()> {
     data.insert("context".into(), context.into());
     let event = event(tx, kind, data);
     tx.append_event(kind, &event)?;
-    let listening = tx.list(STREAM, &Query::of(Filter::equals(LISTENS, kind)))?;
+    let listening = tx.list(&EVENT_STREAM, &Query::of(Filter::equals(LISTENS, kind)))?;
     for stream in listening.items {
         deliver(tx, &stream.id, &event)?;
     }
@@ -73,8 +65,7 @@ pub fn deliver(tx: &mut Tx, stream: &str, event: &Document) -> StoreResult<Recor
         "event": event,
     }));
     let delivery = Record::new(delivery_id(stream, text("id")), document, tx.now());
-    let index = index(&delivery);
-    let delivery = tx.insert(DELIVERY, delivery, index)?;
+    let delivery = tx.insert(&EVENT_DELIVERY, delivery)?;
     enqueue(tx, &delivery)?;
     Ok(delivery)
 }
@@ -82,23 +73,12 @@ pub fn deliver(tx: &mut Tx, stream: &str, event: &Document) -> StoreResult<Recor
 /// Has a delivery sent, once more if it was before.
 pub fn enqueue(tx: &mut Tx, delivery: &Record) -> StoreResult<()> {
     let payload = object(json!({"delivery": delivery.id}));
-    tx.enqueue(NewJob::new(QUEUE, payload)).map(drop)
+    tx.enqueue(NewJob::new(queues::EVENT_STREAMS, payload)).map(drop)
 }
 
 /// The id of the record of an event's delivery to a stream.
 pub fn delivery_id(stream: &str, event: &str) -> String {
     format!("{stream} {event}")
-}
-
-/// What finds a delivery.
-pub fn index(delivery: &Record) -> Index {
-    let mut index = Index::new();
-    for name in ["event_stream_id", "event_type", "status"] {
-        index.terms.push((name.into(), delivery.text(name).unwrap_or_default().into()));
-    }
-    #[expect(clippy::cast_precision_loss, reason = "seconds are far below 2^52")]
-    index.terms.push(("date".into(), (delivery.created.seconds() as f64).into()));
-    index
 }
 
 /// An event in the envelope in which a receiver gets it. `domain` is the tenant's, `stream` the receiving one.

@@ -5,32 +5,27 @@ use std::ops::Bound;
 use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use kernel::{Document, Record, Timestamp};
-use store::{Filter, Index, Order, Paging, Query, StoreResult, Term, Tx};
+use store::{Filter, Kind, Order, Paging, Query, StoreResult, Term, Tx};
 
 /// Expired records that one insertion sweeps away: more than it adds, so that none pile up.
 const SWEPT: u64 = 4;
-/// The index term by which they are found.
+/// The field and index term by which they are found.
 const EXPIRES: &str = "expires";
 
 /// Stores a record until `expires`; `StoreError::Taken` when it is there already.
-pub fn keep(tx: &mut Tx, kind: &'static str, record: Record, expires: Timestamp) -> StoreResult<()> {
+pub fn keep(tx: &mut Tx, kind: &Kind, mut record: Record, expires: Timestamp) -> StoreResult<()> {
     sweep(tx, kind)?;
-    tx.insert(kind, record, Index::new().term(EXPIRES, expires)).map(drop)
+    record.document.insert(EXPIRES.into(), expires.into());
+    tx.insert(kind, record).map(drop)
 }
 
 /// Stores a document under the SHA-256 of `secret`, until `expires`; `StoreError::Taken` when it is there already.
-pub fn keep_secret(
-    tx: &mut Tx,
-    kind: &'static str,
-    secret: &str,
-    document: Document,
-    expires: Timestamp,
-) -> StoreResult<()> {
+pub fn keep_secret(tx: &mut Tx, kind: &Kind, secret: &str, document: Document, expires: Timestamp) -> StoreResult<()> {
     let record = Record::new(key(secret), document, tx.now());
     keep(tx, kind, record, expires)
 }
 
-fn sweep(tx: &mut Tx, kind: &str) -> StoreResult<()> {
+fn sweep(tx: &mut Tx, kind: &Kind) -> StoreResult<()> {
     let now: Term = tx.now().into();
     let expired = Filter::Range { field: EXPIRES.into(), from: Bound::Unbounded, to: Bound::Excluded(now) };
     let paging = Paging::Offset { offset: 0, limit: SWEPT };

@@ -6,15 +6,13 @@ use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use kernel::{Context, Document, Record, Timestamp, Value, id, object};
+use model::SIGNING_KEY;
 use serde_json::json;
-use store::{Filter, Index, Order, Paging, Query, Snapshot, StoreResult, Tx};
-
-pub use set::{KeySet, Signing, SigningKey, SigningKeys};
+use store::{Filter, Order, Paging, Query, Snapshot, StoreResult, Tx};
 
 use crate::{Error, Result, certificate::CertifiedKey};
 
-/// The kind of record that holds a signing key; its id is the `kid`.
-pub const KIND: &str = "signing_key";
+pub use set::{KeySet, Signing, SigningKey, SigningKeys};
 
 /// 5,000 days, the life of a tenant's certificate.
 const LIFETIME: Duration = Duration::from_secs(5_000 * 86_400);
@@ -115,10 +113,10 @@ pub fn rotate(tx: &mut Tx, key: &NewKey) -> StoreResult<Record> {
 /// Revokes a key: tokens signed with it are refused from now on, and it leaves the key set. Revoking the current key
 /// makes the next one current first, so that the tenant can always sign.
 pub fn revoke(tx: &mut Tx, kid: &str) -> Result<Record> {
-    let mut record = tx.get(KIND, kid)?.ok_or(Error::UnknownSigningKey)?;
+    let mut record = tx.get(&SIGNING_KEY, kid)?.ok_or(Error::UnknownSigningKey)?;
     if Role::of(&record) == Some(Role::Current) {
         promote_next(tx)?.ok_or(Error::NoNextSigningKey)?;
-        record = tx.get(KIND, kid)?.ok_or(Error::UnknownSigningKey)?;
+        record = tx.get(&SIGNING_KEY, kid)?.ok_or(Error::UnknownSigningKey)?;
     }
     if !record.is("revoked") {
         for flag in ["current", "next", "previous"] {
@@ -126,7 +124,7 @@ pub fn revoke(tx: &mut Tx, kid: &str) -> Result<Record> {
         }
         record.document.insert("revoked".into(), Value::Bool(true));
         record.document.insert("revoked_at".into(), tx.now().into());
-        record = tx.update(KIND, record, Index::default())?;
+        record = tx.update(&SIGNING_KEY, record)?;
     }
     Ok(record)
 }
@@ -148,7 +146,7 @@ pub fn list(reader: &Snapshot) -> StoreResult<Vec<Record>> {
 
 fn all(reader: &Snapshot) -> StoreResult<Vec<Record>> {
     let query = Query { filter: Filter::All, order: Order::Created, paging: Paging::All, with_total: false };
-    Ok(reader.list(KIND, &query)?.items)
+    Ok(reader.list(&SIGNING_KEY, &query)?.items)
 }
 
 fn find(reader: &Snapshot, role: Role) -> StoreResult<Option<Record>> {
@@ -157,12 +155,12 @@ fn find(reader: &Snapshot, role: Role) -> StoreResult<Option<Record>> {
 
 fn insert(tx: &mut Tx, key: &NewKey, role: Role) -> StoreResult<Record> {
     let record = key.record(tx, role);
-    tx.insert(KIND, record, Index::default())
+    tx.insert(&SIGNING_KEY, record)
 }
 
 fn turn(tx: &mut Tx, mut record: Record, role: Role) -> StoreResult<Record> {
     role.mark(&mut record.document, tx.now());
-    tx.update(KIND, record, Index::default())
+    tx.update(&SIGNING_KEY, record)
 }
 
 /// Makes the next key the current one; `None` when there is no next key.

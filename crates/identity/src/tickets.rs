@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use aws_lc_rs::digest;
-use kernel::{Document, Record, Sealed, Timestamp, Value, id};
-use store::{Filter, Index, Query, StoreResult, Tx};
+use kernel::{Document, Record, Sealed, Timestamp, id};
+use model::TICKET;
+use store::{Filter, Query, StoreResult, Tx};
 
 use crate::hash;
 
-/// The kind of record. Only a digest of the ticket is kept.
-pub const KIND: &str = "ticket";
 /// Life of a ticket for which none is asked.
 pub const LIFETIME: Duration = Duration::from_secs(432_000);
 /// Length of a ticket.
@@ -35,17 +34,16 @@ pub fn issue_with(
     let mut document = details;
     document.insert("purpose".into(), purpose.into());
     document.insert("expires_at".into(), (tx.now() + lifetime).into());
-    let user = document.get("user_id").and_then(Value::as_str).unwrap_or_default().to_owned();
     let mut record = Record::new(id_of(&ticket), document, tx.now());
     record.sealed = sealed;
-    tx.insert(KIND, record, Index::new().term("user_id", user))?;
+    tx.insert(&TICKET, record)?;
     Ok(ticket)
 }
 
 /// Removes the tickets of a user who is gone.
 pub fn forget_user(tx: &mut Tx, user: &str) -> StoreResult<()> {
-    for ticket in tx.list(KIND, &Query::of(Filter::equals("user_id", user)))?.items {
-        tx.delete(KIND, &ticket.id)?;
+    for ticket in tx.list(&TICKET, &Query::of(Filter::equals("user_id", user)))?.items {
+        tx.delete(&TICKET, &ticket.id)?;
     }
     Ok(())
 }
@@ -54,10 +52,10 @@ pub fn forget_user(tx: &mut Tx, user: &str) -> StoreResult<()> {
 pub fn redeem(tx: &mut Tx, purpose: &str, ticket: &str) -> StoreResult<Option<Record>> {
     let id = id_of(ticket);
     let is_for = |record: &Record| record.text("purpose") == Some(purpose);
-    if !tx.get(KIND, &id)?.is_some_and(|record| is_for(&record)) {
+    if !tx.get(&TICKET, &id)?.is_some_and(|record| is_for(&record)) {
         return Ok(None);
     }
-    let Some(record) = tx.delete(KIND, &id)? else { return Ok(None) };
+    let Some(record) = tx.delete(&TICKET, &id)? else { return Ok(None) };
     let expires = record.text("expires_at").and_then(|text| text.parse::<Timestamp>().ok());
     Ok(expires.is_some_and(|expires| expires > tx.now()).then_some(record))
 }

@@ -13,8 +13,6 @@ use crate::{Result, expiring};
 /// The future of a trigger.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Kind of the records that tell what happened when a trigger fired.
-pub const EXECUTION: &str = "action_execution";
 /// How long they are kept.
 pub const EXECUTIONS_KEPT: Duration = Duration::from_secs(10 * 86_400);
 
@@ -238,7 +236,7 @@ pub fn keep<'e>(tx: &mut Tx, executions: impl IntoIterator<Item = &'e Execution>
     for Execution { id, document, failures } in executions {
         let record = Record::new(id.as_str(), document.clone(), tx.now());
         let expires = tx.now() + EXECUTIONS_KEPT;
-        expiring::keep(tx, EXECUTION, record, expires)?;
+        expiring::keep(tx, &model::ACTION_EXECUTION, record, expires)?;
         for failure in failures {
             tx.append_log(failure.clone())?;
         }

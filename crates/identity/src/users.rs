@@ -4,69 +4,33 @@
 //! fields that are never shown: [`IDENTIFIERS`] and [`LINKED`]. What is sealed belongs to an identity: its path is the
 //! identity's name (`auth0|abc`), a blank and what it is.
 
-mod index;
 mod linking;
 mod profile;
 mod realm;
 
 use kernel::{Document, Record, Timestamp, Value};
-use serde::Deserialize;
+use model::USER;
 use serde_json::json;
 use store::{Snapshot, StoreResult};
 
-pub use index::index;
 pub use linking::{identities_with_profiles, link, set_account_field, unlink};
 pub use profile::{complete, lower_case, picture_of};
 pub use realm::{Identifier, Realm};
 
+pub use model::user::{IDENTIFIER, IDENTIFIERS, IDENTITY, Identity, LINKED, identifiers, identities};
+
 use crate::PasswordHash;
-
-/// The kind of record.
-pub const KIND: &str = "user";
-/// Unique key of an identifier: [`Realm::key`].
-pub const IDENTIFIER: &str = "identifier";
-/// Unique key of an identity: provider and id within it, `auth0|abc`.
-pub const IDENTITY: &str = "identity";
-/// Field of the document with the keys of all identifiers, those of linked accounts too.
-pub const IDENTIFIERS: &str = "identifiers";
-/// Field of the document with what linked accounts were before: identity's name → document.
-pub const LINKED: &str = "linked";
-
-/// One of the accounts of a user.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-pub struct Identity {
-    /// Name of the connection.
-    pub connection: String,
-    /// `auth0`, `google-oauth2` …
-    pub provider: String,
-    /// The identifier within the provider.
-    pub user_id: Value,
-}
-
-impl Identity {
-    /// Provider and id: what the account's own user is or was called.
-    pub fn name(&self) -> String {
-        let id = self.user_id.as_str().map_or_else(|| self.user_id.to_string(), str::to_owned);
-        format!("{}|{id}", self.provider)
-    }
-}
-
-/// The accounts of a user, the main one first.
-pub fn identities(user: &Record) -> Vec<Identity> {
-    let identities = user.document.get("identities").and_then(Value::as_array);
-    identities.into_iter().flatten().filter_map(|identity| Identity::deserialize(identity).ok()).collect()
-}
 
 /// The user who signs in to a connection with this identifier.
 pub fn find(reader: &Snapshot, realm: &Realm, identifier: Identifier, value: &str) -> StoreResult<Option<Record>> {
-    reader.find(KIND, IDENTIFIER, &realm.key(identifier, value))
+    reader.find(&USER, IDENTIFIER, &realm.key(identifier, value))
 }
 
 /// The user to whom an account belongs, as the main one or linked.
 pub fn of_identity(reader: &Snapshot, identity: &str) -> StoreResult<Option<Record>> {
-    match reader.get(KIND, identity)? {
+    match reader.get(&USER, identity)? {
         Some(user) => Ok(Some(user)),
-        None => reader.find(KIND, IDENTITY, identity),
+        None => reader.find(&USER, IDENTITY, identity),
     }
 }
 
@@ -138,11 +102,6 @@ pub fn set_identifiers<E>(user: &mut Record, realm: impl Fn(&str) -> Result<Opti
     }
     user.document.insert(IDENTIFIERS.into(), keys.into());
     Ok(())
-}
-
-/// The keys of the identifiers of a user.
-pub fn identifiers(user: &Record) -> impl Iterator<Item = &str> {
-    user.document.get(IDENTIFIERS).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
 /// Where something of an account is sealed.

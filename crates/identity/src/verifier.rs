@@ -4,22 +4,18 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use kernel::{Record, TenantId};
+use model::{BLACKLISTED_TOKEN, CLIENT, CLIENT_GRANT, SIGNING_KEY};
 use quick_cache::sync::Cache;
 use serde::Deserialize;
-use store::Store;
+use store::{Kind, Store};
 
-use crate::{
-    Error, blacklist,
-    jwt::Jwt,
-    keys::{self, SigningKeys},
-    signature::Algorithm,
-};
+use crate::{Error, blacklist, jwt::Jwt, keys::SigningKeys, signature::Algorithm};
 
 /// Tokens whose verification is remembered.
 const REMEMBERED: usize = 50_000;
 /// A change to a record of these kinds may end a token: its key, its client, its grant, its place on the
 /// blacklist.
-const DECIDING: [&str; 4] = [keys::KIND, "client", "client_grant", blacklist::KIND];
+const DECIDING: [&Kind; 4] = [&SIGNING_KEY, &CLIENT, &CLIENT_GRANT, &BLACKLISTED_TOKEN];
 /// What follows the client's id in the subject of a token that no user stands behind.
 const MACHINE: &str = "@clients";
 
@@ -174,7 +170,7 @@ impl<T> Verifier<T> {
         if self.is_blacklisted(token, client_id).await? {
             return Err(TokenError::Invalid);
         }
-        let client = self.store.cached(tenant, "client", client_id).await?.ok_or(TokenError::Invalid)?;
+        let client = self.store.cached(tenant, &CLIENT, client_id).await?.ok_or(TokenError::Invalid)?;
         if token.is_user {
             return Ok(Arc::new((self.view)(token)));
         }
@@ -193,7 +189,7 @@ impl<T> Verifier<T> {
         let Some(jti) = &token.token_id else { return Ok(false) };
         for audience in [None, Some(self.expected.audience.as_str()), Some(client_id)] {
             let id = blacklist::id(audience, jti);
-            if self.store.cached(&self.expected.tenant, blacklist::KIND, &id).await?.is_some() {
+            if self.store.cached(&self.expected.tenant, &BLACKLISTED_TOKEN, &id).await?.is_some() {
                 return Ok(true);
             }
         }
@@ -229,11 +225,11 @@ pub async fn grant_of(
     subject_type: &str,
 ) -> store::StoreResult<Option<Arc<Record>>> {
     let own = format!("{} {audience} {subject_type}", client.id);
-    let grant = store.cached_by(tenant, "client_grant", "grant", &own).await?;
+    let grant = store.cached_by(tenant, &CLIENT_GRANT, "grant", &own).await?;
     let is_third_party = client.document.get("is_first_party") == Some(&false.into());
     if grant.is_some() || !is_third_party {
         return Ok(grant);
     }
     let shared = format!("third_party_clients {audience} {subject_type}");
-    store.cached_by(tenant, "client_grant", "grant", &shared).await
+    store.cached_by(tenant, &CLIENT_GRANT, "grant", &shared).await
 }

@@ -13,7 +13,7 @@ mod triggers;
 pub(crate) mod versions;
 
 use identity::triggers::EXECUTIONS_KEPT;
-use kernel::{Document, Record, Value, id::Form};
+use kernel::{Document, Record, Value};
 use rest::{Answer, ApiError, ApiResult, Area, Call, Change, Kind, ListFilter, Resource, Times};
 use serde_json::json;
 use store::{Filter, Query, Snapshot, Tx};
@@ -46,12 +46,10 @@ pub(crate) fn area(services: &Services) -> Area {
 }
 
 /// Actions. `deployed_version_id` names the version that runs.
-pub(crate) static ACTION: Kind = Kind::new("action")
-    .id("id", Form::Uuid)
+pub(crate) static ACTION: Kind = Kind::of(&model::ACTION)
     .missing("That action does not exist.", None)
     .times(Times::Nanos)
     .hidden(&["deployed_version_id", "trigger_ids", "deployed", "installed", "deploy"])
-    .indexed(&["name", "trigger_ids", "deployed", "installed"])
     .filters(&[
         ("actionName", ListFilter::Equals("name")),
         ("triggerId", ListFilter::Equals("trigger_ids")),
@@ -60,8 +58,7 @@ pub(crate) static ACTION: Kind = Kind::new("action")
     ]);
 
 /// What happened when the actions of a trigger ran.
-pub(crate) static EXECUTION: Kind =
-    Kind::new(identity::triggers::EXECUTION).id("id", Form::Uuid).missing("The execution does not exist.", None);
+pub(crate) static EXECUTION: Kind = Kind::of(&model::ACTION_EXECUTION).missing("The execution does not exist.", None);
 
 /// Most actions of a tenant.
 const MOST_ACTIONS: u64 = 100;
@@ -94,7 +91,7 @@ impl Resource for Actions {
     }
 
     fn check(&self, tx: &mut Tx, _: &Call, old: Option<&Record>, new: &Record) -> ApiResult {
-        if old.is_none() && tx.count(ACTION.name, &Filter::All)? >= MOST_ACTIONS {
+        if old.is_none() && tx.count(&ACTION, &Filter::All)? >= MOST_ACTIONS {
             return Err(ApiError::bad_request("The tenant has reached its limit of actions."));
         }
         let moved = old.is_some_and(|old| old.document.get("trigger_ids") != new.document.get("trigger_ids"));
@@ -133,7 +130,7 @@ impl Resource for Actions {
             shown.insert("status".into(), "pending".into());
         }
         // The record of a creation is older than its deployment.
-        let stored = reader.get(ACTION.name, &record.id)?;
+        let stored = reader.get(&ACTION, &record.id)?;
         let stored = stored.as_ref().unwrap_or(record);
         let complete = stored.document.get("all_changes_deployed").cloned().unwrap_or_default();
         shown.shift_remove("all_changes_deployed");
@@ -169,13 +166,14 @@ fn summary(action: &Record) -> Document {
 
 /// All actions of the tenant: they are few.
 fn all(reader: &Snapshot) -> ApiResult<Vec<Record>> {
-    Ok(reader.list(ACTION.name, &Query::default())?.items)
+    Ok(reader.list(&ACTION, &Query::default())?.items)
 }
 
 fn execution(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
-    let execution = rest::load(reader, &EXECUTION, call.path("id"))?;
+    let mut execution = rest::load(reader, &EXECUTION, call.path("id"))?;
     if execution.created + EXECUTIONS_KEPT <= reader.now() {
         return Err(EXECUTION.not_found());
     }
+    execution.document.shift_remove("expires");
     Ok(Answer::json(execution.document))
 }

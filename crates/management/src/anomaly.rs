@@ -17,7 +17,7 @@ pub(crate) fn area(_: &Services) -> Area {
             }
         })
         .write("DELETE /anomaly/blocks/ips/{id}", |tx, call| {
-            tx.delete(blocks::IP_KIND, call.path("id"))?;
+            tx.delete(&model::IP_BLOCK, call.path("id"))?;
             Ok(Answer::empty())
         })
 }

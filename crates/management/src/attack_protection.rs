@@ -22,21 +22,15 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// Blocks after too many failed logins of one account.
-pub(crate) static BRUTE_FORCE: Kind = Kind::new("brute_force_protection").id_given("");
+pub(crate) static BRUTE_FORCE: Kind = Kind::of(&model::BRUTE_FORCE_PROTECTION);
 /// Slows addresses down that fail for many accounts.
-pub(crate) static SUSPICIOUS_IP: Kind = Kind::new("suspicious_ip_throttling").id_given("");
+pub(crate) static SUSPICIOUS_IP: Kind = Kind::of(&model::SUSPICIOUS_IP_THROTTLING);
 /// Refuses passwords that are known to have leaked.
-pub(crate) static BREACHED_PASSWORDS: Kind = Kind::new("breached_password_detection").id_given("");
+pub(crate) static BREACHED_PASSWORDS: Kind = Kind::of(&model::BREACHED_PASSWORD_DETECTION);
 /// Asks for a captcha when a login looks automatic.
-pub(crate) static BOT_DETECTION: Kind = Kind::new("bot_detection").id_given("");
+pub(crate) static BOT_DETECTION: Kind = Kind::of(&model::BOT_DETECTION);
 /// Which captcha, with the keys of each provider.
-pub(crate) static CAPTCHA: Kind = Kind::new("captcha").id_given("").sealed(&[
-    "recaptcha_v2.secret",
-    "recaptcha_enterprise.api_key",
-    "hcaptcha.secret",
-    "friendly_captcha.secret",
-    "arkose.secret",
-]);
+pub(crate) static CAPTCHA: Kind = Kind::of(&model::CAPTCHA);
 
 /// One of the settings; all keep what a PATCH does not name, at any depth.
 struct Protection {

@@ -15,7 +15,7 @@ pub(crate) fn area(_: &Services) -> Area {
 /// `GET /blacklists/tokens`: those of an audience, or all.
 fn list(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     let filter = call.text("aud").map_or(Filter::All, |audience| Filter::equals("aud", audience));
-    let tokens = reader.list(blacklist::KIND, &Query::of(filter))?.items;
+    let tokens = reader.list(&model::BLACKLISTED_TOKEN, &Query::of(filter))?.items;
     Ok(Answer::list(tokens.into_iter().map(|token| token.document).collect()))
 }
 

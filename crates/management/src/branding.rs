@@ -23,7 +23,7 @@ pub(crate) fn area(services: &Services) -> Area {
 
 /// Colours, logo, icon and font. Their colours and logo are what the tenant settings show as `universal_login.colors`
 /// and `picture_url`.
-pub(crate) static BRANDING: Kind = Kind::new("branding").id_given("");
+pub(crate) static BRANDING: Kind = Kind::of(&model::BRANDING);
 
 struct Branding;
 

@@ -1,15 +1,14 @@
 //! Client grants: which client may have which scopes of which API.
 
-use kernel::{Record, Value, id::Form};
+use kernel::{Record, Value};
+use model::{CLIENT, ORGANIZATION, ORGANIZATION_GRANTS, RESOURCE_SERVER};
 use rest::{Answer, ApiError, ApiResult, Area, Call, Change, Kind, ListFilter, Resource, Sorted, Unique};
 use serde::Deserialize;
 use store::{RelationQuery, Side, Snapshot, Tx};
 
 use crate::{
     Services,
-    clients::CLIENT,
-    organizations::{ORGANIZATION, ORGANIZATION_GRANTS, forget_grant, summary},
-    resource_servers::RESOURCE_SERVER,
+    organizations::{forget_grant, summary},
 };
 
 /// What is served of `client-grants`.
@@ -20,8 +19,7 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// Client grants. `grant` is the pair (and subject type) that may exist once.
-pub(crate) static CLIENT_GRANT: Kind = Kind::new("client_grant")
-    .id("id", Form::Alnum16("cgr_"))
+pub(crate) static CLIENT_GRANT: Kind = Kind::of(&model::CLIENT_GRANT)
     .unique(&[Unique {
         field: "grant",
         message: "A resource server with the same identifier already exists.",
@@ -30,7 +28,6 @@ pub(crate) static CLIENT_GRANT: Kind = Kind::new("client_grant")
     .missing("The grant does not exist.", None)
     .forgiving()
     .hidden(&["grant"])
-    .indexed(&["client_id", "audience", "subject_type", "allow_any_organization", "default_for"])
     .filters(&[
         ("audience", ListFilter::Equals("audience")),
         ("client_id", ListFilter::Equals("client_id")),
@@ -81,11 +78,11 @@ impl Resource for ClientGrants {
     fn check(&self, tx: &mut Tx, _: &Call, _: Option<&Record>, new: &Record) -> ApiResult {
         let grant: Grant = new.view()?;
         if let Some(client) = &grant.client_id
-            && tx.get(CLIENT.name, client)?.is_none()
+            && tx.get(&CLIENT, client)?.is_none()
         {
             return Err(ApiError::not_found("Client not found"));
         }
-        let Some(server) = tx.find(RESOURCE_SERVER.name, "identifier", &grant.audience)? else {
+        let Some(server) = tx.find(&RESOURCE_SERVER, "identifier", &grant.audience)? else {
             return Err(ApiError::not_found("Resource server not found"));
         };
         let scopes = server.document.get("scopes").and_then(Value::as_array);
@@ -115,16 +112,16 @@ impl Resource for ClientGrants {
 /// `GET /client-grants/{id}/organizations`: those that admit the grant.
 fn organizations(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     let grant = rest::load(reader, &CLIENT_GRANT, call.path("id"))?;
-    let entries = reader.related(ORGANIZATION_GRANTS, Side::Right(&grant.id), &RelationQuery::default())?;
+    let entries = reader.related(&ORGANIZATION_GRANTS, Side::Right(&grant.id), &RelationQuery::default())?;
     let mut items = Vec::new();
     for entry in entries.items {
-        items.extend(reader.get(ORGANIZATION.name, &entry.left)?.map(|organization| summary(&organization)));
+        items.extend(reader.get(&ORGANIZATION, &entry.left)?.map(|organization| summary(&organization)));
     }
     Ok(Answer::json(rest::page_of(call, items)?))
 }
 
 /// Removes a grant whose client or API is gone.
 pub(crate) fn remove(tx: &mut Tx, grant: &Record) -> ApiResult {
-    tx.delete(CLIENT_GRANT.name, &grant.id)?;
+    tx.delete(&CLIENT_GRANT, &grant.id)?;
     forget_grant(tx, &grant.id)
 }

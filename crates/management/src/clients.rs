@@ -7,18 +7,15 @@ mod search;
 pub(crate) mod signing;
 
 use identity::keys;
-use kernel::{Document, Record, Value, id::Form};
+use kernel::{Document, Record, Value};
+use model::{CLIENT_GRANT, CONNECTION, CONNECTION_CLIENTS};
 use rest::{Answer, ApiError, ApiResult, Area, Call, Change, Kind, ListFilter, Resource, Sorted};
 use serde_json::json;
 use store::{Filter, Query, RelationQuery, Side, Snapshot, Term, Tx};
 
 use crate::{
-    Services,
-    client_grants::{self, CLIENT_GRANT},
-    connection_profiles::CONNECTION_PROFILE,
-    connections::{CONNECTION, CONNECTION_CLIENTS},
-    device_credentials, organizations, resource_servers, tenants,
-    user_attribute_profiles::USER_ATTRIBUTE_PROFILE,
+    Services, client_grants, connection_profiles::CONNECTION_PROFILE, device_credentials, organizations,
+    resource_servers, tenants, user_attribute_profiles::USER_ATTRIBUTE_PROFILE,
 };
 
 pub(crate) use defaults::complete;
@@ -33,17 +30,11 @@ pub(crate) fn area(services: &Services) -> Area {
     metadata::claim(area, services)
 }
 
-/// Where a client names the organization that its users log in to.
-const DEFAULT_ORGANIZATION: &str = "default_organization.organization_id";
-
 /// Clients. The global client, which only holds the custom login page, comes last in lists.
-pub(crate) static CLIENT: Kind = Kind::new("client")
-    .id("client_id", Form::Alnum32)
+pub(crate) static CLIENT: Kind = Kind::of(&model::CLIENT)
     .missing("The client does not exist", Some("inexistent_client"))
     .forgiving()
     .merged(&["client_metadata", "jwt_configuration", "refresh_token", "signed_request_object"])
-    .sealed(&["client_secret"])
-    .indexed(&["app_type", "global", "is_first_party", "external_client_id", DEFAULT_ORGANIZATION])
     .filters(&[
         ("app_type", ListFilter::AnyOf("app_type")),
         ("is_global", ListFilter::Equals("global")),
@@ -160,10 +151,10 @@ fn rotate_secret(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 fn connections(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     let client = rest::load(reader, &CLIENT, call.path("id"))?;
     let strategies = call.list("strategy");
-    let enabled = reader.related(CONNECTION_CLIENTS, Side::Right(&client.id), &RelationQuery::default())?;
+    let enabled = reader.related(&CONNECTION_CLIENTS, Side::Right(&client.id), &RelationQuery::default())?;
     let mut items = Vec::new();
     for entry in enabled.items {
-        let Some(connection) = reader.get(CONNECTION.name, &entry.left)? else { continue };
+        let Some(connection) = reader.get(&CONNECTION, &entry.left)? else { continue };
         let strategy = connection.text("strategy").unwrap_or_default();
         if strategies.is_empty() || strategies.contains(&strategy) {
             items.push(crate::connections::presented(reader, call, &connection)?);
@@ -224,7 +215,7 @@ fn check_profiles(tx: &mut Tx, call: &Call) -> ApiResult {
         for (field, kind, words) in profiles {
             let named = call.body().pointer(&format!("/{configuration}/{field}")).and_then(Value::as_str);
             if let Some(id) = named
-                && tx.get(kind.name, id)?.is_none()
+                && tx.get(kind, id)?.is_none()
             {
                 return Err(ApiError::invalid_body(format!("{configuration}: the {words} {id} does not exist")));
             }
@@ -238,15 +229,15 @@ fn enable_connections(tx: &mut Tx, client: &str) -> ApiResult {
     if !tenants::flag(tx, "enable_client_connections")? {
         return Ok(());
     }
-    for connection in tx.list(CONNECTION.name, &Query::default())?.items {
-        tx.relate(CONNECTION_CLIENTS, &connection.id, client, Document::new())?;
+    for connection in tx.list(&CONNECTION, &Query::default())?.items {
+        tx.relate(&CONNECTION_CLIENTS, &connection.id, client, Document::new())?;
     }
     Ok(())
 }
 
 /// Clients whose users log in to an organization that is gone choose one again.
 pub(crate) fn forget_organization(tx: &mut Tx, organization: &str) -> ApiResult {
-    for client in tx.list(CLIENT.name, &Query::of(Filter::equals(DEFAULT_ORGANIZATION, organization)))?.items {
+    for client in tx.list(&CLIENT, &Query::of(Filter::equals(model::DEFAULT_ORGANIZATION, organization)))?.items {
         rest::upsert(tx, &CLIENT, &client.id, |client| {
             client.document.shift_remove("default_organization");
         })?;
@@ -257,16 +248,16 @@ pub(crate) fn forget_organization(tx: &mut Tx, organization: &str) -> ApiResult 
 /// Takes along what belongs to a client that is gone.
 fn forget(tx: &mut Tx, client: &str) -> ApiResult {
     let of_client = |field: &'static str| Query::of(Filter::Equals(field.into(), Term::Text(client.to_owned())));
-    for credential in tx.list(credentials::CREDENTIAL.name, &of_client("client_id"))?.items {
-        tx.delete(credentials::CREDENTIAL.name, &credential.id)?;
+    for credential in tx.list(&model::CREDENTIAL, &of_client("client_id"))?.items {
+        tx.delete(&model::CREDENTIAL, &credential.id)?;
     }
-    for grant in tx.list(CLIENT_GRANT.name, &of_client("client_id"))?.items {
+    for grant in tx.list(&CLIENT_GRANT, &of_client("client_id"))?.items {
         client_grants::remove(tx, &grant)?;
     }
-    for grant in tx.list(crate::grants::GRANT.name, &of_client("clientID"))?.items {
-        tx.delete(crate::grants::GRANT.name, &grant.id)?;
+    for grant in tx.list(&model::GRANT, &of_client("clientID"))?.items {
+        tx.delete(&model::GRANT, &grant.id)?;
     }
     device_credentials::forget(tx, "client_id", client)?;
-    tx.unrelate_all(CONNECTION_CLIENTS, Side::Right(client))?;
+    tx.unrelate_all(&CONNECTION_CLIENTS, Side::Right(client))?;
     organizations::forget_client(tx, client)
 }

@@ -1,6 +1,6 @@
 //! Connection profiles and their templates.
 
-use kernel::{Document, Record, Value, id::Form};
+use kernel::{Document, Record, Value};
 use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, Resource};
 use serde_json::json;
 use store::Snapshot;
@@ -18,10 +18,8 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// Connection profiles.
-pub(crate) static CONNECTION_PROFILE: Kind = Kind::new("connection_profile")
-    .id("id", Form::Ordered58("cop_"))
-    .missing("Connection profile not found.", None)
-    .forgiving();
+pub(crate) static CONNECTION_PROFILE: Kind =
+    Kind::of(&model::CONNECTION_PROFILE).missing("Connection profile not found.", None).forgiving();
 
 struct Profiles;
 

@@ -9,19 +9,13 @@ mod rules;
 mod scim;
 mod strategies;
 
-use kernel::{
-    Document, Record, Value,
-    id::{ALNUM, Form},
-};
+use kernel::{Document, Record, Value, id::ALNUM};
+use model::{CONNECTION_CLIENTS, USER};
 use rest::{Answer, ApiError, ApiResult, Area, BoxFuture, Call, Change, Kind, ListFilter, Resource, Sorted, Unique};
 use serde_json::json;
 use store::{Filter, Query, RelationOrder, RelationQuery, Side, Snapshot, Store, Tx};
 
-use crate::{
-    Services,
-    clients::CLIENT,
-    users::{self, USER},
-};
+use crate::{Services, clients::CLIENT, users};
 
 pub(crate) use deletion::{JOB as DELETION_JOB, run as go_on_deleting};
 pub(crate) use directory::{DIRECTORY, SYNCHRONIZATION, run_synchronization};
@@ -42,8 +36,7 @@ pub(crate) fn area(services: &Services) -> Area {
 }
 
 /// Connections. Their secrets stand in the options, and readers of the options see them.
-pub(crate) static CONNECTION: Kind = Kind::new("connection")
-    .id("id", Form::Alnum16("con_"))
+pub(crate) static CONNECTION: Kind = Kind::of(&model::CONNECTION)
     .unique(&[Unique {
         field: "name",
         message: "A connection with the same name already exists",
@@ -51,25 +44,9 @@ pub(crate) static CONNECTION: Kind = Kind::new("connection")
     }])
     .missing("The connection does not exist", Some("inexistent_connection"))
     .merged(&["metadata"])
-    .sealed(SECRETS)
-    .revealed(SECRETS)
-    .indexed(&["name", "realms", "strategy"])
+    .revealed(model::CONNECTION_SECRETS)
     .filters(&[("name", ListFilter::Equals("name")), ("strategy", ListFilter::Equals("strategy"))])
     .order(Sorted::By("name"));
-
-const SECRETS: &[&str] = &[
-    "options.client_secret",
-    "options.app_secret",
-    "options.twilio_token",
-    "options.consumer_secret",
-    "options.gateway_authentication.secret",
-    "options.signing_key",
-    "options.decryptionKey",
-    configuration::PATH,
-];
-
-/// Relation connection → client: for whom a connection is enabled.
-pub(crate) const CONNECTION_CLIENTS: &str = "connection_clients";
 
 /// What a chosen field always comes with.
 const ALWAYS_SHOWN: &[&str] = &["id", "is_domain_connection", "authentication", "connected_accounts"];
@@ -142,9 +119,9 @@ impl Resource for Connections {
     fn follow(&self, tx: &mut Tx, call: &Call, change: &Change<'_>) -> ApiResult {
         let (Change::Create { new } | Change::Update { new, .. }) = change else { return Ok(()) };
         if call.body().get("enabled_clients").is_some() {
-            tx.unrelate_all(CONNECTION_CLIENTS, Side::Left(&new.id))?;
+            tx.unrelate_all(&CONNECTION_CLIENTS, Side::Left(&new.id))?;
             for client in sent_clients(call) {
-                tx.relate(CONNECTION_CLIENTS, &new.id, client, Document::new())?;
+                tx.relate(&CONNECTION_CLIENTS, &new.id, client, Document::new())?;
             }
         }
         Ok(())
@@ -196,7 +173,7 @@ async fn strategy(store: &Store, call: &Call) -> ApiResult<String> {
         return Ok(sent.to_owned());
     }
     let id = call.path("id").to_owned();
-    let find = move |reader: &Snapshot| reader.get(CONNECTION.name, &id);
+    let find = move |reader: &Snapshot| reader.get(&CONNECTION, &id);
     let connection = store.read(&call.caller.tenant, find).await?;
     Ok(connection.and_then(|connection| connection.text("strategy").map(str::to_owned)).unwrap_or_default())
 }
@@ -235,7 +212,7 @@ fn sent_clients(call: &Call) -> impl Iterator<Item = &str> {
 /// The clients of a connection, by their identifiers.
 fn enabled_clients(reader: &Snapshot, connection: &str) -> ApiResult<Vec<String>> {
     let query = RelationQuery { order: RelationOrder::Other, ..RelationQuery::default() };
-    let entries = reader.related(CONNECTION_CLIENTS, Side::Left(connection), &query)?;
+    let entries = reader.related(&CONNECTION_CLIENTS, Side::Left(connection), &query)?;
     Ok(entries.items.into_iter().map(|entry| entry.right).collect())
 }
 
@@ -251,7 +228,7 @@ fn attached(reader: &Snapshot, call: &Call, kind: &Kind) -> ApiResult<Document> 
 
 /// Everything of this kind that is attached to any connection.
 pub(crate) fn all_attached(reader: &Snapshot, call: &Call, kind: &Kind) -> ApiResult<Answer> {
-    let stored = reader.list(kind.name, &Query::default())?.items;
+    let stored = reader.list(kind, &Query::default())?.items;
     Ok(Answer::json(rest::page_of(call, stored.into_iter().map(|record| record.document).collect())?))
 }
 
@@ -264,7 +241,7 @@ fn detach(tx: &mut Tx, call: &Call, forget: fn(&mut Tx, &str) -> ApiResult) -> A
 
 /// `GET /connections/{id}/status`: whether a connector of the directory is online; none can be.
 fn status(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
-    let connection = reader.get(CONNECTION.name, call.path("id"))?;
+    let connection = reader.get(&CONNECTION, call.path("id"))?;
     let connection = connection.ok_or_else(|| ApiError::not_found("Connection not found."))?;
     match connection.text("strategy") {
         Some("ad") => Err(ApiError::not_found("not connected to any node")),
@@ -285,9 +262,9 @@ fn set_clients(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     for item in call.body().as_array().into_iter().flatten() {
         let client = rest::load(tx, &CLIENT, item["client_id"].as_str().unwrap_or_default())?;
         if item["status"] == true {
-            tx.relate(CONNECTION_CLIENTS, &connection.id, &client.id, Document::new())?;
+            tx.relate(&CONNECTION_CLIENTS, &connection.id, &client.id, Document::new())?;
         } else {
-            tx.unrelate(CONNECTION_CLIENTS, &connection.id, &client.id)?;
+            tx.unrelate(&CONNECTION_CLIENTS, &connection.id, &client.id)?;
         }
     }
     Ok(Answer::empty())
@@ -295,14 +272,14 @@ fn set_clients(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 
 /// `DELETE /connections/{id}/users?email=…`: one user of a database, by the exact address.
 fn delete_user(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
-    let connection = tx.get(CONNECTION.name, call.path("id"))?;
+    let connection = tx.get(&CONNECTION, call.path("id"))?;
     let connection = connection.ok_or_else(|| ApiError::bad_request("The connection does not exist"))?;
     if connection.text("strategy") != Some("auth0") {
         return Err(ApiError::bad_request("Connection must be a database connection"));
     }
     let of_connection = Filter::equals("identities.connection", connection.text("name").unwrap_or_default());
     let with_address = Filter::equals("email", call.text("email").unwrap_or_default().to_lowercase());
-    for user in tx.list(USER.name, &Query::of(of_connection.and(with_address)))?.items {
+    for user in tx.list(&USER, &Query::of(of_connection.and(with_address)))?.items {
         users::forget(tx, &user)?;
     }
     Ok(Answer::empty())

@@ -5,7 +5,7 @@ mod verification;
 use kernel::{Document, Record, Value, id::Form};
 use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, Resource, Times, Unique};
 use serde_json::json;
-use store::{Filter, Index, Query, Snapshot, Tx};
+use store::{Filter, Query, Snapshot, Tx};
 
 use crate::{
     Services,
@@ -22,22 +22,13 @@ pub(crate) fn area(services: &Services) -> Area {
 }
 
 /// Custom domains.
-pub(crate) static CUSTOM_DOMAIN: Kind = Kind::new("custom_domain")
-    .id("custom_domain_id", Form::Alnum16("cd_"))
+pub(crate) static CUSTOM_DOMAIN: Kind = Kind::of(&model::CUSTOM_DOMAIN)
     .unique(&[Unique { field: "domain", message: "Custom domain already exists.", code: None }])
     .missing("Custom domain not found.", None)
     .forgiving()
     .merged(&["domain_metadata"])
     .nullable(&["custom_client_ip_header"])
-    .times(Times::Hidden)
-    .indexed(&["domain", "status", "type", "primary", "is_default"])
-    .indexed_by(|domain| {
-        let mut index = Index::new();
-        let metadata = domain.document.get("domain_metadata").and_then(Value::as_object);
-        let texts = metadata.into_iter().flatten().filter_map(|(name, value)| Some((name, value.as_str()?)));
-        index.terms.extend(texts.map(|(name, text)| (format!("domain_metadata.{name}").into(), text.into())));
-        index
-    });
+    .times(Times::Hidden);
 
 /// The order in which a domain is shown.
 const ORDER: &[&str] = &[
@@ -112,7 +103,7 @@ impl Resource for CustomDomains {
 }
 
 fn complete(tx: &mut Tx, call: &Call, domain: &mut Record) -> ApiResult {
-    let has_primary = tx.list(CUSTOM_DOMAIN.name, &Query::default())?.items.iter().any(|domain| domain.is("primary"));
+    let has_primary = tx.list(&CUSTOM_DOMAIN, &Query::default())?.items.iter().any(|domain| domain.is("primary"));
     let is_managed = domain.text("type") == Some("auth0_managed_certs");
     let name = domain.text("domain").unwrap_or_default().to_owned();
     let method = if is_managed {
@@ -143,7 +134,7 @@ fn complete(tx: &mut Tx, call: &Call, domain: &mut Record) -> ApiResult {
 /// 400 when the header names no verified domain; 409 when several are verified and nothing chooses one.
 pub(crate) fn for_links(reader: &Snapshot, call: &Call) -> ApiResult<String> {
     let canonical = &call.origin.domain;
-    let verified = reader.list(CUSTOM_DOMAIN.name, &Query::of(Filter::equals("status", "ready")))?.items;
+    let verified = reader.list(&CUSTOM_DOMAIN, &Query::of(Filter::equals("status", "ready")))?.items;
     let name = |domain: &Record| domain.text("domain").unwrap_or_default().to_owned();
     if let Some(wanted) = &call.origin.custom_domain {
         let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-.:_".contains(&byte);
@@ -166,7 +157,7 @@ pub(crate) fn for_links(reader: &Snapshot, call: &Call) -> ApiResult<String> {
 
 /// `GET /custom-domains/default`: the default domain in full, or the canonical one by name.
 fn default(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
-    let found = reader.list(CUSTOM_DOMAIN.name, &Query::of(Filter::equals("is_default", true)))?.items.pop();
+    let found = reader.list(&CUSTOM_DOMAIN, &Query::of(Filter::equals("is_default", true)))?.items.pop();
     match found {
         Some(domain) => Ok(Answer::json(rest::presented(reader, call, &CustomDomains, &domain)?)),
         None => Ok(Answer::json(json!({"domain": call.origin.domain}))),
@@ -179,12 +170,12 @@ fn set_default(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let chosen = if name == call.origin.domain {
         None
     } else {
-        Some(tx.find(CUSTOM_DOMAIN.name, "domain", name)?.ok_or_else(|| CUSTOM_DOMAIN.not_found())?)
+        Some(tx.find(&CUSTOM_DOMAIN, "domain", name)?.ok_or_else(|| CUSTOM_DOMAIN.not_found())?)
     };
     if chosen.as_ref().is_some_and(|domain| domain.text("status") != Some("ready")) {
         return Err(ApiError::invalid_body("The domain must be verified before it can be set as default."));
     }
-    for domain in tx.list(CUSTOM_DOMAIN.name, &Query::default())?.items {
+    for domain in tx.list(&CUSTOM_DOMAIN, &Query::default())?.items {
         let is_default = chosen.as_ref().is_some_and(|chosen| chosen.id == domain.id);
         if domain.is("is_default") != is_default {
             rest::upsert(tx, &CUSTOM_DOMAIN, &domain.id, |domain| {

@@ -1,6 +1,6 @@
 //! Device credentials: public keys and refresh tokens of devices.
 
-use kernel::{Document, Record, id::Form};
+use kernel::{Document, Record};
 use rest::{ApiError, ApiResult, Area, Call, Change, Kind, ListFilter, Resource, Unique};
 use store::{Filter, Query, Snapshot, Tx};
 
@@ -12,12 +12,10 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// Device credentials.
-pub(crate) static DEVICE_CREDENTIAL: Kind = Kind::new("device_credential")
-    .id("id", Form::Alnum16("dcr_"))
+pub(crate) static DEVICE_CREDENTIAL: Kind = Kind::of(&model::DEVICE_CREDENTIAL)
     .unique(&[Unique { field: "device", message: "A public key already exists for the device.", code: None }])
     .forgiving()
     .hidden(&["device", "value"])
-    .indexed(&["user_id", "client_id", "type"])
     .filters(&[
         ("user_id", ListFilter::Equals("user_id")),
         ("client_id", ListFilter::Equals("client_id")),
@@ -61,8 +59,8 @@ impl Resource for DeviceCredentials {
 
 /// Deletes the credentials of a user or client that is gone: `field` is `user_id` or `client_id`.
 pub(crate) fn forget(tx: &mut Tx, field: &'static str, value: &str) -> ApiResult {
-    for credential in tx.list(DEVICE_CREDENTIAL.name, &Query::of(Filter::equals(field, value)))?.items {
-        tx.delete(DEVICE_CREDENTIAL.name, &credential.id)?;
+    for credential in tx.list(&DEVICE_CREDENTIAL, &Query::of(Filter::equals(field, value)))?.items {
+        tx.delete(&DEVICE_CREDENTIAL, &credential.id)?;
     }
     Ok(())
 }

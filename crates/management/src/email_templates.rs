@@ -16,7 +16,7 @@ pub(crate) fn area(_: &Services) -> Area {
 
 /// Templates, by the name of the mail that they are for.
 pub(crate) static EMAIL_TEMPLATE: Kind =
-    Kind::new("email_template").id_given("template").missing("Template not found.", None).nullable(ORDER);
+    Kind::of(&model::EMAIL_TEMPLATE).missing("Template not found.", None).nullable(ORDER);
 
 /// The order in which a template is shown.
 const ORDER: &[&str] = &[
@@ -33,7 +33,7 @@ const ORDER: &[&str] = &[
 
 /// How long the link in an e-mail holds.
 pub(crate) fn url_lifetime(reader: &Snapshot, template: &str) -> ApiResult<Duration> {
-    let own = reader.get(EMAIL_TEMPLATE.name, template)?;
+    let own = reader.get(&EMAIL_TEMPLATE, template)?;
     let seconds = own.and_then(|own| own.document.get("urlLifetimeInSeconds")?.as_u64());
     Ok(seconds.filter(|seconds| *seconds > 0).map_or(tickets::LIFETIME, Duration::from_secs))
 }
@@ -46,7 +46,7 @@ impl Resource for Templates {
     }
 
     fn prepare(&self, tx: &mut Tx, call: &Call, old: Option<&Record>, new: &mut Record) -> ApiResult {
-        let is_taken = old.is_none() && tx.get(EMAIL_TEMPLATE.name, &new.id)?.is_some();
+        let is_taken = old.is_none() && tx.get(&EMAIL_TEMPLATE, &new.id)?.is_some();
         if is_taken {
             return Err(ApiError::conflict(format!("Template {} already exists.", new.id)));
         }

@@ -12,18 +12,9 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// The provider; a tenant has one or none.
-pub(crate) static EMAIL_PROVIDER: Kind = Kind::new("email_provider")
-    .id_given("")
+pub(crate) static EMAIL_PROVIDER: Kind = Kind::of(&model::EMAIL_PROVIDER)
     .missing("There is not a configured email provider", Some("inexistent_email_provider"))
-    .forgiving()
-    .sealed(&[
-        "credentials.smtp_pass",
-        "credentials.accessKeyId",
-        "credentials.secretAccessKey",
-        "credentials.api_key",
-        "credentials.clientSecret",
-        "credentials.connectionString",
-    ]);
+    .forgiving();
 
 /// What is shown when no fields are asked for.
 const SHOWN_UNASKED: [&str; 2] = ["name", "enabled"];
@@ -48,7 +39,7 @@ impl Resource for Provider {
     }
 
     fn prepare(&self, tx: &mut Tx, _: &Call, old: Option<&Record>, new: &mut Record) -> ApiResult {
-        if old.is_none() && tx.get(EMAIL_PROVIDER.name, EMAIL_PROVIDER.name)?.is_some() {
+        if old.is_none() && tx.singleton(&EMAIL_PROVIDER)?.is_some() {
             return Err(ApiError::conflict("Email provider is already configured."));
         }
         new.document.entry("enabled").or_insert_with(|| true.into());

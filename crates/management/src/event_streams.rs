@@ -5,11 +5,10 @@ mod samples;
 mod sender;
 mod stats;
 
-use identity::events;
 use kernel::{Document, Record, Value, id::Form, object};
 use rest::{ApiError, ApiResult, Area, Call, Change, Kind, Resource, Times, Unique};
 use serde_json::json;
-use store::{Filter, Index, Query, Snapshot, StoreResult, Tx};
+use store::{Filter, Query, Snapshot, StoreResult, Tx};
 
 use crate::Services;
 
@@ -22,29 +21,11 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// Event streams. What authorises their webhooks is never shown.
-pub(crate) static EVENT_STREAM: Kind = Kind::new(events::STREAM)
-    .id("id", Form::Base58("est_"))
+pub(crate) static EVENT_STREAM: Kind = Kind::of(&model::EVENT_STREAM)
     .unique(&[Unique { field: "name", message: "An event stream with this name already exists.", code: None }])
     .missing("The event stream does not exist.", None)
     .forgiving()
-    .sealed(&[
-        "destination.configuration.webhook_authorization.password",
-        "destination.configuration.webhook_authorization.token",
-        "destination.configuration.webhook_authorization.header_value",
-    ])
-    .indexed_by(listens)
     .times(Times::Millis);
-
-/// The types of events that an enabled stream gets.
-fn listens(stream: &Record) -> Index {
-    let mut index = Index::new();
-    if stream.text("status") == Some("enabled") {
-        let subscriptions = stream.document.get("subscriptions").and_then(Value::as_array);
-        let kinds = subscriptions.into_iter().flatten().filter_map(|subscription| subscription["event_type"].as_str());
-        index.terms.extend(kinds.map(|kind| (events::LISTENS.into(), kind.into())));
-    }
-    index
-}
 
 const ORDER: &[&str] = &["id", "status", "name", "subscriptions", "created_at", "updated_at", "destination"];
 
@@ -90,8 +71,8 @@ impl Resource for EventStreams {
     fn follow(&self, tx: &mut Tx, _: &Call, change: &Change<'_>) -> ApiResult {
         let Change::Delete { old } = change else { return Ok(()) };
         let filter = Filter::equals("event_stream_id", old.id.as_str());
-        for delivery in tx.list(events::DELIVERY, &Query::of(filter))?.items {
-            tx.delete(events::DELIVERY, &delivery.id)?;
+        for delivery in tx.list(&model::EVENT_DELIVERY, &Query::of(filter))?.items {
+            tx.delete(&model::EVENT_DELIVERY, &delivery.id)?;
         }
         Ok(stats::forget(tx, &old.id)?)
     }
@@ -105,7 +86,7 @@ impl Resource for EventStreams {
 /// How many deliveries of a stream have failed and wait for being tried again.
 fn failed_deliveries(reader: &Snapshot, stream: &str) -> StoreResult<u64> {
     let filter = Filter::equals("event_stream_id", stream).and(Filter::equals("status", "failed"));
-    reader.count(events::DELIVERY, &filter)
+    reader.count(&model::EVENT_DELIVERY, &filter)
 }
 
 /// Notes a try of a delivery, or that it will be tried again; the delivery's status is that of the try.

@@ -1,9 +1,6 @@
 //! Flows, the connections in their vault, and what is known of their executions.
 
-use kernel::{
-    Document, Record, Value,
-    id::{Form, HEX},
-};
+use kernel::{Document, Record, Value, id::HEX};
 use rest::{ApiResult, Area, Call, Change, Kind, ListFilter, Resource, Times};
 use store::{Filter, Query, Snapshot, Tx};
 
@@ -18,25 +15,20 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// Flows.
-pub(crate) static FLOW: Kind = Kind::new("flow")
-    .id("id", Form::Base58("af_"))
+pub(crate) static FLOW: Kind = Kind::of(&model::FLOW)
     .missing("Flow not found", None)
     .times(Times::Millis)
-    .indexed(&["synchronous"])
     .filters(&[("synchronous", ListFilter::Equals("synchronous"))]);
 
 /// Connections of the vault: credentials of other services that flows use.
-pub(crate) static VAULT_CONNECTION: Kind = Kind::new("flow_vault_connection")
-    .id("id", Form::Base58("ac_"))
+pub(crate) static VAULT_CONNECTION: Kind = Kind::of(&model::FLOW_VAULT_CONNECTION)
     .missing("Vault connection not found", None)
     .forgiving()
-    .times(Times::Millis)
-    .sealed(&["setup"]);
+    .times(Times::Millis);
 
 /// Executions.
-pub(crate) static FLOW_EXECUTION: Kind = Kind::new("flow_execution")
-    .id("id", Form::Base58("aex_"))
-    .under(&FLOW, "flow_id")
+pub(crate) static FLOW_EXECUTION: Kind = Kind::of(&model::FLOW_EXECUTION)
+    .under(&FLOW)
     .missing("Flow execution not found", None)
     .forgiving()
     .times(Times::Millis);
@@ -53,9 +45,8 @@ impl Resource for Flows {
 
     fn follow(&self, tx: &mut Tx, _: &Call, change: &Change<'_>) -> ApiResult {
         if let Change::Delete { old } = change {
-            for execution in tx.list(FLOW_EXECUTION.name, &Query::of(Filter::equals("flow_id", old.id.as_str())))?.items
-            {
-                tx.delete(FLOW_EXECUTION.name, &execution.id)?;
+            for execution in tx.list(&FLOW_EXECUTION, &Query::of(Filter::equals("flow_id", old.id.as_str())))?.items {
+                tx.delete(&FLOW_EXECUTION, &execution.id)?;
             }
         }
         Ok(())

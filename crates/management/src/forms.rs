@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use kernel::{Document, Record, Value, id::Form, object};
+use kernel::{Document, Record, Value, object};
 use rest::{ApiResult, Area, Call, Kind, Resource, Times};
 use serde_json::json;
 use store::{Query, Snapshot};
@@ -18,8 +18,7 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// Forms.
-pub(crate) static FORM: Kind =
-    Kind::new("form").id("id", Form::Base58("ap_")).missing("Form not found", None).times(Times::Millis);
+pub(crate) static FORM: Kind = Kind::of(&model::FORM).missing("Form not found", None).times(Times::Millis);
 
 /// What lists show of a form.
 const LISTED: &[&str] = &["id", "name", "description", "created_at", "updated_at", "embedded_at", "submitted_at"];
@@ -43,7 +42,7 @@ impl Resource for Forms {
         if hydrated.contains(&"links") {
             let mut flows = Vec::new();
             for id in flows_of(record) {
-                if let Some(flow) = reader.get(crate::flows::FLOW.name, id)? {
+                if let Some(flow) = reader.get(&model::FLOW, id)? {
                     flows.push(json!({"id": flow.id, "name": flow.text("name")}));
                 }
             }
@@ -55,7 +54,7 @@ impl Resource for Forms {
 
 /// The forms that use a flow, as the flow names them.
 pub(crate) fn using(reader: &Snapshot, flow: &str) -> ApiResult<Vec<Document>> {
-    let forms = reader.list(FORM.name, &Query::default())?.items;
+    let forms = reader.list(&FORM, &Query::default())?.items;
     let users = forms.iter().filter(|form| flows_of(form).contains(flow));
     Ok(users.map(|form| object(json!({"id": form.id, "name": form.text("name")}))).collect())
 }

@@ -1,6 +1,5 @@
 //! Grants that users gave to clients.
 
-use kernel::id::Form;
 use rest::{Answer, ApiResult, Area, Call, Kind, ListFilter, Sorted};
 use store::{Filter, Query, Term, Tx};
 
@@ -12,11 +11,9 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// Grants of users, with the contract's own spelling of `clientID`.
-pub(crate) static GRANT: Kind = Kind::new("grant")
-    .id("id", Form::Hex24)
+pub(crate) static GRANT: Kind = Kind::of(&model::GRANT)
     .missing("The grant does not exist.", None)
     .forgiving()
-    .indexed(&["user_id", "clientID", "audience"])
     .filters(&[
         ("user_id", ListFilter::Equals("user_id")),
         ("client_id", ListFilter::Equals("clientID")),
@@ -33,8 +30,8 @@ fn delete_of_user(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 /// Takes back all grants of a user.
 pub(crate) fn forget_user(tx: &mut Tx, user: &str) -> ApiResult {
     let grants = Filter::Equals("user_id".into(), Term::Text(user.to_owned()));
-    for grant in tx.list(GRANT.name, &Query::of(grants))?.items {
-        tx.delete(GRANT.name, &grant.id)?;
+    for grant in tx.list(&GRANT, &Query::of(grants))?.items {
+        tx.delete(&GRANT, &grant.id)?;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Groups of users, which come from directories: read and deleted here.
 
-use kernel::{Record, id::Form};
+use kernel::Record;
+use model::GROUP_MEMBERS;
 use rest::{Answer, ApiResult, Area, Call, Kind, ListFilter, Resource, Times, envelope, paging_of, select_fields};
 use serde_json::json;
 use store::{Filter, Page, RelationQuery, Side, Snapshot, Tx};
@@ -13,19 +14,12 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// Groups.
-pub(crate) static GROUP: Kind = Kind::new("group")
-    .id("id", Form::Base58("grp_"))
-    .missing("The group does not exist.", None)
-    .times(Times::Millis)
-    .indexed(&["connection_id", "name", "external_id"])
-    .filters(&[
+pub(crate) static GROUP: Kind =
+    Kind::of(&model::GROUP).missing("The group does not exist.", None).times(Times::Millis).filters(&[
         ("connection_id", ListFilter::Equals("connection_id")),
         ("name", ListFilter::Equals("name")),
         ("external_id", ListFilter::Equals("external_id")),
     ]);
-
-/// Relation group → user.
-pub(crate) const GROUP_MEMBERS: &str = "group_members";
 
 struct Groups;
 
@@ -43,7 +37,7 @@ impl Resource for Groups {
 
     fn follow(&self, tx: &mut Tx, call: &Call, change: &rest::Change<'_>) -> ApiResult {
         if let rest::Change::Delete { old } = change {
-            tx.unrelate_all(GROUP_MEMBERS, Side::Left(&old.id))?;
+            tx.unrelate_all(&GROUP_MEMBERS, Side::Left(&old.id))?;
             tell(tx, call, "group.deleted", old.document.clone())?;
         }
         Ok(())
@@ -55,7 +49,7 @@ fn members(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     let group: Record = rest::load(reader, &GROUP, call.path("id"))?;
     let (paging, with_total) = paging_of(call);
     let query = RelationQuery { paging, with_total, ..RelationQuery::default() };
-    let page = reader.related(GROUP_MEMBERS, Side::Left(&group.id), &query)?;
+    let page = reader.related(&GROUP_MEMBERS, Side::Left(&group.id), &query)?;
     let shown = |member: store::Relation| {
         let mut shown = kernel::object(json!({
             "id": member.right,

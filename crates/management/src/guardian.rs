@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use identity::tickets;
 use kernel::{Value, object};
+use model::USER;
 use rest::{Answer, ApiResult, Area, Call, Kind, upsert};
 use serde_json::json;
 use store::{Snapshot, Tx};
@@ -13,7 +14,7 @@ use store::{Snapshot, Tx};
 use crate::{
     Services, custom_domains,
     messages::Email,
-    users::{USER, factors, user_not_found},
+    users::{factors, user_not_found},
 };
 
 /// What is served of `guardian`.
@@ -30,7 +31,7 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// Whether factors are on (`factors`) and when they are asked for (`policies`).
-pub(crate) static GUARDIAN: Kind = Kind::new("guardian").id_given("");
+pub(crate) static GUARDIAN: Kind = Kind::of(&model::GUARDIAN);
 
 /// Factors in the order of the list. The factor `phone` is shown as `sms`.
 const FACTORS: [&str; 8] =
@@ -40,7 +41,7 @@ const FACTORS: [&str; 8] =
 const TICKET_SECONDS: u64 = 432_000;
 
 fn factors(reader: &Snapshot, _: &Call) -> ApiResult<Answer> {
-    let stored = reader.get(GUARDIAN.name, "factors")?.map(|record| record.document).unwrap_or_default();
+    let stored = reader.get(&GUARDIAN, "factors")?.map(|record| record.document).unwrap_or_default();
     let is_enabled = |name: &str| stored.get(name).cloned().unwrap_or(Value::Bool(false));
     let items = FACTORS.map(|name| object(json!({"name": name, "enabled": is_enabled(name), "trial_expired": false})));
     Ok(Answer::list(items.to_vec()))
@@ -56,7 +57,7 @@ fn set_factor(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 }
 
 fn policies(reader: &Snapshot, _: &Call) -> ApiResult<Answer> {
-    let stored = reader.get(GUARDIAN.name, "policies")?;
+    let stored = reader.get(&GUARDIAN, "policies")?;
     let policies = stored.and_then(|record| record.document.get("policies").cloned());
     Ok(Answer::json(policies.unwrap_or_else(|| json!([]))))
 }
@@ -70,7 +71,7 @@ fn set_policies(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 /// `POST /guardian/enrollments/ticket`: a page where the user enrols; sent by mail when asked.
 fn ticket(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let body = call.document();
-    let user = tx.get(USER.name, body.get("user_id").and_then(Value::as_str).unwrap_or_default())?;
+    let user = tx.get(&USER, body.get("user_id").and_then(Value::as_str).unwrap_or_default())?;
     let user = user.ok_or_else(user_not_found)?;
     let domain = custom_domains::for_links(tx, call)?;
     let mut details = body.clone().into_owned();

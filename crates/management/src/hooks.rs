@@ -1,6 +1,6 @@
 //! Hooks: scripts of the older kind at one point each, and their secrets.
 
-use kernel::{Document, Record, Value, id::Form};
+use kernel::{Document, Record, Value};
 use rest::{Answer, ApiError, ApiResult, Area, Call, Change, Kind, ListFilter, Resource, Sorted, Unique};
 use serde_json::json;
 use store::{Filter, Query, Snapshot, Tx};
@@ -18,11 +18,9 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// Hooks. A secret is sealed under [`SECRETS`] and its name.
-pub(crate) static HOOK: Kind = Kind::new("hook")
-    .id("id", Form::Ulid)
+pub(crate) static HOOK: Kind = Kind::of(&model::HOOK)
     .unique(&[Unique { field: "name", message: "Hook with the same name already exists.", code: None }])
     .missing("Error: Hook does not exist", Some("HookDoesNotExist"))
-    .indexed(&["enabled", "triggerId"])
     .filters(&[("enabled", ListFilter::Equals("enabled")), ("triggerId", ListFilter::Equals("triggerId"))])
     .order(Sorted::Id);
 
@@ -53,11 +51,10 @@ impl Resource for Hooks {
             return Ok(());
         }
         let point = Filter::equals("triggerId", new.text("triggerId").unwrap_or_default());
-        let others = tx.list(HOOK.name, &Query::of(point.and(Filter::equals("enabled", true))))?.items;
+        let others = tx.list(&HOOK, &Query::of(point.and(Filter::equals("enabled", true))))?.items;
         for mut other in others.into_iter().filter(|other| other.id != new.id) {
             other.document.insert("enabled".into(), false.into());
-            let index = HOOK.index(&other);
-            tx.update(HOOK.name, other, index)?;
+            tx.update(&HOOK, other)?;
         }
         Ok(())
     }
@@ -122,8 +119,7 @@ fn remove_secrets(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 
 fn update(tx: &mut Tx, mut hook: Record) -> ApiResult {
     hook.updated = tx.now();
-    let index = HOOK.index(&hook);
-    tx.update(HOOK.name, hook, index)?;
+    tx.update(&HOOK, hook)?;
     Ok(())
 }
 

@@ -7,17 +7,15 @@ mod worker;
 
 use http::StatusCode;
 use kernel::{Document, Record, Sealed, id::Form, object};
+use model::{CONNECTION, ORGANIZATION, queues};
 use rest::{Answer, ApiError, ApiResult, Area, Call, Kind};
 use serde::Deserialize;
 use serde_json::json;
 use store::{NewJob, Snapshot, Tx};
 
 use crate::{
-    Services,
-    connections::CONNECTION,
-    email_templates,
+    Services, email_templates,
     messages::Email,
-    organizations::ORGANIZATION,
     tickets::{self, Account},
     users::USER,
 };
@@ -45,11 +43,8 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// Jobs as callers see them; the work itself is a job of the store.
-pub(crate) static JOB: Kind =
-    Kind::new("job").id("id", Form::Alnum16("job_")).hidden(&["errors"]).indexed(&["type", "status"]);
+pub(crate) static JOB: Kind = Kind::of(&model::JOB).hidden(&["errors"]);
 
-/// Queue of the store from which the worker takes the work.
-pub(crate) const QUEUE: &str = "management";
 /// The template of verification e-mails.
 const TEMPLATE: &str = "verify_email";
 /// Every trace of a job is gone after this time.
@@ -59,7 +54,7 @@ const RETENTION: std::time::Duration = std::time::Duration::from_secs(86_400);
 fn begin(tx: &mut Tx, members: Document, sealed: Sealed) -> ApiResult<Record> {
     let job = announce(tx, members)?;
     let payload = object(json!({"type": job.text("type")}));
-    tx.enqueue(NewJob { id: Some(job.id.clone()), sealed, ..NewJob::new(QUEUE, payload) })?;
+    tx.enqueue(NewJob { id: Some(job.id.clone()), sealed, ..NewJob::new(queues::MANAGEMENT, payload) })?;
     Ok(job)
 }
 
@@ -74,17 +69,16 @@ fn announce(tx: &mut Tx, members: Document) -> ApiResult<Record> {
 
 /// Changes a job's record.
 pub(crate) fn change(tx: &mut Tx, id: &str, members: Document) -> ApiResult {
-    if let Some(mut job) = tx.get(JOB.name, id)? {
+    if let Some(mut job) = tx.get(&JOB, id)? {
         job.document.extend(members);
-        let index = JOB.index(&job);
-        tx.update(JOB.name, job, index)?;
+        tx.update(&JOB, job)?;
     }
     Ok(())
 }
 
 /// The job with this id, unless its time is over.
 fn standing(reader: &Snapshot, id: &str) -> ApiResult<Option<Record>> {
-    Ok(reader.get(JOB.name, id)?.filter(|job| job.created + RETENTION > reader.now()))
+    Ok(reader.get(&JOB, id)?.filter(|job| job.created + RETENTION > reader.now()))
 }
 
 fn shown(job: Record) -> Document {
@@ -122,7 +116,7 @@ fn verification_email(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     };
     let account = asked.identity.as_ref().map(|account| account.of(tx, &user)).transpose()?;
     if let Some(organization) = &asked.organization_id
-        && tx.get(ORGANIZATION.name, organization)?.is_none()
+        && tx.get(&ORGANIZATION, organization)?.is_none()
     {
         return Err(ApiError::bad_request("The organization does not exist"));
     }
@@ -172,7 +166,7 @@ fn log_request(tx: &mut Tx, job: &Record, user: &Record, asked: &Verification) -
 
 /// The connection that a job is about, which must be a database.
 fn database(reader: &Snapshot, id: &str) -> ApiResult<Record> {
-    let connection = reader.get(CONNECTION.name, id)?;
+    let connection = reader.get(&CONNECTION, id)?;
     let connection = connection.ok_or_else(|| ApiError::bad_request("The connection does not exist."))?;
     if connection.text("strategy") != Some("auth0") {
         return Err(ApiError::bad_request("Connection must be a database connection."));

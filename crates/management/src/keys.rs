@@ -26,8 +26,7 @@ pub(crate) fn area(services: &Services) -> Area {
 }
 
 /// Verification keys of the customer's own, as a JWK set.
-static CUSTOM_SIGNING_KEYS: Kind = Kind::new("custom_signing_keys")
-    .id_given("")
+static CUSTOM_SIGNING_KEYS: Kind = Kind::of(&model::CUSTOM_SIGNING_KEYS)
     .missing("No custom signing keys found for this tenant. Upload custom signing keys first.", None)
     .forgiving();
 
@@ -46,7 +45,7 @@ async fn list(signing: SigningKeys, task: Task) -> ApiResult<Answer> {
 }
 
 fn get(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
-    let found = reader.get(keys::KIND, call.path("kid"))?;
+    let found = reader.get(&model::SIGNING_KEY, call.path("kid"))?;
     Ok(Answer::json(found.ok_or_else(|| ApiError::not_found("Signing key not found."))?.document))
 }
 

@@ -19,21 +19,9 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// Log streams. Sinks are shown with their keys, except for one provider's password.
-pub(crate) static LOG_STREAM: Kind = Kind::new("log_stream")
-    .id("id", Form::Alnum16("lst_"))
-    .missing("The log stream does not exist.", None)
-    .forgiving()
-    .indexed(&["status"])
-    .sealed(SECRETS)
-    .revealed(SHOWN_SECRETS);
+pub(crate) static LOG_STREAM: Kind =
+    Kind::of(&model::LOG_STREAM).missing("The log stream does not exist.", None).forgiving().revealed(SHOWN_SECRETS);
 
-const SECRETS: &[&str] = &[
-    "sink.httpAuthorization",
-    "sink.datadogApiKey",
-    "sink.splunkToken",
-    "sink.segmentWriteKey",
-    "sink.mixpanelServiceAccountPassword",
-];
 const SHOWN_SECRETS: &[&str] =
     &["sink.httpAuthorization", "sink.datadogApiKey", "sink.splunkToken", "sink.segmentWriteKey"];
 

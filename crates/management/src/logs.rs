@@ -5,6 +5,7 @@ use identity::{
     users::{self, Realm},
 };
 use kernel::{Document, Record, Timestamp, Value, object};
+use model::CONNECTION;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rest::{Answer, ApiError, ApiResult, Area, Call, envelope, paging_of, select_fields};
 use serde_json::json;
@@ -12,7 +13,6 @@ use store::{Filter, LogEvent, LogOrder, LogPaging, LogQuery, Page, Paging, Snaps
 
 use crate::{
     Services,
-    connections::CONNECTION,
     search::{Language, Values},
 };
 
@@ -141,7 +141,7 @@ fn shown(event: LogEvent) -> Document {
 /// Appends an entry about the main account of a user: created (`ss`), deleted (`sdu`), changed (`scp`, `sce` …).
 pub(crate) fn of_account(tx: &mut Tx, call: &Call, kind: &'static str, user: &Record) -> ApiResult {
     let connection = users::identities(user).first().map(|main| main.connection.clone()).unwrap_or_default();
-    let realm = tx.find(CONNECTION.name, "name", &connection)?.map(|connection| Realm::of(&connection));
+    let realm = tx.find(&CONNECTION, "name", &connection)?.map(|connection| Realm::of(&connection));
     let mut event = object(json!({
         "date": tx.now(),
         "type": kind,

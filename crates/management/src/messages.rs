@@ -9,18 +9,17 @@ use std::{sync::Arc, time::Duration};
 
 use identity::triggers::{self, Execution, Firing, Trigger, Triggers, Verdict};
 use kernel::{Document, Record, Sealed, TenantId, Value, object};
+use model::{BRANDING, queues};
 use outbound::Client;
 use rest::{ApiError, ApiResult};
 use serde_json::json;
 use store::{Job, NewJob, Snapshot, Store, Tx};
 
-use crate::{Dispatcher, branding::BRANDING, jobs, tenants, worker};
+use crate::{Dispatcher, jobs, tenants, worker};
 
 pub(crate) use email::Email;
 pub(crate) use phone::try_out;
 
-/// Queue of the store for messages.
-const QUEUE: &str = "messages";
 /// Messages that are sent at the same time.
 const AT_ONCE: u32 = 8;
 /// How long a sender may be silent before another takes its message: longer than code and calls may take.
@@ -66,7 +65,7 @@ impl Messenger {
 
     /// Sends the messages of all tenants until it is dropped.
     pub async fn work(self, store: Store) {
-        worker::run(&store, QUEUE, AT_ONCE, LEASE, |job| {
+        worker::run(&store, queues::MESSAGES, AT_ONCE, LEASE, |job| {
             let (messenger, store) = (&self, &store);
             async move {
                 let sent = messenger.sent(store, &job).await;
@@ -147,7 +146,7 @@ fn unsent(tx: &Tx, job: &Job, reason: &str) -> ApiResult<Document> {
             entry.insert(name.into(), id.into());
         }
     }
-    if let Some(user) = text("user_id").map(|id| tx.get(crate::users::USER.name, id)).transpose()?.flatten() {
+    if let Some(user) = text("user_id").map(|id| tx.get(&model::USER, id)).transpose()?.flatten() {
         entry.insert("user_name".into(), user.text("email").into());
     }
     Ok(entry)
@@ -156,14 +155,14 @@ fn unsent(tx: &Tx, job: &Job, reason: &str) -> ApiResult<Document> {
 /// Has a message sent once the transaction is committed; `id` is that of the job that callers see, if there is one.
 fn enqueue(tx: &mut Tx, id: Option<&str>, payload: Document, sealed: Sealed) -> ApiResult {
     let id = id.map(str::to_owned);
-    tx.enqueue(NewJob { id, sealed, ..NewJob::new(QUEUE, payload) })?;
+    tx.enqueue(NewJob { id, sealed, ..NewJob::new(queues::MESSAGES, payload) })?;
     Ok(())
 }
 
 /// What every template may say of the tenant.
 fn tenant(reader: &Snapshot) -> ApiResult<Document> {
     let settings = tenants::settings(reader)?;
-    let branding = reader.get(BRANDING.name, BRANDING.name)?;
+    let branding = reader.singleton(&BRANDING)?;
     let name = reader.tenant().as_str();
     let mut known = object(json!({"tenant": name, "friendly_name": name, "locale": "en", "request_language": "en"}));
     for field in ["friendly_name", "support_email", "support_url"] {

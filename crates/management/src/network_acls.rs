@@ -1,9 +1,6 @@
 //! Network access control lists.
 
-use kernel::{
-    Document, Record, Value,
-    id::{BASE58, Form},
-};
+use kernel::{Document, Record, Value, id::BASE58};
 use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, Resource, Sorted, Times, Unique};
 use serde_json::json;
 use store::{Filter, Snapshot, Tx};
@@ -19,8 +16,7 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// Network ACLs, by priority.
-pub(crate) static NETWORK_ACL: Kind = Kind::new("network_acl")
-    .id("id", Form::Base58("acl_"))
+pub(crate) static NETWORK_ACL: Kind = Kind::of(&model::NETWORK_ACL)
     .unique(&[Unique {
         field: "priority",
         message: "A Network ACL with this priority number has already been created.",
@@ -28,7 +24,6 @@ pub(crate) static NETWORK_ACL: Kind = Kind::new("network_acl")
     }])
     .missing("NetworkACL with this ID was not found", None)
     .times(Times::Millis)
-    .indexed(&["priority"])
     .order(Sorted::By("priority"));
 
 /// Priorities reach from 1 to this.
@@ -43,7 +38,7 @@ impl Resource for NetworkAcls {
 
     fn find(&self, reader: &Snapshot, id: &str) -> ApiResult<Option<Record>> {
         check_id(id)?;
-        Ok(reader.get(NETWORK_ACL.name, id)?)
+        Ok(reader.get(&NETWORK_ACL, id)?)
     }
 
     fn prepare(&self, tx: &mut Tx, _: &Call, old: Option<&Record>, new: &mut Record) -> ApiResult {
@@ -92,7 +87,7 @@ fn free_priority(tx: &Tx) -> ApiResult<u64> {
     for priority in 1..=MOST {
         #[expect(clippy::cast_precision_loss, reason = "priorities are small")]
         let taken = Filter::equals("priority", priority as f64);
-        if tx.count(NETWORK_ACL.name, &taken)? == 0 {
+        if tx.count(&NETWORK_ACL, &taken)? == 0 {
             return Ok(priority);
         }
     }

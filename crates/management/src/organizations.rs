@@ -7,7 +7,7 @@ mod grants;
 mod invitations;
 mod members;
 
-use kernel::{Document, Record, Value, id::Form};
+use kernel::{Document, Record, Value};
 use rest::{Answer, ApiResult, Area, Call, Change, Kind, Resource, Sorted, Unique};
 use serde_json::json;
 use store::{Side, Snapshot, Tx};
@@ -16,8 +16,8 @@ use crate::{Services, events::tell};
 
 pub(crate) use clients::forget_client;
 pub(crate) use connections::forget_connection;
-pub(crate) use grants::{ORGANIZATION_GRANTS, forget_grant};
-pub(crate) use members::{MEMBERS, forget_user};
+pub(crate) use grants::forget_grant;
+pub(crate) use members::forget_user;
 
 /// What is served of `organizations`.
 pub(crate) fn area(_: &Services) -> Area {
@@ -35,15 +35,13 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// Organizations.
-pub(crate) static ORGANIZATION: Kind = Kind::new("organization")
-    .id("id", Form::Alnum16("org_"))
+pub(crate) static ORGANIZATION: Kind = Kind::of(&model::ORGANIZATION)
     .unique(&[Unique {
         field: "name",
         message: "An organization with this name already exists.",
         code: Some("organization_conflict"),
     }])
     .missing("No organization found by that id or name", None)
-    .indexed(&["name", "display_name"])
     .order(Sorted::Created);
 
 struct Organizations;
@@ -76,7 +74,7 @@ impl Resource for Organizations {
                 members::forget_organization(tx, &old.id)?;
                 connections::forget_organization(tx, &old.id)?;
                 clients::forget_organization(tx, &old.id)?;
-                tx.unrelate_all(ORGANIZATION_GRANTS, Side::Left(&old.id))?;
+                tx.unrelate_all(&model::ORGANIZATION_GRANTS, Side::Left(&old.id))?;
                 invitations::forget_organization(tx, &old.id)?;
                 discovery_domains::forget_organization(tx, &old.id)?;
                 crate::clients::forget_organization(tx, &old.id)?;
@@ -115,7 +113,7 @@ fn named(organization: &Record) -> Value {
 
 /// `GET /organizations/name/{name}`.
 fn by_name(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
-    let found = reader.find(ORGANIZATION.name, "name", call.path("name"))?;
+    let found = reader.find(&ORGANIZATION, "name", call.path("name"))?;
     let organization = found.ok_or_else(|| ORGANIZATION.not_found())?;
     Ok(Answer::json(rest::presented(reader, call, &Organizations, &organization)?))
 }

@@ -1,11 +1,10 @@
 //! Permissions: a scope of a resource server, as roles and users hold them.
 
 use kernel::{Document, Value};
+use model::RESOURCE_SERVER;
 use rest::{ApiError, ApiResult};
 use serde::Deserialize;
 use store::{Snapshot, Tx};
-
-use crate::resource_servers::RESOURCE_SERVER;
 
 /// Separates the parts of a permission's key; neither part can contain it.
 const BETWEEN: char = '\n';
@@ -58,7 +57,7 @@ impl Permissions {
     pub(crate) fn check(tx: &mut Tx, permissions: &[String]) -> ApiResult {
         for key in permissions {
             let (name, identifier) = Self::parts(key);
-            let Some(server) = tx.find(RESOURCE_SERVER.name, "identifier", identifier)? else {
+            let Some(server) = tx.find(&RESOURCE_SERVER, "identifier", identifier)? else {
                 return Err(ApiError::not_found(format!("The resource server does not exist: '{identifier}'"))
                     .code("inexistent_resource_server"));
             };
@@ -74,7 +73,7 @@ impl Permissions {
 /// What lists show of a permission; `None` when its resource server or scope is gone.
 pub(crate) fn described(reader: &Snapshot, key: &str) -> ApiResult<Option<Document>> {
     let (name, identifier) = Permissions::parts(key);
-    let Some(record) = reader.find(RESOURCE_SERVER.name, "identifier", identifier)? else { return Ok(None) };
+    let Some(record) = reader.find(&RESOURCE_SERVER, "identifier", identifier)? else { return Ok(None) };
     let server: Server = record.view()?;
     let Some(scope) = server.scopes.into_iter().find(|scope| scope.value == name) else { return Ok(None) };
     let mut shown = Document::new();

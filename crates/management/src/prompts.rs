@@ -22,14 +22,14 @@ pub(crate) fn area(_: &Services) -> Area {
         .write("PATCH /prompts/rendering", set_renderings)
 }
 
-static PROMPT_SETTINGS: Kind = Kind::new("prompt_settings").id_given("");
-static PUSH_APP: Kind = Kind::new("push_app").id_given("");
+static PROMPT_SETTINGS: Kind = Kind::of(&model::PROMPT_SETTINGS);
+static PUSH_APP: Kind = Kind::of(&model::PUSH_APP);
 /// Texts of a prompt in a language; the id is `prompt/language`.
-pub(crate) static CUSTOM_TEXT: Kind = Kind::new("custom_text").id_given("");
+pub(crate) static CUSTOM_TEXT: Kind = Kind::of(&model::CUSTOM_TEXT);
 /// Partials of a prompt; the id is the prompt.
-pub(crate) static PARTIALS: Kind = Kind::new("prompt_partials").id_given("");
+pub(crate) static PARTIALS: Kind = Kind::of(&model::PROMPT_PARTIALS);
 /// How a screen is rendered; the id is `prompt/screen`.
-pub(crate) static RENDERING: Kind = Kind::new("rendering").id_given("");
+pub(crate) static RENDERING: Kind = Kind::of(&model::RENDERING);
 
 /// Screens of the prompts that have several, or one of another name; other prompts have one screen of their own name.
 const SCREENS: &[(&str, &[&str])] = &[
@@ -227,7 +227,7 @@ fn set_rendering(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 
 fn renderings(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     let mut items = Vec::new();
-    for record in reader.list(RENDERING.name, &Query::default())?.items {
+    for record in reader.list(&RENDERING, &Query::default())?.items {
         let Some((prompt, screen)) = record.id.split_once('/') else { continue };
         let shown = completed(prompt, screen, record.document);
         let is_wanted = |name: &str| call.text(name).is_none_or(|wanted| shown[name] == wanted);
@@ -285,5 +285,5 @@ fn has_screen(prompt: &str, screen: &str) -> bool {
 
 /// The document under an id; empty when nobody has written one.
 fn stored(reader: &Snapshot, kind: &Kind, id: &str) -> ApiResult<Document> {
-    Ok(reader.get(kind.name, id)?.map(|record| record.document).unwrap_or_default())
+    Ok(reader.get(kind, id)?.map(|record| record.document).unwrap_or_default())
 }

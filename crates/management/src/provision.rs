@@ -1,14 +1,15 @@
 //! What a new tenant has from the start (reference: fresh tenant).
 
 use kernel::{Document, Record, Value, id::Form, object};
-use rest::{ApiResult, Id, Kind};
+use model::CONNECTION_CLIENTS;
+use rest::{ApiResult, Kind};
 use serde_json::json;
-use store::{Filter, Query, Term, Tx};
+use store::{Filter, Id, Query, Term, Tx};
 
 use crate::{
     client_grants::CLIENT_GRANT,
     clients::{CLIENT, complete},
-    connections::{CONNECTION, CONNECTION_CLIENTS},
+    connections::CONNECTION,
     keys,
     resource_servers::RESOURCE_SERVER,
 };
@@ -128,7 +129,7 @@ pub fn provision(tx: &mut Tx, fresh: &Fresh) -> ApiResult {
         }),
     )?;
     for client in clients {
-        tx.relate(CONNECTION_CLIENTS, &connection.id, &client, Document::new())?;
+        tx.relate(&CONNECTION_CLIENTS, &connection.id, &client, Document::new())?;
     }
     Ok(())
 }
@@ -144,7 +145,7 @@ pub fn move_to(tx: &mut Tx, domain: &str) -> ApiResult {
     let is_management = |record: &Record| {
         record.is("is_system") && record.text("identifier").is_some_and(|identifier| identifier.ends_with("/api/v2/"))
     };
-    let servers = tx.list(RESOURCE_SERVER.name, &Query::default())?.items;
+    let servers = tx.list(&RESOURCE_SERVER, &Query::default())?.items;
     let Some(server) = servers.into_iter().find(is_management) else { return Ok(()) };
     let before = server.text("identifier").unwrap_or_default().to_owned();
     if before == audience {
@@ -154,7 +155,7 @@ pub fn move_to(tx: &mut Tx, domain: &str) -> ApiResult {
         server.document.insert("identifier".into(), audience.as_str().into());
     })?;
     let grants = Filter::Equals("audience".into(), Term::Text(before));
-    for grant in tx.list(CLIENT_GRANT.name, &Query::of(grants))?.items {
+    for grant in tx.list(&CLIENT_GRANT, &Query::of(grants))?.items {
         rest::upsert(tx, &CLIENT_GRANT, &grant.id, |grant| {
             let client = grant.text("client_id").unwrap_or_default();
             let subject = grant.text("subject_type").unwrap_or("client");
@@ -172,7 +173,7 @@ fn insert(tx: &mut Tx, kind: &Kind, document: Value) -> ApiResult<Record> {
     let id = match (document.get(kind.id_field).and_then(Value::as_str), kind.id) {
         (Some(id), _) => id.to_owned(),
         (None, Id::Made(form)) => tx.context().id(form),
-        (None, Id::Given) => kind.name.to_owned(),
+        (None, Id::Given | Id::Single) => kind.name.to_owned(),
     };
     document.shift_insert(0, kind.id_field.to_owned(), id.as_str().into());
     rest::insert(tx, kind, Record::new(id, document, tx.now()))

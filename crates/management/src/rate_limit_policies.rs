@@ -1,6 +1,5 @@
 //! Rate limit policies of the tenant's own.
 
-use kernel::id::Form;
 use rest::{Area, Kind, ListFilter, Times};
 
 use crate::Services;
@@ -11,12 +10,10 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// Rate limit policies.
-pub(crate) static RATE_LIMIT_POLICY: Kind = Kind::new("rate_limit_policy")
-    .id("id", Form::Base58("rlp_"))
+pub(crate) static RATE_LIMIT_POLICY: Kind = Kind::of(&model::RATE_LIMIT_POLICY)
     .missing("The rate limit policy does not exist.", None)
     .forgiving()
     .times(Times::Micros)
-    .indexed(&["resource", "consumer", "consumer_selector"])
     .filters(&[
         ("resource", ListFilter::Equals("resource")),
         ("consumer", ListFilter::Equals("consumer")),

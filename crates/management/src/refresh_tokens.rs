@@ -1,10 +1,11 @@
 //! Refresh tokens of users.
 
+use model::{CLIENT, USER};
 use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, ListFilter};
 use serde::Deserialize;
 use store::{Filter, Query, Tx};
 
-use crate::{Services, clients::CLIENT, users::USER};
+use crate::Services;
 
 /// What is served of `refresh-tokens`.
 pub(crate) fn area(_: &Services) -> Area {
@@ -14,16 +15,15 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// Refresh tokens. What a client holds is not among their fields.
-pub(crate) static REFRESH_TOKEN: Kind = Kind::new("refresh_token")
+pub(crate) static REFRESH_TOKEN: Kind = Kind::of(&model::REFRESH_TOKEN)
     .missing("The refresh token does not exist.", None)
     .forgiving()
-    .indexed(&["user_id", "client_id", "session_id"])
     .filters(&[("user_id", ListFilter::Equals("user_id")), ("client_id", ListFilter::Equals("client_id"))]);
 
 /// Revokes the tokens that a filter means.
 pub(crate) fn revoke_all(tx: &mut Tx, filter: Filter) -> ApiResult {
-    for token in tx.list(REFRESH_TOKEN.name, &Query::of(filter))?.items {
-        tx.delete(REFRESH_TOKEN.name, &token.id)?;
+    for token in tx.list(&REFRESH_TOKEN, &Query::of(filter))?.items {
+        tx.delete(&REFRESH_TOKEN, &token.id)?;
     }
     Ok(())
 }
@@ -46,12 +46,12 @@ fn revoke(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
         }
         (None, user, client) => {
             if let Some(user) = user
-                && tx.get(USER.name, user)?.is_none()
+                && tx.get(&USER, user)?.is_none()
             {
                 return Err(ApiError::bad_request("User not found."));
             }
             if let Some(client) = client
-                && tx.get(CLIENT.name, client)?.is_none()
+                && tx.get(&CLIENT, client)?.is_none()
             {
                 return Err(ApiError::bad_request("Client not found."));
             }

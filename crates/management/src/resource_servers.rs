@@ -3,22 +3,14 @@
 use std::collections::HashSet;
 
 use identity::signature::PublicKey;
-use kernel::{
-    Record, Value,
-    id::{ALNUM, Form},
-};
+use kernel::{Record, Value, id::ALNUM};
+use model::{CLIENT_GRANT, ROLE_PERMISSIONS, USER_PERMISSIONS};
 use percent_encoding::percent_decode_str;
 use rest::{ApiError, ApiResult, Area, Call, Change, Kind, ListFilter, Resource, Unique};
 use serde_json::json;
 use store::{Filter, Query, Side, Snapshot, Term, Tx};
 
-use crate::{
-    Services,
-    client_grants::{self, CLIENT_GRANT},
-    permissions::Permissions,
-    roles::ROLE_PERMISSIONS,
-    users::USER_PERMISSIONS,
-};
+use crate::{Services, client_grants, permissions::Permissions};
 
 /// What is served of `resource-servers`.
 pub(crate) fn area(_: &Services) -> Area {
@@ -26,8 +18,7 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// Resource servers; paths name them by id or by identifier.
-pub(crate) static RESOURCE_SERVER: Kind = Kind::new("resource_server")
-    .id("id", Form::Hex24)
+pub(crate) static RESOURCE_SERVER: Kind = Kind::of(&model::RESOURCE_SERVER)
     .unique(&[Unique {
         field: "identifier",
         message: "A resource server with the same identifier already exists.",
@@ -35,9 +26,7 @@ pub(crate) static RESOURCE_SERVER: Kind = Kind::new("resource_server")
     }])
     .missing("The resource server does not exist", Some("inexistent_resource_server"))
     .forgiving()
-    .indexed(&["identifier"])
     .filters(&[("identifiers", ListFilter::Equals("identifier"))])
-    .sealed(&["signing_secret", "token_encryption.encryption_key.pem"])
     .revealed(&["signing_secret"]);
 
 /// What of a system API can be changed.
@@ -55,9 +44,9 @@ impl Resource for ResourceServers {
     }
 
     fn find(&self, reader: &Snapshot, id: &str) -> ApiResult<Option<Record>> {
-        let named = |id: &str| match reader.get(RESOURCE_SERVER.name, id)? {
+        let named = |id: &str| match reader.get(&RESOURCE_SERVER, id)? {
             Some(server) => Ok(Some(server)),
-            None => reader.find(RESOURCE_SERVER.name, "identifier", id),
+            None => reader.find(&RESOURCE_SERVER, "identifier", id),
         };
         match named(id)? {
             Some(server) => Ok(Some(server)),
@@ -119,7 +108,7 @@ impl Resource for ResourceServers {
                 let identifier = old.text("identifier").unwrap_or_default();
                 forget_permissions(tx, scopes(old).into_iter(), identifier)?;
                 let grants = Filter::Equals("audience".into(), Term::Text(identifier.to_owned()));
-                for grant in tx.list(CLIENT_GRANT.name, &Query::of(grants))?.items {
+                for grant in tx.list(&CLIENT_GRANT, &Query::of(grants))?.items {
                     client_grants::remove(tx, &grant)?;
                 }
                 Ok(())
@@ -130,7 +119,7 @@ impl Resource for ResourceServers {
 
 /// Notes the client that stands for an API, so that the API shows it; `None` when the client is gone.
 pub(crate) fn link_client(tx: &mut Tx, identifier: &str, client: Option<&str>) -> ApiResult {
-    if let Some(server) = tx.find(RESOURCE_SERVER.name, "identifier", identifier)? {
+    if let Some(server) = tx.find(&RESOURCE_SERVER, "identifier", identifier)? {
         rest::upsert(tx, &RESOURCE_SERVER, &server.id, |server| match client {
             Some(client) => drop(server.document.insert("client_id".into(), client.into())),
             None => drop(server.document.shift_remove("client_id")),
@@ -206,7 +195,7 @@ fn scopes(server: &Record) -> HashSet<String> {
 fn forget_permissions(tx: &mut Tx, scopes: impl Iterator<Item = String>, identifier: &str) -> ApiResult {
     for scope in scopes {
         let key = Permissions::key(&scope, identifier);
-        for relation in [ROLE_PERMISSIONS, USER_PERMISSIONS] {
+        for relation in [&ROLE_PERMISSIONS, &USER_PERMISSIONS] {
             tx.unrelate_all(relation, Side::Right(&key))?;
         }
     }

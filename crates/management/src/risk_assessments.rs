@@ -13,8 +13,8 @@ pub(crate) fn area(_: &Services) -> Area {
         .singleton("/risk-assessments/settings/new-device", NewDevice)
 }
 
-static SETTINGS: Kind = Kind::new("risk_assessments").id_given("");
-static NEW_DEVICE: Kind = Kind::new("new_device_assessor").id_given("");
+static SETTINGS: Kind = Kind::of(&model::RISK_ASSESSMENTS);
+static NEW_DEVICE: Kind = Kind::of(&model::NEW_DEVICE_ASSESSOR);
 
 struct Settings;
 

@@ -1,13 +1,13 @@
 //! Roles: named sets of permissions that users hold.
 
-use kernel::{Document, Record, Value, id::Form};
+use kernel::{Document, Record, Value};
+use model::{MEMBER_ROLES, ROLE_PERMISSIONS, USER, USER_ROLES};
 use rest::{ApiError, ApiResult, Area, Call, Change, Kind, ListFilter, Related, Resource, Unique};
-use store::{Relation, Side, Snapshot, Tx};
+use store::{Relation, RelationKind, Side, Snapshot, Tx};
 
 use crate::{
     Services,
     permissions::{Permissions, described},
-    users::USER,
 };
 
 /// What is served of `roles`.
@@ -19,24 +19,14 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// Roles.
-pub(crate) static ROLE: Kind = Kind::new("role")
-    .id("id", Form::Alnum16("rol_"))
+pub(crate) static ROLE: Kind = Kind::of(&model::ROLE)
     .unique(&[Unique { field: "name", message: "The role already exists.", code: None }])
     .missing("Role not found.", Some("inexistent_role"))
-    .indexed(&["name", "type", "owner_id"])
-    .folded(&["name"])
     .filters(&[
         ("name_filter", ListFilter::Contains("name")),
         ("type", ListFilter::Equals("type")),
         ("owner_id", ListFilter::Equals("owner_id")),
     ]);
-
-/// Relation user → role: who holds what.
-pub(crate) const USER_ROLES: &str = "user_roles";
-/// Relation role → permission.
-pub(crate) const ROLE_PERMISSIONS: &str = "role_permissions";
-/// Relation (organization, member) → role.
-pub(crate) const MEMBER_ROLES: &str = "member_roles";
 
 struct Roles;
 
@@ -52,9 +42,9 @@ impl Resource for Roles {
 
     fn follow(&self, tx: &mut Tx, _: &Call, change: &Change<'_>) -> ApiResult {
         if let Change::Delete { old } = change {
-            tx.unrelate_all(ROLE_PERMISSIONS, Side::Left(&old.id))?;
-            tx.unrelate_all(USER_ROLES, Side::Right(&old.id))?;
-            tx.unrelate_all(MEMBER_ROLES, Side::Right(&old.id))?;
+            tx.unrelate_all(&ROLE_PERMISSIONS, Side::Left(&old.id))?;
+            tx.unrelate_all(&USER_ROLES, Side::Right(&old.id))?;
+            tx.unrelate_all(&MEMBER_ROLES, Side::Right(&old.id))?;
         }
         Ok(())
     }
@@ -71,8 +61,8 @@ impl Resource for Roles {
 struct RoleUsers;
 
 impl Related for RoleUsers {
-    fn relation(&self) -> &'static str {
-        USER_ROLES
+    fn relation(&self) -> &'static RelationKind {
+        &USER_ROLES
     }
 
     fn parent(&self) -> &'static Kind {
@@ -89,7 +79,7 @@ impl Related for RoleUsers {
 
     fn check(&self, tx: &mut Tx, _: &Call, _: &str, users: &[String]) -> ApiResult {
         for user in users {
-            if tx.get(USER.name, user)?.is_none() {
+            if tx.get(&USER, user)?.is_none() {
                 return Err(ApiError::not_found("One or more of the users do not exist."));
             }
         }
@@ -97,7 +87,7 @@ impl Related for RoleUsers {
     }
 
     fn present(&self, reader: &Snapshot, _: &Call, relation: &Relation) -> ApiResult<Option<Document>> {
-        let user = reader.get(USER.name, &relation.left)?;
+        let user = reader.get(&USER, &relation.left)?;
         Ok(user.map(|user| crate::users::summary(&user)))
     }
 }
@@ -106,8 +96,8 @@ impl Related for RoleUsers {
 struct RolePermissions;
 
 impl Related for RolePermissions {
-    fn relation(&self) -> &'static str {
-        ROLE_PERMISSIONS
+    fn relation(&self) -> &'static RelationKind {
+        &ROLE_PERMISSIONS
     }
 
     fn parent(&self) -> &'static Kind {
@@ -136,11 +126,11 @@ impl Related for RolePermissions {
 }
 
 /// The roles that `holder` has by a relation, as lists show them: by name.
-pub(crate) fn held(reader: &Snapshot, relation: &str, holder: &str) -> ApiResult<Vec<Document>> {
+pub(crate) fn held(reader: &Snapshot, relation: &RelationKind, holder: &str) -> ApiResult<Vec<Document>> {
     let entries = reader.related(relation, Side::Left(holder), &store::RelationQuery::default())?;
     let mut roles = Vec::new();
     for entry in entries.items {
-        if let Some(mut role) = reader.get(ROLE.name, &entry.right)? {
+        if let Some(mut role) = reader.get(&ROLE, &entry.right)? {
             role.document.entry("description").or_insert_with(|| "".into());
             roles.push(role.document);
         }

@@ -2,7 +2,7 @@
 
 mod pipeline;
 
-use kernel::{Record, id::Form};
+use kernel::Record;
 use rest::{ApiError, ApiResult, Area, Call, Kind, ListFilter, Resource, Sorted, Unique};
 use store::{Query, Tx};
 
@@ -17,8 +17,7 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// Rules. Those that run first come first.
-pub(crate) static RULE: Kind = Kind::new("rule")
-    .id("id", Form::Alnum16("rul_"))
+pub(crate) static RULE: Kind = Kind::of(&model::RULE)
     .unique(&[
         Unique { field: "name", message: "A rule with the same name already exists.", code: None },
         Unique { field: "place", message: "A rule with the same order already exists.", code: None },
@@ -26,7 +25,6 @@ pub(crate) static RULE: Kind = Kind::new("rule")
     .missing("Rule not found.", None)
     .forgiving()
     .hidden(&["place"])
-    .indexed(&["enabled", "order"])
     .filters(&[("enabled", ListFilter::Equals("enabled"))])
     .order(Sorted::By("order"));
 
@@ -42,7 +40,7 @@ impl Resource for Rules {
         new.document.entry("stage").or_insert_with(|| "login_success".into());
         let stage = new.text("stage").unwrap_or_default().to_owned();
         if !new.document.contains_key("order") {
-            let rules = tx.list(RULE.name, &Query::default())?.items;
+            let rules = tx.list(&RULE, &Query::default())?.items;
             let of_stage = rules.iter().filter(|rule| rule.text("stage") == Some(&stage));
             let last = of_stage.filter_map(|rule| rule.document.get("order")?.as_i64()).max().unwrap_or(0);
             new.document.insert("order".into(), (last + 1).into());

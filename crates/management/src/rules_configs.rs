@@ -12,8 +12,7 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// Configuration values of rules.
-pub(crate) static RULES_CONFIG: Kind =
-    Kind::new("rules_config").id_given("key").forgiving().sealed(&["value"]).order(Sorted::Id);
+pub(crate) static RULES_CONFIG: Kind = Kind::of(&model::RULES_CONFIG).forgiving().order(Sorted::Id);
 
 struct RulesConfigs;
 

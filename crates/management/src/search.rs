@@ -5,10 +5,9 @@ mod parser;
 
 use std::{borrow::Cow, ops::Bound};
 
-use rest::{ApiError, ApiResult};
-use store::{Filter, OwnedSide, Term};
-
 use parser::{Expression, Match, Piece};
+use rest::{ApiError, ApiResult};
+use store::{Filter, RelationKind, Side, Term};
 
 /// What can be searched for, and how the values of a field are compared.
 pub(crate) struct Language {
@@ -38,7 +37,7 @@ pub(crate) enum Values {
     /// Whatever was stored, found by whole values only.
     Whole,
     /// The other side of a relation, by its identifier.
-    Related(&'static str),
+    Related(&'static RelationKind),
 }
 
 /// Fewest literal characters of a pattern that does not begin with them alone.
@@ -111,9 +110,7 @@ impl Values {
                     _ => Filter::Or(terms.into_iter().map(is).collect()),
                 }
             }
-            Self::Related(relation) => {
-                Filter::Related { relation: relation.into(), side: OwnedSide::Left(text.to_owned()) }
-            }
+            Self::Related(relation) => Filter::related(relation, Side::Left(text)),
         })
     }
 
@@ -211,7 +208,7 @@ mod tests {
             "at" => Values::Date,
             "count" => Values::Number,
             "is" => Values::Bool,
-            "group" => Values::Related("members"),
+            "group" => Values::Related(&GROUP_MEMBERS),
             field if field.starts_with("meta.") => Values::Whole,
             field if field.starts_with("any.") => Values::Any,
             _ => Values::Text,
@@ -235,7 +232,7 @@ mod tests {
         let any = Filter::Equals("meta.age".into(), Term::Number(7.0));
         assert_eq!(filter("meta.age:7"), Filter::Or(vec![text("meta.age", "7"), any]));
         let side = OwnedSide::Left("org_1".into());
-        assert_eq!(filter("group:org_1"), Filter::Related { relation: "members".into(), side });
+        assert_eq!(filter("group:org_1"), Filter::Related { relation: "group_members", side });
     }
 
     #[test]

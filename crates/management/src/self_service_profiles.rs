@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use identity::tickets;
-use kernel::{Document, Record, Value, id::Form};
+use kernel::{Document, Record, Value};
+use model::CONNECTION;
 use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, Resource, Times, upsert};
 use serde_json::json;
 use store::{Snapshot, Tx};
 
-use crate::{Services, connections::CONNECTION};
+use crate::Services;
 
 /// What is served of `self-service-profiles`.
 pub(crate) fn area(_: &Services) -> Area {
@@ -21,11 +22,10 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// Self-service profiles.
-pub(crate) static SELF_SERVICE_PROFILE: Kind =
-    Kind::new("self_service_profile").id("id", Form::Base58("ssp_")).forgiving().times(Times::Millis);
+pub(crate) static SELF_SERVICE_PROFILE: Kind = Kind::of(&model::SELF_SERVICE_PROFILE).forgiving().times(Times::Millis);
 
 /// Texts of a profile's page in a language; the id is `profile/language/page`.
-static TEXT: Kind = Kind::new("self_service_text").id_given("");
+static TEXT: Kind = Kind::of(&model::SELF_SERVICE_TEXT);
 
 /// Seconds for which a ticket holds when nothing is said: five days.
 const TICKET_SECONDS: u64 = 432_000;
@@ -55,7 +55,7 @@ fn missing(id: &str) -> ApiError {
 }
 
 fn profile(reader: &Snapshot, id: &str) -> ApiResult<Record> {
-    reader.get(SELF_SERVICE_PROFILE.name, id)?.ok_or_else(|| missing(id))
+    reader.get(&SELF_SERVICE_PROFILE, id)?.ok_or_else(|| missing(id))
 }
 
 fn text_id(call: &Call) -> String {
@@ -64,7 +64,7 @@ fn text_id(call: &Call) -> String {
 
 fn texts(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     profile(reader, call.path("id"))?;
-    let stored = reader.get(TEXT.name, &text_id(call))?;
+    let stored = reader.get(&TEXT, &text_id(call))?;
     Ok(Answer::json(stored.map(|record| record.document).unwrap_or_default()))
 }
 
@@ -80,7 +80,7 @@ fn ticket(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let profile = profile(tx, call.path("id"))?;
     let mut details: Document = call.document().into_owned();
     if let Some(connection) = details.get("connection_id").and_then(Value::as_str)
-        && tx.get(CONNECTION.name, connection)?.is_none()
+        && tx.get(&CONNECTION, connection)?.is_none()
     {
         return Err(ApiError::bad_request("The connection does not exist"));
     }

@@ -12,12 +12,12 @@ pub(crate) fn area(_: &Services) -> Area {
         .collection("/sessions", &SESSION)
         .except("DELETE /sessions/{id}")
         .write("DELETE /sessions/{id}", |tx, call| {
-            tx.delete(SESSION.name, call.path("id"))?;
+            tx.delete(&SESSION, call.path("id"))?;
             Ok(Answer::json(Document::new()))
         })
         .write("POST /sessions/{id}/revoke", |tx, call| {
             let session = rest::load(tx, &SESSION, call.path("id"))?;
-            tx.delete(SESSION.name, &session.id)?;
+            tx.delete(&SESSION, &session.id)?;
             if call.allows("delete:refresh_tokens") {
                 refresh_tokens::revoke_all(tx, Filter::equals("session_id", session.id))?;
             }
@@ -26,13 +26,12 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// Sessions.
-pub(crate) static SESSION: Kind =
-    Kind::new("session").missing("The session does not exist.", None).indexed(&["user_id", "clients.client_id"]);
+pub(crate) static SESSION: Kind = Kind::of(&model::SESSION).missing("The session does not exist.", None);
 
 /// Ends the sessions that a filter means.
 pub(crate) fn end_all(tx: &mut Tx, filter: Filter) -> ApiResult {
-    for session in tx.list(SESSION.name, &Query::of(filter))?.items {
-        tx.delete(SESSION.name, &session.id)?;
+    for session in tx.list(&SESSION, &Query::of(filter))?.items {
+        tx.delete(&SESSION, &session.id)?;
     }
     Ok(())
 }

@@ -3,11 +3,12 @@
 use std::{ops::Bound, time::Duration};
 
 use kernel::Timestamp;
+use model::USER;
 use rest::{Answer, ApiError, ApiResult, Area, Call};
 use serde_json::json;
 use store::{Filter, Snapshot, Term};
 
-use crate::{Services, users::USER};
+use crate::Services;
 
 /// What is served of `stats`.
 pub(crate) fn area(_: &Services) -> Area {
@@ -23,7 +24,7 @@ const LEAKS: [&str; 3] = ["pwd_leak", "signup_pwd_leak", "reset_pwd_leak"];
 fn active_users(reader: &Snapshot, _: &Call) -> ApiResult<Answer> {
     let since = Term::from(reader.now() - DAY * RECENT_DAYS);
     let recently = Filter::Range { field: "last_login".into(), from: Bound::Included(since), to: Bound::Unbounded };
-    Ok(Answer::json(reader.count(USER.name, &recently)?))
+    Ok(Answer::json(reader.count(&USER, &recently)?))
 }
 
 /// `GET /stats/daily`, both ends included.

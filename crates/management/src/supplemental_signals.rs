@@ -11,7 +11,7 @@ pub(crate) fn area(_: &Services) -> Area {
     Area::new("supplemental-signals").singleton("/supplemental-signals", Signals)
 }
 
-static SUPPLEMENTAL_SIGNALS: Kind = Kind::new("supplemental_signals").id_given("");
+static SUPPLEMENTAL_SIGNALS: Kind = Kind::of(&model::SUPPLEMENTAL_SIGNALS);
 
 struct Signals;
 

@@ -14,7 +14,7 @@ pub(crate) fn area(_: &Services) -> Area {
 
 /// The settings; stored with their first change.
 pub(crate) static TENANT_SETTINGS: Kind =
-    Kind::new("tenant_settings").id_given("").merged(&["flags", "change_password", "guardian_mfa_page"]);
+    Kind::of(&model::TENANT_SETTINGS).merged(&["flags", "change_password", "guardian_mfa_page"]);
 
 /// Runtimes of tenants' code that can be chosen.
 const SANDBOXES: [&str; 2] = ["22", "18"];
@@ -67,7 +67,7 @@ impl Resource for Settings {
 
     fn present(&self, reader: &Snapshot, call: &Call, _: &Record, shown: &mut Document) -> ApiResult {
         // Colours and logo are kept with the branding, whose settings they are too.
-        let branding = reader.get(BRANDING.name, BRANDING.name)?.map(|record| record.document).unwrap_or_default();
+        let branding = reader.singleton(&BRANDING)?.map(|record| record.document).unwrap_or_default();
         if let Some(colors) = branding.get("colors") {
             shown.insert("universal_login".into(), json!({"colors": colors}));
         }
@@ -94,7 +94,7 @@ fn in_hours(minutes: f64) -> Value {
 
 /// The settings as a part of what others decide by.
 pub(crate) fn settings(reader: &Snapshot) -> ApiResult<Document> {
-    let stored = reader.get(TENANT_SETTINGS.name, TENANT_SETTINGS.name)?;
+    let stored = reader.singleton(&TENANT_SETTINGS)?;
     Ok(stored.map_or_else(fresh, |record| record.document))
 }
 

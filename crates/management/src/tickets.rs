@@ -8,19 +8,13 @@ use identity::{
     users::{self, Identifier, Identity, Realm},
 };
 use kernel::{Document, Record, Sealed, object};
+use model::{CLIENT, CONNECTION, ORGANIZATION, ORGANIZATION_MEMBERS, USER};
 use rest::{Answer, ApiError, ApiResult, Area, Call};
 use serde::Deserialize;
 use serde_json::json;
 use store::{Snapshot, Tx};
 
-use crate::{
-    Services,
-    clients::CLIENT,
-    connections::CONNECTION,
-    custom_domains,
-    organizations::{MEMBERS, ORGANIZATION},
-    users::{USER, user_not_found},
-};
+use crate::{Services, custom_domains, users::user_not_found};
 
 /// What is served of `tickets`.
 pub(crate) fn area(_: &Services) -> Area {
@@ -73,7 +67,7 @@ impl Account {
     /// The account's name, which must be one of the user's.
     pub(crate) fn of(&self, reader: &Snapshot, user: &Record) -> ApiResult<String> {
         if let Some(id) = &self.connection_id
-            && reader.get(CONNECTION.name, id)?.is_none()
+            && reader.get(&CONNECTION, id)?.is_none()
         {
             return Err(ApiError::bad_request("Identity connection does not exist."));
         }
@@ -92,9 +86,9 @@ impl Asked {
             return Err(ApiError::invalid_body("result_url cannot be sent with client_id or organization_id."));
         }
         match (&self.user_id, &self.connection_id, &self.email) {
-            (Some(id), None, None) => reader.get(USER.name, id)?.ok_or_else(user_not_found),
+            (Some(id), None, None) => reader.get(&USER, id)?.ok_or_else(user_not_found),
             (None, Some(connection), Some(email)) => {
-                let found = reader.get(CONNECTION.name, connection)?;
+                let found = reader.get(&CONNECTION, connection)?;
                 let found = found.ok_or_else(|| {
                     ApiError::bad_request(format!("The connection with id {connection} does not exist."))
                 })?;
@@ -106,15 +100,15 @@ impl Asked {
 
     fn issue(&self, tx: &mut Tx, call: &Call, purpose: &str, user: &Record) -> ApiResult<Answer> {
         if let Some(client) = &self.client_id
-            && tx.get(CLIENT.name, client)?.is_none()
+            && tx.get(&CLIENT, client)?.is_none()
         {
             return Err(ApiError::bad_request("The client does not exist"));
         }
         if let Some(organization) = &self.organization_id {
-            if tx.get(ORGANIZATION.name, organization)?.is_none() {
+            if tx.get(&ORGANIZATION, organization)?.is_none() {
                 return Err(ApiError::bad_request("The organization does not exist"));
             }
-            if tx.relation(MEMBERS, organization, &user.id)?.is_none() {
+            if tx.relation(&ORGANIZATION_MEMBERS, organization, &user.id)?.is_none() {
                 return Err(ApiError::bad_request(format!(
                     "The user with id {} is not a member of organization with id {organization}",
                     user.id

@@ -1,6 +1,7 @@
 //! Custom token exchange profiles.
 
-use kernel::{Record, id::Form};
+use kernel::Record;
+use model::ACTION;
 use rest::{ApiError, ApiResult, Area, Call, Kind, Resource, Times, Unique};
 use store::Tx;
 
@@ -12,8 +13,7 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// Token exchange profiles.
-pub(crate) static TOKEN_EXCHANGE_PROFILE: Kind = Kind::new("token_exchange_profile")
-    .id("id", Form::Alnum16("tep_"))
+pub(crate) static TOKEN_EXCHANGE_PROFILE: Kind = Kind::of(&model::TOKEN_EXCHANGE_PROFILE)
     .unique(&[Unique {
         field: "subject_token_type",
         message: "subject_token_type already exists for tenant",
@@ -34,7 +34,7 @@ impl Resource for Profiles {
         if old.is_some() {
             return Ok(());
         }
-        let action = tx.get("action", new.text("action_id").unwrap_or_default())?;
+        let action = tx.get(&ACTION, new.text("action_id").unwrap_or_default())?;
         let action = action.ok_or_else(|| ApiError::bad_request("Action not found"))?;
         let triggers = action.document.get("supported_triggers").and_then(|triggers| triggers.as_array());
         if !triggers.is_some_and(|triggers| triggers.iter().any(|trigger| trigger["id"] == "custom-token-exchange")) {

@@ -1,6 +1,6 @@
 //! User attribute profiles and their templates.
 
-use kernel::{Record, Value, id::Form, object};
+use kernel::{Record, Value, object};
 use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, Resource};
 use serde_json::json;
 use store::{Snapshot, Tx};
@@ -18,10 +18,8 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// User attribute profiles.
-pub(crate) static USER_ATTRIBUTE_PROFILE: Kind = Kind::new("user_attribute_profile")
-    .id("id", Form::Ordered58("uap_"))
-    .missing("User attribute profile not found.", None)
-    .forgiving();
+pub(crate) static USER_ATTRIBUTE_PROFILE: Kind =
+    Kind::of(&model::USER_ATTRIBUTE_PROFILE).missing("User attribute profile not found.", None).forgiving();
 
 struct Profiles;
 

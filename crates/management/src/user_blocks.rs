@@ -2,14 +2,12 @@
 
 use identity::blocks;
 use kernel::{Document, Record, Value};
+use model::{BRUTE_FORCE_PROTECTION, USER};
 use rest::{Answer, ApiResult, Area, Call};
 use serde_json::json;
 use store::{Snapshot, Tx};
 
-use crate::{
-    Services,
-    users::{USER, user_not_found},
-};
+use crate::{Services, users::user_not_found};
 
 /// What is served of `user-blocks`.
 pub(crate) fn area(_: &Services) -> Area {
@@ -42,7 +40,7 @@ pub(crate) fn forget_user(tx: &mut Tx, user: &Record) -> ApiResult {
 
 /// The user in the path; this area has words of its own for a missing one.
 fn user(reader: &Snapshot, call: &Call) -> ApiResult<Record> {
-    let user = reader.get(USER.name, call.path("id"))?;
+    let user = reader.get(&USER, call.path("id"))?;
     user.ok_or_else(user_not_found)
 }
 
@@ -59,6 +57,6 @@ fn shown(reader: &Snapshot, call: &Call, blocks: &[Record]) -> ApiResult<Answer>
 
 /// Whether brute-force protection is on, which it is until the tenant turns it off.
 fn is_protected(reader: &Snapshot) -> ApiResult<bool> {
-    let settings = reader.get("brute_force_protection", "brute_force_protection")?;
+    let settings = reader.singleton(&BRUTE_FORCE_PROTECTION)?;
     Ok(settings.is_none_or(|settings| settings.is("enabled")))
 }

@@ -10,15 +10,15 @@ mod rights;
 mod verification;
 
 use identity::{PasswordHash, Passwords, events, triggers::Trigger, users};
-use kernel::{Document, Record, Secret, TenantId, Value, id::Form};
+use kernel::{Document, Record, Secret, TenantId, Value};
+use model::USER_ROLES;
 use rest::{Answer, ApiError, ApiResult, Area, BoxFuture, Call, Change, Kind, Resource, Times, Unique};
 use store::{Filter, Order, Paging, Query, Side, Snapshot, Store, Tx};
 
-use crate::{Dispatcher, Services, custom_domains, events::context, logs, organizations, roles::USER_ROLES};
+use crate::{Dispatcher, Services, custom_domains, events::context, logs, organizations};
 
 pub(crate) use factors::enroll;
 pub(crate) use registration::execution;
-pub(crate) use rights::USER_PERMISSIONS;
 
 /// What is served of `users`.
 pub(crate) fn area(services: &Services) -> Area {
@@ -33,15 +33,13 @@ pub(crate) fn user_not_found() -> ApiError {
 }
 
 /// Users.
-pub(crate) static USER: Kind = Kind::new(users::KIND)
-    .id("user_id", Form::Hex24)
+pub(crate) static USER: Kind = Kind::of(&model::USER)
     .unique(&[taken(users::IDENTIFIER), taken(users::IDENTITY), taken("id")])
     .missing("The user does not exist.", Some("inexistent_user"))
     .forgiving()
     .merged(&["user_metadata", "app_metadata"])
     .hidden(&[users::IDENTIFIERS, users::LINKED, factors::BROWSERS_FORGOTTEN])
     .times(Times::Millis)
-    .indexed_by(users::index)
     .self_contained();
 
 const fn taken(field: &'static str) -> Unique {
@@ -59,7 +57,7 @@ pub(crate) fn summary(user: &Record) -> Document {
 pub(crate) fn forget_connection(tx: &mut Tx, connection: &str, most: u64) -> ApiResult<bool> {
     let filter = Filter::equals("identities.connection", connection);
     let first = Query { paging: Paging::Offset { offset: 0, limit: most + 1 }, ..Query::of(filter) };
-    let found = tx.list(USER.name, &first)?.items;
+    let found = tx.list(&USER, &first)?.items;
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     let is_done = found.len() <= most;
     for mut user in found.into_iter().take(most) {
@@ -79,7 +77,7 @@ pub(crate) fn forget_connection(tx: &mut Tx, connection: &str, most: u64) -> Api
 
 /// Removes a user and everything that belongs to the user.
 pub(crate) fn forget(tx: &mut Tx, user: &Record) -> ApiResult {
-    tx.delete(USER.name, &user.id)?;
+    tx.delete(&USER, &user.id)?;
     forget_belongings(tx, user)?;
     Ok(events::user_deleted(tx, user, Document::new())?)
 }
@@ -87,15 +85,14 @@ pub(crate) fn forget(tx: &mut Tx, user: &Record) -> ApiResult {
 /// Stores a changed user and tells of the change.
 pub(crate) fn update(tx: &mut Tx, user: Record, context: Document) -> ApiResult<Record> {
     let old = rest::load(tx, &USER, &user.id)?;
-    let index = USER.index(&user);
-    let new = tx.update(USER.name, user, index).map_err(|error| rest::unique_error(&USER, error))?;
+    let new = tx.update(&USER, user).map_err(|error| rest::unique_error(&USER, error))?;
     events::user_updated(tx, &old, &new, context)?;
     Ok(new)
 }
 
 fn forget_belongings(tx: &mut Tx, user: &Record) -> ApiResult {
-    tx.unrelate_all(USER_ROLES, Side::Left(&user.id))?;
-    tx.unrelate_all(USER_PERMISSIONS, Side::Left(&user.id))?;
+    tx.unrelate_all(&USER_ROLES, Side::Left(&user.id))?;
+    tx.unrelate_all(&model::USER_PERMISSIONS, Side::Left(&user.id))?;
     organizations::forget_user(tx, &user.id)?;
     identity::tickets::forget_user(tx, &user.id)?;
     factors::forget_user(tx, &user.id)?;
@@ -168,7 +165,7 @@ impl Resource for Users {
         let Some(old) = old else { return custom_domains::for_links(tx, call).map(drop) };
         let had: Vec<&str> = users::identifiers(old).collect();
         for key in users::identifiers(new).filter(|key| !had.contains(key)) {
-            if tx.find(USER.name, users::IDENTIFIER, key)?.is_some() {
+            if tx.find(&USER, users::IDENTIFIER, key)?.is_some() {
                 // The key reads "<connection> <kind of identifier> <value>".
                 let word = key.split(' ').nth(1).unwrap_or_default();
                 let error = ApiError::bad_request(format!("The specified new {word} already exists"));
@@ -229,7 +226,7 @@ impl Resource for Users {
 pub(crate) fn by_email(reader: &Snapshot, call: &Call, resource: &dyn Resource) -> ApiResult<Answer> {
     let email = call.text("email").unwrap_or_default();
     let filter = Filter::equals("email", email.to_lowercase());
-    let found = reader.list(USER.name, &Query::of(filter).order(Order::Created))?;
+    let found = reader.list(&USER, &Query::of(filter).order(Order::Created))?;
     let mut users = Vec::new();
     for user in found.items.iter().filter(|user| user.text("email") == Some(email)) {
         let mut shown = rest::presented(reader, call, resource, user)?;

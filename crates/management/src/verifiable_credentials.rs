@@ -1,6 +1,5 @@
 //! Templates of verifiable credentials: what a holder is asked to present.
 
-use kernel::id::Form;
 use rest::{Area, Kind, Times, Unique};
 
 use crate::Services;
@@ -11,8 +10,7 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// Templates.
-static TEMPLATE: Kind = Kind::new("verifiable_credential_template")
-    .id("id", Form::Base58("vct_"))
+static TEMPLATE: Kind = Kind::of(&model::VERIFIABLE_CREDENTIAL_TEMPLATE)
     .unique(&[Unique { field: "name", message: "Template (name) already exists.", code: None }])
     .missing("The verifiable credential template does not exist.", None)
     .forgiving()

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use identity::assertion::{self, Assertion, Credential};
 use kernel::{Record, Secret};
+use model::{CLIENT, CREDENTIAL};
 use subtle::ConstantTimeEq;
 
 use crate::{
@@ -52,7 +53,7 @@ pub(crate) async fn authenticate(oauth: &OAuth, incoming: &Incoming) -> Result<A
     if named.is_some_and(|named| named != client_id) {
         return Err(OAuthError::unauthorized());
     }
-    let record = oauth.store.cached(&oauth.tenant, "client", &client_id).await?;
+    let record = oauth.store.cached(&oauth.tenant, &CLIENT, &client_id).await?;
     let record = record.ok_or_else(OAuthError::unauthorized)?;
     let client = oauth.views.clients.of(&record)?;
     let mut authenticated = Authenticated { record, client, assertion: None, has_proven: true };
@@ -109,7 +110,7 @@ async fn check_assertion(oauth: &OAuth, client: &Client, assertion: &str) -> Res
     let ids = client.assertion_credentials().ok_or_else(OAuthError::unauthorized)?;
     let mut credentials: Vec<Credential> = Vec::new();
     for id in ids {
-        if let Some(record) = oauth.store.cached(&oauth.tenant, "credential", id).await? {
+        if let Some(record) = oauth.store.cached(&oauth.tenant, &CREDENTIAL, id).await? {
             credentials.push(record.view()?);
         }
     }

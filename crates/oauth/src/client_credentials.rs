@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use identity::{Algorithm, Signing, verifier::grant_of};
 use kernel::{Document, Record, id, object};
+use model::{ORGANIZATION, ORGANIZATION_GRANTS, RESOURCE_SERVER};
 use serde_json::json;
 
 use crate::{
@@ -18,8 +19,6 @@ use crate::{
 
 /// Lifetime of a token where the API sets none, in seconds.
 const DAY: i64 = 86_400;
-/// Which client grants an organization allows: organization on the left, grant on the right.
-const ORGANIZATION_GRANT: &str = "organization_client_grant";
 /// The name of this grant in a client's default organization.
 const FLOW: &str = "client_credentials";
 
@@ -95,7 +94,7 @@ async fn machine_token(exchange: Exchange<'_>, subject: &mut Subject) -> Result<
 }
 
 async fn resource_server(oauth: &OAuth, audience: &str) -> Result<Arc<ResourceServer>, OAuthError> {
-    let record = oauth.store.cached_by(&oauth.tenant, "resource_server", "identifier", audience).await?;
+    let record = oauth.store.cached_by(&oauth.tenant, &RESOURCE_SERVER, "identifier", audience).await?;
     let record =
         record.ok_or_else(|| OAuthError::access_denied(format!("Service not enabled within domain: {audience}")))?;
     Ok(oauth.views.resource_servers.of(&record)?)
@@ -253,14 +252,14 @@ async fn organization(
     let oauth = exchange.oauth;
     let by_name = settings.allow_organization_name_in_authentication_api && !named.starts_with("org_");
     let record = if by_name {
-        oauth.store.cached_by(&oauth.tenant, "organization", "name", named).await?
+        oauth.store.cached_by(&oauth.tenant, &ORGANIZATION, "name", named).await?
     } else {
-        oauth.store.cached(&oauth.tenant, "organization", named).await?
+        oauth.store.cached(&oauth.tenant, &ORGANIZATION, named).await?
     };
     let record = record.ok_or_else(|| OAuthError::invalid_request("the specified organization does not exist"))?;
     if !grant.allow_any_organization {
         let (organization, grant) = (record.id.clone(), grant.id.clone());
-        let read = move |reader: &store::Snapshot| reader.relation(ORGANIZATION_GRANT, &organization, &grant);
+        let read = move |reader: &store::Snapshot| reader.relation(&ORGANIZATION_GRANTS, &organization, &grant);
         if oauth.store.read(&oauth.tenant, read).await?.is_none() {
             let (client, organization) = (&exchange.client.id, &record.id);
             let description =

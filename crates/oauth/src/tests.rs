@@ -13,8 +13,9 @@ use identity::{
     triggers::NoTriggers,
 };
 use kernel::{Context, FixedClock, Record, SeededRandom, TenantId, Timestamp, Value, object};
+use model::{CLIENT, CLIENT_GRANT, CREDENTIAL, ORGANIZATION, ORGANIZATION_GRANTS, RESOURCE_SERVER, TENANT_SETTINGS};
 use serde_json::json;
-use store::{Database, Index, LogQuery, Options, RootKey, Store, StoreError, Tx};
+use store::{Database, Kind, LogQuery, Options, RootKey, Store, StoreError, Tx};
 use tower::ServiceExt;
 
 use crate::{Bearer, OAuth, router};
@@ -81,17 +82,16 @@ impl Server {
     }
 
     /// Changes members of a record's document.
-    async fn change(&self, kind: &'static str, id: &'static str, change: Value) {
+    async fn change(&self, kind: &'static Kind, id: &'static str, change: Value) {
         let work = move |tx: &mut Tx| {
             let mut record = tx.get(kind, id)?.expect("the record exists");
             kernel::merge_first_level(&mut record.document, object(change.clone()));
-            let index = index(kind, &record);
-            tx.update(kind, record, index).map(drop)
+            tx.update(kind, record).map(drop)
         };
         self.write(work).await;
     }
 
-    async fn delete(&self, kind: &'static str, id: &'static str) {
+    async fn delete(&self, kind: &'static Kind, id: &'static str) {
         self.write(move |tx| tx.delete(kind, id).map(drop)).await;
     }
 
@@ -120,49 +120,39 @@ fn request(change: Value) -> Value {
     Value::Object(parameters)
 }
 
-fn index(kind: &str, record: &Record) -> Index {
-    let text = |field: &str| record.text(field).unwrap_or_default().to_owned();
-    match kind {
-        "resource_server" => Index::new().key("identifier", text("identifier")),
-        "client_grant" => {
-            Index::new().key("grant", format!("{} {} {}", text("client_id"), text("audience"), text("subject_type")))
-        }
-        "organization" => Index::new().key("name", text("name")),
-        _ => Index::new(),
-    }
-}
-
 fn provision(tx: &mut Tx) -> Result<(), StoreError> {
-    let mut insert = |kind: &'static str, id: &str, document: Value, secret: Option<(&str, &str)>| {
+    let mut insert = |kind: &Kind, id: &str, document: Value, secret: Option<(&str, &str)>| {
         let mut record = Record::new(id, object(document), tx.now());
         if let Some((name, value)) = secret {
             record.sealed.set(name, value);
         }
-        let index = index(kind, &record);
-        tx.insert(kind, record, index).map(drop)
+        tx.insert(kind, record).map(drop)
     };
     let secret = Some(("client_secret", "a secret"));
     let machine = |name: &str| json!({"name": name, "grant_types": ["client_credentials"]});
-    insert("client", "m2m", machine("Machine"), secret)?;
-    insert("client", "ungranted", machine("Ungranted"), secret)?;
-    insert("client", "web", json!({"name": "Web", "grant_types": ["authorization_code"]}), secret)?;
+    insert(&CLIENT, "m2m", machine("Machine"), secret)?;
+    insert(&CLIENT, "ungranted", machine("Ungranted"), secret)?;
+    insert(&CLIENT, "web", json!({"name": "Web", "grant_types": ["authorization_code"]}), secret)?;
     insert(
-        "client",
+        &CLIENT,
         "spa",
         json!({"grant_types": ["client_credentials"], "token_endpoint_auth_method": "none"}),
         secret,
     )?;
-    insert("client", "global", json!({"name": "All Applications", "global": true}), secret)?;
+    insert(&CLIENT, "global", json!({"name": "All Applications", "global": true}), secret)?;
     let scopes = json!([{"value": "read:users"}, {"value": "read:roles"}, {"value": "read:logs"}]);
     let management =
         json!({"identifier": MANAGEMENT, "scopes": scopes, "signing_alg": "RS256", "token_lifetime": 86_400});
-    insert("resource_server", "1", management, None)?;
+    insert(&RESOURCE_SERVER, "1", management, None)?;
     let api = json!({"identifier": API, "scopes": [{"value": "a"}, {"value": "b"}], "signing_alg": "RS256", "token_lifetime": 600});
-    insert("resource_server", "2", api, Some(("signing_secret", "shared secret")))?;
-    let grant = |client: &str, audience: &str, scope: Value| json!({"client_id": client, "audience": audience, "scope": scope, "subject_type": "client"});
-    insert("client_grant", "cgr_1", grant("m2m", MANAGEMENT, json!(["read:users", "read:roles"])), None)?;
-    insert("client_grant", "cgr_2", grant("m2m", API, json!([])), None)?;
-    insert("organization", "org_1", json!({"id": "org_1", "name": "acme"}), None)?;
+    insert(&RESOURCE_SERVER, "2", api, Some(("signing_secret", "shared secret")))?;
+    let grant = |client: &str, audience: &str, scope: Value| {
+        let key = format!("{client} {audience} client");
+        json!({"grant": key, "client_id": client, "audience": audience, "scope": scope, "subject_type": "client"})
+    };
+    insert(&CLIENT_GRANT, "cgr_1", grant("m2m", MANAGEMENT, json!(["read:users", "read:roles"])), None)?;
+    insert(&CLIENT_GRANT, "cgr_2", grant("m2m", API, json!([])), None)?;
+    insert(&ORGANIZATION, "org_1", json!({"id": "org_1", "name": "acme"}), None)?;
     keys::create_first(tx, DOMAIN).map(drop)
 }
 
@@ -311,9 +301,9 @@ async fn a_token_ends_with_its_client() {
     let server = Server::start().await;
     let token = server.access_token(json!({})).await;
     assert!(server.scopes(&token).await.is_ok());
-    server.change("client", "m2m", json!({"name": "Renamed"})).await;
+    server.change(&CLIENT, "m2m", json!({"name": "Renamed"})).await;
     assert!(server.scopes(&token).await.is_ok());
-    server.delete("client", "m2m").await;
+    server.delete(&CLIENT, "m2m").await;
     assert_eq!(server.scopes(&token).await, Err((401, "Invalid token".to_owned())));
 }
 
@@ -322,9 +312,9 @@ async fn a_token_ends_with_its_grant_and_narrows_with_it() {
     let server = Server::start().await;
     let token = server.access_token(json!({})).await;
     assert_eq!(server.scopes(&token).await.unwrap().len(), 2);
-    server.change("client_grant", "cgr_1", json!({"scope": ["read:roles", "read:logs"]})).await;
+    server.change(&CLIENT_GRANT, "cgr_1", json!({"scope": ["read:roles", "read:logs"]})).await;
     assert_eq!(server.scopes(&token).await, Ok(vec!["read:roles".to_owned()]));
-    server.delete("client_grant", "cgr_1").await;
+    server.delete(&CLIENT_GRANT, "cgr_1").await;
     assert_eq!(server.scopes(&token).await, Err((401, "Invalid token".to_owned())));
 }
 
@@ -372,9 +362,9 @@ async fn foreign_and_tampered_tokens_are_refused() {
 #[tokio::test]
 async fn an_api_decides_how_its_tokens_look() {
     let server = Server::start().await;
-    server.change("client_grant", "cgr_2", json!({"scope": ["a"]})).await;
+    server.change(&CLIENT_GRANT, "cgr_2", json!({"scope": ["a"]})).await;
     for algorithm in ["RS512", "PS256", "HS256"] {
-        server.change("resource_server", "2", json!({"signing_alg": algorithm})).await;
+        server.change(&RESOURCE_SERVER, "2", json!({"signing_alg": algorithm})).await;
         let token = server.access_token(json!({"audience": API})).await;
         let jwt = Jwt::parse(&token).unwrap();
         assert_eq!(jwt.algorithm.unwrap().name(), algorithm);
@@ -385,18 +375,18 @@ async fn an_api_decides_how_its_tokens_look() {
         }
     }
     let dialect = json!({"signing_alg": "RS256", "token_dialect": "rfc9068_profile_authz", "enforce_policies": true});
-    server.change("resource_server", "2", dialect).await;
+    server.change(&RESOURCE_SERVER, "2", dialect).await;
     let token = server.access_token(json!({"audience": API})).await;
     let jwt = Jwt::parse(&token).unwrap();
     assert_eq!(jwt.typ.as_deref(), Some("at+jwt"));
     assert_eq!((jwt.text("client_id"), jwt.text("azp"), jwt.text("gty")), (Some("m2m"), None, None));
     assert_eq!(jwt.claims["permissions"], json!(["a"]));
     assert!(jwt.text("jti").is_some());
-    server.change("client_grant", "cgr_2", json!({"allow_all_scopes": true, "scope": null})).await;
+    server.change(&CLIENT_GRANT, "cgr_2", json!({"allow_all_scopes": true, "scope": null})).await;
     let token = server.access_token(json!({"audience": API})).await;
     assert_eq!(Jwt::parse(&token).unwrap().text("scope"), Some("a b"));
     let deny = json!({"subject_type_authorization": {"client": {"policy": "deny_all"}}});
-    server.change("resource_server", "2", deny).await;
+    server.change(&RESOURCE_SERVER, "2", deny).await;
     assert_eq!(server.token(request(json!({"audience": API}))).await.status, StatusCode::FORBIDDEN);
 }
 
@@ -404,8 +394,8 @@ async fn an_api_decides_how_its_tokens_look() {
 async fn the_tenant_may_have_a_default_audience() {
     let server = Server::start().await;
     let settings = |tx: &mut Tx| {
-        let record = Record::new("settings", object(json!({"default_audience": API})), tx.now());
-        tx.insert("tenant_settings", record, Index::new()).map(drop)
+        let record = Record::new(TENANT_SETTINGS.name, object(json!({"default_audience": API})), tx.now());
+        tx.insert(&TENANT_SETTINGS, record).map(drop)
     };
     server.write(settings).await;
     let token = server.access_token(json!({"audience": null})).await;
@@ -423,12 +413,12 @@ async fn the_global_client_gets_an_opaque_token_for_the_deprecated_api() {
 #[tokio::test]
 async fn a_machine_acts_for_an_organization_that_its_grant_allows() {
     let server = Server::start().await;
-    server.change("client_grant", "cgr_2", json!({"organization_usage": "require"})).await;
+    server.change(&CLIENT_GRANT, "cgr_2", json!({"organization_usage": "require"})).await;
     let without = server.token(request(json!({"audience": API}))).await;
     assert_eq!(without.status, StatusCode::BAD_REQUEST);
     let for_acme = json!({"audience": API, "organization": "org_1"});
     assert_eq!(server.token(request(for_acme.clone())).await.status, StatusCode::FORBIDDEN);
-    server.write(|tx| tx.relate("organization_client_grant", "org_1", "cgr_2", object(json!({}))).map(drop)).await;
+    server.write(|tx| tx.relate(&ORGANIZATION_GRANTS, "org_1", "cgr_2", object(json!({}))).map(drop)).await;
     let token = server.access_token(for_acme).await;
     assert_eq!(Jwt::parse(&token).unwrap().text("org_id"), Some("org_1"));
     let other = json!({"audience": API, "organization": "org_2"});
@@ -444,11 +434,11 @@ async fn a_client_proves_itself_once_with_each_assertion() {
     let credential = move |tx: &mut Tx| {
         let document = json!({"id": "cred_1", "client_id": "m2m", "kid": "the-key", "alg": "RS256", "pem": pem});
         let record = Record::new("cred_1", object(document), tx.now());
-        tx.insert("credential", record, Index::new()).map(drop)
+        tx.insert(&CREDENTIAL, record).map(drop)
     };
     server.write(credential).await;
     let methods = json!({"private_key_jwt": {"credentials": [{"id": "cred_1"}]}});
-    server.change("client", "m2m", json!({"client_authentication_methods": methods})).await;
+    server.change(&CLIENT, "m2m", json!({"client_authentication_methods": methods})).await;
     assert_eq!(server.token(request(json!({}))).await.status, StatusCode::UNAUTHORIZED);
     let assertion = |jti: &str| {
         let claims =
@@ -501,7 +491,7 @@ async fn the_metadata_follows_the_settings() {
             "pushed_authorization_requests_supported": true,
             "oidc_logout": {"rp_logout_end_session_endpoint_discovery": false},
         });
-        tx.insert("tenant_settings", Record::new("settings", object(document), tx.now()), Index::new()).map(drop)
+        tx.insert(&TENANT_SETTINGS, Record::new(TENANT_SETTINGS.name, object(document), tx.now())).map(drop)
     };
     server.write(settings).await;
     let metadata = get().await.body;
@@ -512,7 +502,7 @@ async fn the_metadata_follows_the_settings() {
 #[tokio::test]
 async fn a_blacklisted_token_is_refused_and_others_are_not() {
     let server = Server::start().await;
-    server.change("resource_server", "1", json!({"token_dialect": "rfc9068_profile"})).await;
+    server.change(&RESOURCE_SERVER, "1", json!({"token_dialect": "rfc9068_profile"})).await;
     let tokens = [server.access_token(json!({})).await, server.access_token(json!({})).await];
     let jti = |token: &str| Jwt::parse(token).unwrap().text("jti").unwrap().to_owned();
     let (first, second) = (jti(&tokens[0]), jti(&tokens[1]));

@@ -11,7 +11,8 @@ use axum::{
 use http::{Request, header};
 use identity::{expiring, triggers};
 use kernel::{Document, Record, Timestamp};
-use store::StoreError;
+use model::USED_ASSERTION;
+use store::{Kind, StoreError};
 
 use crate::{
     OAuth, OAuthError,
@@ -22,9 +23,6 @@ use crate::{
     request::{Incoming, Origin, Parameters},
     views::Client,
 };
-
-/// Assertions that were used and are not expired yet.
-const USED_ASSERTION: &str = "used_assertion";
 
 /// The future of a grant.
 pub(crate) type Granting<'a> = Pin<Box<dyn Future<Output = Result<Granted, OAuthError>> + Send + 'a>>;
@@ -62,7 +60,7 @@ pub(crate) struct Granted {
 /// Something to be stored until it expires.
 #[derive(Clone)]
 pub(crate) struct Kept {
-    pub(crate) kind: &'static str,
+    pub(crate) kind: &'static Kind,
     pub(crate) secret: String,
     pub(crate) document: Document,
     pub(crate) expires: Timestamp,
@@ -144,7 +142,7 @@ async fn granted(
     let mut granted = grant.exchange(exchange, subject).await?;
     if let Some((id, expires)) = assertion.and_then(|assertion| Some((assertion.id?, assertion.expires))) {
         let secret = format!("{} {id}", client.id);
-        granted.keep.push(Kept { kind: USED_ASSERTION, secret, document: Document::new(), expires });
+        granted.keep.push(Kept { kind: &USED_ASSERTION, secret, document: Document::new(), expires });
     }
     Ok(granted)
 }
@@ -160,7 +158,7 @@ async fn commit(
     let Granted { body, keep } = granted;
     let event = log::exchange(oauth, log_type, origin, subject, None, oauth.store.context().now());
     let execution = subject.execution.clone();
-    let is_replayable = keep.iter().any(|kept| kept.kind == USED_ASSERTION);
+    let is_replayable = keep.iter().any(|kept| kept.kind.name == USED_ASSERTION.name);
     let work = move |tx: &mut store::Tx| {
         for kept in &keep {
             expiring::keep_secret(tx, kept.kind, &kept.secret, kept.document.clone(), kept.expires)?;

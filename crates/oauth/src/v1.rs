@@ -6,6 +6,7 @@ use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use identity::expiring;
 use kernel::{Secret, Timestamp, id, object};
+use model::{CLIENT, V1_TOKEN};
 use rest::{ApiError, ApiResult};
 use serde::Deserialize;
 use serde_json::json;
@@ -16,8 +17,6 @@ use crate::{
     views::Client,
 };
 
-/// The kind of record; only a digest of the token is kept.
-const KIND: &str = "v1_token";
 /// Lifetime in seconds.
 const LIFETIME: u32 = 86_400;
 
@@ -38,7 +37,7 @@ pub(crate) fn grant(oauth: &OAuth, client: &Client) -> Granted {
     let proof = URL_SAFE_NO_PAD.encode(proof(&token, client));
     let document = object(json!({"client_id": client.id, "expires_at": expires, "proof": proof}));
     let body = object(json!({"access_token": token, "expires_in": LIFETIME, "token_type": "Bearer"}));
-    Granted { body, keep: vec![Kept { kind: KIND, secret: token, document, expires }] }
+    Granted { body, keep: vec![Kept { kind: &V1_TOKEN, secret: token, document, expires }] }
 }
 
 impl OAuth {
@@ -48,12 +47,12 @@ impl OAuth {
     /// 401 for any other token, and for one whose client is gone or has got another secret.
     pub async fn v1_caller(&self, token: &str) -> ApiResult<String> {
         let invalid = || ApiError::unauthorized("Invalid token");
-        let record = self.store.cached(&self.tenant, KIND, &expiring::key(token)).await?.ok_or_else(invalid)?;
+        let record = self.store.cached(&self.tenant, &V1_TOKEN, &expiring::key(token)).await?.ok_or_else(invalid)?;
         let known: Token = record.view()?;
         if known.expires_at <= self.store.context().now() {
             return Err(ApiError::unauthorized("Expired token"));
         }
-        let client = self.store.cached(&self.tenant, "client", &known.client_id).await?.ok_or_else(invalid)?;
+        let client = self.store.cached(&self.tenant, &CLIENT, &known.client_id).await?.ok_or_else(invalid)?;
         let client = self.views.clients.of(&client)?;
         let told = URL_SAFE_NO_PAD.decode(&known.proof).unwrap_or_default();
         let is_bound = hmac::verify(&key(token), secret(&client), &told).is_ok();

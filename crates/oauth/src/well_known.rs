@@ -9,6 +9,7 @@ use axum::{
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use kernel::{Document, Value, object};
+use model::TENANT_SETTINGS;
 use serde_json::json;
 
 use crate::{OAuth, OAuthError, views::Settings};
@@ -26,7 +27,7 @@ pub(crate) async fn jwks(State(oauth): State<Arc<OAuth>>) -> Result<Response, OA
 
 /// `GET /.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`.
 pub(crate) async fn metadata(State(oauth): State<Arc<OAuth>>) -> Result<Response, OAuthError> {
-    let epoch = oauth.store.epoch(&oauth.tenant, SETTINGS);
+    let epoch = oauth.store.epoch(&oauth.tenant, &TENANT_SETTINGS);
     let kept = oauth.documents.0.read().unwrap_or_else(PoisonError::into_inner).clone();
     if let Some((_, bytes)) = kept.filter(|(as_of, _)| *as_of == epoch) {
         return Ok(public(bytes));
@@ -51,12 +52,10 @@ pub(crate) async fn preflight() -> Response {
     response
 }
 
-const SETTINGS: &str = "tenant_settings";
-
 impl OAuth {
     /// The tenant's settings; the service's defaults for a tenant without any.
     pub(crate) async fn settings(&self) -> Result<Arc<Settings>, OAuthError> {
-        match self.store.cached(&self.tenant, SETTINGS, "settings").await? {
+        match self.store.cached_singleton(&self.tenant, &TENANT_SETTINGS).await? {
             Some(record) => Ok(self.views.settings.of(&record)?),
             None => Ok(Arc::default()),
         }

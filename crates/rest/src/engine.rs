@@ -223,10 +223,10 @@ impl Engine {
         let (record, answer) = self.store.read(&caller.tenant, read).await?;
         let Content::Json(value) = answer.content else { return Ok(response(operation, answer)) };
         let bytes = Bytes::from(operation.project(value).to_string());
-        let remembered = self.store.cached(&caller.tenant, kind.name, &record.id).await?;
+        let remembered = self.store.cached(&caller.tenant, kind, &record.id).await?;
         if let Some(remembered) = remembered.filter(|remembered| **remembered == record) {
             let asked = Asked::of(operation, &caller, &target);
-            self.kept.keep_answer(&asked, kind.name, Basis::Record(remembered), bytes.clone());
+            self.kept.keep_answer(&asked, kind.stored, Basis::Record(remembered), bytes.clone());
         }
         Ok(json_response(operation, bytes))
     }
@@ -241,13 +241,13 @@ impl Engine {
         }
         let (caller, target) = (call.caller.clone(), call.origin.target.clone());
         // Taken before the records are read: a later change makes the answer old.
-        let epoch = self.store.epoch(&caller.tenant, kind.name);
+        let epoch = self.store.epoch(&caller.tenant, kind);
         let engine = Arc::clone(self);
         let read = move |reader: &Snapshot| shapes::list_kept(reader, &call, &*resource, &engine.kept);
         let (bytes, is_lasting) = self.store.read(&caller.tenant, read).await?;
         if is_lasting {
             let asked = Asked::of(operation, &caller, &target);
-            self.kept.keep_answer(&asked, kind.name, Basis::Epoch(epoch), bytes.clone());
+            self.kept.keep_answer(&asked, kind.stored, Basis::Epoch(epoch), bytes.clone());
         }
         Ok(json_response(operation, bytes))
     }

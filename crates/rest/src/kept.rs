@@ -61,7 +61,7 @@ impl Equivalent<Question> for Asked<'_> {
 
 #[derive(Clone)]
 struct Answer {
-    kind: &'static str,
+    kind: &'static store::Kind,
     basis: Basis,
     bytes: Bytes,
 }
@@ -124,7 +124,7 @@ impl Kept {
     }
 
     /// Keeps an answer that was made of this.
-    pub(crate) fn keep_answer(&self, asked: &Asked<'_>, kind: &'static str, basis: Basis, bytes: Bytes) {
+    pub(crate) fn keep_answer(&self, asked: &Asked<'_>, kind: &'static store::Kind, basis: Basis, bytes: Bytes) {
         let Asked { tenant, target, subject, scopes } = *asked;
         let subject = subject.map(str::to_owned);
         let question = Question { tenant: tenant.clone(), target: target.to_owned(), subject, scopes };

@@ -1,20 +1,11 @@
-//! Facts about a kind of record; most resources are nothing else.
+//! What the API must know of a kind of record; most resources are nothing else.
 
-use std::borrow::Cow;
+use std::ops::Deref;
 
-use kernel::{Document, Record, Value, id::Form, value_at};
-use store::{Filter, Index, Order, Term};
+use kernel::Document;
+use store::{Filter, Order, Term};
 
 use crate::{ApiError, Call};
-
-/// Where identifiers of a kind come from.
-#[derive(Clone, Copy, Debug)]
-pub enum Id {
-    /// The server makes them.
-    Made(Form),
-    /// The body or the path brings them in the kind's id field.
-    Given,
-}
 
 /// How a kind shows when it was made and changed, as `created_at` and `updated_at`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,10 +20,10 @@ pub enum Times {
     Nanos,
 }
 
-/// A field whose value only one record of the kind may have, and what the service says about a second.
+/// What the service says about a second record with the same value of a unique field.
 #[derive(Clone, Copy, Debug)]
 pub struct Unique {
-    /// The field (a dotted path); it names the key in the store too.
+    /// The field, or another unique key in the store.
     pub field: &'static str,
     /// Message of the 409.
     pub message: &'static str,
@@ -78,17 +69,14 @@ impl From<Sorted> for Order {
     }
 }
 
-/// The facts of a kind. Built in `static`s by the `const` methods below.
+/// The facts of a kind that the API shows: those that the store has too, and its own. Built in `static`s by the `const`
+/// methods below.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
-    /// Name in the store.
-    pub name: &'static str,
-    /// Field of the document that holds the identifier.
-    pub id_field: &'static str,
-    /// Where identifiers come from.
-    pub id: Id,
-    /// Unique fields.
-    pub unique: &'static [Unique],
+    /// What the store knows.
+    pub stored: &'static store::Kind,
+    /// What is said when a unique field is taken.
+    pub taken: &'static [Unique],
     /// Message and code of the 404.
     pub missing: (&'static str, Option<&'static str>),
     /// Whether DELETE of a missing record is answered as if it had been there.
@@ -97,73 +85,45 @@ pub struct Kind {
     pub merged: &'static [&'static str],
     /// Fields in which a `null` is kept; elsewhere it removes the field.
     pub nullable: &'static [&'static str],
-    /// Dotted paths that are sealed.
-    pub sealed: &'static [&'static str],
     /// Sealed paths that every reader is shown.
     pub revealed: &'static [&'static str],
     /// Fields that are stored for us and never shown.
     pub hidden: &'static [&'static str],
     /// How times are shown.
     pub times: Times,
-    /// Dotted paths that are indexed, for filters and sorting.
-    pub indexed: &'static [&'static str],
-    /// Indexed paths whose text is folded to lower case.
-    pub folded: &'static [&'static str],
-    /// What is indexed beside that, where facts do not say it.
-    pub further_index: Option<fn(&Record) -> Index>,
     /// Query parameters that narrow the list.
     pub filters: &'static [(&'static str, ListFilter)],
     /// Order of the list when none is asked.
     pub order: Sorted,
-    /// For records that live under another: the field that holds the parent's id (hidden, indexed).
-    pub parent: Option<(&'static Kind, &'static str)>,
+    /// For records that live under another: its kind.
+    pub owner: Option<&'static Kind>,
     /// Whether what is shown depends on the record and the caller's scopes alone, so that answers can be cached.
     pub self_contained: bool,
 }
 
 impl Kind {
-    /// A kind with `id` as its id field, made of 16 letters and digits after no prefix: set the rest.
-    pub const fn new(name: &'static str) -> Self {
+    /// A kind of the store, of which nothing is special: set the rest.
+    pub const fn of(stored: &'static store::Kind) -> Self {
         Self {
-            name,
-            id_field: "id",
-            id: Id::Made(Form::Hex24),
-            unique: &[],
+            stored,
+            taken: &[],
             missing: ("Not Found", None),
             forgiving: false,
             merged: &[],
             nullable: &[],
-            sealed: &[],
             revealed: &[],
             hidden: &[],
             times: Times::Hidden,
-            indexed: &[],
-            folded: &[],
-            further_index: None,
             filters: &[],
             order: Sorted::Created,
-            parent: None,
+            owner: None,
             self_contained: false,
         }
     }
 
-    /// Sets the id field and the form of made identifiers.
-    pub const fn id(mut self, field: &'static str, form: Form) -> Self {
-        self.id_field = field;
-        self.id = Id::Made(form);
-        self
-    }
-
-    /// Sets the id field whose value the caller gives.
-    pub const fn id_given(mut self, field: &'static str) -> Self {
-        self.id_field = field;
-        self.id = Id::Given;
-        self
-    }
-
-    /// Sets the unique fields.
-    pub const fn unique(mut self, unique: &'static [Unique]) -> Self {
-        self.unique = unique;
+    /// Sets what is said when unique fields are taken.
+    pub const fn unique(mut self, taken: &'static [Unique]) -> Self {
+        self.taken = taken;
         self
     }
 
@@ -191,12 +151,6 @@ impl Kind {
         self
     }
 
-    /// Sets the sealed paths that only [`Resource::present`](crate::Resource::present) may show.
-    pub const fn sealed(mut self, paths: &'static [&'static str]) -> Self {
-        self.sealed = paths;
-        self
-    }
-
     /// Sets the sealed paths that are shown to every reader. They must be among the sealed ones.
     pub const fn revealed(mut self, paths: &'static [&'static str]) -> Self {
         self.revealed = paths;
@@ -215,24 +169,6 @@ impl Kind {
         self
     }
 
-    /// Sets the indexed paths.
-    pub const fn indexed(mut self, paths: &'static [&'static str]) -> Self {
-        self.indexed = paths;
-        self
-    }
-
-    /// Sets the indexed paths whose text is folded to lower case.
-    pub const fn folded(mut self, paths: &'static [&'static str]) -> Self {
-        self.folded = paths;
-        self
-    }
-
-    /// Adds keys and terms that a function makes of the record alone.
-    pub const fn indexed_by(mut self, index: fn(&Record) -> Index) -> Self {
-        self.further_index = Some(index);
-        self
-    }
-
     /// Sets the query parameters that narrow the list.
     pub const fn filters(mut self, filters: &'static [(&'static str, ListFilter)]) -> Self {
         self.filters = filters;
@@ -245,9 +181,9 @@ impl Kind {
         self
     }
 
-    /// Places the kind under another: paths look like `/parents/{id}/children/{child_id}`.
-    pub const fn under(mut self, parent: &'static Kind, field: &'static str) -> Self {
-        self.parent = Some((parent, field));
+    /// Names the kind under which this one lives: paths look like `/parents/{id}/children/{child_id}`.
+    pub const fn under(mut self, owner: &'static Kind) -> Self {
+        self.owner = Some(owner);
         self
     }
 
@@ -266,36 +202,16 @@ impl Kind {
         }
     }
 
-    /// Unique keys and search terms of a record.
-    pub fn index(&self, record: &Record) -> Index {
-        let keys = self.unique.iter().filter_map(|unique| {
-            let value = value_at(&record.document, unique.field).or_else(|| record.sealed.get(unique.field))?;
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            (!value.is_null()).then_some((unique.field, text))
-        });
-        let parent = self.parent.map(|(_, field)| field);
-        let paths = self.indexed.iter().copied().chain(parent);
-        let terms = paths.flat_map(|path| {
-            let is_folded = self.folded.contains(&path);
-            let values = value_at(&record.document, path).map(terms_of).unwrap_or_default();
-            values.into_iter().map(move |term| match term {
-                Term::Text(text) if is_folded => (Cow::Borrowed(path), Term::Text(text.to_lowercase())),
-                term => (Cow::Borrowed(path), term),
-            })
-        });
-        let mut index = Index { keys: keys.collect(), terms: terms.collect() };
-        if let Some(further) = self.further_index.map(|further| further(record)) {
-            index.keys.extend(further.keys);
-            index.terms.extend(further.terms);
-        }
-        index
+    /// For records that live under another: its kind, and the field that holds its identifier, which is never shown.
+    pub fn parent(&self) -> Option<(&'static Kind, &'static str)> {
+        Some((self.owner?, self.stored.parent?.1))
     }
 
     /// The filter that a call's query parameters ask for.
     pub fn filter(&self, call: &Call) -> Filter {
         let asked = self.filters.iter().filter(|(parameter, _)| call.has(parameter));
         let mut all: Vec<Filter> = asked.map(|(parameter, filter)| filter.of(call, parameter)).collect();
-        if let Some((_, field)) = self.parent {
+        if let Some((_, field)) = self.parent() {
             all.push(Filter::Equals(field.into(), Term::Text(call.path(parent_parameter(call)).to_owned())));
         }
         match all.len() {
@@ -307,9 +223,17 @@ impl Kind {
 
     /// Drops what is stored only for us.
     pub(crate) fn hide(&self, shown: &mut Document) {
-        for field in self.hidden.iter().copied().chain(self.parent.map(|(_, field)| field)) {
+        for field in self.hidden.iter().copied().chain(self.stored.parent.map(|(_, field)| field)) {
             shown.shift_remove(field);
         }
+    }
+}
+
+impl Deref for Kind {
+    type Target = store::Kind;
+
+    fn deref(&self) -> &store::Kind {
+        self.stored
     }
 }
 
@@ -352,15 +276,4 @@ pub(crate) fn own_parameter(call: &Call) -> &'static str {
 
 fn path_parameters(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
-}
-
-/// The search terms of a value: scalars themselves, arrays by their items; objects and nulls have none.
-pub fn terms_of(value: &Value) -> Vec<Term> {
-    match value {
-        Value::String(text) => vec![Term::Text(text.clone())],
-        Value::Bool(flag) => vec![Term::Bool(*flag)],
-        Value::Number(number) => number.as_f64().map(Term::Number).into_iter().collect(),
-        Value::Array(items) => items.iter().flat_map(terms_of).collect(),
-        Value::Null | Value::Object(_) => Vec::new(),
-    }
 }

@@ -22,7 +22,7 @@ pub use area::{Area, Task};
 pub use call::{Call, Caller, Origin, Scopes};
 pub use engine::{Authenticate, Claims, Engine, Request, Served};
 pub use error::{ApiError, ApiResult};
-pub use kind::{Id, Kind, ListFilter, Sorted, Times, Unique, terms_of};
+pub use kind::{Kind, ListFilter, Sorted, Times, Unique};
 pub use listing::{envelope, order_of, page_of, paging_of, select_fields};
 pub use log::mask;
 pub use relation::Related;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kernel::{Document, Value};
-use store::{Relation, RelationOrder, RelationQuery, Side, Snapshot, Tx};
+use store::{Relation, RelationKind, RelationOrder, RelationQuery, Side, Snapshot, Tx};
 
 use crate::{
     Answer, ApiError, ApiResult, Call, Kind,
@@ -15,8 +15,8 @@ use crate::{
 
 /// A relation as one path of the API sees it: from the record in the path to those on the other side.
 pub trait Related: Send + Sync {
-    /// Name in the store.
-    fn relation(&self) -> &'static str;
+    /// The relation in the store.
+    fn relation(&self) -> &'static RelationKind;
 
     /// Kind of the record in the path; its 404 is given when there is none.
     fn parent(&self) -> &'static Kind;

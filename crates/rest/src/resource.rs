@@ -70,7 +70,7 @@ pub trait Resource: Send + Sync {
 
     /// The record that a path names; by its id, unless the kind has other names too.
     fn find(&self, reader: &Snapshot, id: &str) -> ApiResult<Option<Record>> {
-        Ok(reader.get(self.kind().name, id)?)
+        Ok(reader.get(self.kind(), id)?)
     }
 
     /// The 404 of this call: the kind's, unless the text depends on what was tried.

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::StatusCode;
 use kernel::{Document, Record, Timestamp, Value};
-use store::{Page, Query, Snapshot, StoreError, Tx};
+use store::{Id, Page, Query, Snapshot, StoreError, Tx};
 
 use crate::{
-    Answer, ApiError, ApiResult, Call, Change, Id, Kind, Resource, Times,
+    Answer, ApiError, ApiResult, Call, Change, Kind, Resource, Times,
     area::Handler,
     kept::{Item, Kept},
     kind::{own_parameter, parent_parameter},
@@ -43,7 +43,7 @@ pub(crate) fn replacer(resource: &Shared) -> Handler {
         let kind = work.kind();
         let mut body = call.document().into_owned();
         let id = call.path(own_parameter(call));
-        let record = match (tx.get(kind.name, id)?, kind.id) {
+        let record = match (tx.get(kind, id)?, kind.id) {
             (Some(old), _) => {
                 let new = replaced(kind, &old, body);
                 save(tx, call, &*work, &old, new)?
@@ -52,7 +52,7 @@ pub(crate) fn replacer(resource: &Shared) -> Handler {
                 body.insert(kind.id_field.into(), id.into());
                 create(tx, call, &*work, body)?
             }
-            (None, Id::Made(_)) => return Err(kind.not_found()),
+            (None, Id::Made(_) | Id::Single) => return Err(kind.not_found()),
         };
         shown(tx, call, &*work, &record)
     })
@@ -114,7 +114,7 @@ pub(crate) fn single_creator(resource: &Shared) -> Handler {
 pub(crate) fn single_deleter(resource: &Shared) -> Handler {
     let work = Arc::clone(resource);
     writer(resource, move |tx, call| {
-        match tx.get(work.kind().name, work.kind().name)? {
+        match tx.singleton(work.kind())? {
             Some(old) => delete(tx, call, &*work, &old)?,
             None if work.kind().forgiving => {}
             None => return Err(work.kind().not_found()),
@@ -130,7 +130,7 @@ fn writer(resource: &Shared, work: impl Fn(&mut Tx, &Call) -> ApiResult<Answer> 
 /// What the store is asked for a list.
 fn query(reader: &Snapshot, call: &Call, resource: &dyn Resource) -> ApiResult<Query> {
     let kind = resource.kind();
-    if let Some((parent, _)) = kind.parent {
+    if let Some(parent) = kind.owner {
         load(reader, parent, call.path(parent_parameter(call)))?;
     }
     let (paging, with_total) = paging_of(call);
@@ -140,7 +140,7 @@ fn query(reader: &Snapshot, call: &Call, resource: &dyn Resource) -> ApiResult<Q
 
 /// A list of records.
 pub(crate) fn list(reader: &Snapshot, call: &Call, resource: &dyn Resource) -> ApiResult<Answer> {
-    let page = reader.list(resource.kind().name, &query(reader, call, resource)?)?;
+    let page = reader.list(resource.kind(), &query(reader, call, resource)?)?;
     let mut items = Vec::with_capacity(page.items.len());
     for record in page.items.iter().filter(|record| resource.admits(call, record)) {
         let mut shown = presented(reader, call, resource, record)?;
@@ -159,8 +159,8 @@ pub(crate) fn list_kept(
     kept: &Kept,
 ) -> ApiResult<(Bytes, bool)> {
     let query = query(reader, call, resource)?;
-    let is_lasting = resource.kind().parent.is_none() && !query.filter.has_relations();
-    let page = reader.list_as(resource.kind().name, &query, |listed| {
+    let is_lasting = resource.kind().owner.is_none() && !query.filter.has_relations();
+    let page = reader.list_as(resource.kind(), &query, |listed| {
         let item = Item::of(call.operation, &call.caller.scopes, listed.state()?);
         Ok(match kept.item(&item) {
             Some(bytes) => (item, Ok(bytes)),
@@ -231,7 +231,7 @@ pub(crate) fn get(reader: &Snapshot, call: &Call, resource: &dyn Resource) -> Ap
 
 /// The record with this id, or the kind's 404.
 pub fn load(reader: &Snapshot, kind: &Kind, id: &str) -> ApiResult<Record> {
-    reader.get(kind.name, id)?.ok_or_else(|| kind.not_found())
+    reader.get(kind, id)?.ok_or_else(|| kind.not_found())
 }
 
 /// Makes a record of a body: identifier, times, hooks, secrets, index, store.
@@ -243,14 +243,14 @@ pub fn create(tx: &mut Tx, call: &Call, resource: &dyn Resource, mut body: Docum
     let given = body.shift_remove(kind.id_field).and_then(|id| id.as_str().map(str::to_owned));
     let id = match kind.id {
         Id::Made(form) => given.unwrap_or_else(|| tx.context().id(form)),
-        // A singleton's id is its kind's name.
-        Id::Given => given.unwrap_or_else(|| kind.name.to_owned()),
+        Id::Given => given.ok_or_else(|| ApiError::internal(format!("a {} without an identifier", kind.name)))?,
+        Id::Single => kind.name.to_owned(),
     };
     let mut document = Document::new();
     if !kind.id_field.is_empty() {
         document.insert(kind.id_field.into(), id.as_str().into());
     }
-    if let Some((parent, field)) = kind.parent {
+    if let Some((parent, field)) = kind.parent() {
         let parent = load(tx, parent, call.path(parent_parameter(call)))?;
         document.insert(field.into(), parent.id.into());
     }
@@ -265,14 +265,12 @@ pub fn create(tx: &mut Tx, call: &Call, resource: &dyn Resource, mut body: Docum
     Ok(new)
 }
 
-/// Stores a new record without hooks: its sealed paths are sealed, its index is made.
+/// Stores a new record without hooks.
 ///
 /// # Errors
 /// 409 when a unique field or the id is taken.
-pub fn insert(tx: &mut Tx, kind: &Kind, mut record: Record) -> ApiResult<Record> {
-    seal(kind, &mut record);
-    let index = kind.index(&record);
-    tx.insert(kind.name, record, index).map_err(|error| unique_error(kind, error))
+pub fn insert(tx: &mut Tx, kind: &Kind, record: Record) -> ApiResult<Record> {
+    tx.insert(kind, record).map_err(|error| unique_error(kind, error))
 }
 
 /// Stores a changed record: hooks, secrets, index, `updated_at`.
@@ -285,11 +283,8 @@ pub fn save(tx: &mut Tx, call: &Call, resource: &dyn Resource, old: &Record, mut
     stamp(kind.times, &mut new, tx.now(), false);
     resource.prepare(tx, call, Some(old), &mut new)?;
     resource.check(tx, call, Some(old), &new)?;
-    seal(kind, &mut new);
-    let index = kind.index(&new);
     // A singleton that nobody has written yet is stored with its first change.
-    let stored = if old.version == 0 { tx.insert(kind.name, new, index) } else { tx.update(kind.name, new, index) };
-    let new = stored.map_err(|error| unique_error(kind, error))?;
+    let new = tx.put(kind, new).map_err(|error| unique_error(kind, error))?;
     resource.follow(tx, call, &Change::Update { old, new: &new })?;
     Ok(new)
 }
@@ -299,7 +294,7 @@ pub fn save(tx: &mut Tx, call: &Call, resource: &dyn Resource, old: &Record, mut
 /// # Errors
 /// What the resource refuses.
 pub fn delete(tx: &mut Tx, call: &Call, resource: &dyn Resource, old: &Record) -> ApiResult {
-    tx.delete(resource.kind().name, &old.id)?;
+    tx.delete(resource.kind(), &old.id)?;
     resource.follow(tx, call, &Change::Delete { old })
 }
 
@@ -318,7 +313,7 @@ pub fn presented(reader: &Snapshot, call: &Call, resource: &dyn Resource, record
 /// The 409 in the service's words for a unique field that is taken; other errors as they are.
 pub fn unique_error(kind: &Kind, error: StoreError) -> ApiError {
     let StoreError::Taken { key } = &error else { return error.into() };
-    match kind.unique.iter().find(|unique| unique.field == key) {
+    match kind.taken.iter().find(|unique| unique.field == key) {
         Some(unique) => {
             let conflict = ApiError::conflict(unique.message);
             unique.code.map_or(conflict.clone(), |code| conflict.code(code))
@@ -346,7 +341,7 @@ fn select(call: &Call, resource: &dyn Resource, shown: &mut Document) {
 /// The record that the path names, of the parent that the path names.
 fn load_own(reader: &Snapshot, call: &Call, resource: &dyn Resource) -> ApiResult<Record> {
     let kind = resource.kind();
-    let parent = match kind.parent {
+    let parent = match kind.parent() {
         Some((parent, field)) => Some((field, load(reader, parent, call.path(parent_parameter(call)))?.id)),
         None => None,
     };
@@ -356,9 +351,9 @@ fn load_own(reader: &Snapshot, call: &Call, resource: &dyn Resource) -> ApiResul
 }
 
 fn single(reader: &Snapshot, call: &Call, resource: &dyn Resource) -> ApiResult<Option<Record>> {
-    let name = resource.kind().name;
-    let stored = reader.get(name, name)?;
-    Ok(stored.or_else(|| resource.fresh(call).map(|document| Record::new(name, document, reader.now()))))
+    let kind = resource.kind();
+    let stored = reader.singleton(kind)?;
+    Ok(stored.or_else(|| resource.fresh(call).map(|document| Record::new(kind.name, document, reader.now()))))
 }
 
 /// The stored record with a PATCH merged in: fields replace, `null` removes, merged fields are merged one level deep.
@@ -389,7 +384,7 @@ fn patched(kind: &Kind, old: &Record, body: Document) -> Record {
 /// The record with a PUT in place of what the caller may write: identifier, parent, hidden fields and times stay.
 fn replaced(kind: &Kind, old: &Record, body: Document) -> Record {
     let mut new = old.clone();
-    let parent = kind.parent.map(|(_, field)| field);
+    let parent = kind.stored.parent.map(|(_, field)| field);
     let is_ours = |name: &str| {
         name == kind.id_field
             || kind.hidden.contains(&name)
@@ -409,12 +404,6 @@ fn forget_sealed(record: &mut Record, field: &str) {
     let stale: Vec<String> = record.sealed.paths().filter(|path| inside(path)).map(str::to_owned).collect();
     for path in stale {
         record.sealed.take(&path);
-    }
-}
-
-fn seal(kind: &Kind, record: &mut Record) {
-    for path in kind.sealed {
-        record.sealed.seal(path, &mut record.document);
     }
 }
 
@@ -442,14 +431,9 @@ fn gone(call: &Call) -> Answer {
 /// # Errors
 /// 409 when a unique field is taken.
 pub fn upsert(tx: &mut Tx, kind: &Kind, id: &str, change: impl FnOnce(&mut Record)) -> ApiResult<Record> {
-    let stored = tx.get(kind.name, id)?;
+    let stored = tx.get(kind, id)?;
     let mut record = stored.unwrap_or_else(|| Record::new(id, Document::new(), tx.now()));
     change(&mut record);
-    if record.version == 0 {
-        return insert(tx, kind, record);
-    }
     record.updated = tx.now();
-    seal(kind, &mut record);
-    let index = kind.index(&record);
-    tx.update(kind.name, record, index).map_err(|error| unique_error(kind, error))
+    tx.put(kind, record).map_err(|error| unique_error(kind, error))
 }

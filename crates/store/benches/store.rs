@@ -6,7 +6,7 @@ use std::{
 };
 
 use aught_store::{
-    self as store, Database, Filter, Index, LogQuery, Options, Order, Paging, Query, RootKey, Store, StoreError,
+    self as store, Database, Filter, Index, Kind, LogQuery, Options, Order, Paging, Query, RootKey, Store, StoreError,
 };
 use criterion::{Criterion, criterion_group, criterion_main};
 use kernel::{Context, Document, Record, TenantId, object};
@@ -14,10 +14,10 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 
 const USERS: u64 = 100_000;
-const KIND: &str = "user";
+static USER: Kind = Kind::new("user").indexed_by(index);
 
 /// A user with 15 search terms, about as large as real ones.
-fn user(number: u64, context: &Context) -> (Record, Index) {
+fn user(number: u64, context: &Context) -> Record {
     let name = format!("user-{number:06}");
     let email = format!("{name}@example.com");
     let document = json!({
@@ -28,27 +28,36 @@ fn user(number: u64, context: &Context) -> (Record, Index) {
         "created_at": "2026-01-01T00:00:00.000Z", "updated_at": "2026-01-01T00:00:00.000Z",
     });
     let id = format!("auth0|{number:024x}");
-    let time = 1_767_225_600.0 + f64::from(u32::try_from(number).expect("users are few"));
-    let index = Index::new()
-        .key("email", email.as_str())
-        .term("user_id", id.as_str())
-        .term("email", email.as_str())
-        .term("email.domain", "example.com")
-        .term("email_verified", true)
-        .term("name", name.as_str())
-        .term("nickname", name)
-        .term("created_at", time)
-        .term("updated_at", time)
-        .term("identities.connection", "Username-Password-Authentication")
-        .term("identities.provider", "auth0")
-        .term("identities.user_id", format!("{number:024x}"))
-        .term("identities.isSocial", false)
-        .term("user_metadata.color", "green")
-        .term("user_metadata.plan", f64::from(u32::try_from(number % 7).expect("small")))
-        .term("app_metadata.group", format!("g{}", number % 100));
     let mut record = Record::new(id, object(document), context.now());
     record.sealed.set("password_hash", "$2b$10$abcdefghijklmnopqrstuuJ0n6gFJy6Jb2cJH9o6mR7pJwqQ0GQy2");
-    (record, index)
+    record
+}
+
+fn index(user: &Record) -> Index {
+    let at = |path: &str| {
+        kernel::value_at(&user.document, path).and_then(|value| value.as_str()).expect("a text").to_owned()
+    };
+    let identity = &user.document["identities"][0];
+    let time = user.created.seconds();
+    #[expect(clippy::cast_precision_loss, reason = "seconds are far below 2^52")]
+    let time = time as f64;
+    Index::new()
+        .key("email", at("email"))
+        .term("user_id", at("user_id"))
+        .term("email", at("email"))
+        .term("email.domain", "example.com")
+        .term("email_verified", true)
+        .term("name", at("name"))
+        .term("nickname", at("nickname"))
+        .term("created_at", time)
+        .term("updated_at", time)
+        .term("identities.connection", identity["connection"].as_str().expect("a text"))
+        .term("identities.provider", identity["provider"].as_str().expect("a text"))
+        .term("identities.user_id", identity["user_id"].as_str().expect("a text"))
+        .term("identities.isSocial", false)
+        .term("user_metadata.color", at("user_metadata.color"))
+        .term("user_metadata.plan", user.document["user_metadata"]["plan"].as_f64().expect("a number"))
+        .term("app_metadata.group", at("app_metadata.group"))
 }
 
 async fn opened(path: &std::path::Path) -> (Store, TenantId) {
@@ -65,8 +74,8 @@ async fn load(store: &Store, tenant: &TenantId, from: u64, to: u64) {
     for start in (from..to).step_by(1000) {
         let insert = move |tx: &mut store::Tx| {
             for number in start..(start + 1000).min(to) {
-                let (record, index) = user(number, tx.context());
-                tx.insert(KIND, record, index)?;
+                let record = user(number, tx.context());
+                tx.insert(&USER, record)?;
             }
             Ok::<_, StoreError>(())
         };
@@ -75,7 +84,7 @@ async fn load(store: &Store, tenant: &TenantId, from: u64, to: u64) {
 }
 
 async fn list(store: &Store, tenant: &TenantId, query: Query) -> usize {
-    let read = move |snapshot: &store::Snapshot| snapshot.list(KIND, &query);
+    let read = move |snapshot: &store::Snapshot| snapshot.list(&USER, &query);
     store.read(tenant, read).await.expect("the list is read").items.len()
 }
 
@@ -90,18 +99,18 @@ fn benches(criterion: &mut Criterion) {
     criterion.bench_function("point read", |bencher| {
         bencher.iter(|| {
             let id = id.clone();
-            runtime.block_on(store.read(&tenant, move |snapshot| snapshot.get(KIND, &id))).expect("it is there")
+            runtime.block_on(store.read(&tenant, move |snapshot| snapshot.get(&USER, &id))).expect("it is there")
         });
     });
     criterion.bench_function("100 reads in one snapshot", |bencher| {
         bencher.iter(|| {
             let id = id.clone();
-            let read = move |snapshot: &store::Snapshot| (0..100).try_for_each(|_| snapshot.get(KIND, &id).map(drop));
+            let read = move |snapshot: &store::Snapshot| (0..100).try_for_each(|_| snapshot.get(&USER, &id).map(drop));
             runtime.block_on(store.read(&tenant, read)).expect("it is there");
         });
     });
     criterion.bench_function("cached read", |bencher| {
-        bencher.iter(|| runtime.block_on(store.cached(&tenant, KIND, black_box(&id))).expect("it is there"));
+        bencher.iter(|| runtime.block_on(store.cached(&tenant, &USER, black_box(&id))).expect("it is there"));
     });
     criterion.bench_function("64 inserts of 15 terms, grouped", |bencher| {
         bencher.iter(|| {
@@ -110,8 +119,8 @@ fn benches(criterion: &mut Criterion) {
                     let (store, tenant, number) = (store.clone(), tenant.clone(), next.fetch_add(1, Ordering::Relaxed));
                     tokio::spawn(async move {
                         let insert = move |tx: &mut store::Tx| {
-                            let (record, index) = user(number, tx.context());
-                            tx.insert(KIND, record, index)
+                            let record = user(number, tx.context());
+                            tx.insert(&USER, record)
                         };
                         store.write(&tenant, insert).await.expect("the user is new")
                     })

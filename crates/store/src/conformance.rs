@@ -15,10 +15,17 @@ use kernel::{Context, Document, FixedClock, Record, SystemRandom, TenantId, Time
 use serde_json::json;
 
 use crate::{
-    Database, Filter, Index, LogOrder, LogPaging, LogQuery, Master, NewJob, Options, Order, Page, Paging, Query,
-    RelationOrder, RelationQuery, Resealing, RootKey, Side, Snapshot, Store, StoreError, StoreResult, Term, Tx,
-    seal::version_of,
+    Database, Filter, Index, Kind, LogOrder, LogPaging, LogQuery, Master, NewJob, Options, Order, Page, Paging, Query,
+    RelationKind, RelationOrder, RelationQuery, Resealing, RootKey, Side, Snapshot, Store, StoreError, StoreResult,
+    Term, Tx, seal::version_of,
 };
+
+static THING: Kind = Kind::new("thing");
+static OTHER: Kind = Kind::new("other");
+static DECOY: Kind = Kind::new("decoy");
+static LIKES: RelationKind = RelationKind::new("likes");
+static HATES: RelationKind = RelationKind::new("hates");
+static R: RelationKind = RelationKind::new("r");
 
 /// A database, two tenants, a clock that stands still.
 struct Lab {
@@ -34,7 +41,7 @@ struct Lab {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Kind {
+enum On {
     Memory,
     File,
     Postgres,
@@ -42,14 +49,14 @@ enum Kind {
 
 impl Lab {
     /// None where there is no such database to test with.
-    async fn of(kind: Kind) -> Option<Self> {
-        let (database, directory, server) = match kind {
-            Kind::Memory => (Database::Memory, None, None),
-            Kind::File => {
+    async fn of(on: On) -> Option<Self> {
+        let (database, directory, server) = match on {
+            On::Memory => (Database::Memory, None, None),
+            On::File => {
                 let directory = tempfile::tempdir().unwrap();
                 (Database::File(directory.path().join("a.db")), Some(directory), None)
             }
-            Kind::Postgres => {
+            On::Postgres => {
                 #[expect(clippy::disallowed_methods, reason = "only the tests' own environment knows of a server")]
                 let server = std::env::var("TEST_POSTGRES").ok()?;
                 let name = format!("aught_test_{}", Context::system().text(kernel::id::HEX, 16));
@@ -120,7 +127,7 @@ macro_rules! suite {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $name() {
-                    let Some(mut lab) = super::Lab::of(super::Kind::$kind).await else { return };
+                    let Some(mut lab) = super::Lab::of(super::On::$kind).await else { return };
                     super::$name(&mut lab).await;
                     lab.finish().await;
                 }
@@ -192,20 +199,20 @@ async fn a_record_comes_back_as_it_was_written(lab: &mut Lab) {
     let mut new = record("1", json!({"z": 1, "a": {"ü": [null, 1.5, "\u{0}"]}}));
     new.sealed.set("secret", "s");
     let expected = Record { version: 1, ..new.clone() };
-    let inserted = lab.write(move |tx| tx.insert("thing", new.clone(), Index::new().key("name", "N"))).await;
+    let inserted = lab.write(move |tx| tx.insert_indexed(&THING, new.clone(), &Index::new().key("name", "N"))).await;
     assert_eq!(inserted, expected);
-    let found = lab.read(|snapshot| Ok((snapshot.get("thing", "1")?, snapshot.find("thing", "name", "N")?))).await;
+    let found = lab.read(|snapshot| Ok((snapshot.get(&THING, "1")?, snapshot.find(&THING, "name", "N")?))).await;
     assert_eq!(found, (Some(expected.clone()), Some(expected)));
-    let missing = lab.read(|snapshot| Ok((snapshot.get("thing", "2")?, snapshot.get("other", "1")?))).await;
+    let missing = lab.read(|snapshot| Ok((snapshot.get(&THING, "2")?, snapshot.get(&OTHER, "1")?))).await;
     assert_eq!(missing, (None, None));
 
     lab.clock.advance(Duration::from_secs(5));
     let updated = lab
         .write(|tx| {
-            let mut record = tx.get("thing", "1")?.unwrap();
+            let mut record = tx.get(&THING, "1")?.unwrap();
             record.document.insert("b".into(), true.into());
             record.sealed.take("secret");
-            tx.update("thing", record, Index::new().key("name", "M"))
+            tx.update_indexed(&THING, record, &Index::new().key("name", "M"))
         })
         .await;
     assert_eq!(
@@ -213,58 +220,63 @@ async fn a_record_comes_back_as_it_was_written(lab: &mut Lab) {
         (2, 1_800_000_005, 1_800_000_000)
     );
     let found =
-        lab.read(|snapshot| Ok((snapshot.find("thing", "name", "N")?, snapshot.find("thing", "name", "M")?))).await;
+        lab.read(|snapshot| Ok((snapshot.find(&THING, "name", "N")?, snapshot.find(&THING, "name", "M")?))).await;
     assert_eq!(found, (None, Some(updated.clone())));
 
-    let deleted = lab.write(|tx| Ok((tx.delete("thing", "1")?, tx.delete("thing", "1")?))).await;
+    let deleted = lab.write(|tx| Ok((tx.delete(&THING, "1")?, tx.delete(&THING, "1")?))).await;
     assert_eq!(deleted, (Some(updated), None));
-    assert_eq!(lab.read(|snapshot| snapshot.find("thing", "name", "M")).await, None);
+    assert_eq!(lab.read(|snapshot| snapshot.find(&THING, "name", "M")).await, None);
 }
 
 async fn an_update_needs_the_version_it_replaces(lab: &mut Lab) {
-    let first = lab.write(|tx| tx.insert("thing", record("1", json!({})), Index::new())).await;
+    let first = lab.write(|tx| tx.insert_indexed(&THING, record("1", json!({})), &Index::new())).await;
     let old = first.clone();
-    lab.write(move |tx| tx.update("thing", first.clone(), Index::new())).await;
+    lab.write(move |tx| tx.update_indexed(&THING, first.clone(), &Index::new())).await;
     let again = old.clone();
-    let outcome = lab.store.write(&lab.one, move |tx| tx.update("thing", again.clone(), Index::new())).await;
+    let outcome = lab.store.write(&lab.one, move |tx| tx.update_indexed(&THING, again.clone(), &Index::new())).await;
     assert_eq!(outcome, Err(StoreError::Conflict));
-    lab.write(|tx| tx.delete("thing", "1")).await;
-    let outcome = lab.store.write(&lab.one, move |tx| tx.update("thing", old.clone(), Index::new())).await;
+    lab.write(|tx| tx.delete(&THING, "1")).await;
+    let outcome = lab.store.write(&lab.one, move |tx| tx.update_indexed(&THING, old.clone(), &Index::new())).await;
     assert_eq!(outcome, Err(StoreError::Conflict));
 }
 
 async fn a_unique_key_is_taken_once(lab: &mut Lab) {
-    lab.write(|tx| tx.insert("thing", record("1", json!({})), Index::new().key("name", "a"))).await;
+    lab.write(|tx| tx.insert_indexed(&THING, record("1", json!({})), &Index::new().key("name", "a"))).await;
     let second = |id: &'static str, name: &'static str| {
-        lab.store.write(&lab.one, move |tx| tx.insert("thing", record(id, json!({})), Index::new().key("name", name)))
+        lab.store.write(&lab.one, move |tx| {
+            tx.insert_indexed(&THING, record(id, json!({})), &Index::new().key("name", name))
+        })
     };
     assert_eq!(second("2", "a").await, Err(StoreError::Taken { key: "name".into() }));
     assert_eq!(second("1", "b").await, Err(StoreError::Taken { key: "id".into() }));
     assert!(second("2", "A").await.is_ok());
-    lab.write(|tx| tx.insert("other", record("1", json!({})), Index::new().key("name", "a"))).await;
+    lab.write(|tx| tx.insert_indexed(&OTHER, record("1", json!({})), &Index::new().key("name", "a"))).await;
     let renamed = lab.store.write(&lab.one, |tx| {
-        let record = tx.get("thing", "2")?.unwrap();
-        tx.update("thing", record, Index::new().key("name", "a"))
+        let record = tx.get(&THING, "2")?.unwrap();
+        tx.update_indexed(&THING, record, &Index::new().key("name", "a"))
     });
     assert_eq!(renamed.await, Err(StoreError::Taken { key: "name".into() }));
-    lab.write(|tx| tx.delete("thing", "1")).await;
+    lab.write(|tx| tx.delete(&THING, "1")).await;
     lab.write(|tx| {
-        let record = tx.get("thing", "2")?.unwrap();
-        tx.update("thing", record, Index::new().key("name", "a"))
+        let record = tx.get(&THING, "2")?.unwrap();
+        tx.update_indexed(&THING, record, &Index::new().key("name", "a"))
     })
     .await;
 }
 
 async fn a_refused_insert_leaves_nothing(lab: &mut Lab) {
-    lab.write(|tx| tx.insert("thing", record("1", json!({})), Index::new().key("b", "x"))).await;
+    lab.write(|tx| tx.insert_indexed(&THING, record("1", json!({})), &Index::new().key("b", "x"))).await;
     // The closure goes on after the refusal, and what it did before and after is kept.
     lab.write(|tx| {
         let index = Index::new().key("a", "x").key("b", "x").term("t", "x");
-        assert_eq!(tx.insert("thing", record("2", json!({})), index), Err(StoreError::Taken { key: "b".into() }));
-        tx.insert("thing", record("3", json!({})), Index::new().key("a", "x"))
+        assert_eq!(
+            tx.insert_indexed(&THING, record("2", json!({})), &index),
+            Err(StoreError::Taken { key: "b".into() })
+        );
+        tx.insert_indexed(&THING, record("3", json!({})), &Index::new().key("a", "x"))
     })
     .await;
-    let page = lab.read(|snapshot| snapshot.list("thing", &Query::default().with_total())).await;
+    let page = lab.read(|snapshot| snapshot.list(&THING, &Query::default().with_total())).await;
     assert_eq!((ids(&page), page.total), (vec!["1", "3"], Some(2)));
 }
 
@@ -273,7 +285,11 @@ async fn one_of_many_racing_inserts_wins(lab: &mut Lab) {
         let (store, tenant) = (lab.store.clone(), if number % 2 == 0 { lab.one.clone() } else { lab.two.clone() });
         tokio::spawn(async move {
             let id = number.to_string();
-            store.write(&tenant, move |tx| tx.insert("thing", record(&id, json!({})), Index::new().key("n", "x"))).await
+            store
+                .write(&tenant, move |tx| {
+                    tx.insert_indexed(&THING, record(&id, json!({})), &Index::new().key("n", "x"))
+                })
+                .await
         })
     });
     let mut won = 0;
@@ -288,7 +304,7 @@ async fn one_of_many_racing_inserts_wins(lab: &mut Lab) {
 
 async fn no_update_is_lost(lab: &mut Lab) {
     for tenant in [&lab.one, &lab.two] {
-        let start = |tx: &mut Tx| tx.insert("thing", record("1", json!({"n": 0})), Index::new().term("n", 0.0));
+        let start = |tx: &mut Tx| tx.insert_indexed(&THING, record("1", json!({"n": 0})), &Index::new().term("n", 0.0));
         lab.store.write(tenant, start).await.unwrap();
     }
     let tasks: Vec<_> = (0..30)
@@ -296,10 +312,10 @@ async fn no_update_is_lost(lab: &mut Lab) {
             let (store, tenant) = (lab.store.clone(), if number % 2 == 0 { lab.one.clone() } else { lab.two.clone() });
             tokio::spawn(async move {
                 let add = |tx: &mut Tx| {
-                    let mut record = tx.get("thing", "1")?.unwrap();
+                    let mut record = tx.get(&THING, "1")?.unwrap();
                     let n = record.document["n"].as_i64().unwrap() + 1;
                     record.document["n"] = n.into();
-                    tx.update("thing", record, Index::new().term("n", f64::from(i32::try_from(n).unwrap())))
+                    tx.update_indexed(&THING, record, &Index::new().term("n", f64::from(i32::try_from(n).unwrap())))
                 };
                 store.write(&tenant, add).await.unwrap()
             })
@@ -308,41 +324,41 @@ async fn no_update_is_lost(lab: &mut Lab) {
     for task in tasks {
         task.await.unwrap();
     }
-    let count = lab.read(|snapshot| Ok(snapshot.get("thing", "1")?.unwrap())).await;
+    let count = lab.read(|snapshot| Ok(snapshot.get(&THING, "1")?.unwrap())).await;
     assert_eq!((count.document["n"].as_i64(), count.version), (Some(15), 16));
 }
 
 async fn an_error_of_the_closure_writes_nothing(lab: &mut Lab) {
     let refused = lab.store.write(&lab.one, |tx| {
-        tx.insert("thing", record("1", json!({})), Index::new().key("k", "v").term("t", "v"))?;
-        tx.relate("r", "1", "2", Document::new())?;
+        tx.insert_indexed(&THING, record("1", json!({})), &Index::new().key("k", "v").term("t", "v"))?;
+        tx.relate(&R, "1", "2", Document::new())?;
         tx.append_log(object(json!({"type": "x"})))?;
         tx.next("counter")?;
-        assert!(tx.get("thing", "1")?.is_some());
+        assert!(tx.get(&THING, "1")?.is_some());
         Err::<(), _>(StoreError::BadCursor)
     });
     assert_eq!(refused.await, Err(StoreError::BadCursor));
     let left = lab.read(|snapshot| {
-        let records = snapshot.list("thing", &Query::of(Filter::equals("t", "v")).with_total())?;
-        let related = snapshot.relation("r", "1", "2")?;
+        let records = snapshot.list(&THING, &Query::of(Filter::equals("t", "v")).with_total())?;
+        let related = snapshot.relation(&R, "1", "2")?;
         Ok((
             records.items.len(),
             related,
             snapshot.logs(&LogQuery::default())?.items.len(),
-            snapshot.count("thing", &Filter::All)?,
+            snapshot.count(&THING, &Filter::All)?,
         ))
     });
     assert_eq!(left.await, (0, None, 0, 0));
     // The names that the failed transaction made first are made again.
-    lab.write(|tx| tx.insert("thing", record("1", json!({})), Index::new().key("k", "v").term("t", "v"))).await;
-    let found = lab.read(|snapshot| snapshot.list("thing", &Query::of(Filter::equals("t", "v")))).await;
+    lab.write(|tx| tx.insert_indexed(&THING, record("1", json!({})), &Index::new().key("k", "v").term("t", "v"))).await;
+    let found = lab.read(|snapshot| snapshot.list(&THING, &Query::of(Filter::equals("t", "v")))).await;
     assert_eq!(ids(&found), ["1"]);
 }
 
 async fn a_panic_harms_nobody(lab: &mut Lab) {
     let write = |id: &'static str| {
         lab.store.write(&lab.one, move |tx| {
-            tx.insert("thing", record(id, json!({})), Index::new())?;
+            tx.insert_indexed(&THING, record(id, json!({})), &Index::new())?;
             assert!(id != "2", "two is not allowed");
             Ok::<_, StoreError>(())
         })
@@ -352,7 +368,7 @@ async fn a_panic_harms_nobody(lab: &mut Lab) {
     assert!(matches!(outcomes.1, Err(StoreError::Panicked(text)) if text.contains("two is not allowed")));
     let read = lab.store.read(&lab.one, |_: &Snapshot| -> StoreResult { panic!("no") });
     assert!(matches!(read.await, Err(StoreError::Panicked(_))));
-    let mut left = lab.read(|snapshot| snapshot.list("thing", &Query::default().order(Order::Id))).await;
+    let mut left = lab.read(|snapshot| snapshot.list(&THING, &Query::default().order(Order::Id))).await;
     assert_eq!(ids(&left), ["1", "3"]);
     left.items.clear();
 }
@@ -362,8 +378,8 @@ async fn tenants_do_not_see_each_other(lab: &mut Lab) {
         let write = move |tx: &mut Tx| {
             let mut new = record("1", json!({"text": text}));
             new.sealed.set("s", text);
-            tx.insert("thing", new, Index::new().key("k", "v").term("t", "v"))?;
-            tx.relate("r", "1", text, Document::new())?;
+            tx.insert_indexed(&THING, new, &Index::new().key("k", "v").term("t", "v"))?;
+            tx.relate(&R, "1", text, Document::new())?;
             tx.append_log(object(json!({"type": text})))?;
             assert_eq!(tx.next("c")?, 1);
             Ok::<_, StoreError>(())
@@ -376,12 +392,12 @@ async fn tenants_do_not_see_each_other(lab: &mut Lab) {
             let of = |page: &Page<Record>| {
                 page.items.iter().map(|record| record.text("text").unwrap().to_owned()).collect::<Vec<_>>()
             };
-            assert_eq!(of(&snapshot.list("thing", &Query::default().with_total())?), [text]);
-            assert_eq!(of(&snapshot.list("thing", &Query::of(Filter::equals("t", "v")))?), [text]);
-            assert_eq!(of(&snapshot.list("thing", &Query::of(Filter::equals("t", "x").negated()))?), [text]);
-            assert_eq!(snapshot.count("thing", &Filter::All)?, 1);
-            assert_eq!(snapshot.find("thing", "k", "v")?.unwrap().sealed.text("s"), Some(text));
-            let related = snapshot.related("r", Side::Left("1"), &RelationQuery::default())?;
+            assert_eq!(of(&snapshot.list(&THING, &Query::default().with_total())?), [text]);
+            assert_eq!(of(&snapshot.list(&THING, &Query::of(Filter::equals("t", "v")))?), [text]);
+            assert_eq!(of(&snapshot.list(&THING, &Query::of(Filter::equals("t", "x").negated()))?), [text]);
+            assert_eq!(snapshot.count(&THING, &Filter::All)?, 1);
+            assert_eq!(snapshot.find(&THING, "k", "v")?.unwrap().sealed.text("s"), Some(text));
+            let related = snapshot.related(&R, Side::Left("1"), &RelationQuery::default())?;
             assert_eq!(
                 related.items.iter().map(|relation| Some(relation.right.as_str())).collect::<Vec<_>>(),
                 expected
@@ -392,9 +408,9 @@ async fn tenants_do_not_see_each_other(lab: &mut Lab) {
         };
         lab.store.read(tenant, check).await.unwrap();
     }
-    lab.write(|tx| tx.delete("thing", "1")).await;
-    assert!(lab.store.cached(&lab.two, "thing", "1").await.unwrap().is_some());
-    assert_eq!(lab.store.cached(&lab.one, "thing", "1").await.unwrap(), None);
+    lab.write(|tx| tx.delete(&THING, "1")).await;
+    assert!(lab.store.cached(&lab.two, &THING, "1").await.unwrap().is_some());
+    assert_eq!(lab.store.cached(&lab.one, &THING, "1").await.unwrap(), None);
     let nobody = lab.store.read(&TenantId::new("nobody"), |_| Ok(())).await;
     assert_eq!(nobody, Err(StoreError::UnknownTenant(TenantId::new("nobody"))));
 }
@@ -408,12 +424,16 @@ async fn ten_things(lab: &Lab) {
             if n < 3 {
                 index = index.term("tag", "x").term("tag", "y").term("tag", format!("t{n}"));
             }
-            tx.insert("thing", record(&n.to_string(), json!({"n": n})), index)?;
+            tx.insert_indexed(&THING, record(&n.to_string(), json!({"n": n})), &index)?;
             if n >= 7 {
-                tx.relate("likes", "somebody", &n.to_string(), Document::new())?;
+                tx.relate(&LIKES, "somebody", &n.to_string(), Document::new())?;
             }
         }
-        tx.insert("decoy", record("0", json!({})), Index::new().term("n", 0.0).term("name", "a0").term("tag", "x"))
+        tx.insert_indexed(
+            &DECOY,
+            record("0", json!({})),
+            &Index::new().term("n", 0.0).term("name", "a0").term("tag", "x"),
+        )
     })
     .await;
 }
@@ -467,9 +487,9 @@ async fn every_filter_finds_what_it_means(lab: &mut Lab) {
         ),
         (Filter::Exists("tag".into()), "012"),
         (Filter::Exists("nothing".into()), ""),
-        (Filter::related("likes", Side::Left("somebody")), "789"),
-        (Filter::related("likes", Side::Right("somebody")), ""),
-        (Filter::related("hates", Side::Left("somebody")), ""),
+        (Filter::related(&LIKES, Side::Left("somebody")), "789"),
+        (Filter::related(&LIKES, Side::Right("somebody")), ""),
+        (Filter::related(&HATES, Side::Left("somebody")), ""),
         (Filter::equals("even", true).and(Filter::Prefix("name".into(), "a".into())), "024"),
         (Filter::equals("even", true).and(Filter::Exists("tag".into()).negated()), "468"),
         (Filter::Or(vec![Filter::equals("n", 1.0), Filter::Prefix("name".into(), "B".into())]), "156789"),
@@ -487,7 +507,7 @@ async fn every_filter_finds_what_it_means(lab: &mut Lab) {
                         Filter::equals("tag", "y"),
                         Filter::equals("tag", "t2"),
                     ]),
-                    Filter::related("likes", Side::Left("somebody")).and(Filter::equals("even", false)),
+                    Filter::related(&LIKES, Side::Left("somebody")).and(Filter::equals("even", false)),
                 ]),
                 Filter::Not(Box::new(Filter::And(vec![Filter::equals("n", 9.0), Filter::Exists("n".into())]))),
             ]),
@@ -498,7 +518,7 @@ async fn every_filter_finds_what_it_means(lab: &mut Lab) {
         let asked = filter.clone();
         let (page, count) = lab
             .read(move |snapshot| {
-                Ok((snapshot.list("thing", &Query::of(asked.clone()).with_total())?, snapshot.count("thing", &asked)?))
+                Ok((snapshot.list(&THING, &Query::of(asked.clone()).with_total())?, snapshot.count(&THING, &asked)?))
             })
             .await;
         assert_eq!(ids(&page).concat(), expected, "{filter:?}");
@@ -508,7 +528,7 @@ async fn every_filter_finds_what_it_means(lab: &mut Lab) {
     for _ in 0..1000 {
         deep = deep.negated().and(Filter::equals("n", 2.0)).negated();
     }
-    let outcome = lab.store.read(&lab.one, move |snapshot| snapshot.count("thing", &deep)).await;
+    let outcome = lab.store.read(&lab.one, move |snapshot| snapshot.count(&THING, &deep)).await;
     assert_eq!(outcome, Err(StoreError::TooComplex));
 }
 
@@ -531,12 +551,12 @@ async fn lists_come_in_every_order(lab: &mut Lab) {
     ];
     for (order, expected) in cases {
         let whole = Query::default().order(order.clone());
-        let page = lab.read(move |snapshot| snapshot.list("thing", &whole)).await;
+        let page = lab.read(move |snapshot| snapshot.list(&THING, &whole)).await;
         assert_eq!((ids(&page).concat().as_str(), page.next), (expected, None), "{order:?}");
         let mut by_offset = String::new();
         for offset in [0, 3, 6, 9, 12] {
             let query = Query::default().order(order.clone()).page(Paging::Offset { offset, limit: 3 });
-            by_offset += &ids(&lab.read(move |snapshot| snapshot.list("thing", &query)).await).concat();
+            by_offset += &ids(&lab.read(move |snapshot| snapshot.list(&THING, &query)).await).concat();
         }
         assert_eq!(by_offset, expected, "{order:?}");
         assert_eq!(walk(lab, &order, &Filter::All, 3).await, expected, "{order:?}");
@@ -548,7 +568,7 @@ async fn walk(lab: &Lab, order: &Order, filter: &Filter, limit: u64) -> String {
     let (mut all, mut cursor) = (String::new(), None);
     loop {
         let query = Query::of(filter.clone()).order(order.clone()).page(Paging::After { cursor, limit });
-        let page = lab.read(move |snapshot| snapshot.list("thing", &query)).await;
+        let page = lab.read(move |snapshot| snapshot.list(&THING, &query)).await;
         all += &ids(&page).concat();
         cursor = page.next;
         if cursor.is_none() {
@@ -569,7 +589,7 @@ async fn fields_with_few_matches_sort_as_with_many(lab: &mut Lab) {
                 assert_eq!(walk(lab, &order, &filter, limit).await, expected, "{order:?} {filter:?}");
             }
             let query = Query::of(filter).order(order.clone()).page(Paging::Offset { offset: 1, limit: 3 });
-            let page = lab.read(move |snapshot| snapshot.list("thing", &query)).await;
+            let page = lab.read(move |snapshot| snapshot.list(&THING, &query)).await;
             assert_eq!(ids(&page).concat(), expected[1..4]);
         }
     }
@@ -581,16 +601,16 @@ async fn cursors_see_each_row_once_while_others_write(lab: &mut Lab) {
         let (mut seen, mut cursor, mut round) = (Vec::new(), None, 0);
         loop {
             let query = Query::default().order(order.clone()).page(Paging::After { cursor, limit: 2 });
-            let page = lab.read(move |snapshot| snapshot.list("thing", &query)).await;
+            let page = lab.read(move |snapshot| snapshot.list(&THING, &query)).await;
             seen.extend(ids(&page).iter().map(|id| (*id).to_owned()));
             // A row that was seen goes, and one comes in front of the cursor and one behind it.
             let gone = ids(&page)[0].to_owned();
             let made = round;
             lab.write(move |tx| {
-                let old = tx.delete("thing", &gone)?.unwrap();
-                tx.insert("thing", Record { version: 0, ..old }, Index::new().term("n", -1.0))?;
+                let old = tx.delete(&THING, &gone)?.unwrap();
+                tx.insert_indexed(&THING, Record { version: 0, ..old }, &Index::new().term("n", -1.0))?;
                 let new = format!("new {made}");
-                tx.insert("thing", record(&new, json!({})), Index::new().term("n", -2.0))
+                tx.insert_indexed(&THING, record(&new, json!({})), &Index::new().term("n", -2.0))
             })
             .await;
             round += 1;
@@ -607,13 +627,13 @@ async fn cursors_see_each_row_once_while_others_write(lab: &mut Lab) {
             assert_eq!(unique.len(), seen.len(), "{order:?}: {seen:?}");
         }
         lab.write(|tx| {
-            for record in tx.list("thing", &Query::default())?.items {
-                tx.delete("thing", &record.id)?;
+            for record in tx.list(&THING, &Query::default())?.items {
+                tx.delete(&THING, &record.id)?;
             }
-            for record in tx.list("decoy", &Query::default())?.items {
-                tx.delete("decoy", &record.id)?;
+            for record in tx.list(&DECOY, &Query::default())?.items {
+                tx.delete(&DECOY, &record.id)?;
             }
-            tx.unrelate_all("likes", Side::Left("somebody"))
+            tx.unrelate_all(&LIKES, Side::Left("somebody"))
         })
         .await;
         ten_things(lab).await;
@@ -623,14 +643,14 @@ async fn cursors_see_each_row_once_while_others_write(lab: &mut Lab) {
 async fn a_cursor_of_another_list_is_refused(lab: &mut Lab) {
     ten_things(lab).await;
     let first = Query::default().page(Paging::After { cursor: None, limit: 2 });
-    let cursor = lab.read(move |snapshot| snapshot.list("thing", &first)).await.next;
+    let cursor = lab.read(move |snapshot| snapshot.list(&THING, &first)).await.next;
     for (order, cursor) in [
         (Order::Id, cursor.clone()),
         (Order::Field { field: "n".into(), descending: true }, cursor),
         (Order::Created, Some("garbage".to_owned())),
     ] {
         let query = Query::default().order(order).page(Paging::After { cursor, limit: 2 });
-        let outcome = lab.store.read(&lab.one, move |snapshot| snapshot.list("thing", &query)).await;
+        let outcome = lab.store.read(&lab.one, move |snapshot| snapshot.list(&THING, &query)).await;
         assert_eq!(outcome, Err(StoreError::BadCursor));
     }
 }
@@ -658,26 +678,29 @@ async fn odd_texts_are_found_again(lab: &mut Lab) {
     ];
     for (number, text) in texts.into_iter().enumerate() {
         let (id, text) = (number.to_string(), text.to_owned());
-        lab.write(move |tx| tx.insert("thing", record(&id, json!({})), Index::new().term("text", text.as_str()))).await;
+        lab.write(move |tx| {
+            tx.insert_indexed(&THING, record(&id, json!({})), &Index::new().term("text", text.as_str()))
+        })
+        .await;
     }
     for (number, text) in texts.into_iter().enumerate() {
         let filter = Filter::equals("text", text);
-        let page = lab.read(move |snapshot| snapshot.list("thing", &Query::of(filter.clone()))).await;
+        let page = lab.read(move |snapshot| snapshot.list(&THING, &Query::of(filter.clone()))).await;
         assert_eq!(ids(&page), [number.to_string()], "{text}");
         let filter = Filter::Glob("text".into(), format!("{text}*"));
-        let page = lab.read(move |snapshot| snapshot.list("thing", &Query::of(filter.clone()))).await;
+        let page = lab.read(move |snapshot| snapshot.list(&THING, &Query::of(filter.clone()))).await;
         let is_pattern = text.contains('*');
         assert!(is_pattern || ids(&page).contains(&number.to_string().as_str()), "{text}");
     }
     let filter = Filter::Glob("text".into(), "*[a*".into());
-    let page = lab.read(move |snapshot| snapshot.list("thing", &Query::of(filter.clone()))).await;
+    let page = lab.read(move |snapshot| snapshot.list(&THING, &Query::of(filter.clone()))).await;
     assert_eq!(ids(&page), ["6"]);
     // What PostgreSQL cannot store is refused everywhere, and looking for it finds nothing.
     for (id, key) in [("a\0", "k"), ("a", "k\0")] {
-        let write = move |tx: &mut Tx| tx.insert("thing", record(id, json!({})), Index::new().key("k", key));
+        let write = move |tx: &mut Tx| tx.insert_indexed(&THING, record(id, json!({})), &Index::new().key("k", key));
         assert!(matches!(lab.store.write(&lab.one, write).await, Err(StoreError::Unstorable(_))));
     }
-    let found = lab.read(|snapshot| Ok((snapshot.get("thing", "a\0")?, snapshot.find("thing", "k", "k\0")?))).await;
+    let found = lab.read(|snapshot| Ok((snapshot.get(&THING, "a\0")?, snapshot.find(&THING, "k", "k\0")?))).await;
     assert_eq!(found, (None, None));
 }
 
@@ -687,10 +710,10 @@ async fn relations_are_found_from_both_sides(lab: &mut Lab) {
             let document = object(json!({"n": 1}));
             let mut made = Vec::new();
             for (left, right) in [("a", "2"), ("a", "1"), ("a", "3"), ("b", "1"), ("a", "1")] {
-                made.push(tx.relate("r", left, right, document.clone())?);
+                made.push(tx.relate(&R, left, right, document.clone())?);
             }
-            made.push(tx.relate_update("r", "b", "1", object(json!({"n": 2})))?);
-            made.push(tx.relate_update("r", "b", "2", Document::new())?);
+            made.push(tx.relate_update(&R, "b", "1", object(json!({"n": 2})))?);
+            made.push(tx.relate_update(&R, "b", "2", Document::new())?);
             Ok(made)
         })
         .await;
@@ -710,7 +733,7 @@ async fn relations_are_found_from_both_sides(lab: &mut Lab) {
                 with_total: true,
                 is_open_ended: false,
             };
-            let page = lab.read(move |snapshot| snapshot.related("r", Side::Left("a"), &query)).await;
+            let page = lab.read(move |snapshot| snapshot.related(&R, Side::Left("a"), &query)).await;
             assert_eq!(page.total, Some(3));
             walked.extend(page.items.iter().map(|relation| relation.right.as_str()));
             cursor = page.next;
@@ -721,17 +744,14 @@ async fn relations_are_found_from_both_sides(lab: &mut Lab) {
         assert_eq!(walked, expected, "{order:?}");
     }
     let query = RelationQuery { paging: Paging::Offset { offset: 1, limit: 5 }, ..RelationQuery::default() };
-    let right = lab.read(move |snapshot| snapshot.related("r", Side::Right("1"), &query)).await;
+    let right = lab.read(move |snapshot| snapshot.related(&R, Side::Right("1"), &query)).await;
     assert_eq!(right.items.len(), 1);
     assert_eq!((right.items[0].left.as_str(), &right.items[0].document["n"]), ("b", &json!(2)));
     let ended = lab
-        .write(|tx| {
-            Ok((tx.unrelate("r", "a", "1")?, tx.unrelate("r", "a", "1")?, tx.unrelate_all("r", Side::Left("a"))?))
-        })
+        .write(|tx| Ok((tx.unrelate(&R, "a", "1")?, tx.unrelate(&R, "a", "1")?, tx.unrelate_all(&R, Side::Left("a"))?)))
         .await;
     assert_eq!(ended, (true, false, 2));
-    let left =
-        lab.read(|snapshot| Ok((snapshot.relation("r", "a", "2")?, snapshot.relation("r", "b", "1")?.is_some())));
+    let left = lab.read(|snapshot| Ok((snapshot.relation(&R, "a", "2")?, snapshot.relation(&R, "b", "1")?.is_some())));
     assert_eq!(left.await, (None, true));
 }
 
@@ -863,10 +883,10 @@ async fn counts_follow_inserts_and_deletes(lab: &mut Lab) {
             tokio::spawn(async move {
                 let id = number.to_string();
                 let write = move |tx: &mut Tx| {
-                    tx.insert("thing", record(&id, json!({})), Index::new())?;
-                    let inside = tx.count("thing", &Filter::All)?;
-                    assert_eq!(inside, tx.list("thing", &Query::default())?.items.len() as u64);
-                    if number % 3 == 0 { tx.delete("thing", &id).map(drop) } else { Ok(()) }
+                    tx.insert_indexed(&THING, record(&id, json!({})), &Index::new())?;
+                    let inside = tx.count(&THING, &Filter::All)?;
+                    assert_eq!(inside, tx.list(&THING, &Query::default())?.items.len() as u64);
+                    if number % 3 == 0 { tx.delete(&THING, &id).map(drop) } else { Ok(()) }
                 };
                 store.write(&tenant, write).await.unwrap();
             })
@@ -875,11 +895,11 @@ async fn counts_follow_inserts_and_deletes(lab: &mut Lab) {
     for task in tasks {
         task.await.unwrap();
     }
-    assert_eq!(lab.read(|snapshot| snapshot.count("thing", &Filter::All)).await, 8);
+    assert_eq!(lab.read(|snapshot| snapshot.count(&THING, &Filter::All)).await, 8);
 }
 
 async fn the_cache_never_serves_what_was_overwritten(lab: &mut Lab) {
-    lab.write(|tx| tx.insert("thing", record("1", json!({"n": 0})), Index::new().key("k", "v"))).await;
+    lab.write(|tx| tx.insert_indexed(&THING, record("1", json!({"n": 0})), &Index::new().key("k", "v"))).await;
     let is_done = Arc::new(AtomicU32::new(0));
     let readers: Vec<_> = (0..4)
         .map(|number| {
@@ -888,9 +908,9 @@ async fn the_cache_never_serves_what_was_overwritten(lab: &mut Lab) {
                 loop {
                     let least = acknowledged.load(Ordering::SeqCst);
                     let record = if number % 2 == 0 {
-                        store.cached(&tenant, "thing", "1").await
+                        store.cached(&tenant, &THING, "1").await
                     } else {
-                        store.cached_by(&tenant, "thing", "k", "v").await
+                        store.cached_by(&tenant, &THING, "k", "v").await
                     };
                     let n = record.unwrap().unwrap().document["n"].as_u64().unwrap();
                     assert!(n >= u64::from(least), "{n} after {least} was acknowledged");
@@ -904,9 +924,9 @@ async fn the_cache_never_serves_what_was_overwritten(lab: &mut Lab) {
         .collect();
     for n in 1..=100u32 {
         lab.write(move |tx| {
-            let mut record = tx.get("thing", "1")?.unwrap();
+            let mut record = tx.get(&THING, "1")?.unwrap();
             record.document["n"] = n.into();
-            tx.update("thing", record, Index::new().key("k", "v"))
+            tx.update_indexed(&THING, record, &Index::new().key("k", "v"))
         })
         .await;
         is_done.store(n, Ordering::SeqCst);
@@ -917,39 +937,39 @@ async fn the_cache_never_serves_what_was_overwritten(lab: &mut Lab) {
 }
 
 async fn a_record_leaves_the_cache_with_its_key(lab: &mut Lab) {
-    let by = |value: &'static str| lab.store.cached_by(&lab.one, "thing", "k", value);
-    lab.write(|tx| tx.insert("thing", record("1", json!({})), Index::new().key("k", "a"))).await;
+    let by = |value: &'static str| lab.store.cached_by(&lab.one, &THING, "k", value);
+    lab.write(|tx| tx.insert_indexed(&THING, record("1", json!({})), &Index::new().key("k", "a"))).await;
     assert_eq!(by("a").await.unwrap().unwrap().id, "1");
     assert_eq!(by("a").await.unwrap().unwrap().id, "1");
     assert_eq!(by("b").await.unwrap(), None);
     lab.write(|tx| {
-        let record = tx.get("thing", "1")?.unwrap();
-        tx.update("thing", record, Index::new().key("k", "b"))
+        let record = tx.get(&THING, "1")?.unwrap();
+        tx.update_indexed(&THING, record, &Index::new().key("k", "b"))
     })
     .await;
     assert_eq!(by("a").await.unwrap(), None);
     assert_eq!(by("b").await.unwrap().unwrap().id, "1");
-    lab.write(|tx| tx.insert("thing", record("2", json!({})), Index::new().key("k", "a"))).await;
+    lab.write(|tx| tx.insert_indexed(&THING, record("2", json!({})), &Index::new().key("k", "a"))).await;
     assert_eq!(by("a").await.unwrap().unwrap().id, "2");
-    lab.write(|tx| tx.delete("thing", "2")).await;
+    lab.write(|tx| tx.delete(&THING, "2")).await;
     assert_eq!(by("a").await.unwrap(), None);
-    assert_eq!(lab.store.cached(&lab.one, "thing", "2").await.unwrap(), None);
+    assert_eq!(lab.store.cached(&lab.one, &THING, "2").await.unwrap(), None);
 }
 
 async fn epochs_grow_with_their_kind(lab: &mut Lab) {
-    let epoch = |tenant: &TenantId, kind| lab.store.epoch(tenant, kind);
-    lab.write(|tx| tx.insert("thing", record("1", json!({})), Index::new())).await;
-    let (thing, other, elsewhere) = (epoch(&lab.one, "thing"), epoch(&lab.one, "other"), epoch(&lab.two, "thing"));
+    let epoch = |tenant: &TenantId, kind: &Kind| lab.store.epoch(tenant, kind);
+    lab.write(|tx| tx.insert_indexed(&THING, record("1", json!({})), &Index::new())).await;
+    let (thing, other, elsewhere) = (epoch(&lab.one, &THING), epoch(&lab.one, &OTHER), epoch(&lab.two, &THING));
     lab.write(|tx| {
-        let record = tx.get("thing", "1")?.unwrap();
-        tx.update("thing", record, Index::new())
+        let record = tx.get(&THING, "1")?.unwrap();
+        tx.update_indexed(&THING, record, &Index::new())
     })
     .await;
-    assert!(epoch(&lab.one, "thing") > thing);
-    assert_eq!((epoch(&lab.one, "other"), epoch(&lab.two, "thing")), (other, elsewhere));
-    let thing = epoch(&lab.one, "thing");
-    let refused = lab.store.write(&lab.one, |tx| tx.delete("thing", "1").and(Err::<(), _>(StoreError::Conflict))).await;
-    assert_eq!((refused, epoch(&lab.one, "thing")), (Err(StoreError::Conflict), thing));
+    assert!(epoch(&lab.one, &THING) > thing);
+    assert_eq!((epoch(&lab.one, &OTHER), epoch(&lab.two, &THING)), (other, elsewhere));
+    let thing = epoch(&lab.one, &THING);
+    let refused = lab.store.write(&lab.one, |tx| tx.delete(&THING, "1").and(Err::<(), _>(StoreError::Conflict))).await;
+    assert_eq!((refused, epoch(&lab.one, &THING)), (Err(StoreError::Conflict), thing));
 }
 
 async fn a_caller_that_goes_away_does_not_stop_the_write(lab: &mut Lab) {
@@ -961,12 +981,12 @@ async fn a_caller_that_goes_away_does_not_stop_the_write(lab: &mut Lab) {
     let task = tokio::spawn(async move {
         store
             .write(&tenant, move |tx| {
-                tx.insert("thing", record("1", json!({})), Index::new())?;
+                tx.insert_indexed(&THING, record("1", json!({})), &Index::new())?;
                 if let Some(started) = started.lock().unwrap().take() {
                     started.send(()).unwrap();
                     receiver.lock().unwrap().recv().unwrap();
                 }
-                tx.insert("thing", record("2", json!({})), Index::new())
+                tx.insert_indexed(&THING, record("2", json!({})), &Index::new())
             })
             .await
     });
@@ -974,7 +994,7 @@ async fn a_caller_that_goes_away_does_not_stop_the_write(lab: &mut Lab) {
     task.abort();
     assert!(task.await.unwrap_err().is_cancelled());
     sender.send(()).unwrap();
-    while lab.read(|snapshot| snapshot.count("thing", &Filter::All)).await < 2 {
+    while lab.read(|snapshot| snapshot.count(&THING, &Filter::All)).await < 2 {
         tokio::task::yield_now().await;
     }
 }
@@ -984,8 +1004,8 @@ async fn what_was_acknowledged_is_there_after_reopening(lab: &mut Lab) {
         .write(|tx| {
             let mut new = record("1", json!({"a": 1}));
             new.sealed.set("s", "x");
-            tx.insert("thing", new, Index::new().key("k", "v").term("t", "v"))?;
-            tx.relate("r", "1", "2", Document::new())?;
+            tx.insert_indexed(&THING, new, &Index::new().key("k", "v").term("t", "v"))?;
+            tx.relate(&R, "1", "2", Document::new())?;
             tx.next("c")?;
             tx.append_log(object(json!({"type": "x"})))
         })
@@ -993,9 +1013,9 @@ async fn what_was_acknowledged_is_there_after_reopening(lab: &mut Lab) {
     lab.reopen().await;
     assert_eq!(lab.store.tenants().await.unwrap(), [lab.one.clone(), lab.two.clone()]);
     assert_eq!(lab.store.create_tenant(&lab.one).await, Err(StoreError::Taken { key: "tenant".into() }));
-    let found = lab.read(|snapshot| snapshot.find("thing", "k", "v")).await.unwrap();
+    let found = lab.read(|snapshot| snapshot.find(&THING, "k", "v")).await.unwrap();
     assert_eq!(found.sealed.text("s"), Some("x"));
-    assert!(lab.read(|snapshot| snapshot.relation("r", "1", "2")).await.is_some());
+    assert!(lab.read(|snapshot| snapshot.relation(&R, "1", "2")).await.is_some());
     assert_eq!(lab.write(|tx| tx.next("c")).await, 2);
     assert!(lab.write(|tx| tx.append_log(object(json!({"type": "x"})))).await > last);
 }
@@ -1004,7 +1024,7 @@ async fn sealed_values_are_not_in_the_file(lab: &mut Lab) {
     lab.write(|tx| {
         let mut new = record("1", json!({"name": "visible-text"}));
         new.sealed.set("client_secret", "hidden-text");
-        tx.insert("thing", new, Index::new())
+        tx.insert_indexed(&THING, new, &Index::new())
     })
     .await;
     let Some(directory) = &lab.directory else { return };
@@ -1025,20 +1045,20 @@ async fn another_root_key_is_refused(lab: &mut Lab) {
 }
 
 async fn another_nodes_write_ends_a_cached_record(lab: &mut Lab) {
-    lab.write(|tx| tx.insert("thing", record("1", json!({"n": 0})), Index::new())).await;
+    lab.write(|tx| tx.insert_indexed(&THING, record("1", json!({"n": 0})), &Index::new())).await;
     let other = lab.another().await.unwrap();
-    let epoch = other.epoch(&lab.one, "thing");
-    assert_eq!(other.cached(&lab.one, "thing", "1").await.unwrap().unwrap().document["n"], 0);
+    let epoch = other.epoch(&lab.one, &THING);
+    assert_eq!(other.cached(&lab.one, &THING, "1").await.unwrap().unwrap().document["n"], 0);
     lab.write(|tx| {
-        let mut record = tx.get("thing", "1")?.unwrap();
+        let mut record = tx.get(&THING, "1")?.unwrap();
         record.document["n"] = 1.into();
-        tx.update("thing", record, Index::new())
+        tx.update_indexed(&THING, record, &Index::new())
     })
     .await;
-    while other.cached(&lab.one, "thing", "1").await.unwrap().unwrap().document["n"] == 0 {
+    while other.cached(&lab.one, &THING, "1").await.unwrap().unwrap().document["n"] == 0 {
         tokio::task::yield_now().await;
     }
-    assert!(other.epoch(&lab.one, "thing") > epoch);
+    assert!(other.epoch(&lab.one, &THING) > epoch);
     other.close().await;
 }
 
@@ -1135,7 +1155,7 @@ async fn a_job_waits_for_its_time(lab: &mut Lab) {
     let done = again.clone();
     lab.write(move |tx| {
         assert!(tx.complete_job(&done)?);
-        tx.insert("thing", record("1", json!({})), Index::new())
+        tx.insert_indexed(&THING, record("1", json!({})), &Index::new())
     })
     .await;
     assert_eq!(lab.read(move |snapshot| snapshot.job(&again.id)).await, None);
@@ -1146,7 +1166,7 @@ async fn a_tenants_key_can_be_renewed(lab: &mut Lab) {
         for n in 0..250 {
             let mut new = record(&n.to_string(), json!({}));
             new.sealed.set("s", n.to_string());
-            tx.insert("thing", new, Index::new())?;
+            tx.insert_indexed(&THING, new, &Index::new())?;
         }
         let mut job = NewJob::new("mail", Document::new());
         job.sealed.set("s", "job");
@@ -1168,7 +1188,7 @@ async fn a_tenants_key_can_be_renewed(lab: &mut Lab) {
     }
     lab.write(move |tx| tx.destroy_keys_before(version)).await;
     assert_eq!(lab.read(Snapshot::master_key).await, Master { version, root });
-    let all = lab.read(|snapshot| snapshot.list("thing", &Query::default())).await;
+    let all = lab.read(|snapshot| snapshot.list(&THING, &Query::default())).await;
     assert!(all.items.iter().all(|record| record.sealed.text("s") == Some(record.id.as_str())));
     let job = lab.store.lease_jobs("mail", 1, Duration::from_secs(1)).await.unwrap().remove(0);
     assert_eq!(job.sealed.text("s"), Some("job"));
@@ -1192,18 +1212,18 @@ async fn a_new_key_that_is_taken_back_encrypts_nothing(lab: &mut Lab) {
         tx.renew_master_key()?;
         let mut new = record("1", json!({}));
         new.sealed.set("s", "lost");
-        tx.insert("thing", new, Index::new())?;
+        tx.insert_indexed(&THING, new, &Index::new())?;
         Err::<(), _>(StoreError::Conflict)
     });
     assert_eq!(refused.await, Err(StoreError::Conflict));
     lab.write(|tx| {
         let mut new = record("1", json!({}));
         new.sealed.set("s", "kept");
-        tx.insert("thing", new, Index::new())
+        tx.insert_indexed(&THING, new, &Index::new())
     })
     .await;
     lab.write(Tx::renew_master_key).await;
-    let read = lab.read(|snapshot| snapshot.get("thing", "1")).await.unwrap();
+    let read = lab.read(|snapshot| snapshot.get(&THING, "1")).await.unwrap();
     assert_eq!(read.sealed.text("s"), Some("kept"));
 }
 
@@ -1216,7 +1236,7 @@ async fn keys_are_renewed_while_others_write(lab: &mut Lab) {
                 let write = move |tx: &mut Tx| {
                     let mut new = record(&id, json!({}));
                     new.sealed.set("s", id.as_str());
-                    tx.insert("thing", new, Index::new())
+                    tx.insert_indexed(&THING, new, &Index::new())
                 };
                 store.write(&tenant, write).await.unwrap();
             }
@@ -1234,7 +1254,7 @@ async fn keys_are_renewed_while_others_write(lab: &mut Lab) {
     for writer in writers {
         writer.await.unwrap();
     }
-    let all = lab.read(|snapshot| snapshot.list("thing", &Query::default())).await;
+    let all = lab.read(|snapshot| snapshot.list(&THING, &Query::default())).await;
     assert_eq!(all.items.len(), 160);
     assert!(all.items.iter().all(|record| record.sealed.text("s") == Some(record.id.as_str())));
 }

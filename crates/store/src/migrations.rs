@@ -69,9 +69,12 @@ mod tests {
 
     use super::*;
     use crate::{
-        Database, Filter, Index, LogQuery, Options, Query, RelationQuery, RootKey, Side, Snapshot, Store, StoreError,
-        Tx,
+        Database, Filter, Kind, LogQuery, Options, Query, RelationKind, RelationQuery, RootKey, Side, Snapshot, Store,
+        StoreError, Tx,
     };
+
+    static THING: Kind = Kind::new("thing");
+    static LIKES: RelationKind = RelationKind::new("likes");
 
     /// The rows that each released schema's program wrote.
     const RELEASED: &[&str] = &[include_str!("migrations/v1.rows.sql"), include_str!("migrations/v2.rows.sql")];
@@ -100,12 +103,12 @@ mod tests {
             let tenant = TenantId::new("released");
             assert_eq!(store.verify(&tenant).await.unwrap(), Vec::<String>::new());
             let read = |snapshot: &Snapshot| {
-                let found = snapshot.find("thing", "name", "N")?.unwrap();
+                let found = snapshot.find(&THING, "name", "N")?.unwrap();
                 assert_eq!((found.id.as_str(), found.version, found.sealed.text("secret")), ("1", 2, Some("hidden")));
                 let filter =
                     Filter::equals("number", 1.5).and(Filter::equals("text", "t")).and(Filter::equals("flag", true));
-                assert_eq!(snapshot.list("thing", &Query::of(filter).with_total())?.total, Some(1));
-                assert_eq!(snapshot.related("likes", Side::Left("1"), &RelationQuery::default())?.items.len(), 1);
+                assert_eq!(snapshot.list(&THING, &Query::of(filter).with_total())?.total, Some(1));
+                assert_eq!(snapshot.related(&LIKES, Side::Left("1"), &RelationQuery::default())?.items.len(), 1);
                 assert_eq!(
                     snapshot
                         .logs(&LogQuery { filter: Filter::equals("type", "s"), ..LogQuery::default() })?
@@ -119,8 +122,8 @@ mod tests {
             store.read(&tenant, read).await.unwrap();
             let write = |tx: &mut Tx| {
                 assert_eq!(tx.next("counter")?, 2);
-                let record = tx.get("thing", "1")?.unwrap();
-                tx.update("thing", record, Index::new())
+                let record = tx.get(&THING, "1")?.unwrap();
+                tx.update(&THING, record)
             };
             store.write(&tenant, write).await.unwrap();
             assert_eq!(store.verify(&tenant).await.unwrap(), Vec::<String>::new());

@@ -1,12 +1,12 @@
 //! What is asked of the store: filters, orders, pages; and how they become SQL.
 
-use std::{borrow::Cow, ops::Bound};
+use std::ops::Bound;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    Field, Snapshot, StoreError, StoreResult, Term,
+    Field, RelationKind, Snapshot, StoreError, StoreResult, Term,
     connection::{Connection, Param},
     index::{Columns, beginning, indexed},
 };
@@ -42,7 +42,7 @@ pub enum Filter {
     /// Records whose identifier stands on the other side of a relation.
     Related {
         /// The relation's name.
-        relation: Cow<'static, str>,
+        relation: &'static str,
         /// The side that is given; the records are on the other one.
         side: OwnedSide,
     },
@@ -67,8 +67,8 @@ impl Filter {
     }
 
     /// Records related to the one given.
-    pub fn related(relation: impl Into<Cow<'static, str>>, side: Side<'_>) -> Self {
-        Self::Related { relation: relation.into(), side: side.into() }
+    pub fn related(relation: &RelationKind, side: Side<'_>) -> Self {
+        Self::Related { relation: relation.name, side: side.into() }
     }
 
     /// Whether relations decide what it means, and not the records alone.

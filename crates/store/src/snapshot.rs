@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::HashMap, sync::Arc};
 use kernel::{Context, Document, Record, Sealed, TenantId, Timestamp};
 
 use crate::{
-    Filter, Order, Page, Paging, Query, Side, StoreError, StoreResult,
+    Filter, Kind, Order, Page, Paging, Query, RelationKind, Side, StoreError, StoreResult,
     cache::Entry,
     connection::{Connection, Param, Row},
     index::{Search, indexed},
@@ -113,14 +113,20 @@ impl Snapshot {
     }
 
     /// The record with this identifier.
-    pub fn get(&self, kind: &str, id: &str) -> StoreResult<Option<Record>> {
-        let Some(number) = self.number_of(kind)? else { return Ok(None) };
+    pub fn get(&self, kind: &Kind, id: &str) -> StoreResult<Option<Record>> {
+        let Some(number) = self.number_of(kind.name)? else { return Ok(None) };
         let sql = select_record!(" FROM records AS r WHERE r.tenant = $1 AND r.kind = $2 AND r.id = $3");
-        self.connection.first(sql, &[self.number(), number.into(), indexed(id).into()], |row| self.record(kind, row))
+        self.connection
+            .first(sql, &[self.number(), number.into(), indexed(id).into()], |row| self.record(kind.name, row))
+    }
+
+    /// The one record of a kind of which there is one; none before the first write.
+    pub fn singleton(&self, kind: &Kind) -> StoreResult<Option<Record>> {
+        self.get(kind, kind.name)
     }
 
     /// The records with these identifiers, in this order; those that do not exist are left out.
-    pub fn get_all(&self, kind: &str, ids: &[String]) -> StoreResult<Vec<Record>> {
+    pub fn get_all(&self, kind: &Kind, ids: &[String]) -> StoreResult<Vec<Record>> {
         if let [id] = ids {
             return Ok(self.get(kind, id)?.into_iter().collect());
         }
@@ -130,35 +136,37 @@ impl Snapshot {
     }
 
     /// The record with this unique key.
-    pub fn find(&self, kind: &str, key: &str, value: &str) -> StoreResult<Option<Record>> {
-        let (Some(kind_number), Some(key)) = (self.number_of(kind)?, self.number_of(key)?) else { return Ok(None) };
+    pub fn find(&self, kind: &Kind, key: &str, value: &str) -> StoreResult<Option<Record>> {
+        let (Some(kind_number), Some(key)) = (self.number_of(kind.name)?, self.number_of(key)?) else {
+            return Ok(None);
+        };
         let sql = select_record!(
             " FROM keys AS k JOIN records AS r ON r.seq = k.seq",
             " WHERE k.tenant = $1 AND k.kind = $2 AND k.name = $3 AND k.value = $4"
         );
         let params = [self.number(), kind_number.into(), key.into(), indexed(value).into()];
-        self.connection.first(sql, &params, |row| self.record(kind, row))
+        self.connection.first(sql, &params, |row| self.record(kind.name, row))
     }
 
     /// The records of a kind that a query asks for.
-    pub fn list(&self, kind: &str, query: &Query) -> StoreResult<Page<Record>> {
-        self.list_as(kind, query, |listed| self.record(kind, listed.row))
+    pub fn list(&self, kind: &Kind, query: &Query) -> StoreResult<Page<Record>> {
+        self.list_as(kind, query, |listed| self.record(kind.name, listed.row))
     }
 
     /// As [`Snapshot::list`], with what a function makes of each record.
     pub fn list_as<T>(
         &self,
-        kind: &str,
+        kind: &Kind,
         query: &Query,
         make: impl Fn(&Listed<'_>) -> StoreResult<T>,
     ) -> StoreResult<Page<T>> {
-        let Some(number) = self.number_of(kind)? else {
+        let Some(number) = self.number_of(kind.name)? else {
             query.paging.position::<Position>()?;
             return Ok(Page::empty(query.with_total));
         };
         let node = Node::of(self, &query.filter)?;
         let total = query.with_total.then(|| self.count_of(number, &node)).transpose()?;
-        let list = List { snapshot: self, kind, number, node: &node, paging: &query.paging, make: &make };
+        let list = List { snapshot: self, kind: kind.name, number, node: &node, paging: &query.paging, make: &make };
         let mut rows = match &query.order {
             _ if matches!(node, Node::Nothing) => Vec::new(),
             Order::Created => list.by_seq(false)?,
@@ -172,8 +180,8 @@ impl Snapshot {
     }
 
     /// How many records of a kind a filter means.
-    pub fn count(&self, kind: &str, filter: &Filter) -> StoreResult<u64> {
-        let Some(kind) = self.number_of(kind)? else { return Ok(0) };
+    pub fn count(&self, kind: &Kind, filter: &Filter) -> StoreResult<u64> {
+        let Some(kind) = self.number_of(kind.name)? else { return Ok(0) };
         self.count_of(kind, &Node::of(self, filter)?)
     }
 
@@ -203,17 +211,22 @@ impl Snapshot {
     }
 
     /// The relation between two identifiers.
-    pub fn relation(&self, relation: &str, left: &str, right: &str) -> StoreResult<Option<Relation>> {
-        let Some(relation) = self.number_of(relation)? else { return Ok(None) };
+    pub fn relation(&self, relation: &RelationKind, left: &str, right: &str) -> StoreResult<Option<Relation>> {
+        let Some(relation) = self.number_of(relation.name)? else { return Ok(None) };
         let sql = select_relation!(" WHERE tenant = $1 AND relation = $2 AND left_id = $3 AND right_id = $4");
         let params = [self.number(), relation.into(), indexed(left).into(), indexed(right).into()];
         self.connection.first(sql, &params, |row| relation_of(row).map(|(_, relation)| relation))
     }
 
     /// The relations of one identifier.
-    pub fn related(&self, relation: &str, side: Side<'_>, query: &RelationQuery) -> StoreResult<Page<Relation>> {
+    pub fn related(
+        &self,
+        relation: &RelationKind,
+        side: Side<'_>,
+        query: &RelationQuery,
+    ) -> StoreResult<Page<Relation>> {
         let after = query.paging.position::<Position>()?;
-        let Some(relation) = self.number_of(relation)? else { return Ok(Page::empty(query.with_total)) };
+        let Some(relation) = self.number_of(relation.name)? else { return Ok(Page::empty(query.with_total)) };
         let (given, other, id) = match side {
             Side::Left(id) => ("left_id", "right_id", id),
             Side::Right(id) => ("right_id", "left_id", id),

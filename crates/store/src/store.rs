@@ -10,7 +10,7 @@ use std::{
 use kernel::{Context, Record, TenantId};
 
 use crate::{
-    RootKey, Snapshot, StoreError, StoreResult, Tx,
+    Kind, RootKey, Snapshot, StoreError, StoreResult, Tx,
     cache::Entry,
     hierarchy,
     index::indexed,
@@ -146,32 +146,37 @@ impl Store {
 
     /// A record from memory, or from the database on first use. Never older than the last acknowledged write of this
     /// node; other nodes' writes are heard of within moments.
-    pub async fn cached(&self, tenant: &TenantId, kind: &'static str, id: &str) -> StoreResult<Option<Arc<Record>>> {
+    pub async fn cached(&self, tenant: &TenantId, kind: &'static Kind, id: &str) -> StoreResult<Option<Arc<Record>>> {
         let caches = &self.0.shared.caches;
-        if let Some(entry) = caches.get(tenant, kind, id) {
+        if let Some(entry) = caches.get(tenant, kind.name, id) {
             return Ok(Some(entry.record));
         }
         let entry = self.load(tenant, kind, id).await?;
         Ok(entry.map(|entry| entry.record))
     }
 
+    /// As [`Store::cached`], for a kind of which there is one record.
+    pub async fn cached_singleton(&self, tenant: &TenantId, kind: &'static Kind) -> StoreResult<Option<Arc<Record>>> {
+        self.cached(tenant, kind, kind.name).await
+    }
+
     /// As [`Store::cached`], if it is in memory now. The same `Arc` as before is the same state of the record.
-    pub fn remembered(&self, tenant: &TenantId, kind: &str, id: &str) -> Option<Arc<Record>> {
-        Some(self.0.shared.caches.get(tenant, kind, id)?.record)
+    pub fn remembered(&self, tenant: &TenantId, kind: &Kind, id: &str) -> Option<Arc<Record>> {
+        Some(self.0.shared.caches.get(tenant, kind.name, id)?.record)
     }
 
     /// As [`Store::cached`], by a unique key.
     pub async fn cached_by(
         &self,
         tenant: &TenantId,
-        kind: &'static str,
+        kind: &'static Kind,
         key: &'static str,
         value: &str,
     ) -> StoreResult<Option<Arc<Record>>> {
         let Shared { caches, names, .. } = &*self.0.shared;
         let value = indexed(value);
         if let Some(key) = names.get(key)
-            && let Some(entry) = caches.get_by(tenant, kind, key, &value)
+            && let Some(entry) = caches.get_by(tenant, kind.name, key, &value)
         {
             return Ok(Some(entry.record));
         }
@@ -188,27 +193,27 @@ impl Store {
         if let (Some(entry), Some(number)) = (entry, number?)
             && entry.keys.iter().any(|(name, text)| *name == number && *text == value)
         {
-            caches.keep_alias(tenant, kind, number, &value, &record.id);
+            caches.keep_alias(tenant, kind.name, number, &value, &record.id);
             return Ok(Some(entry.record));
         }
         Ok(Some(Arc::new(record)))
     }
 
-    async fn load(&self, tenant: &TenantId, kind: &'static str, id: &str) -> StoreResult<Option<Entry>> {
+    async fn load(&self, tenant: &TenantId, kind: &'static Kind, id: &str) -> StoreResult<Option<Entry>> {
         let caches = &self.0.shared.caches;
-        let stamp = caches.stamp(tenant, kind, id);
+        let stamp = caches.stamp(tenant, kind.name, id);
         let wanted = id.to_owned();
-        let entry = self.read(tenant, move |snapshot| snapshot.entry(kind, &wanted)).await?;
+        let entry = self.read(tenant, move |snapshot| snapshot.entry(kind.name, &wanted)).await?;
         if let Some(entry) = &entry {
-            caches.keep(stamp, tenant, kind, entry);
+            caches.keep(stamp, tenant, kind.name, entry);
         }
         Ok(entry)
     }
 
     /// A number that grows whenever a commit touches a record of the kind: what was derived from such records is
     /// valid as long as the number taken before reading them is still the current one.
-    pub fn epoch(&self, tenant: &TenantId, kind: &'static str) -> u64 {
-        self.0.shared.caches.epoch(tenant, kind)
+    pub fn epoch(&self, tenant: &TenantId, kind: &Kind) -> u64 {
+        self.0.shared.caches.epoch(tenant, kind.name)
     }
 
     /// Waits until everything accepted is committed, and closes the database. Later calls fail as unavailable.

@@ -12,7 +12,7 @@ use std::{
 use kernel::{Document, Record, TenantId};
 
 use crate::{
-    Index, Side, Snapshot, StoreError, StoreResult,
+    Index, Kind, RelationKind, Side, Snapshot, StoreError, StoreResult,
     connection::{Connection, Param},
     index::{Columns, Search, TermRow, indexed},
     seal::Place,
@@ -105,12 +105,18 @@ impl Tx {
         Ok(())
     }
 
-    /// Adds a record. `Taken` when its identifier or one of its unique keys is there already.
-    pub fn insert(&mut self, kind: &str, record: Record, index: Index) -> StoreResult<Record> {
+    /// Adds a record, its sealed paths sealed. `Taken` when its identifier or one of its unique keys is there already.
+    pub fn insert(&mut self, kind: &Kind, mut record: Record) -> StoreResult<Record> {
+        kind.seal(&mut record);
+        let index = kind.index(&record);
+        self.insert_indexed(kind, record, &index)
+    }
+
+    pub(crate) fn insert_indexed(&mut self, kind: &Kind, record: Record, index: &Index) -> StoreResult<Record> {
         storable(&record.id, "identifier")?;
-        let number = self.intern(kind)?;
-        let search = self.search(&index)?;
-        let sealed = self.sealed(kind, &record)?;
+        let number = self.intern(kind.name)?;
+        let search = self.search(index)?;
+        let sealed = self.sealed(kind.name, &record)?;
         let document = serde_json::to_string(&record.document)?;
         let sql = "INSERT INTO records (tenant, kind, id, version, created, updated, document, sealed, search) \
                    VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8) ON CONFLICT (tenant, kind, id) DO NOTHING";
@@ -132,14 +138,25 @@ impl Tx {
         }
         self.insert_terms(number, seq, search.terms.iter())?;
         *self.snapshot.counts.entry(number).or_insert(0) += 1;
-        self.changed(kind, &record.id);
+        self.changed(kind.name, &record.id);
         Ok(Record { version: 1, ..record })
     }
 
-    /// Replaces a record that was read before: `Conflict` when it was changed or deleted since. The time of its
-    /// making stays.
-    pub fn update(&mut self, kind: &str, record: Record, index: Index) -> StoreResult<Record> {
-        let number = self.intern(kind)?;
+    /// Replaces a record that was read before, its sealed paths sealed: `Conflict` when it was changed or deleted
+    /// since. The time of its creation stays.
+    pub fn update(&mut self, kind: &Kind, mut record: Record) -> StoreResult<Record> {
+        kind.seal(&mut record);
+        let index = kind.index(&record);
+        self.update_indexed(kind, record, &index)
+    }
+
+    /// Inserts a record that was not stored before, updates one that was.
+    pub fn put(&mut self, kind: &Kind, record: Record) -> StoreResult<Record> {
+        if record.version == 0 { self.insert(kind, record) } else { self.update(kind, record) }
+    }
+
+    pub(crate) fn update_indexed(&mut self, kind: &Kind, record: Record, index: &Index) -> StoreResult<Record> {
+        let number = self.intern(kind.name)?;
         let sql = "SELECT seq, version, search, created FROM records WHERE tenant = $1 AND kind = $2 AND id = $3";
         let id = indexed(&record.id);
         let old = self.connection.first(sql, &[self.number(), number.into(), id.into()], |row| {
@@ -149,7 +166,7 @@ impl Tx {
         if u64::try_from(version) != Ok(record.version) {
             return Err(StoreError::Conflict);
         }
-        let new = self.search(&index)?;
+        let new = self.search(index)?;
         let new_text = new.to_text();
         if old != new_text {
             let old: Search = serde_json::from_str(&old)?;
@@ -158,41 +175,47 @@ impl Tx {
             self.delete_terms(number, seq, old.terms.iter().filter(|term| !new.terms.contains(term)))?;
             self.insert_terms(number, seq, new.terms.iter().filter(|term| !old.terms.contains(term)))?;
         }
-        let sealed = self.sealed(kind, &record)?;
+        let sealed = self.sealed(kind.name, &record)?;
         let document = serde_json::to_string(&record.document)?;
         let sql = "UPDATE records SET version = version + 1, updated = $1, document = $2, sealed = $3, search = $4 \
                    WHERE seq = $5";
         let params = [self.now.micros().into(), document.into(), sealed.as_deref().into(), new_text.into(), seq.into()];
         self.connection.execute(sql, &params)?;
-        self.changed(kind, &record.id);
+        self.changed(kind.name, &record.id);
         let created = kernel::Timestamp::from_micros(created);
         Ok(Record { version: record.version + 1, created, updated: self.now, ..record })
     }
 
     /// Removes a record with its keys and terms, and returns it. Its relations are the caller's business.
-    pub fn delete(&mut self, kind: &str, id: &str) -> StoreResult<Option<Record>> {
-        let Some(number) = self.number_of(kind)? else { return Ok(None) };
+    pub fn delete(&mut self, kind: &Kind, id: &str) -> StoreResult<Option<Record>> {
+        let Some(number) = self.number_of(kind.name)? else { return Ok(None) };
         let sql = crate::snapshot::select_record!(
             ", r.search FROM records AS r WHERE r.tenant = $1 AND r.kind = $2 AND r.id = $3"
         );
         let found = self.connection.first(sql, &[self.number(), number.into(), indexed(id).into()], |row| {
             let search: Search = serde_json::from_str(row.text(7)?)?;
-            Ok((row.int(0)?, search, self.record(kind, row)?))
+            Ok((row.int(0)?, search, self.record(kind.name, row)?))
         })?;
         let Some((seq, search, record)) = found else { return Ok(None) };
         self.connection.execute("DELETE FROM records WHERE seq = $1", &[seq.into()])?;
         self.delete_keys(number, search.keys.iter())?;
         self.delete_terms(number, seq, search.terms.iter())?;
         *self.snapshot.counts.entry(number).or_insert(0) -= 1;
-        self.changed(kind, id);
+        self.changed(kind.name, id);
         Ok(Some(record))
     }
 
     /// Relates two identifiers; `false` when they are related already, and nothing changes.
-    pub fn relate(&mut self, relation: &str, left: &str, right: &str, document: Document) -> StoreResult<bool> {
+    pub fn relate(
+        &mut self,
+        relation: &RelationKind,
+        left: &str,
+        right: &str,
+        document: Document,
+    ) -> StoreResult<bool> {
         storable(left, "identifier")?;
         storable(right, "identifier")?;
-        let relation = self.intern(relation)?;
+        let relation = self.intern(relation.name)?;
         let sql = "INSERT INTO relations (tenant, relation, left_id, right_id, created, document) \
                    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant, relation, left_id, right_id) DO NOTHING";
         let params = [
@@ -207,8 +230,14 @@ impl Tx {
     }
 
     /// Replaces the document of a relation; `false` when there is no such relation.
-    pub fn relate_update(&mut self, relation: &str, left: &str, right: &str, document: Document) -> StoreResult<bool> {
-        let Some(relation) = self.number_of(relation)? else { return Ok(false) };
+    pub fn relate_update(
+        &mut self,
+        relation: &RelationKind,
+        left: &str,
+        right: &str,
+        document: Document,
+    ) -> StoreResult<bool> {
+        let Some(relation) = self.number_of(relation.name)? else { return Ok(false) };
         let sql = "UPDATE relations SET document = $1 \
                    WHERE tenant = $2 AND relation = $3 AND left_id = $4 AND right_id = $5";
         let document = serde_json::to_string(&document)?;
@@ -217,16 +246,16 @@ impl Tx {
     }
 
     /// Ends a relation; `false` when there was none.
-    pub fn unrelate(&mut self, relation: &str, left: &str, right: &str) -> StoreResult<bool> {
-        let Some(relation) = self.number_of(relation)? else { return Ok(false) };
+    pub fn unrelate(&mut self, relation: &RelationKind, left: &str, right: &str) -> StoreResult<bool> {
+        let Some(relation) = self.number_of(relation.name)? else { return Ok(false) };
         let sql = "DELETE FROM relations WHERE tenant = $1 AND relation = $2 AND left_id = $3 AND right_id = $4";
         let params = [self.number(), relation.into(), indexed(left).into(), indexed(right).into()];
         Ok(self.connection.execute(sql, &params)? > 0)
     }
 
     /// Ends all relations of one identifier and tells how many there were.
-    pub fn unrelate_all(&mut self, relation: &str, side: Side<'_>) -> StoreResult<u64> {
-        let Some(relation) = self.number_of(relation)? else { return Ok(0) };
+    pub fn unrelate_all(&mut self, relation: &RelationKind, side: Side<'_>) -> StoreResult<u64> {
+        let Some(relation) = self.number_of(relation.name)? else { return Ok(0) };
         let (sql, id) = match side {
             Side::Left(id) => ("DELETE FROM relations WHERE tenant = $1 AND relation = $2 AND left_id = $3", id),
             Side::Right(id) => ("DELETE FROM relations WHERE tenant = $1 AND relation = $2 AND right_id = $3", id),

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use store::Store;
 use zeroize::Zeroizing;
 
-use super::{KIND, NewKey, Role};
+use super::{NewKey, Role};
 use crate::{
     Error, Result,
     certificate::Certificate,
@@ -72,7 +72,7 @@ impl SigningKeys {
     /// The tenant's keys as of now.
     pub async fn of(&self, tenant: &TenantId) -> Result<Arc<KeySet>> {
         // Asked before the records are read: a change in between makes the set look old, never new.
-        let epoch = self.0.store.epoch(tenant, KIND);
+        let epoch = self.0.store.epoch(tenant, &model::SIGNING_KEY);
         let kept = self.0.sets.read().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned();
         if let Some(set) = kept.filter(|set| set.epoch == epoch) {
             return Ok(set);

@@ -9,7 +9,7 @@ use store::{Filter, Query, Snapshot, StoreResult, Tx};
 use super::{ACTION, summary, versions};
 
 /// The bindings of a trigger are one record, under the trigger's name: a flow reads it once.
-pub(crate) static TRIGGER_BINDINGS: Kind = Kind::new("trigger_bindings").id_given("trigger_id");
+pub(crate) static TRIGGER_BINDINGS: Kind = Kind::of(&model::TRIGGER_BINDINGS);
 
 /// Most actions of a trigger.
 const MOST_BINDINGS: usize = 20;
@@ -101,7 +101,7 @@ pub(crate) fn of_trigger(reader: &Snapshot, trigger: &str) -> StoreResult<Vec<Bi
         #[serde(default)]
         bindings: Vec<Binding>,
     }
-    match reader.get(TRIGGER_BINDINGS.name, trigger)? {
+    match reader.get(&TRIGGER_BINDINGS, trigger)? {
         Some(record) => Ok(record.view::<Kept>()?.bindings),
         None => Ok(Vec::new()),
     }
@@ -109,7 +109,7 @@ pub(crate) fn of_trigger(reader: &Snapshot, trigger: &str) -> StoreResult<Vec<Bi
 
 /// Takes an action that is deleted out of its triggers, which must be forced.
 pub(super) fn forget_action(tx: &mut Tx, action: &str, is_forced: bool) -> ApiResult {
-    for mut record in tx.list(TRIGGER_BINDINGS.name, &Query::default())?.items {
+    for mut record in tx.list(&TRIGGER_BINDINGS, &Query::default())?.items {
         let Some(bindings) = record.document.get_mut("bindings").and_then(Value::as_array_mut) else { continue };
         let before = bindings.len();
         bindings.retain(|binding| binding.get("action_id").and_then(Value::as_str) != Some(action));
@@ -119,8 +119,7 @@ pub(super) fn forget_action(tx: &mut Tx, action: &str, is_forced: bool) -> ApiRe
         if !is_forced {
             return Err(ApiError::conflict("Unable to delete an action bound to a trigger."));
         }
-        let index = TRIGGER_BINDINGS.index(&record);
-        tx.update(TRIGGER_BINDINGS.name, record, index)?;
+        tx.update(&TRIGGER_BINDINGS, record)?;
     }
     Ok(())
 }
@@ -128,14 +127,14 @@ pub(super) fn forget_action(tx: &mut Tx, action: &str, is_forced: bool) -> ApiRe
 /// The action that a reference means: it must be deployed and made for the trigger.
 fn target(reader: &Snapshot, trigger: &str, reference: &Reference, former: &[Binding]) -> ApiResult<Record> {
     let found = match reference.kind.as_str() {
-        "action_id" => reader.get(ACTION.name, &reference.value)?,
+        "action_id" => reader.get(&ACTION, &reference.value)?,
         "action_name" => {
             let named = Query::of(Filter::equals("name", reference.value.as_str()));
             let of_trigger = |action: &Record| is_for(action, trigger);
-            reader.list(ACTION.name, &named)?.items.into_iter().find(of_trigger)
+            reader.list(&ACTION, &named)?.items.into_iter().find(of_trigger)
         }
         _ => match former.iter().find(|binding| binding.id == reference.value) {
-            Some(binding) => reader.get(ACTION.name, &binding.action_id)?,
+            Some(binding) => reader.get(&ACTION, &binding.action_id)?,
             None => None,
         },
     };
@@ -157,7 +156,7 @@ fn is_for(action: &Record, trigger: &str) -> bool {
 fn shown(reader: &Snapshot, trigger: &str) -> ApiResult<Vec<Document>> {
     let mut items = Vec::new();
     for binding in of_trigger(reader, trigger)? {
-        let Some(action) = reader.get(ACTION.name, &binding.action_id)? else { continue };
+        let Some(action) = reader.get(&ACTION, &binding.action_id)? else { continue };
         let mut entry = summary(&action);
         entry.shift_remove("all_changes_deployed");
         if let Some(version) = versions::deployed(reader, &action)? {

@@ -4,16 +4,12 @@ use std::time::Duration;
 
 use ::actions::{BuildError, Dependency};
 use kernel::{Document, Record, Value, object};
+use model::queues;
 use rest::{ApiResult, Call, Task};
 use serde_json::json;
 use store::{Job, NewJob, Snapshot, Tx};
 
-use super::{
-    ACTION,
-    dispatch::{Dispatcher, QUEUE},
-    scripts,
-    versions::ACTION_VERSION,
-};
+use super::{ACTION, dispatch::Dispatcher, scripts, versions::ACTION_VERSION};
 
 /// A deployment waits so long for the build of its draft.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -37,14 +33,14 @@ pub(super) fn status(tx: &Tx, old: Option<&Record>, new: &Record) -> ApiResult<&
 /// Has a draft built once the transaction is committed, and the version with it that was deployed with the draft's making.
 pub(super) fn enqueue(tx: &mut Tx, action: &str, version: Option<&str>) -> ApiResult {
     let payload = object(json!({"type": JOB, "action": action, "version": version}));
-    tx.enqueue(NewJob::new(QUEUE, payload))?;
+    tx.enqueue(NewJob::new(queues::SCRIPTS, payload))?;
     Ok(())
 }
 
 /// Waits while the draft named in the path is being built, but not for ever.
 pub(super) async fn settled(task: &Task) -> ApiResult {
     let is_under_way = |reader: &Snapshot, call: &Call| {
-        let action = reader.get(ACTION.name, call.path("id"))?;
+        let action = reader.get(&ACTION, call.path("id"))?;
         Ok(action.is_some_and(|action| matches!(action.text("status"), Some("pending" | "building"))))
     };
     let wait = async {
@@ -63,11 +59,10 @@ pub(super) async fn run(dispatcher: &Dispatcher, job: &Job) -> ApiResult {
     let (store, tenant) = (dispatcher.store(), &job.tenant);
     let wanted = action.clone();
     let draft = store.write(tenant, move |tx: &mut Tx| {
-        let Some(mut action) = tx.get(ACTION.name, &wanted)? else { return Ok::<_, rest::ApiError>(None) };
+        let Some(mut action) = tx.get(&ACTION, &wanted)? else { return Ok::<_, rest::ApiError>(None) };
         let program = scripts::program(tx, &action, wanted.clone(), action.text("name").unwrap_or_default())?;
         action.document.insert("status".into(), "building".into());
-        let index = ACTION.index(&action);
-        Ok(Some((tx.update(ACTION.name, action, index)?, program)))
+        Ok(Some((tx.update(&ACTION, action)?, program)))
     });
     let draft = draft.await?;
     let built = match &draft {
@@ -96,7 +91,7 @@ fn note(
     draft: &Record,
     outcome: &Result<Vec<Dependency>, BuildError>,
 ) -> ApiResult {
-    let Some(mut record) = tx.get(kind.name, id)?.filter(|record| has_same_packages(draft, record)) else {
+    let Some(mut record) = tx.get(kind, id)?.filter(|record| has_same_packages(draft, record)) else {
         return Ok(());
     };
     record.document.shift_remove("errors");
@@ -113,8 +108,7 @@ fn note(
             record.document.insert("errors".into(), json!([{"id": "build_failed", "msg": error.0}]));
         }
     }
-    let index = kind.index(&record);
-    tx.update(kind.name, record, index)?;
+    tx.update(kind, record)?;
     Ok(())
 }
 

@@ -17,7 +17,6 @@ use rest::{ApiError, ApiResult};
 use store::{Snapshot, Store, StoreResult, Tx};
 use tokio::time::Instant;
 
-pub(crate) use deferred::QUEUE;
 use executions::Recorder;
 pub(crate) use executions::{console, described, stats};
 use hooks::Registering;

@@ -9,17 +9,15 @@ use store::{Filter, Order, Query, Snapshot, Tx};
 use super::{all, scripts};
 
 /// Modules: the draft, and the id of the latest version.
-pub(crate) static MODULE: Kind = Kind::new("action_module")
-    .id("id", Form::Uuid)
+pub(crate) static MODULE: Kind = Kind::of(&model::ACTION_MODULE)
     .unique(&[Unique { field: "name", message: "An action module with the same name already exists.", code: None }])
     .missing("The action module does not exist.", None)
     .times(Times::Micros)
     .hidden(&["latest_version_id", "publish"]);
 
 /// Versions of modules.
-pub(crate) static MODULE_VERSION: Kind = Kind::new("action_module_version")
-    .id("id", Form::Uuid)
-    .under(&MODULE, "module_id")
+pub(crate) static MODULE_VERSION: Kind = Kind::of(&model::ACTION_MODULE_VERSION)
+    .under(&MODULE)
     .missing("The action module version does not exist.", None)
     .order(Sorted::CreatedDescending);
 
@@ -50,8 +48,8 @@ impl Resource for Modules {
                     let text = "The action module is used by actions and cannot be deleted.";
                     return Err(ApiError::new(StatusCode::PRECONDITION_FAILED, text));
                 }
-                for version in tx.list(MODULE_VERSION.name, &of_module(&old.id))?.items {
-                    tx.delete(MODULE_VERSION.name, &version.id)?;
+                for version in tx.list(&MODULE_VERSION, &of_module(&old.id))?.items {
+                    tx.delete(&MODULE_VERSION, &version.id)?;
                 }
                 Ok(())
             }
@@ -61,12 +59,12 @@ impl Resource for Modules {
 
     fn present(&self, reader: &Snapshot, _: &Call, record: &Record, shown: &mut Document) -> ApiResult {
         // The record of a creation is older than its publication.
-        let stored = reader.get(MODULE.name, &record.id)?;
+        let stored = reader.get(&MODULE, &record.id)?;
         let stored = stored.as_ref().unwrap_or(record);
         shown.insert("all_changes_published".into(), stored.is("all_changes_published").into());
         shown.insert("actions_using_module_total".into(), users_of(reader, &record.id)?.len().into());
         let latest = stored.text("latest_version_id").unwrap_or_default();
-        if let Some(version) = reader.get(MODULE_VERSION.name, latest)? {
+        if let Some(version) = reader.get(&MODULE_VERSION, latest)? {
             let part = |name: &str| version.document.get(name).cloned().unwrap_or_default();
             let latest = json!({
                 "id": version.id,
@@ -98,7 +96,7 @@ impl Resource for Versions {
 /// The versions of a module.
 pub(super) fn versions(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     let module = rest::load(reader, &MODULE, call.path("id"))?;
-    let versions = reader.list(MODULE_VERSION.name, &of_module(&module.id).order(Order::CreatedDescending))?.items;
+    let versions = reader.list(&MODULE_VERSION, &of_module(&module.id).order(Order::CreatedDescending))?.items;
     Ok(Answer::json(page_of(call, versions.into_iter().map(|version| version.document).collect())?))
 }
 
@@ -131,8 +129,7 @@ pub(super) fn roll_back(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     new.document.insert("all_changes_published".into(), is_latest.into());
     new.updated = tx.now();
     new.document.insert("updated_at".into(), tx.now().with_micros().into());
-    let index = MODULE.index(&new);
-    let new = tx.update(MODULE.name, new, index)?;
+    let new = tx.update(&MODULE, new)?;
     Ok(Answer::json(rest::presented(tx, call, &Modules, &new)?))
 }
 
@@ -167,11 +164,11 @@ pub(super) fn resolve(tx: &Tx, action: &mut Record) -> ApiResult {
 
 fn release(tx: &mut Tx, mut module: Record) -> ApiResult<Record> {
     let of_module = of_module(&module.id);
-    if tx.count(MODULE_VERSION.name, &of_module.filter)? >= MOST_VERSIONS {
+    if tx.count(&MODULE_VERSION, &of_module.filter)? >= MOST_VERSIONS {
         let text = "The action module has reached its limit of versions.";
         return Err(ApiError::new(StatusCode::PRECONDITION_FAILED, text));
     }
-    let last = tx.list(MODULE_VERSION.name, &of_module.order(Order::Created))?.items.pop();
+    let last = tx.list(&MODULE_VERSION, &of_module.order(Order::Created))?.items.pop();
     let number = last.and_then(|last| last.document.get("version_number")?.as_u64()).unwrap_or(0) + 1;
     let id = tx.context().id(Form::Uuid);
     let part = |name: &str| module.document.get(name).cloned().unwrap_or_default();
@@ -189,8 +186,7 @@ fn release(tx: &mut Tx, mut module: Record) -> ApiResult<Record> {
     let version = rest::insert(tx, &MODULE_VERSION, version)?;
     module.document.insert("latest_version_id".into(), version.id.as_str().into());
     module.document.insert("all_changes_published".into(), true.into());
-    let index = MODULE.index(&module);
-    tx.update(MODULE.name, module, index)?;
+    tx.update(&MODULE, module)?;
     Ok(version)
 }
 

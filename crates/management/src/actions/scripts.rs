@@ -2,9 +2,8 @@
 
 use ::actions::{Dependency, Module, Program, ProgramKind};
 use kernel::{Document, Record, Sealed, Timestamp, Value};
+use model::ACTION_MODULE_VERSION;
 use store::{Snapshot, StoreResult};
-
-use super::modules::MODULE_VERSION;
 
 /// Under what the values of secrets are sealed.
 pub(crate) const SECRETS: &str = "secrets.";
@@ -65,7 +64,7 @@ pub(super) fn modules(reader: &Snapshot, content: &Record) -> StoreResult<Vec<Mo
     let mut modules = Vec::new();
     for entry in content.document.get("modules").and_then(Value::as_array).into_iter().flatten() {
         let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
-        let Some(version) = reader.get(MODULE_VERSION.name, text("module_version_id"))? else { continue };
+        let Some(version) = reader.get(&ACTION_MODULE_VERSION, text("module_version_id"))? else { continue };
         modules.push(Module {
             name: text("module_name").to_owned(),
             code: version.text("code").unwrap_or_default().to_owned(),

@@ -8,9 +8,8 @@ use store::{Filter, Order, Query, Snapshot, StoreResult, Tx};
 use super::{ACTION, builds, scripts, summary};
 
 /// Versions.
-pub(crate) static ACTION_VERSION: Kind = Kind::new("action_version")
-    .id("id", Form::Uuid)
-    .under(&ACTION, "action_id")
+pub(crate) static ACTION_VERSION: Kind = Kind::of(&model::ACTION_VERSION)
+    .under(&ACTION)
     .missing("The action version does not exist.", None)
     .times(Times::Nanos)
     .order(Sorted::CreatedDescending);
@@ -28,7 +27,7 @@ impl Resource for Versions {
     }
 
     fn present(&self, reader: &Snapshot, _: &Call, record: &Record, shown: &mut Document) -> ApiResult {
-        if let Some(action) = reader.get(ACTION.name, record.text("action_id").unwrap_or_default())? {
+        if let Some(action) = reader.get(&ACTION, record.text("action_id").unwrap_or_default())? {
             shown.insert("action".into(), summary(&action).into());
         }
         Ok(())
@@ -118,24 +117,22 @@ fn release(tx: &mut Tx, mut action: Record, source: &Record, is_draft: bool) -> 
     let version = rest::insert(tx, &ACTION_VERSION, version)?;
     for mut former in versions.iter().filter(|former| former.is("deployed")).cloned() {
         former.document.insert("deployed".into(), false.into());
-        let index = ACTION_VERSION.index(&former);
-        tx.update(ACTION_VERSION.name, former, index)?;
+        tx.update(&ACTION_VERSION, former)?;
     }
     while versions.len() >= MOST_VERSIONS {
-        tx.delete(ACTION_VERSION.name, &versions.remove(0).id)?;
+        tx.delete(&ACTION_VERSION, &versions.remove(0).id)?;
     }
     action.document.insert("deployed_version_id".into(), version.id.as_str().into());
     action.document.insert("deployed".into(), true.into());
     action.document.insert("all_changes_deployed".into(), is_draft.into());
-    let index = ACTION.index(&action);
-    tx.update(ACTION.name, action, index)?;
+    tx.update(&ACTION, action)?;
     Ok(version)
 }
 
 /// Deletes the versions of an action that is gone.
 pub(super) fn forget_action(tx: &mut Tx, action: &str) -> ApiResult {
     for version in of_action(tx, action)? {
-        tx.delete(ACTION_VERSION.name, &version.id)?;
+        tx.delete(&ACTION_VERSION, &version.id)?;
     }
     Ok(())
 }
@@ -143,7 +140,7 @@ pub(super) fn forget_action(tx: &mut Tx, action: &str) -> ApiResult {
 /// The version that runs.
 pub(crate) fn deployed(reader: &Snapshot, action: &Record) -> StoreResult<Option<Record>> {
     match action.text("deployed_version_id") {
-        Some(id) => reader.get(ACTION_VERSION.name, id),
+        Some(id) => reader.get(&ACTION_VERSION, id),
         None => Ok(None),
     }
 }
@@ -183,5 +180,5 @@ fn answer(reader: &Snapshot, version: &Record) -> ApiResult<Answer> {
 /// The versions of an action, the oldest first.
 fn of_action(reader: &Snapshot, action: &str) -> ApiResult<Vec<Record>> {
     let query = Query::of(Filter::equals("action_id", action)).order(Order::Created);
-    Ok(reader.list(ACTION_VERSION.name, &query)?.items)
+    Ok(reader.list(&ACTION_VERSION, &query)?.items)
 }

@@ -1,6 +1,6 @@
 //! Providers and templates of phone notifications (text and voice messages).
 
-use kernel::{Document, Record, id::Form, object};
+use kernel::{Document, Record, object};
 use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, ListFilter, Resource, Times, Unique};
 use serde_json::{Value, json};
 use store::{Snapshot, Tx};
@@ -36,19 +36,14 @@ pub(crate) const DEFAULT_TEXTS: &[(&str, &str, &str)] = &[
     ),
 ];
 
-pub(crate) static PROVIDER: Kind = Kind::new("phone_provider")
-    .id("id", Form::Base58("pro_"))
+pub(crate) static PROVIDER: Kind = Kind::of(&model::PHONE_PROVIDER)
     .missing("Notification Resource not found", None)
-    .sealed(&["credentials"])
-    .indexed(&["disabled"])
     .filters(&[("disabled", ListFilter::Equals("disabled"))])
     .times(Times::Millis);
 
-pub(crate) static TEMPLATE: Kind = Kind::new("phone_template")
-    .id("id", Form::Base58("tem_"))
+pub(crate) static TEMPLATE: Kind = Kind::of(&model::PHONE_TEMPLATE)
     .unique(&[Unique { field: "type", message: "Phone template already configured for tenant", code: None }])
     .missing("Notification Resource not found", None)
-    .indexed(&["disabled"])
     .filters(&[("disabled", ListFilter::Equals("disabled"))])
     .times(Times::Millis);
 
@@ -69,7 +64,7 @@ impl Resource for Providers {
 
     fn prepare(&self, tx: &mut Tx, _: &Call, old: Option<&Record>, new: &mut Record) -> ApiResult {
         if old.is_none() {
-            if tx.count(PROVIDER.name, &store::Filter::All)? > 0 {
+            if tx.count(&PROVIDER, &store::Filter::All)? > 0 {
                 return Err(ApiError::conflict("Custom phone provider conflict."));
             }
             set_common(new, tx.tenant().as_str());

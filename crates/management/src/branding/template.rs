@@ -11,8 +11,7 @@ const MOST_BYTES: usize = 102_400;
 /// What a page cannot do without.
 const REQUIRED_TAGS: [&str; 2] = ["auth0:head", "auth0:widget"];
 
-static TEMPLATE: Kind = Kind::new("universal_login_template")
-    .id_given("")
+static TEMPLATE: Kind = Kind::of(&model::UNIVERSAL_LOGIN_TEMPLATE)
     .missing("Template does not exist.", Some("inexistent_templates_universal_login"))
     .forgiving();
 
@@ -35,7 +34,7 @@ pub(super) fn put(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     check(&page)?;
     let mut document = Document::new();
     document.insert("body".into(), page.into());
-    match tx.get(TEMPLATE.name, TEMPLATE.name)? {
+    match tx.singleton(&TEMPLATE)? {
         None => rest::insert(tx, &TEMPLATE, Record::new(TEMPLATE.name, document, tx.now()))?,
         Some(old) => rest::save(tx, call, &Template, &old, Record { document, ..old.clone() })?,
     };

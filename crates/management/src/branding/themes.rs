@@ -1,14 +1,13 @@
 //! The theme of the login pages. A tenant has one.
 
-use kernel::{Document, Record, id::Form};
+use kernel::{Document, Record};
 use rest::{Answer, ApiError, ApiResult, Call, Kind, Resource};
 use serde_json::json;
 use store::{Query, Snapshot, Tx};
 
 const NOT_FOUND: &str = "theme_not_found";
 
-static THEME: Kind = Kind::new("theme")
-    .id("themeId", Form::Alnum32)
+static THEME: Kind = Kind::of(&model::THEME)
     .missing("There was an error retrieving branding settings: invalid theme ID", Some(NOT_FOUND));
 
 pub(super) struct Themes;
@@ -54,7 +53,7 @@ pub(super) fn default(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
 }
 
 fn only(reader: &Snapshot) -> ApiResult<Option<Record>> {
-    Ok(reader.list(THEME.name, &Query::default())?.items.pop())
+    Ok(reader.list(&THEME, &Query::default())?.items.pop())
 }
 
 /// The text of the 404 tells what was tried.

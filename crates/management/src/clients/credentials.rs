@@ -8,11 +8,10 @@ use store::{Snapshot, Tx};
 use super::CLIENT;
 
 /// Credentials. The key or certificate is kept and never shown.
-pub(crate) static CREDENTIAL: Kind = Kind::new("credential")
-    .id("id", Form::Base58("cred_"))
+pub(crate) static CREDENTIAL: Kind = Kind::of(&model::CREDENTIAL)
     .missing("Credential does not exist", None)
     .forgiving()
-    .under(&CLIENT, "client_id")
+    .under(&CLIENT)
     .hidden(&["pem", "parse_expiry_from_cert"])
     .times(Times::Millis)
     .order(Sorted::Created);
@@ -67,7 +66,7 @@ pub(super) fn show_in_full(reader: &Snapshot, shown: &mut Document) -> ApiResult
     for place in PLACES {
         for credential in credentials_at(shown, place).into_iter().flatten() {
             let id = credential.get("id").and_then(Value::as_str).unwrap_or_default();
-            if let Some(record) = reader.get(CREDENTIAL.name, id)? {
+            if let Some(record) = reader.get(&CREDENTIAL, id)? {
                 let hidden = |name: &str| CREDENTIAL.hidden.contains(&name) || name == "client_id";
                 *credential = record.document.into_iter().filter(|(name, _)| !hidden(name)).collect();
             }
@@ -83,7 +82,7 @@ fn credentials_at<'a>(document: &'a mut Document, place: &[&str]) -> Option<&'a 
 }
 
 fn existing(tx: &mut Tx, client: &str, id: &str) -> ApiResult<String> {
-    let found = tx.get(CREDENTIAL.name, id)?.filter(|record| record.text("client_id") == Some(client));
+    let found = tx.get(&CREDENTIAL, id)?.filter(|record| record.text("client_id") == Some(client));
     found.map(|record| record.id).ok_or_else(|| ApiError::invalid_body(format!("Credential {id} does not exist")))
 }
 

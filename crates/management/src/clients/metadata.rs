@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use kernel::{Document, Record, Value, object};
+use model::CLIENT;
 use outbound::{Client, Limits};
 use rest::{Answer, ApiError, ApiResult, Area, Task};
 use serde::Deserialize;
@@ -9,7 +10,7 @@ use serde_json::json;
 use store::{Filter, Query, Snapshot};
 use url::Url;
 
-use super::{CLIENT, Clients};
+use super::Clients;
 use crate::Services;
 
 /// The longest document that is read, in bytes.
@@ -85,7 +86,7 @@ fn address_of(task: &Task) -> String {
 
 fn registered(reader: &Snapshot, address: &str) -> ApiResult<Option<Record>> {
     let filter = Filter::equals("external_client_id", address);
-    Ok(reader.list(CLIENT.name, &Query::of(filter))?.items.into_iter().find(|client| client.id.starts_with("tpc_")))
+    Ok(reader.list(&CLIENT, &Query::of(filter))?.items.into_iter().find(|client| client.id.starts_with("tpc_")))
 }
 
 /// A document, judged.

@@ -1,9 +1,8 @@
 //! Clients by their grants: `q` of the list (reference: user search §6).
 
+use model::{CLIENT_GRANT, ORGANIZATION_GRANTS};
 use rest::{ApiError, ApiResult};
 use store::{Filter, Query, RelationQuery, Side, Snapshot};
-
-use crate::{client_grants::CLIENT_GRANT, organizations::ORGANIZATION_GRANTS};
 
 /// The clients that have a grant which an organization admits, or which all organizations do.
 ///
@@ -14,7 +13,7 @@ pub(super) fn by_grant(reader: &Snapshot, query: &str) -> ApiResult<Filter> {
     let value = value.trim().trim_matches('"');
     let grants = match (field.trim(), value) {
         ("client_grant.organization_id", id) if !id.is_empty() && !id.contains(char::is_whitespace) => {
-            let admitted = reader.related(ORGANIZATION_GRANTS, Side::Left(id), &RelationQuery::default())?;
+            let admitted = reader.related(&ORGANIZATION_GRANTS, Side::Left(id), &RelationQuery::default())?;
             Filter::Ids(admitted.items.into_iter().map(|entry| entry.right).collect())
         }
         ("client_grant.allow_any_organization", "true") => Filter::equals("allow_any_organization", true),
@@ -24,6 +23,6 @@ pub(super) fn by_grant(reader: &Snapshot, query: &str) -> ApiResult<Filter> {
             ));
         }
     };
-    let grants = reader.list(CLIENT_GRANT.name, &Query::of(grants))?.items;
+    let grants = reader.list(&CLIENT_GRANT, &Query::of(grants))?.items;
     Ok(Filter::Ids(grants.iter().filter_map(|grant| grant.text("client_id").map(str::to_owned)).collect()))
 }

@@ -66,7 +66,7 @@ pub(super) fn adopt(call: &Call, client: &mut Record) {
 
 /// Gives a new client what the global client has.
 pub(super) fn inherit(reader: &Snapshot, client: &mut Record) -> ApiResult {
-    let global = reader.list(CLIENT.name, &Query::of(Filter::equals("global", true)))?.items;
+    let global = reader.list(&CLIENT, &Query::of(Filter::equals("global", true)))?.items;
     if let Some(global) = global.first() {
         copy(global, client);
     }
@@ -78,7 +78,7 @@ pub(super) fn spread(tx: &mut Tx, call: &Call, global: &Record) -> ApiResult {
     if !global.is("global") || !call.gathered.contains_key(GATHERED) {
         return Ok(());
     }
-    for client in tx.list(CLIENT.name, &Query::of(Filter::equals("global", false)))?.items {
+    for client in tx.list(&CLIENT, &Query::of(Filter::equals("global", false)))?.items {
         rest::upsert(tx, &CLIENT, &client.id, |client| copy(global, client))?;
     }
     Ok(())

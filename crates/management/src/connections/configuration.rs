@@ -3,10 +3,9 @@
 
 use aws_lc_rs::hmac;
 use kernel::{Document, Record, Value, id::ALNUM};
+use model::CONNECTION_CONFIGURATION;
 use store::Tx;
 
-/// Where the values are sealed.
-pub(super) const PATH: &str = "options.configuration";
 /// Sealed beside them: what makes the forms that are shown.
 const KEY: &str = "configuration_key";
 
@@ -16,7 +15,7 @@ pub(super) fn adopt(tx: &Tx, old: Option<&Record>, new: &mut Record) {
     let Some(key) = old.and_then(|old| old.sealed.text(KEY)) else {
         return new.sealed.set(KEY, tx.context().text(ALNUM, 32));
     };
-    let stored = old.and_then(|old| old.sealed.get(PATH)?.as_object());
+    let stored = old.and_then(|old| old.sealed.get(CONNECTION_CONFIGURATION)?.as_object());
     for (name, value) in sent {
         if let Some(known) = stored.and_then(|stored| stored.get(name))
             && *value == opaque(key, name, known)

@@ -1,19 +1,16 @@
 //! Directory provisioning of connections: which directory attributes become which of the profile, and which groups.
 
 use kernel::{Document, Record, Value, id::Form, object};
+use model::{SYNCHRONIZED_GROUPS, queues};
 use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, page_of};
 use serde_json::json;
 use store::{Job, NewJob, RelationOrder, RelationQuery, Side, Snapshot, Store, StoreError, Tx};
 
 use super::{CONNECTION, attached, attachment, detach};
-use crate::jobs;
 
 /// Configurations; the id is the connection's.
 pub(crate) static DIRECTORY: Kind =
-    Kind::new("directory_provisioning").id_given("").missing("Directory provisioning configuration not found", None);
-
-/// Relation connection → group of its directory.
-const GROUPS: &str = "synchronized_groups";
+    Kind::of(&model::DIRECTORY_PROVISIONING).missing("Directory provisioning configuration not found", None);
 
 /// Directory attributes that become others of the profile: directory, profile.
 const RENAMED: &[(&str, &str)] = &[
@@ -94,15 +91,15 @@ pub(super) fn claim(area: Area) -> Area {
 }
 
 pub(super) fn forget_connection(tx: &mut Tx, connection: &str) -> ApiResult {
-    tx.delete(DIRECTORY.name, connection)?;
-    tx.unrelate_all(GROUPS, Side::Left(connection))?;
+    tx.delete(&DIRECTORY, connection)?;
+    tx.unrelate_all(&SYNCHRONIZED_GROUPS, Side::Left(connection))?;
     Ok(())
 }
 
 /// What provisioning needs of the directory cannot be switched off while it is on.
 pub(super) fn check_options(tx: &Tx, old: Option<&Record>, new: &Record) -> ApiResult {
     let Some(old) = old.filter(|old| old.text("strategy") == Some("google-apps")) else { return Ok(()) };
-    let Some(directory) = tx.get(DIRECTORY.name, &old.id)? else { return Ok(()) };
+    let Some(directory) = tx.get(&DIRECTORY, &old.id)? else { return Ok(()) };
     let is_on =
         |record: &Record, option: &str| record.document.get("options").is_some_and(|options| options[option] == true);
     let turns_off = |option: &str| is_on(old, option) && !is_on(new, option);
@@ -125,7 +122,7 @@ fn create(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
         let text = "The connection strategy does not support inbound directory provisioning";
         return Err(ApiError::bad_request(text));
     }
-    if tx.get(DIRECTORY.name, &connection.id)?.is_some() {
+    if tx.get(&DIRECTORY, &connection.id)?.is_some() {
         return Err(ApiError::conflict("Directory provisioning is already enabled on the specified connection"));
     }
     let mut document = object(json!({
@@ -168,7 +165,7 @@ fn synchronize(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let synchronization = tx.context().id(Form::Uuid);
     let payload = json!({"type": SYNCHRONIZATION, "connection_id": known.id, "synchronization_id": synchronization});
     let id = Some(format!("{SYNCHRONIZATION}_{}", known.id));
-    let begun = tx.enqueue(NewJob { id, ..NewJob::new(jobs::QUEUE, object(payload)) });
+    let begun = tx.enqueue(NewJob { id, ..NewJob::new(queues::MANAGEMENT, object(payload)) });
     begun.map_err(|error| match error {
         StoreError::Taken { .. } => {
             ApiError::conflict("A synchronization has already been requested or is in progress for the connection")
@@ -188,7 +185,7 @@ pub(crate) async fn run_synchronization(store: &Store, job: &Job) -> ApiResult {
             return Ok(());
         }
         let text = |name: &str| held.payload.get(name).and_then(Value::as_str).unwrap_or_default();
-        let Some(mut directory) = tx.get(DIRECTORY.name, text("connection_id"))? else { return Ok(()) };
+        let Some(mut directory) = tx.get(&DIRECTORY, text("connection_id"))? else { return Ok(()) };
         let now = tx.now();
         let status = json!({
             "last_synchronization_at": now,
@@ -216,8 +213,7 @@ pub(crate) async fn run_synchronization(store: &Store, job: &Job) -> ApiResult {
             });
             tx.append_log(object(entry))?;
         }
-        let index = DIRECTORY.index(&directory);
-        tx.update(DIRECTORY.name, directory, index)?;
+        tx.update(&DIRECTORY, directory)?;
         Ok(())
     };
     store.write(&job.tenant, work).await
@@ -229,7 +225,7 @@ fn groups(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
         call.text("q").and_then(|q| q.strip_prefix("name:")).map(|name| name.trim_end_matches('*').to_lowercase());
     let query = RelationQuery { order: RelationOrder::Other, ..RelationQuery::default() };
     let mut items = Vec::new();
-    for entry in reader.related(GROUPS, Side::Left(&known.id), &query)?.items {
+    for entry in reader.related(&SYNCHRONIZED_GROUPS, Side::Left(&known.id), &query)?.items {
         let name = entry.document.get("name").and_then(Value::as_str).unwrap_or_default().to_lowercase();
         if wanted.as_ref().is_none_or(|wanted| name.starts_with(wanted.as_str())) {
             let mut item = Document::from_iter([("id".to_owned(), entry.right.into())]);
@@ -251,16 +247,16 @@ enum Change {
 fn change_groups(tx: &mut Tx, call: &Call, change: Change) -> ApiResult<Answer> {
     let known = group_configuration(tx, call)?;
     if change == Change::Replace {
-        tx.unrelate_all(GROUPS, Side::Left(&known.id))?;
+        tx.unrelate_all(&SYNCHRONIZED_GROUPS, Side::Left(&known.id))?;
     }
     for group in call.body().get("groups").and_then(Value::as_array).into_iter().flatten() {
         let mut group = group.as_object().cloned().unwrap_or_default();
         let id = group.shift_remove("id").and_then(|id| id.as_str().map(str::to_owned)).unwrap_or_default();
         if change == Change::Remove {
-            tx.unrelate(GROUPS, &known.id, &id)?;
+            tx.unrelate(&SYNCHRONIZED_GROUPS, &known.id, &id)?;
         } else {
-            tx.relate(GROUPS, &known.id, &id, Document::new())?;
-            tx.relate_update(GROUPS, &known.id, &id, group)?;
+            tx.relate(&SYNCHRONIZED_GROUPS, &known.id, &id, Document::new())?;
+            tx.relate_update(&SYNCHRONIZED_GROUPS, &known.id, &id, group)?;
         }
     }
     Ok(Answer::empty())
@@ -269,7 +265,7 @@ fn change_groups(tx: &mut Tx, call: &Call, change: Change) -> ApiResult<Answer> 
 fn group_configuration(reader: &Snapshot, call: &Call) -> ApiResult<Record> {
     let connection = rest::load(reader, &CONNECTION, call.path("id"))?;
     let missing = || ApiError::not_found("Connection directory provisioning configuration not found");
-    reader.get(DIRECTORY.name, &connection.id)?.ok_or_else(missing)
+    reader.get(&DIRECTORY, &connection.id)?.ok_or_else(missing)
 }
 
 fn mapping() -> Value {

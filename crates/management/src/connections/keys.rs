@@ -11,8 +11,7 @@ use store::{Filter, Query, Snapshot, Tx};
 
 use super::CONNECTION;
 
-static CONNECTION_KEY: Kind =
-    Kind::new("connection_key").id_given("kid").sealed(&["private_key"]).indexed(&["connection_id"]);
+static CONNECTION_KEY: Kind = Kind::of(&model::CONNECTION_KEY);
 
 /// A year, the life of a connection's certificate.
 const LIFETIME: Duration = Duration::from_secs(365 * 86_400);
@@ -28,7 +27,7 @@ pub(super) fn claim(area: Area) -> Area {
 
 pub(super) fn forget_connection(tx: &mut Tx, connection: &str) -> ApiResult {
     for key in keys(tx, connection)? {
-        tx.delete(CONNECTION_KEY.name, &key.id)?;
+        tx.delete(&CONNECTION_KEY, &key.id)?;
     }
     Ok(())
 }
@@ -86,12 +85,11 @@ async fn rotate(task: Task) -> ApiResult<Answer> {
                     key.document.insert("previous".into(), true.into());
                 }
                 _ => {
-                    tx.delete(CONNECTION_KEY.name, &key.id)?;
+                    tx.delete(&CONNECTION_KEY, &key.id)?;
                     continue;
                 }
             }
-            let index = CONNECTION_KEY.index(&key);
-            tx.update(CONNECTION_KEY.name, key, index)?;
+            tx.update(&CONNECTION_KEY, key)?;
         }
         let mut next = new.clone();
         next.document.insert("next".into(), true.into());
@@ -128,7 +126,7 @@ fn state(reader: &Snapshot, id: &str) -> ApiResult<(Record, Vec<Record>)> {
 
 fn keys(reader: &Snapshot, connection: &str) -> ApiResult<Vec<Record>> {
     let of_connection = Filter::equals("connection_id", connection);
-    Ok(reader.list(CONNECTION_KEY.name, &Query::of(of_connection))?.items)
+    Ok(reader.list(&CONNECTION_KEY, &Query::of(of_connection))?.items)
 }
 
 /// Whether connections of this strategy can authenticate with a key.

@@ -1,14 +1,12 @@
 //! Rules of connections that look beyond the options of a strategy (reference: connections §1, §8).
 
 use kernel::{Document, Record, Value};
+use model::{ACTION, CONNECTION, USER};
 use rest::{ApiError, ApiResult};
 use store::{Filter, Query, Snapshot};
 
-use super::{CONNECTION, deletion, strategies};
-use crate::{
-    actions::{ACTION, versions},
-    users::USER,
-};
+use super::{deletion, strategies};
+use crate::actions::versions;
 
 /// Strategies whose connections can be asked for access to other applications.
 const CROSS_APP: &[&str] = &["oidc", "okta", "google-oauth2", "waad", "samlp"];
@@ -37,7 +35,7 @@ fn check_customization(reader: &Snapshot, old: Option<&Record>, options: &Docume
         return Ok(());
     }
     let users = Filter::equals("identities.connection", old.text("name").unwrap_or_default());
-    if reader.count(USER.name, &users)? == 0 {
+    if reader.count(&USER, &users)? == 0 {
         return Ok(());
     }
     let text = "This database contains users. You cannot change \"options.enabledDatabaseCustomization\" setting.";
@@ -61,7 +59,7 @@ fn realms(connection: &Record) -> impl Iterator<Item = &str> {
 fn check_realms(reader: &Snapshot, old: Option<&Record>, new: &Record) -> ApiResult {
     let had: Vec<&str> = old.into_iter().flat_map(realms).collect();
     for realm in realms(new).filter(|realm| !had.contains(realm)) {
-        let holders = reader.list(CONNECTION.name, &Query::of(Filter::equals("realms", realm)))?.items;
+        let holders = reader.list(&CONNECTION, &Query::of(Filter::equals("realms", realm)))?.items;
         let is_foreign = |holder: &Record| holder.id != new.id && holder.text("name") != new.text("name");
         if holders.iter().any(is_foreign) {
             let text = "There is already another connection with some realms from \"realms\" parameter";
@@ -78,7 +76,7 @@ fn check_domain_connection(reader: &Snapshot, old: Option<&Record>, new: &Record
         return Ok(());
     }
     let strategy = new.text("strategy").unwrap_or_default();
-    let others = reader.list(CONNECTION.name, &Query::of(Filter::equals("strategy", strategy)))?.items;
+    let others = reader.list(&CONNECTION, &Query::of(Filter::equals("strategy", strategy)))?.items;
     if others.iter().any(|other| other.id != new.id && is_one(other)) {
         return Err(ApiError::conflict("There is already a domain connection enabled for strategy"));
     }
@@ -107,7 +105,7 @@ fn check_password_hash(reader: &Snapshot, new: &Record, options: &Document) -> A
     let Some(id) = hash["action_id"].as_str().filter(|id| !id.is_empty()) else {
         return refuse("The action_id field value cannot be empty, null or undefined");
     };
-    let Some(action) = reader.get(ACTION.name, id)? else {
+    let Some(action) = reader.get(&ACTION, id)? else {
         return refuse("The provided custom password hash action id does not exist");
     };
     let triggers = action.document.get("supported_triggers").and_then(Value::as_array).into_iter().flatten();

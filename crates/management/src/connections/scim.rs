@@ -16,11 +16,10 @@ use store::{Filter, Query, Snapshot, Tx};
 use super::{CONNECTION, attached, attachment, detach};
 
 /// Configurations; the id is the connection's.
-pub(crate) static SCIM: Kind = Kind::new("scim_configuration").id_given("").missing("Not Found", None);
+pub(crate) static SCIM: Kind = Kind::of(&model::SCIM_CONFIGURATION).missing("Not Found", None);
 
 /// Tokens; of the token itself only a hash is kept.
-static SCIM_TOKEN: Kind =
-    Kind::new("scim_token").id("token_id", Form::Base58("tok_")).sealed(&["hash"]).indexed(&["connection_id"]);
+static SCIM_TOKEN: Kind = Kind::of(&model::SCIM_TOKEN);
 
 /// Strategies whose providers speak SCIM.
 const STRATEGIES: [&str; 4] = ["okta", "oidc", "samlp", "waad"];
@@ -78,9 +77,9 @@ pub(super) fn claim(area: Area) -> Area {
 }
 
 pub(super) fn forget_connection(tx: &mut Tx, connection: &str) -> ApiResult {
-    tx.delete(SCIM.name, connection)?;
+    tx.delete(&SCIM, connection)?;
     for token in tokens_of(tx, connection)? {
-        tx.delete(SCIM_TOKEN.name, &token.id)?;
+        tx.delete(&SCIM_TOKEN, &token.id)?;
     }
     Ok(())
 }
@@ -97,7 +96,7 @@ fn create(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
         let text = "SCIM cannot be enabled for this connection when the Azure AD common endpoint is used.";
         return Err(ApiError::bad_request(text));
     }
-    if tx.get(SCIM.name, &connection.id)?.is_some() {
+    if tx.get(&SCIM, &connection.id)?.is_some() {
         // The service's own spelling.
         return Err(ApiError::bad_request("SCIM configuration alreay exists for connection"));
     }
@@ -173,15 +172,15 @@ fn create_token(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 
 fn delete_token(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let configuration = attachment(tx, call, &SCIM)?;
-    let token = tx.get(SCIM_TOKEN.name, call.path("tokenId"))?;
+    let token = tx.get(&SCIM_TOKEN, call.path("tokenId"))?;
     if token.is_some_and(|token| token.text("connection_id") == Some(&configuration.id)) {
-        tx.delete(SCIM_TOKEN.name, call.path("tokenId"))?;
+        tx.delete(&SCIM_TOKEN, call.path("tokenId"))?;
     }
     Ok(Answer::empty())
 }
 
 fn tokens_of(reader: &Snapshot, connection: &str) -> ApiResult<Vec<Record>> {
-    Ok(reader.list(SCIM_TOKEN.name, &Query::of(Filter::equals("connection_id", connection)))?.items)
+    Ok(reader.list(&SCIM_TOKEN, &Query::of(Filter::equals("connection_id", connection)))?.items)
 }
 
 /// The default mapping with the members of its entries in this order.

@@ -27,7 +27,7 @@ fn list(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     };
     let (paging, _) = paging_of(call);
     let query = Query { filter: wanted.filter(&stream.id), order: Order::Created, paging, with_total: false };
-    let page = reader.list(events::DELIVERY, &query)?;
+    let page = reader.list(&model::EVENT_DELIVERY, &query)?;
     let items = page.items.into_iter().map(|delivery| kept(delivery, call)).collect();
     Ok(Answer::json(envelope(call, Page { items, total: None, next: page.next })))
 }
@@ -51,7 +51,7 @@ fn redeliver_all(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
         from: time(text("date_from"), "date_from")?,
         to: time(text("date_to"), "date_to")?,
     };
-    for delivery in tx.list(events::DELIVERY, &Query::of(wanted.filter(&stream.id)))?.items {
+    for delivery in tx.list(&model::EVENT_DELIVERY, &Query::of(wanted.filter(&stream.id)))?.items {
         if delivery.text("status") == Some("failed") {
             again(tx, delivery)?;
         }
@@ -129,15 +129,14 @@ fn time(text: Option<&str>, name: &str) -> ApiResult<Option<Timestamp>> {
 /// The delivery in the path, of the stream in the path.
 fn named(reader: &Snapshot, call: &Call) -> ApiResult<Record> {
     let stream = rest::load(reader, &EVENT_STREAM, call.path("id"))?;
-    let found = reader.get(events::DELIVERY, &events::delivery_id(&stream.id, call.path("event_id")))?;
+    let found = reader.get(&model::EVENT_DELIVERY, &events::delivery_id(&stream.id, call.path("event_id")))?;
     found.ok_or_else(|| ApiError::not_found("The event delivery does not exist."))
 }
 
 /// Has a failed delivery sent once more.
 fn again(tx: &mut Tx, mut delivery: Record) -> ApiResult {
     super::attempted(&mut delivery, "retrying", serde_json::json!({"timestamp": tx.now()}));
-    let index = events::index(&delivery);
-    let delivery = tx.update(events::DELIVERY, delivery, index)?;
+    let delivery = tx.update(&model::EVENT_DELIVERY, delivery)?;
     Ok(events::enqueue(tx, &delivery)?)
 }
 

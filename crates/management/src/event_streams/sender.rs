@@ -7,12 +7,13 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, header};
 use identity::events;
 use kernel::{Document, Record, TenantId, Value, value_at};
+use model::{EVENT_STREAM, queues};
 use outbound::{Client, Limits};
 use rest::{ApiError, ApiResult, BoxFuture};
 use serde_json::json;
 use store::{Job, Snapshot, Store, Tx};
 
-use super::{EVENT_STREAM, attempted, stats};
+use super::{attempted, stats};
 use crate::worker;
 
 /// Deliveries that are sent at the same time.
@@ -58,7 +59,7 @@ struct Failure {
 impl Sender {
     /// Sends the events of all tenants' streams until it is dropped.
     pub async fn work(self, store: Store) {
-        worker::run(&store, events::QUEUE, AT_ONCE, LEASE, |job| {
+        worker::run(&store, queues::EVENT_STREAMS, AT_ONCE, LEASE, |job| {
             let (sender, store) = (&self, &store);
             async move {
                 if let Err(error) = sender.delivered(store, &job).await {
@@ -136,9 +137,9 @@ fn never(message: &str) -> Failure {
 
 /// The delivery with this id and its stream, as far as they are there and something is to be sent.
 fn due(reader: &Snapshot, id: &str) -> ApiResult<(Option<Record>, Option<Record>)> {
-    let delivery = reader.get(events::DELIVERY, id)?;
+    let delivery = reader.get(&model::EVENT_DELIVERY, id)?;
     let stream = delivery.as_ref().and_then(|delivery| delivery.text("event_stream_id"));
-    let stream = stream.map(|stream| reader.get(EVENT_STREAM.name, stream)).transpose()?.flatten();
+    let stream = stream.map(|stream| reader.get(&EVENT_STREAM, stream)).transpose()?.flatten();
     Ok((delivery, stream))
 }
 
@@ -164,7 +165,7 @@ fn succeeded(tx: &mut Tx, job: &Job, delivery: &Record) -> ApiResult {
     if tx.complete_job(job)? {
         let stream = delivery.text("event_stream_id").unwrap_or_default();
         stats::count(tx, stream, true)?;
-        tx.delete(events::DELIVERY, &delivery.id)?;
+        tx.delete(&model::EVENT_DELIVERY, &delivery.id)?;
     }
     Ok(())
 }
@@ -173,7 +174,7 @@ fn failed(tx: &mut Tx, job: &Job, delivery: &Record, failure: &Failure, taken: i
     let is_last = !failure.may_pass || job.attempts >= ATTEMPTS;
     let wait = Duration::from_secs(1 << job.attempts.saturating_sub(1).min(8));
     let is_held = if is_last { tx.complete_job(job)? } else { tx.retry_job(job, tx.now() + wait, &failure.message)? };
-    let Some(mut delivery) = tx.get(events::DELIVERY, &delivery.id)?.filter(|_| is_held) else { return Ok(()) };
+    let Some(mut delivery) = tx.get(&model::EVENT_DELIVERY, &delivery.id)?.filter(|_| is_held) else { return Ok(()) };
     #[expect(clippy::cast_precision_loss, reason = "a duration is short")]
     let duration = taken as f64 / 1000.0;
     let attempt = json!({"error_message": failure.message, "timestamp": tx.now(), "duration": duration});
@@ -181,8 +182,7 @@ fn failed(tx: &mut Tx, job: &Job, delivery: &Record, failure: &Failure, taken: i
     if !is_last {
         delivery.document.insert("status".into(), "retrying".into());
     }
-    let index = events::index(&delivery);
-    let delivery = tx.update(events::DELIVERY, delivery, index)?;
+    let delivery = tx.update(&model::EVENT_DELIVERY, delivery)?;
     if is_last {
         let stream = delivery.text("event_stream_id").unwrap_or_default();
         let in_a_row = stats::count(tx, stream, false)?;
@@ -195,10 +195,9 @@ fn failed(tx: &mut Tx, job: &Job, delivery: &Record, failure: &Failure, taken: i
 
 /// Disables a stream whose destination has failed too often.
 fn disable(tx: &mut Tx, stream: &str) -> ApiResult {
-    let Some(mut stream) = tx.get(EVENT_STREAM.name, stream)? else { return Ok(()) };
+    let Some(mut stream) = tx.get(&EVENT_STREAM, stream)? else { return Ok(()) };
     stream.document.insert("status".into(), "disabled".into());
     stream.updated = tx.now();
     stream.document.insert("updated_at".into(), tx.now().into());
-    let index = EVENT_STREAM.index(&stream);
-    tx.update(EVENT_STREAM.name, stream, index).map(drop).map_err(ApiError::from)
+    tx.update(&EVENT_STREAM, stream).map(drop).map_err(ApiError::from)
 }

@@ -1,14 +1,13 @@
 //! How many deliveries of a stream succeeded and failed, day by day.
 
 use kernel::{Record, Timestamp, Value, object};
+use model::EVENT_STREAM_COUNTS;
 use rest::{Answer, ApiError, ApiResult, Call};
 use serde_json::{Map, json};
-use store::{Index, Snapshot, StoreResult, Tx};
+use store::{Snapshot, StoreResult, Tx};
 
 use super::EVENT_STREAM;
 
-/// A record for each stream: `days` (first second of the day → successes and failures) and `failures_in_a_row`.
-const COUNTS: &str = "event_stream_counts";
 /// Days that are told of when no other are asked for, before today.
 const WINDOW: i64 = 14;
 /// Days that are remembered.
@@ -18,7 +17,7 @@ const HOUR: i64 = 3_600;
 
 /// Counts the end of a delivery and tells how many have failed in a row.
 pub(super) fn count(tx: &mut Tx, stream: &str, has_succeeded: bool) -> StoreResult<u64> {
-    let stored = tx.get(COUNTS, stream)?;
+    let stored = tx.get(&EVENT_STREAM_COUNTS, stream)?;
     let is_new = stored.is_none();
     let mut record = stored.unwrap_or_else(|| Record::new(stream, object(json!({"days": {}})), tx.now()));
     let today = day_of(tx.now());
@@ -33,24 +32,24 @@ pub(super) fn count(tx: &mut Tx, stream: &str, has_succeeded: bool) -> StoreResu
     let in_a_row = if has_succeeded { 0 } else { in_a_row + 1 };
     record.document.insert("failures_in_a_row".into(), in_a_row.into());
     if is_new {
-        tx.insert(COUNTS, record, Index::new())?;
+        tx.insert(&EVENT_STREAM_COUNTS, record)?;
     } else {
-        tx.update(COUNTS, record, Index::new())?;
+        tx.update(&EVENT_STREAM_COUNTS, record)?;
     }
     Ok(in_a_row)
 }
 
 /// A stream that is enabled again begins anew.
 pub(super) fn forgive(tx: &mut Tx, stream: &str) -> StoreResult<()> {
-    if let Some(mut record) = tx.get(COUNTS, stream)? {
+    if let Some(mut record) = tx.get(&EVENT_STREAM_COUNTS, stream)? {
         record.document.insert("failures_in_a_row".into(), 0.into());
-        tx.update(COUNTS, record, Index::new())?;
+        tx.update(&EVENT_STREAM_COUNTS, record)?;
     }
     Ok(())
 }
 
 pub(super) fn forget(tx: &mut Tx, stream: &str) -> StoreResult<()> {
-    tx.delete(COUNTS, stream).map(drop)
+    tx.delete(&EVENT_STREAM_COUNTS, stream).map(drop)
 }
 
 /// `GET /event-streams/{id}/stats`.
@@ -59,7 +58,7 @@ pub(super) fn get(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     let now = reader.now().seconds();
     let to = bound(call, "date_to")?.unwrap_or((now / HOUR + 1) * HOUR);
     let from = bound(call, "date_from")?.unwrap_or(now / HOUR * HOUR - WINDOW * DAY).max(to - KEPT * DAY);
-    let counts = reader.get(COUNTS, &stream.id)?;
+    let counts = reader.get(&EVENT_STREAM_COUNTS, &stream.id)?;
     let counted = counts.as_ref().and_then(|counts| counts.document.get("days"));
     let days: Vec<i64> = (from.div_euclid(DAY)..=(to - 1).div_euclid(DAY)).map(|day| day * DAY).collect();
     let metric = |name: &str, place: usize| {

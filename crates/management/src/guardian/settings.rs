@@ -6,14 +6,7 @@ use serde_json::json;
 use store::Snapshot;
 
 /// The settings, each under the id that its table row names.
-pub(crate) static FACTOR_SETTINGS: Kind = Kind::new("factor_settings").id_given("").sealed(&[
-    "skey",
-    "auth_token",
-    "p12",
-    "server_key",
-    "server_credentials",
-    "aws_secret_access_key",
-]);
+pub(crate) static FACTOR_SETTINGS: Kind = Kind::of(&model::FACTOR_SETTINGS);
 
 /// One document: where it is served, and what is shown of it.
 #[derive(Clone, Copy)]
@@ -150,7 +143,7 @@ pub(super) fn claim(mut area: Area) -> Area {
 impl Setting {
     fn get(&self, reader: &Snapshot) -> ApiResult<Answer> {
         let mut shown = object((self.fresh)());
-        if let Some(stored) = reader.get(FACTOR_SETTINGS.name, self.id)? {
+        if let Some(stored) = reader.get(&FACTOR_SETTINGS, self.id)? {
             shown.extend(stored.document.clone());
             for path in self.revealed {
                 stored.sealed.reveal(path, &mut shown);

@@ -7,16 +7,14 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use flate2::{Compression, write::GzEncoder};
 use identity::{hash, signature::hmac_sha256, users};
 use kernel::{Document, Record, Sealed, TenantId, Timestamp, Value, id::ALNUM, object};
+use model::{CONNECTION, USER, USER_EXPORT};
 use rest::{Answer, ApiError, ApiResult, Call};
 use serde::Deserialize;
 use serde_json::json;
-use store::{Filter, Index, Job, Paging, Query, Store, StoreError, Tx};
+use store::{Filter, Job, Paging, Query, Store, StoreError, Tx};
 
 use super::{change, shown, standing};
-use crate::{connections::CONNECTION, users::USER};
 
-/// The kind of record of a finished file; its id is the job's.
-const FILE: &str = "user_export";
 /// How long a link holds.
 const LINK_LIFETIME: Duration = Duration::from_secs(60);
 /// Users that are read at once.
@@ -65,7 +63,7 @@ pub(super) fn begin(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let mut members = object(json!({"type": "users_export", "status": "pending"}));
     members.extend(call.document().into_owned());
     if let Some(id) = members.get("connection_id").and_then(Value::as_str) {
-        let connection = tx.get(CONNECTION.name, id)?;
+        let connection = tx.get(&CONNECTION, id)?;
         let connection = connection.ok_or_else(|| ApiError::bad_request("The connection does not exist."))?;
         members.insert("connection".into(), connection.text("name").into());
     }
@@ -108,7 +106,7 @@ pub(super) async fn run(store: &Store, job: &Job) -> Result<(), ApiError> {
     while left > 0 {
         let paging = Paging::After { cursor, limit: left.min(PAGE) };
         let query = Query::of(filter.clone()).page(paging);
-        let page = store.read(&job.tenant, move |reader| reader.list(USER.name, &query)).await?;
+        let page = store.read(&job.tenant, move |reader| reader.list(&USER, &query)).await?;
         left = left.saturating_sub(page.items.len() as u64);
         for user in &page.items {
             write(&mut file, &line(user, &columns, is_csv))?;
@@ -125,8 +123,8 @@ pub(super) async fn run(store: &Store, job: &Job) -> Result<(), ApiError> {
         let mut file = Record::new(held.id.as_str(), Document::new(), tx.now());
         file.sealed.set("content", BASE64_STANDARD.encode(&bytes));
         file.sealed.set("key", tx.context().text(ALNUM, 32));
-        tx.delete(FILE, &held.id)?;
-        tx.insert(FILE, file, Index::new())?;
+        tx.delete(&USER_EXPORT, &held.id)?;
+        tx.insert(&USER_EXPORT, file)?;
         change(tx, &held.id, object(json!({"status": "completed", "percentage_done": 100})))?;
         tx.complete_job(&held).map_err(StoreError::into)
     };
@@ -135,7 +133,7 @@ pub(super) async fn run(store: &Store, job: &Job) -> Result<(), ApiError> {
 
 /// The link of a finished export, new each time it is asked for.
 pub(super) fn location(reader: &store::Snapshot, call: &Call, job: &Record) -> ApiResult<Option<String>> {
-    let Some(file) = reader.get(FILE, &job.id)? else { return Ok(None) };
+    let Some(file) = reader.get(&USER_EXPORT, &job.id)? else { return Ok(None) };
     let name = format!("{}.{}.gz", reader.tenant(), job.text("format").unwrap_or("json"));
     let expires = (reader.now() + LINK_LIFETIME).seconds();
     let signature = signed(&file, &job.id, &name, expires);
@@ -159,7 +157,7 @@ pub async fn download(
     let work = move |reader: &store::Snapshot| {
         let refused = || ApiError::forbidden("Access Denied");
         standing(reader, &id)?.ok_or_else(refused)?;
-        let file = reader.get(FILE, &id)?.ok_or_else(refused)?;
+        let file = reader.get(&USER_EXPORT, &id)?.ok_or_else(refused)?;
         let expected = signed(&file, &id, &name, expires);
         let is_ours = constant_time::verify_slices_are_equal(expected.as_bytes(), signature.as_bytes()).is_ok();
         if !is_ours || Timestamp::from_seconds(expires) < reader.now() {

@@ -8,15 +8,13 @@ use identity::{
     users::{self, Identifier, Realm},
 };
 use kernel::{Document, Record, Sealed, Timestamp, Value, id::Form, object};
+use model::{CONNECTION, CONNECTION_CLIENTS};
 use rest::{Answer, ApiError, ApiResult, Call};
 use serde_json::json;
 use store::{Filter, Job, Query, Snapshot, Store, Tx};
 
 use super::{JOB, change, database, multipart, shown, worker::LEASE};
-use crate::{
-    connections::{CONNECTION, CONNECTION_CLIENTS},
-    users::USER,
-};
+use crate::users::USER;
 
 /// Longest body.
 const LONGEST: usize = 512_000;
@@ -116,7 +114,7 @@ pub(super) fn begin(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     if is_set("enabledDatabaseCustomization") && !is_set("import_mode") {
         return Err(ApiError::bad_request("Custom Database Connections without import mode are not allowed."));
     }
-    let clients = tx.related(CONNECTION_CLIENTS, store::Side::Left(id), &store::RelationQuery::default())?;
+    let clients = tx.related(&CONNECTION_CLIENTS, store::Side::Left(id), &store::RelationQuery::default())?;
     if clients.items.is_empty() {
         return Err(ApiError::bad_request("Connection must be enabled."));
     }
@@ -140,7 +138,7 @@ pub(super) fn begin(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 
 fn refuse_third(tx: &mut Tx) -> ApiResult {
     let active = Filter::equals("type", "users_import").and(Filter::any_of("status", ["pending", "processing"]));
-    if tx.list(JOB.name, &Query::of(active))?.items.len() < MOST_ACTIVE {
+    if tx.list(&JOB, &Query::of(active))?.items.len() < MOST_ACTIVE {
         return Ok(());
     }
     Err(ApiError::new(
@@ -184,8 +182,8 @@ pub(super) async fn run(store: &Store, job: &Job) -> Result<(), ApiError> {
 
 /// The realm of a job's connection, as long as both are there.
 fn realm_of(reader: &Snapshot, job: &str) -> ApiResult<Option<Realm>> {
-    let Some(job) = reader.get(JOB.name, job)? else { return Ok(None) };
-    let connection = reader.get(CONNECTION.name, job.text("connection_id").unwrap_or_default())?;
+    let Some(job) = reader.get(&JOB, job)? else { return Ok(None) };
+    let connection = reader.get(&CONNECTION, job.text("connection_id").unwrap_or_default())?;
     Ok(connection.map(|connection| Realm::of(&connection)))
 }
 
@@ -209,7 +207,7 @@ fn fail(tx: &mut Tx, job: &Job, reason: &str) -> ApiResult {
 /// Imports the users from one place of the file on; `true` when they were the last.
 fn batch(tx: &mut Tx, import: &Import, at: usize) -> ApiResult<bool> {
     let Import { job: held, rows, doubles } = import;
-    let Some(job) = tx.get(JOB.name, &held.id)? else { return Ok(true) };
+    let Some(job) = tx.get(&JOB, &held.id)? else { return Ok(true) };
     let Some(realm) = realm_of(tx, &held.id)? else {
         fail(tx, held, "The connection does not exist.")?;
         return Ok(true);
@@ -296,7 +294,7 @@ fn import_row(tx: &mut Tx, realm: &Realm, row: &Value, is_upsert: bool) -> Resul
     }
     let given_id = row.get("user_id").and_then(Value::as_str);
     if let Some(id) = given_id
-        && tx.get(USER.name, &format!("auth0|{id}"))?.is_some()
+        && tx.get(&USER, &format!("auth0|{id}"))?.is_some()
     {
         return Err(double("user_id"));
     }

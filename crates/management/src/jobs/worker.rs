@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use kernel::object;
+use model::queues;
 use serde_json::json;
 use store::{Job, Store};
 
-use super::{QUEUE, change, exports, imports};
+use super::{change, exports, imports};
 use crate::{connections, keys, worker};
 
 /// How long a worker may be silent before another takes its job.
@@ -16,7 +17,7 @@ const MOST_ATTEMPTS: u64 = 5;
 
 /// Works on the jobs of all tenants until it is dropped.
 pub async fn work(store: Store) {
-    worker::run(&store, QUEUE, 1, LEASE, |job| done(&store, job)).await;
+    worker::run(&store, queues::MANAGEMENT, 1, LEASE, |job| done(&store, job)).await;
 }
 
 async fn done(store: &Store, job: Job) {

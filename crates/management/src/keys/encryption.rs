@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use kernel::{Document, Record, Value, id::Form, object};
+use model::queues;
 use rest::{Answer, ApiError, ApiResult, Area, BoxFuture, Call, Kind, Resource, Task, Times, page_of, paging_of};
 use serde_json::json;
 use store::{Filter, Job, Master, NewJob, Order, Paging, Query, Resealing, Snapshot, Store, StoreResult, Tx};
@@ -36,12 +37,10 @@ pub(super) fn claim(area: Area) -> Area {
         .task("POST /keys/encryption/{kid}/wrapping-key", wrapping_key)
 }
 
-static ENCRYPTION_KEY: Kind = Kind::new("encryption_key")
-    .id("kid", Form::Uuid)
+static ENCRYPTION_KEY: Kind = Kind::of(&model::ENCRYPTION_KEY)
     .missing("The key does not exist.", None)
     .times(Times::Millis)
     .hidden(&["root", "version"])
-    .indexed(&["type", "state"])
     .nullable(&["parent_kid", "public_key"]);
 
 const ORDER: &[&str] = &["kid", "type", "state", "created_at", "updated_at", "parent_kid", "public_key"];
@@ -100,7 +99,7 @@ impl Resource for EncryptionKeys {
 /// follows it: others stop at the first that is empty.
 fn list(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     let query = Query::default().order(Order::CreatedDescending);
-    let keys = reader.list(ENCRYPTION_KEY.name, &query)?.items;
+    let keys = reader.list(&ENCRYPTION_KEY, &query)?.items;
     let shown = keys.iter().map(|key| rest::presented(reader, call, &EncryptionKeys, key));
     let shown = shown.collect::<ApiResult<Vec<_>>>()?;
     if call.flag("include_totals") == Some(true) {
@@ -128,8 +127,7 @@ async fn wrapping_key(task: Task) -> ApiResult<Answer> {
     task.write(move |tx, call| {
         let mut key = awaiting_material(tx, call.path("kid"))?;
         key.sealed.set("wrapping_key", private_key.reveal());
-        let index = ENCRYPTION_KEY.index(&key);
-        tx.update(ENCRYPTION_KEY.name, key, index)?;
+        tx.update(&ENCRYPTION_KEY, key)?;
         Ok(Answer::json(json!({"public_key": public_key, "algorithm": "CKM_RSA_AES_KEY_WRAP"})))
     })
     .await
@@ -219,7 +217,7 @@ fn renew(tx: &mut Tx) -> ApiResult {
     tell_master(tx, version, parent)?;
     let payload = object(json!({"type": QUEUED, "version": version}));
     let (id, run_at) = (Some(job_of(version)), Some(tx.now() + LEASE));
-    tx.enqueue(NewJob { id, run_at, ..NewJob::new(crate::jobs::QUEUE, payload) })?;
+    tx.enqueue(NewJob { id, run_at, ..NewJob::new(queues::MANAGEMENT, payload) })?;
     Ok(())
 }
 
@@ -327,7 +325,7 @@ fn named(reader: &Snapshot, kid: &str) -> ApiResult<Option<Record>> {
     if !is_uuid {
         return Err(ApiError::bad_request("Invalid UUID format in uri."));
     }
-    Ok(reader.get(ENCRYPTION_KEY.name, kid)?)
+    Ok(reader.get(&ENCRYPTION_KEY, kid)?)
 }
 
 fn unsupported() -> ApiError {
@@ -336,12 +334,12 @@ fn unsupported() -> ApiError {
 
 fn active(reader: &Snapshot, kind: &str) -> StoreResult<Option<Record>> {
     let filter = Filter::equals("type", kind).and(Filter::equals("state", "active"));
-    Ok(reader.list(ENCRYPTION_KEY.name, &Query::of(filter))?.items.pop())
+    Ok(reader.list(&ENCRYPTION_KEY, &Query::of(filter))?.items.pop())
 }
 
 /// The keys of a type that are not destroyed.
 fn standing(reader: &Snapshot, kind: &str) -> StoreResult<Vec<Record>> {
     let states = Filter::any_of("state", ["pre-activation", "active", "deactivated"]);
     let filter = Filter::equals("type", kind).and(states);
-    Ok(reader.list(ENCRYPTION_KEY.name, &Query::of(filter))?.items)
+    Ok(reader.list(&ENCRYPTION_KEY, &Query::of(filter))?.items)
 }

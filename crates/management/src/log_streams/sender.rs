@@ -5,17 +5,15 @@ use std::{sync::Arc, time::Duration};
 
 use futures::future::join;
 use kernel::{Document, Record, Value, object};
+use model::{LOG_STREAM, LOG_STREAM_STATE, queues};
 use outbound::{Client, Limits};
 use rest::ApiResult;
 use serde_json::json;
-use store::{Filter, Index, Job, LogEvent, LogPaging, LogQuery, NewJob, Query, Snapshot, Store, StoreResult, Tx};
+use store::{Filter, Job, LogEvent, LogPaging, LogQuery, NewJob, Query, Snapshot, Store, StoreResult, Tx};
 
-use super::{LOG_STREAM, category, privacy, sinks};
+use super::{category, privacy, sinks};
 use crate::worker;
 
-const QUEUE: &str = "log_streams";
-/// A record for each stream: the last entry that its sink took (`log_id`), and `failures` in a row.
-const STATE: &str = "log_stream_state";
 /// Streams that are served at the same time.
 const AT_ONCE: u32 = 8;
 /// Entries in one request.
@@ -36,7 +34,7 @@ const LIMITS: Limits = Limits { time: Duration::from_secs(15), bytes: 64 << 10, 
 pub(super) fn begin(tx: &mut Tx, stream: &Record) -> ApiResult {
     let from = stream.text("startFrom").and_then(|time| time.parse().ok()).unwrap_or_else(|| tx.now());
     let document = object(json!({"log_id": store::log_id_at(from), "failures": 0}));
-    tx.insert(STATE, Record::new(stream.id.as_str(), document, tx.now()), Index::new())?;
+    tx.insert(&LOG_STREAM_STATE, Record::new(stream.id.as_str(), document, tx.now()))?;
     Ok(())
 }
 
@@ -47,12 +45,12 @@ pub(super) fn forgive(tx: &mut Tx, stream: &str) -> StoreResult<()> {
 
 pub(super) fn forget(tx: &mut Tx, stream: &str) -> StoreResult<()> {
     tx.cancel_job(&job_of(stream))?;
-    tx.delete(STATE, stream).map(drop)
+    tx.delete(&LOG_STREAM_STATE, stream).map(drop)
 }
 
 /// Sends the logs of all tenants to their streams until it is dropped.
 pub async fn work(store: Store, outbound: Client) {
-    let sending = worker::run(&store, QUEUE, AT_ONCE, LEASE, |job| {
+    let sending = worker::run(&store, queues::LOG_STREAMS, AT_ONCE, LEASE, |job| {
         let (store, outbound) = (&store, &outbound);
         async move {
             if let Err(error) = serve(store, outbound, &job).await {
@@ -84,7 +82,7 @@ async fn enqueue(store: &Store) -> ApiResult {
         }
         let work = move |tx: &mut Tx| {
             for stream in &due {
-                let job = NewJob::new(QUEUE, object(json!({"stream": stream})));
+                let job = NewJob::new(queues::LOG_STREAMS, object(json!({"stream": stream})));
                 // One that is enqueued already is not enqueued again.
                 let _ = tx.enqueue(NewJob { id: Some(job_of(stream)), ..job });
             }
@@ -97,7 +95,7 @@ async fn enqueue(store: &Store) -> ApiResult {
 
 /// The active streams that have not taken everything.
 fn waiting(reader: &Snapshot) -> ApiResult<Vec<String>> {
-    let active = reader.list(LOG_STREAM.name, &Query::of(Filter::equals("status", "active")))?.items;
+    let active = reader.list(&LOG_STREAM, &Query::of(Filter::equals("status", "active")))?.items;
     let mut due = Vec::new();
     for stream in active.into_iter().filter(sinks::is_reachable) {
         if !entries(reader, &stream.id, 1)?.is_empty() && reader.job(&job_of(&stream.id))?.is_none() {
@@ -109,7 +107,7 @@ fn waiting(reader: &Snapshot) -> ApiResult<Vec<String>> {
 
 /// The entries that a stream has not taken, the oldest first.
 fn entries(reader: &Snapshot, stream: &str, limit: u64) -> StoreResult<Vec<LogEvent>> {
-    let Some(state) = reader.get(STATE, stream)? else { return Ok(Vec::new()) };
+    let Some(state) = reader.get(&LOG_STREAM_STATE, stream)? else { return Ok(Vec::new()) };
     let log_id = state.text("log_id").map(str::to_owned);
     let query = LogQuery { paging: LogPaging::After { log_id, limit }, ..LogQuery::default() };
     Ok(reader.logs(&query)?.items)
@@ -144,7 +142,7 @@ async fn serve(store: &Store, outbound: &Client, job: &Job) -> ApiResult {
 
 /// What a stream is to be sent next, with the stream; none when it is paused or has taken everything.
 fn next_batch(reader: &Snapshot, stream: &str) -> StoreResult<Option<(Vec<LogEvent>, Record)>> {
-    let Some(record) = reader.get(LOG_STREAM.name, stream)? else { return Ok(None) };
+    let Some(record) = reader.get(&LOG_STREAM, stream)? else { return Ok(None) };
     let entries = entries(reader, stream, BATCH)?;
     Ok((record.text("status") == Some("active") && !entries.is_empty()).then_some((entries, record)))
 }
@@ -184,7 +182,7 @@ fn admits(filter: &Value, category: &str) -> bool {
 
 fn failed(tx: &mut Tx, job: &Job, stream: &str, reason: &str) -> StoreResult<bool> {
     tracing::debug!(stream, reason, "a log stream's sink failed");
-    let state = tx.get(STATE, stream)?;
+    let state = tx.get(&LOG_STREAM_STATE, stream)?;
     let failures = state.and_then(|state| state.document.get("failures")?.as_u64()).unwrap_or(0) + 1;
     if failures >= MOST_FAILURES {
         suspend(tx, stream)?;
@@ -198,17 +196,16 @@ fn failed(tx: &mut Tx, job: &Job, stream: &str, reason: &str) -> StoreResult<boo
 }
 
 fn suspend(tx: &mut Tx, stream: &str) -> StoreResult<()> {
-    let Some(mut stream) = tx.get(LOG_STREAM.name, stream)? else { return Ok(()) };
+    let Some(mut stream) = tx.get(&LOG_STREAM, stream)? else { return Ok(()) };
     stream.document.insert("status".into(), "suspended".into());
-    let index = LOG_STREAM.index(&stream);
-    tx.update(LOG_STREAM.name, stream, index).map(drop)
+    tx.update(&LOG_STREAM, stream).map(drop)
 }
 
 /// Changes members of a stream's state.
 fn note(tx: &mut Tx, stream: &str, members: Value) -> StoreResult<()> {
-    let Some(mut state) = tx.get(STATE, stream)? else { return Ok(()) };
+    let Some(mut state) = tx.get(&LOG_STREAM_STATE, stream)? else { return Ok(()) };
     state.document.extend(object(members));
-    tx.update(STATE, state, Index::new()).map(drop)
+    tx.update(&LOG_STREAM_STATE, state).map(drop)
 }
 
 fn job_of(stream: &str) -> String {

@@ -2,15 +2,13 @@
 
 use identity::triggers::{Firing, Trigger};
 use kernel::{Document, Record, Sealed, Value, object};
+use model::{CONNECTION, EMAIL_PROVIDER};
 use rest::ApiResult;
 use serde_json::json;
-use store::{Job, Snapshot, Store, Tx};
+use store::{Job, Kind, Snapshot, Store, Tx};
 
 use super::{Attempt, Messenger, text};
-use crate::{
-    clients::CLIENT, connections::CONNECTION, email_templates::EMAIL_TEMPLATE, emails::EMAIL_PROVIDER,
-    organizations::ORGANIZATION, users::USER,
-};
+use crate::{clients::CLIENT, email_templates::EMAIL_TEMPLATE, organizations::ORGANIZATION, users::USER};
 
 /// E-mails that are sent: template, `event.notification.message_type`, subject, and the text around the link.
 const KINDS: [(&str, &str, &str, &str); 3] = [
@@ -111,20 +109,20 @@ pub(super) async fn send(messenger: &Messenger, store: &Store, job: &Job) -> Api
 }
 
 fn look_up(reader: &Snapshot, payload: &Document) -> ApiResult<Known> {
-    let record = |kind: &str, id: Option<&str>| id.map(|id| reader.get(kind, id)).transpose();
+    let record = |kind: &Kind, id: Option<&str>| id.map(|id| reader.get(kind, id)).transpose();
     let text = |name: &str| payload.get(name).and_then(Value::as_str);
-    let user = record(USER.name, text("user_id"))?.flatten();
+    let user = record(&USER, text("user_id"))?.flatten();
     let name = user.as_ref().and_then(|user| identity::users::identities(user).into_iter().next());
     let connection = match name {
-        Some(main) => reader.find(CONNECTION.name, "name", &main.connection)?,
+        Some(main) => reader.find(&CONNECTION, "name", &main.connection)?,
         None => None,
     };
     Ok(Known {
-        provider: reader.get(EMAIL_PROVIDER.name, EMAIL_PROVIDER.name)?,
-        template: record(EMAIL_TEMPLATE.name, text("message_type"))?.flatten(),
+        provider: reader.singleton(&EMAIL_PROVIDER)?,
+        template: record(&EMAIL_TEMPLATE, text("message_type"))?.flatten(),
         tenant: super::tenant(reader)?,
-        client: record(CLIENT.name, text("client_id"))?.flatten(),
-        organization: record(ORGANIZATION.name, text("organization_id"))?.flatten(),
+        client: record(&CLIENT, text("client_id"))?.flatten(),
+        organization: record(&ORGANIZATION, text("organization_id"))?.flatten(),
         connection,
         user,
     })

@@ -27,7 +27,7 @@ pub(crate) fn try_out(tx: &mut Tx, call: &Call, kind: &Kind) -> ApiResult<Answer
     if of.is("disabled") {
         return Err(ApiError::bad_request("Bad Operation on Notification Resource"));
     }
-    let provider = tx.list(PROVIDER.name, &Query::default())?.items.into_iter().next();
+    let provider = tx.list(&PROVIDER, &Query::default())?.items.into_iter().next();
     let provider = provider.ok_or_else(|| ApiError::not_found(PROVIDER.missing.0))?;
     let body = call.body();
     let message = json!({
@@ -75,7 +75,7 @@ pub(super) async fn send(messenger: &Messenger, store: &Store, job: &Job) -> Api
 
 fn provider(reader: &Snapshot, payload: &Document) -> ApiResult<Option<Record>> {
     let id = payload.get("provider").and_then(Value::as_str).unwrap_or_default();
-    Ok(reader.get(PROVIDER.name, id)?)
+    Ok(reader.get(&PROVIDER, id)?)
 }
 
 fn known(reader: &Snapshot) -> ApiResult<Document> {
@@ -85,7 +85,7 @@ fn known(reader: &Snapshot) -> ApiResult<Document> {
 /// The content of the tenant's template for a message, with the built-in texts where it has none.
 fn template(reader: &Snapshot, payload: &Document) -> ApiResult<Value> {
     let wanted = payload.get("message_type").and_then(Value::as_str).unwrap_or_default();
-    let own = reader.list(TEMPLATE.name, &Query::default())?.items;
+    let own = reader.list(&TEMPLATE, &Query::default())?.items;
     let own = own.into_iter().find(|own| own.text("type") == Some(wanted) && !own.is("disabled"));
     let mut content = own.and_then(|own| own.document.get("content").cloned()).unwrap_or_else(|| json!({}));
     let default = phone::default_body(wanted);

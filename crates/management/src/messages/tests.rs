@@ -6,7 +6,8 @@ use ::actions::{Runtime, Settings};
 use axum::{Router, extract::State, http::HeaderMap};
 use identity::triggers::{Denial, Effect};
 use kernel::Context;
-use store::{Database, Index, Options, RootKey};
+use model::queues;
+use store::{Database, Options, RootKey};
 
 use super::*;
 
@@ -48,7 +49,7 @@ async fn twilio_is_handed_texts_and_calls() {
         let provider = object(json!({"name": "twilio", "configuration": configuration}));
         let mut provider = Record::new("pro_1", provider, tx.now());
         provider.sealed.set("credentials.auth_token", "token");
-        tx.insert(crate::branding::phone::PROVIDER.name, provider, Index::new())?;
+        tx.insert(&model::PHONE_PROVIDER, provider)?;
         for method in ["text", "voice"] {
             let message = json!({
                 "channel": "phone", "provider": "pro_1", "message_type": "otp_verify", "to": "+1 23",
@@ -59,7 +60,7 @@ async fn twilio_is_handed_texts_and_calls() {
         Ok::<_, ApiError>(())
     };
     store.write(&tenant, work).await.unwrap();
-    for job in store.lease_jobs(QUEUE, 2, LEASE).await.unwrap() {
+    for job in store.lease_jobs(queues::MESSAGES, 2, LEASE).await.unwrap() {
         messenger.sent(&store, &job).await.unwrap();
     }
     let mut got = got.lock().unwrap().clone();
@@ -72,7 +73,7 @@ async fn twilio_is_handed_texts_and_calls() {
         ("/2010-04-01/Accounts/AC1/Messages.json".to_owned(), authorization, text.to_owned()),
     ];
     assert_eq!(got, expected);
-    assert!(store.lease_jobs(QUEUE, 2, LEASE).await.unwrap().is_empty());
+    assert!(store.lease_jobs(queues::MESSAGES, 2, LEASE).await.unwrap().is_empty());
 }
 
 #[test]

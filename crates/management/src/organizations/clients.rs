@@ -1,15 +1,13 @@
 //! Clients that are associated with an organization.
 
 use kernel::{Document, Record, Value, object};
+use model::ORGANIZATION_CLIENTS;
 use rest::{Answer, ApiError, ApiResult, Area, Call, page_of};
 use serde_json::json;
 use store::{Relation, RelationOrder, RelationQuery, Side, Snapshot, Tx};
 
 use super::organization;
 use crate::clients::CLIENT;
-
-/// Relation organization → client, with what the client may be used for.
-const ORGANIZATION_CLIENTS: &str = "organization_clients";
 
 /// What an entry shows of its client.
 const SHOWN: &[&str] = &["name", "is_first_party", "app_type", "logo_uri", "grant_types", "organization_usage"];
@@ -23,13 +21,13 @@ pub(super) fn claim(area: Area) -> Area {
 }
 
 pub(super) fn forget_organization(tx: &mut Tx, organization: &str) -> ApiResult {
-    tx.unrelate_all(ORGANIZATION_CLIENTS, Side::Left(organization))?;
+    tx.unrelate_all(&ORGANIZATION_CLIENTS, Side::Left(organization))?;
     Ok(())
 }
 
 /// Takes a client that is gone out of all organizations.
 pub(crate) fn forget_client(tx: &mut Tx, client: &str) -> ApiResult {
-    tx.unrelate_all(ORGANIZATION_CLIENTS, Side::Right(client))?;
+    tx.unrelate_all(&ORGANIZATION_CLIENTS, Side::Right(client))?;
     Ok(())
 }
 
@@ -37,7 +35,7 @@ fn list(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     let organization = organization(reader, call)?;
     let query = RelationQuery { order: RelationOrder::Other, ..RelationQuery::default() };
     let mut items = Vec::new();
-    for entry in reader.related(ORGANIZATION_CLIENTS, Side::Left(&organization.id), &query)?.items {
+    for entry in reader.related(&ORGANIZATION_CLIENTS, Side::Left(&organization.id), &query)?.items {
         items.extend(shown(reader, &entry)?);
     }
     Ok(Answer::json(page_of(call, items)?))
@@ -51,8 +49,8 @@ fn add(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
         let id = settings.shift_remove("client_id").and_then(|id| id.as_str().map(str::to_owned)).unwrap_or_default();
         rest::load(tx, &CLIENT, &id)?;
         settings.entry("use_for_member_access").or_insert_with(|| false.into());
-        tx.relate(ORGANIZATION_CLIENTS, &organization.id, &id, Document::new())?;
-        tx.relate_update(ORGANIZATION_CLIENTS, &organization.id, &id, settings)?;
+        tx.relate(&ORGANIZATION_CLIENTS, &organization.id, &id, Document::new())?;
+        tx.relate_update(&ORGANIZATION_CLIENTS, &organization.id, &id, settings)?;
         added.extend(shown(tx, &entry(tx, &organization, &id)?)?);
     }
     Ok(Answer::list(added))
@@ -61,7 +59,7 @@ fn add(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 fn remove(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let organization = organization(tx, call)?;
     for id in call.body().get("clients").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
-        tx.unrelate(ORGANIZATION_CLIENTS, &organization.id, id)?;
+        tx.unrelate(&ORGANIZATION_CLIENTS, &organization.id, id)?;
     }
     Ok(Answer::empty())
 }
@@ -76,17 +74,17 @@ fn change(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let organization = organization(tx, call)?;
     let mut entry = entry(tx, &organization, call.path("client_id"))?;
     kernel::merge_first_level(&mut entry.document, call.document().into_owned());
-    tx.relate_update(ORGANIZATION_CLIENTS, &entry.left, &entry.right, entry.document.clone())?;
+    tx.relate_update(&ORGANIZATION_CLIENTS, &entry.left, &entry.right, entry.document.clone())?;
     Ok(Answer::json(shown(tx, &entry)?.ok_or_else(|| CLIENT.not_found())?))
 }
 
 fn entry(reader: &Snapshot, organization: &Record, client: &str) -> ApiResult<Relation> {
-    let found = reader.relation(ORGANIZATION_CLIENTS, &organization.id, client)?;
+    let found = reader.relation(&ORGANIZATION_CLIENTS, &organization.id, client)?;
     found.ok_or_else(|| ApiError::not_found("No client found by that id"))
 }
 
 fn shown(reader: &Snapshot, entry: &Relation) -> ApiResult<Option<Document>> {
-    let Some(client) = reader.get(CLIENT.name, &entry.right)? else { return Ok(None) };
+    let Some(client) = reader.get(&CLIENT, &entry.right)? else { return Ok(None) };
     let present = |name: &&str| Some(((*name).to_owned(), client.document.get(*name)?.clone()));
     let mut shown = object(json!({"client_id": entry.right}));
     shown.extend(entry.document.clone());

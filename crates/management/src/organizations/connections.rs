@@ -2,15 +2,13 @@
 //! enabled ones, in the older form).
 
 use kernel::{Document, Record, Value, object};
+use model::ORGANIZATION_CONNECTIONS;
 use rest::{Answer, ApiError, ApiResult, Area, Call, page_of};
 use serde_json::json;
 use store::{Relation, RelationQuery, Side, Snapshot, Tx};
 
 use super::{ORGANIZATION, organization};
 use crate::{connections::CONNECTION, events::tell};
-
-/// Relation organization → connection, with the settings of the connection in the organization.
-const ORGANIZATION_CONNECTIONS: &str = "organization_connections";
 
 /// The view of a connection that an entry shows.
 #[derive(serde::Deserialize)]
@@ -65,13 +63,13 @@ pub(super) fn enabled(reader: &Snapshot, organization: &str) -> ApiResult<Vec<Va
 }
 
 pub(super) fn forget_organization(tx: &mut Tx, organization: &str) -> ApiResult {
-    tx.unrelate_all(ORGANIZATION_CONNECTIONS, Side::Left(organization))?;
+    tx.unrelate_all(&ORGANIZATION_CONNECTIONS, Side::Left(organization))?;
     Ok(())
 }
 
 /// Takes a connection that is gone out of all organizations.
 pub(crate) fn forget_connection(tx: &mut Tx, connection: &str) -> ApiResult {
-    tx.unrelate_all(ORGANIZATION_CONNECTIONS, Side::Right(connection))?;
+    tx.unrelate_all(&ORGANIZATION_CONNECTIONS, Side::Right(connection))?;
     Ok(())
 }
 
@@ -102,14 +100,14 @@ fn change(tx: &mut Tx, call: &Call, form: Form) -> ApiResult<Answer> {
     let mut entry = named(tx, call, form)?.ok_or_else(missing)?;
     kernel::merge_first_level(&mut entry.document, call.document().into_owned());
     check_signup(&rest::load(tx, &CONNECTION, &entry.right)?, &entry.document)?;
-    tx.relate_update(ORGANIZATION_CONNECTIONS, &entry.left, &entry.right, entry.document.clone())?;
+    tx.relate_update(&ORGANIZATION_CONNECTIONS, &entry.left, &entry.right, entry.document.clone())?;
     tell_of(tx, call, "organization.connection.updated", &entry)?;
     Ok(Answer::json(shown(tx, &entry, form)?.ok_or_else(missing)?))
 }
 
 fn remove(tx: &mut Tx, call: &Call, form: Form) -> ApiResult<Answer> {
     if let Some(entry) = named(tx, call, form)? {
-        tx.unrelate(ORGANIZATION_CONNECTIONS, &entry.left, &entry.right)?;
+        tx.unrelate(&ORGANIZATION_CONNECTIONS, &entry.left, &entry.right)?;
         tell_of(tx, call, "organization.connection.removed", &Relation { document: Document::new(), ..entry })?;
     }
     Ok(Answer::empty())
@@ -130,10 +128,10 @@ fn relate(tx: &mut Tx, call: &Call, organization: &Record, settings: Document, i
     }
     document.extend(settings.into_iter().filter(|(name, value)| name != "connection_id" && !value.is_null()));
     check_signup(&connection, &document)?;
-    if !tx.relate(ORGANIZATION_CONNECTIONS, &organization.id, &id, document)? {
+    if !tx.relate(&ORGANIZATION_CONNECTIONS, &organization.id, &id, document)? {
         return Err(ApiError::conflict("The organization connection already exists."));
     }
-    let entry = tx.relation(ORGANIZATION_CONNECTIONS, &organization.id, &id)?.ok_or_else(missing)?;
+    let entry = tx.relation(&ORGANIZATION_CONNECTIONS, &organization.id, &id)?.ok_or_else(missing)?;
     tell_of(tx, call, "organization.connection.added", &entry)?;
     Ok(entry)
 }
@@ -160,12 +158,12 @@ fn tell_of(tx: &mut Tx, call: &Call, kind: &str, entry: &Relation) -> ApiResult 
 fn named(reader: &Snapshot, call: &Call, form: Form) -> ApiResult<Option<Relation>> {
     let organization = organization(reader, call)?;
     let connection = call.path(if form == Form::Full { "connection_id" } else { "connectionId" });
-    let entry = reader.relation(ORGANIZATION_CONNECTIONS, &organization.id, connection)?;
+    let entry = reader.relation(&ORGANIZATION_CONNECTIONS, &organization.id, connection)?;
     Ok(entry.filter(|entry| form == Form::Full || is_enabled(entry)))
 }
 
 fn entries(reader: &Snapshot, organization: &str) -> ApiResult<Vec<Relation>> {
-    Ok(reader.related(ORGANIZATION_CONNECTIONS, Side::Left(organization), &RelationQuery::default())?.items)
+    Ok(reader.related(&ORGANIZATION_CONNECTIONS, Side::Left(organization), &RelationQuery::default())?.items)
 }
 
 fn is_enabled(entry: &Relation) -> bool {
@@ -173,7 +171,7 @@ fn is_enabled(entry: &Relation) -> bool {
 }
 
 fn shown(reader: &Snapshot, entry: &Relation, form: Form) -> ApiResult<Option<Document>> {
-    let Some(connection) = reader.get(CONNECTION.name, &entry.right)? else { return Ok(None) };
+    let Some(connection) = reader.get(&CONNECTION, &entry.right)? else { return Ok(None) };
     let connection: Shown = connection.view()?;
     let mut shown = object(json!({"connection_id": entry.right}));
     shown.extend(entry.document.clone());
@@ -192,5 +190,5 @@ fn missing() -> ApiError {
 
 /// Whether the organization uses the connection now.
 pub(super) fn is_enabled_for(reader: &Snapshot, organization: &str, connection: &str) -> ApiResult<bool> {
-    Ok(reader.relation(ORGANIZATION_CONNECTIONS, organization, connection)?.as_ref().is_some_and(is_enabled))
+    Ok(reader.relation(&ORGANIZATION_CONNECTIONS, organization, connection)?.as_ref().is_some_and(is_enabled))
 }

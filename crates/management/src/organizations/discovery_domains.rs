@@ -1,20 +1,15 @@
 //! Domains by which an organization is discovered at login.
 
-use kernel::{
-    Record,
-    id::{Form, HEX},
-};
+use kernel::{Record, id::HEX};
 use rest::{Answer, ApiError, ApiResult, Call, Kind, Resource, Sorted};
 use store::{Filter, Query, Snapshot, Term, Tx};
 
 use super::{ORGANIZATION, organization};
 
-static DISCOVERY_DOMAIN: Kind = Kind::new("discovery_domain")
-    .id("id", Form::Ordered58("ord_"))
+static DISCOVERY_DOMAIN: Kind = Kind::of(&model::DISCOVERY_DOMAIN)
     .missing("No organization domain found by that id", None)
     .forgiving()
-    .indexed(&["domain"])
-    .under(&ORGANIZATION, "organization_id")
+    .under(&ORGANIZATION)
     .order(Sorted::Created);
 
 pub(super) struct DiscoveryDomains;
@@ -60,5 +55,5 @@ pub(super) fn forget_organization(tx: &mut Tx, organization: &str) -> ApiResult 
 fn find(reader: &Snapshot, organization: &str, domain: &str) -> ApiResult<Option<Record>> {
     let equals = |field: &'static str, value: &str| Filter::Equals(field.into(), Term::Text(value.to_owned()));
     let filter = Filter::And(vec![equals("organization_id", organization), equals("domain", domain)]);
-    Ok(reader.list(DISCOVERY_DOMAIN.name, &Query { filter, ..Query::default() })?.items.pop())
+    Ok(reader.list(&DISCOVERY_DOMAIN, &Query { filter, ..Query::default() })?.items.pop())
 }

@@ -1,14 +1,12 @@
 //! Client grants that an organization admits.
 
 use kernel::{Document, Record, Value};
+use model::ORGANIZATION_GRANTS;
 use rest::{Answer, ApiError, ApiResult, Area, Call, page_of};
 use store::{RelationQuery, Side, Snapshot, Tx};
 
 use super::organization;
 use crate::client_grants::CLIENT_GRANT;
-
-/// Relation organization → client grant.
-pub(crate) const ORGANIZATION_GRANTS: &str = "organization_client_grant";
 
 /// Client grants that an organization may have.
 const MOST_GRANTS: usize = 100;
@@ -21,7 +19,7 @@ pub(super) fn claim(area: Area) -> Area {
 
 /// Takes a grant that is gone out of all organizations.
 pub(crate) fn forget_grant(tx: &mut Tx, grant: &str) -> ApiResult {
-    tx.unrelate_all(ORGANIZATION_GRANTS, Side::Right(grant))?;
+    tx.unrelate_all(&ORGANIZATION_GRANTS, Side::Right(grant))?;
     Ok(())
 }
 
@@ -41,8 +39,7 @@ fn list(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
 fn add(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let organization = organization(tx, call)?;
     let id = call.body().get("grant_id").and_then(Value::as_str).unwrap_or_default();
-    let grant =
-        tx.get(CLIENT_GRANT.name, id)?.ok_or_else(|| ApiError::not_found("The client grant does not exist."))?;
+    let grant = tx.get(&CLIENT_GRANT, id)?.ok_or_else(|| ApiError::not_found("The client grant does not exist."))?;
     if matches!(grant.text("organization_usage"), None | Some("deny")) {
         return Err(ApiError::bad_request("The client grant does not allow organizations."));
     }
@@ -51,7 +48,7 @@ fn add(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
             "Quota exceeded; cannot add more than 100 client grants to a single organization",
         ));
     }
-    if !tx.relate(ORGANIZATION_GRANTS, &organization.id, id, Document::new())? {
+    if !tx.relate(&ORGANIZATION_GRANTS, &organization.id, id, Document::new())? {
         return Err(ApiError::conflict("The client grant has already been added to this organization."));
     }
     Ok(Answer::json(shown(grant)))
@@ -59,13 +56,13 @@ fn add(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 
 fn remove(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let organization = organization(tx, call)?;
-    tx.unrelate(ORGANIZATION_GRANTS, &organization.id, call.path("grant_id"))?;
+    tx.unrelate(&ORGANIZATION_GRANTS, &organization.id, call.path("grant_id"))?;
     Ok(Answer::empty())
 }
 
 fn grants(reader: &Snapshot, organization: &str) -> ApiResult<Vec<Record>> {
-    let entries = reader.related(ORGANIZATION_GRANTS, Side::Left(organization), &RelationQuery::default())?.items;
-    let grants = entries.iter().map(|entry| reader.get(CLIENT_GRANT.name, &entry.right));
+    let entries = reader.related(&ORGANIZATION_GRANTS, Side::Left(organization), &RelationQuery::default())?.items;
+    let grants = entries.iter().map(|entry| reader.get(&CLIENT_GRANT, &entry.right));
     Ok(grants.filter_map(Result::transpose).collect::<Result<_, _>>()?)
 }
 

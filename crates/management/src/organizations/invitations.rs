@@ -2,29 +2,22 @@
 
 use std::time::Duration;
 
-use kernel::{
-    Record, Value,
-    id::{ALNUM, Form},
-    value_at,
-};
+use kernel::{Record, Value, id::ALNUM, value_at};
+use model::{CLIENT, CONNECTION, ROLE};
 use rest::{ApiError, ApiResult, Call, Change, Kind, Resource, Sorted};
 use serde::Deserialize;
 use store::{Filter, Query, Term, Tx};
 
 use super::ORGANIZATION;
-use crate::{
-    clients::CLIENT, connections::CONNECTION, messages::Email, organizations::connections, roles::ROLE, tenants,
-};
+use crate::{messages::Email, organizations::connections, tenants};
 
 /// How long an invitation holds when nothing is said: a week.
 const DAYS_7: u64 = 604_800;
 
-pub(super) static INVITATION: Kind = Kind::new("invitation")
-    .id("id", Form::Alnum16("uinv_"))
+pub(super) static INVITATION: Kind = Kind::of(&model::INVITATION)
     .missing("The invitation does not exist.", Some("inexistent_invitation"))
     .forgiving()
-    .under(&ORGANIZATION, "organization")
-    .indexed(&["ticket_id"])
+    .under(&ORGANIZATION)
     .hidden(&["send_invitation_email"])
     .order(Sorted::CreatedDescending);
 
@@ -55,7 +48,7 @@ impl Resource for Invitations {
     fn prepare(&self, tx: &mut Tx, call: &Call, _: Option<&Record>, new: &mut Record) -> ApiResult {
         let asked: Asked = call.view()?;
         let organization = rest::load(tx, &ORGANIZATION, call.path("id"))?;
-        let Some(client) = tx.get(CLIENT.name, &asked.client_id)? else {
+        let Some(client) = tx.get(&CLIENT, &asked.client_id)? else {
             return Err(ApiError::bad_request("The specified client_id does not exist."));
         };
         let client: Target = client.view()?;
@@ -117,7 +110,7 @@ fn send(tx: &mut Tx, call: &Call, invitation: &Record) -> ApiResult {
 
 fn check_connection(tx: &mut Tx, organization: &str, connection: Option<&str>) -> ApiResult {
     let Some(id) = connection else { return Ok(()) };
-    let Some(connection) = tx.get(CONNECTION.name, id)? else {
+    let Some(connection) = tx.get(&CONNECTION, id)? else {
         return Err(ApiError::bad_request("The specified connection does not exist."));
     };
     if matches!(connection.text("strategy"), Some("email" | "sms")) {
@@ -134,7 +127,7 @@ fn check_connection(tx: &mut Tx, organization: &str, connection: Option<&str>) -
 fn check_roles(tx: &mut Tx, roles: &[String]) -> ApiResult {
     let mut missing = Vec::new();
     for role in roles {
-        if tx.get(ROLE.name, role)?.is_none() {
+        if tx.get(&ROLE, role)?.is_none() {
             missing.push(role.as_str());
         }
     }
@@ -151,8 +144,8 @@ pub(super) fn forget_organization(tx: &mut Tx, organization: &str) -> ApiResult 
 /// Deletes all records of a kind that lives under the organization.
 pub(super) fn delete_all(tx: &mut Tx, kind: &Kind, field: &'static str, organization: &str) -> ApiResult {
     let filter = Filter::Equals(field.into(), Term::Text(organization.to_owned()));
-    for record in tx.list(kind.name, &Query { filter, ..Query::default() })?.items {
-        tx.delete(kind.name, &record.id)?;
+    for record in tx.list(kind, &Query { filter, ..Query::default() })?.items {
+        tx.delete(kind, &record.id)?;
     }
     Ok(())
 }

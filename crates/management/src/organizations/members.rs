@@ -1,19 +1,13 @@
 //! Members of an organization, and the roles they hold there.
 
 use kernel::{Document, Value, object};
+use model::{MEMBER_ROLES, ORGANIZATION_MEMBERS};
 use rest::{Answer, ApiError, ApiResult, Call, Kind, Related, page_of};
 use serde_json::json;
-use store::{Relation, RelationQuery, Side, Snapshot, Tx};
+use store::{Relation, RelationKind, RelationQuery, Side, Snapshot, Tx};
 
 use super::{ORGANIZATION, organization};
-use crate::{
-    events::tell,
-    roles::{MEMBER_ROLES, ROLE},
-    users::USER,
-};
-
-/// Relation organization → user.
-pub(crate) const MEMBERS: &str = "organization_members";
+use crate::{events::tell, roles::ROLE, users::USER};
 
 /// Roles that a member may hold in one organization.
 const MOST_ROLES: usize = 50;
@@ -21,8 +15,8 @@ const MOST_ROLES: usize = 50;
 pub(super) struct Members;
 
 impl Related for Members {
-    fn relation(&self) -> &'static str {
-        MEMBERS
+    fn relation(&self) -> &'static RelationKind {
+        &ORGANIZATION_MEMBERS
     }
 
     fn parent(&self) -> &'static Kind {
@@ -47,13 +41,13 @@ impl Related for Members {
     fn follow_remove(&self, tx: &mut Tx, call: &Call, organization: &str, removed: &[String]) -> ApiResult {
         tell_of(tx, call, "organization.member.deleted", organization, removed)?;
         for user in removed {
-            tx.unrelate_all(MEMBER_ROLES, Side::Left(&member_key(organization, user)))?;
+            tx.unrelate_all(&MEMBER_ROLES, Side::Left(&member_key(organization, user)))?;
         }
         Ok(())
     }
 
     fn present(&self, reader: &Snapshot, call: &Call, relation: &Relation) -> ApiResult<Option<Document>> {
-        let Some(user) = reader.get(USER.name, &relation.right)? else { return Ok(None) };
+        let Some(user) = reader.get(&USER, &relation.right)? else { return Ok(None) };
         let mut shown = crate::users::summary(&user);
         let wants_roles =
             call.text("fields").is_some_and(|fields| fields.split(',').any(|field| field.trim() == "roles"));
@@ -88,11 +82,11 @@ pub(super) fn add_roles(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let key = member(tx, call)?;
     for role in named_roles(call) {
         let role = rest::load(tx, &ROLE, role)?;
-        if tx.relate(MEMBER_ROLES, &key, &role.id, Document::new())? {
+        if tx.relate(&MEMBER_ROLES, &key, &role.id, Document::new())? {
             tell_of_role(tx, call, "organization.member.role.assigned", &role.id)?;
         }
     }
-    let held = tx.related(MEMBER_ROLES, Side::Left(&key), &RelationQuery::default())?;
+    let held = tx.related(&MEMBER_ROLES, Side::Left(&key), &RelationQuery::default())?;
     if held.items.len() > MOST_ROLES {
         return Err(ApiError::conflict("No more roles can be assigned to this organization member."));
     }
@@ -104,7 +98,7 @@ pub(super) fn remove_roles(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let organization = organization(tx, call)?;
     let key = member_key(&organization.id, call.path("user_id"));
     for role in named_roles(call) {
-        if tx.unrelate(MEMBER_ROLES, &key, role)? {
+        if tx.unrelate(&MEMBER_ROLES, &key, role)? {
             tell_of_role(tx, call, "organization.member.role.deleted", role)?;
         }
     }
@@ -123,7 +117,7 @@ fn tell_of(tx: &mut Tx, call: &Call, kind: &str, organization: &str, users: &[St
 
 /// Tells which role the member in the path got or lost.
 fn tell_of_role(tx: &mut Tx, call: &Call, kind: &str, role: &str) -> ApiResult {
-    let name = tx.get(ROLE.name, role)?.and_then(|role| role.text("name").map(str::to_owned));
+    let name = tx.get(&ROLE, role)?.and_then(|role| role.text("name").map(str::to_owned));
     let object = object(json!({
         "organization": {"id": call.path("id")},
         "user": {"user_id": call.path("user_id")},
@@ -133,25 +127,25 @@ fn tell_of_role(tx: &mut Tx, call: &Call, kind: &str, role: &str) -> ApiResult {
 }
 
 pub(super) fn forget_organization(tx: &mut Tx, organization: &str) -> ApiResult {
-    let members = tx.related(MEMBERS, Side::Left(organization), &RelationQuery::default())?;
+    let members = tx.related(&ORGANIZATION_MEMBERS, Side::Left(organization), &RelationQuery::default())?;
     for member in members.items {
-        tx.unrelate_all(MEMBER_ROLES, Side::Left(&member_key(organization, &member.right)))?;
+        tx.unrelate_all(&MEMBER_ROLES, Side::Left(&member_key(organization, &member.right)))?;
     }
-    tx.unrelate_all(MEMBERS, Side::Left(organization))?;
+    tx.unrelate_all(&ORGANIZATION_MEMBERS, Side::Left(organization))?;
     Ok(())
 }
 
 /// Takes a user who is gone out of all organizations.
 pub(crate) fn forget_user(tx: &mut Tx, user: &str) -> ApiResult {
-    let memberships = tx.related(MEMBERS, Side::Right(user), &RelationQuery::default())?;
+    let memberships = tx.related(&ORGANIZATION_MEMBERS, Side::Right(user), &RelationQuery::default())?;
     for membership in memberships.items {
-        tx.unrelate_all(MEMBER_ROLES, Side::Left(&member_key(&membership.left, user)))?;
+        tx.unrelate_all(&MEMBER_ROLES, Side::Left(&member_key(&membership.left, user)))?;
     }
-    tx.unrelate_all(MEMBERS, Side::Right(user))?;
+    tx.unrelate_all(&ORGANIZATION_MEMBERS, Side::Right(user))?;
     Ok(())
 }
 
-/// The left side of [`MEMBER_ROLES`]; neither part can contain the line break.
+/// The left side of [`&MEMBER_ROLES`]; neither part can contain the line break.
 fn member_key(organization: &str, user: &str) -> String {
     format!("{organization}\n{user}")
 }
@@ -161,7 +155,7 @@ fn member(reader: &Snapshot, call: &Call) -> ApiResult<String> {
     let organization = organization(reader, call)?;
     let user = call.path("user_id");
     rest::load(reader, &USER, user)?;
-    if reader.relation(MEMBERS, &organization.id, user)?.is_none() {
+    if reader.relation(&ORGANIZATION_MEMBERS, &organization.id, user)?.is_none() {
         return Err(ApiError::bad_request("The user is not a member of the organization."));
     }
     Ok(member_key(&organization.id, user))
@@ -172,5 +166,5 @@ fn named_roles(call: &Call) -> impl Iterator<Item = &str> {
 }
 
 fn member_roles(reader: &Snapshot, organization: &str, user: &str) -> ApiResult<Vec<Document>> {
-    crate::roles::held(reader, MEMBER_ROLES, &member_key(organization, user))
+    crate::roles::held(reader, &MEMBER_ROLES, &member_key(organization, user))
 }

@@ -99,17 +99,17 @@ impl RuleRun {
 }
 
 fn epochs(store: &Store, tenant: &TenantId) -> [u64; 2] {
-    [RULE.name, RULES_CONFIG.name].map(|kind| store.epoch(tenant, kind))
+    [&RULE, &RULES_CONFIG].map(|kind| store.epoch(tenant, kind))
 }
 
 impl Pipeline {
     fn read(reader: &Snapshot, epochs: [u64; 2]) -> ApiResult<Self> {
         let order = Order::Field { field: "order".into(), descending: false };
         let enabled = Query::of(Filter::equals("enabled", true)).order(order);
-        let configs = reader.list(RULES_CONFIG.name, &Query::default())?.items;
+        let configs = reader.list(&RULES_CONFIG, &Query::default())?.items;
         let value = |config: &kernel::Record| Some((config.id.clone(), config.sealed.get("value")?.clone()));
         let configuration: Document = configs.iter().filter_map(value).collect();
-        let rules = reader.list(RULE.name, &enabled)?.items.into_iter().map(|rule| {
+        let rules = reader.list(&RULE, &enabled)?.items.into_iter().map(|rule| {
             let program = Program {
                 tenant: reader.tenant().clone(),
                 // The configuration is part of what the runtime keeps under the identifier.

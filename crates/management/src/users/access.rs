@@ -1,23 +1,22 @@
 //! What keeps a user signed in or connected: sessions, refresh tokens, connected accounts, token sets; and groups.
 
 use kernel::Record;
+use model::{GROUP, GROUP_MEMBERS};
 use rest::{Answer, ApiResult, Area, Call, Kind, envelope, paging_of, select_fields};
 use serde::Deserialize;
 use store::{Filter, Page, Query, RelationQuery, Side, Snapshot, Tx};
 
 use super::user;
 use crate::{
-    groups::{GROUP, GROUP_MEMBERS},
     refresh_tokens::{self, REFRESH_TOKEN},
     sessions::{self, SESSION},
 };
 
 /// Accounts at other providers that the user connected.
-pub(crate) static CONNECTED_ACCOUNT: Kind =
-    Kind::new("connected_account").hidden(&["user_id"]).indexed(&["user_id", "connection"]);
+pub(crate) static CONNECTED_ACCOUNT: Kind = Kind::of(&model::CONNECTED_ACCOUNT).hidden(&["user_id"]);
 
 /// Tokens of federated connections that are kept for the user.
-pub(crate) static TOKEN_SET: Kind = Kind::new("token_set").hidden(&["user_id"]).indexed(&["user_id", "connection"]);
+pub(crate) static TOKEN_SET: Kind = Kind::of(&model::TOKEN_SET).hidden(&["user_id"]);
 
 /// Claims the operations on access.
 pub(super) fn claim(area: Area) -> Area {
@@ -49,12 +48,12 @@ pub(super) fn claim(area: Area) -> Area {
 pub(super) fn forget_user(tx: &mut Tx, user: &str) -> ApiResult {
     sessions::end_all(tx, Filter::equals("user_id", user))?;
     refresh_tokens::revoke_all(tx, Filter::equals("user_id", user))?;
-    for kind in [&CONNECTED_ACCOUNT, &TOKEN_SET] {
-        for record in tx.list(kind.name, &Query::of(Filter::equals("user_id", user)))?.items {
-            tx.delete(kind.name, &record.id)?;
+    for kind in [&model::CONNECTED_ACCOUNT, &model::TOKEN_SET] {
+        for record in tx.list(kind, &Query::of(Filter::equals("user_id", user)))?.items {
+            tx.delete(kind, &record.id)?;
         }
     }
-    tx.unrelate_all(GROUP_MEMBERS, Side::Right(user))?;
+    tx.unrelate_all(&GROUP_MEMBERS, Side::Right(user))?;
     Ok(())
 }
 
@@ -63,7 +62,7 @@ fn list(reader: &Snapshot, call: &Call, kind: &'static Kind) -> ApiResult<Answer
     let user = user(reader, call)?;
     let (paging, with_total) = paging_of(call);
     let query = Query { filter: Filter::equals("user_id", user.id), paging, with_total, ..Query::default() };
-    let page = reader.list(kind.name, &query)?;
+    let page = reader.list(kind, &query)?;
     let shown = |record: Record| {
         let mut shown = record.document;
         shown.retain(|field, _| !kind.hidden.contains(&field.as_str()));
@@ -99,9 +98,9 @@ fn revoke_access(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 
 fn remove_token_set(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let user = user(tx, call)?;
-    let set = tx.get(TOKEN_SET.name, call.path("tokenset_id"))?;
+    let set = tx.get(&TOKEN_SET, call.path("tokenset_id"))?;
     if let Some(set) = set.filter(|set| set.text("user_id") == Some(&user.id)) {
-        tx.delete(TOKEN_SET.name, &set.id)?;
+        tx.delete(&TOKEN_SET, &set.id)?;
     }
     Ok(Answer::empty())
 }
@@ -111,10 +110,10 @@ fn groups(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     let user = user(reader, call)?;
     let (paging, with_total) = paging_of(call);
     let query = RelationQuery { paging, with_total, ..RelationQuery::default() };
-    let page = reader.related(GROUP_MEMBERS, Side::Right(&user.id), &query)?;
+    let page = reader.related(&GROUP_MEMBERS, Side::Right(&user.id), &query)?;
     let mut items = Vec::new();
     for membership in page.items {
-        if let Some(group) = reader.get(GROUP.name, &membership.left)? {
+        if let Some(group) = reader.get(&GROUP, &membership.left)? {
             let mut shown = group.document;
             shown.insert("membership_created_at".into(), membership.created.into());
             select_fields(call, &mut shown);

@@ -5,14 +5,12 @@ use identity::{
     users::{self, Identifier, Identity, Realm},
 };
 use kernel::{Document, Record, Value, id::Form};
+use model::{CONNECTION, CONNECTION_CLIENTS};
 use rest::{ApiError, ApiResult, Call};
 use store::{Side, Snapshot, Tx};
 
 use super::{USER, registration};
-use crate::{
-    connections::{CONNECTION, CONNECTION_CLIENTS},
-    logs,
-};
+use crate::logs;
 
 /// Member of `gathered` that holds the hash of the new password.
 pub(super) const HASH: &str = "password_hash";
@@ -76,7 +74,7 @@ pub(super) fn password_to_judge(reader: &Snapshot, id: Option<&str>, body: &Docu
 pub(super) fn judge_creation(reader: &Snapshot, body: &Document) -> ApiResult<Realm> {
     let realm = realm_for_creation(reader, body)?;
     for key in realm.keys(body) {
-        if reader.find(USER.name, users::IDENTIFIER, &key)?.is_some() {
+        if reader.find(&USER, users::IDENTIFIER, &key)?.is_some() {
             return Err(rest::unique_error(&USER, store::StoreError::Taken { key: users::IDENTIFIER.into() }));
         }
     }
@@ -167,7 +165,7 @@ pub(super) fn log(tx: &mut Tx, call: &Call, old: &Record, new: &Record) -> ApiRe
 
 /// The connection with this name.
 pub(super) fn realm_named(reader: &Snapshot, name: &str) -> store::StoreResult<Option<Realm>> {
-    Ok(reader.find(CONNECTION.name, "name", name)?.map(|connection| Realm::of(&connection)))
+    Ok(reader.find(&CONNECTION, "name", name)?.map(|connection| Realm::of(&connection)))
 }
 
 /// The connection in which a body wants a user, which can have it.
@@ -190,7 +188,7 @@ fn realm_for_creation(reader: &Snapshot, body: &Document) -> ApiResult<Realm> {
 /// Whether any client uses the connection.
 fn is_enabled(reader: &Snapshot, realm: &Realm) -> ApiResult<bool> {
     let one = store::RelationQuery { paging: store::Paging::Offset { offset: 0, limit: 1 }, ..Default::default() };
-    Ok(!reader.related(CONNECTION_CLIENTS, Side::Left(&realm.id), &one)?.items.is_empty())
+    Ok(!reader.related(&CONNECTION_CLIENTS, Side::Left(&realm.id), &one)?.items.is_empty())
 }
 
 /// Judges the attributes of a profile by what its connection asks for.

@@ -20,14 +20,12 @@ pub(super) fn claim(area: Area) -> Area {
 }
 
 /// Authentication methods; identifiers are the type, a bar and `dev_…`.
-pub(crate) static METHOD: Kind = Kind::new("authentication_method")
-    .id("id", Form::Alnum16("dev_"))
+pub(crate) static METHOD: Kind = Kind::of(&model::AUTHENTICATION_METHOD)
     .unique(&[Unique { field: "equal", message: "Authentication method already exists.", code: None }])
     .missing("The authentication method could not be found.", None)
-    .sealed(&["totp_secret", "recovery_code"])
     .hidden(&["equal", "updated_at"])
     .times(Times::Millis)
-    .under(&USER, "user_id");
+    .under(&USER);
 
 /// Field of a user before whose time all remembered browsers are forgotten.
 pub(crate) const BROWSERS_FORGOTTEN: &str = "browsers_forgotten_at";
@@ -117,7 +115,7 @@ pub(crate) fn enroll(tx: &mut Tx, user: &str, factors: &[Value]) -> ApiResult {
 
 /// All methods of a user.
 pub(crate) fn of_user(reader: &Snapshot, user: &str) -> ApiResult<Vec<Record>> {
-    Ok(reader.list(METHOD.name, &Query::of(Filter::equals("user_id", user)))?.items)
+    Ok(reader.list(&METHOD, &Query::of(Filter::equals("user_id", user)))?.items)
 }
 
 /// Removes all methods of a user who is gone.
@@ -127,7 +125,7 @@ pub(super) fn forget_user(tx: &mut Tx, user: &str) -> ApiResult {
 
 fn remove(tx: &mut Tx, user: &str, is_meant: impl Fn(&Record) -> bool) -> ApiResult {
     for method in of_user(tx, user)?.iter().filter(|method| is_meant(method)) {
-        tx.delete(METHOD.name, &method.id)?;
+        tx.delete(&METHOD, &method.id)?;
     }
     Ok(())
 }
@@ -173,7 +171,7 @@ fn remove_authenticators(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 
 /// `GET /users/{id}/enrollments`: the first confirmed factor.
 fn enrollments(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
-    let user = reader.get(USER.name, call.path("id"))?.ok_or_else(user_not_found)?;
+    let user = reader.get(&USER, call.path("id"))?.ok_or_else(user_not_found)?;
     let methods = of_user(reader, &user.id)?;
     let first = methods.iter().filter(|method| method.is("confirmed")).find_map(as_enrollment);
     Ok(Answer::list(first.into_iter().collect()))
@@ -188,8 +186,8 @@ pub(crate) fn enrollment(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
 /// `DELETE /guardian/enrollments/{id}`: the user may enrol anew.
 pub(crate) fn unenroll(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let method = enrolled(tx, call.path("id"))?;
-    tx.delete(METHOD.name, &method.id)?;
-    if let Some(user) = tx.get(USER.name, method.text("user_id").unwrap_or_default())? {
+    tx.delete(&METHOD, &method.id)?;
+    if let Some(user) = tx.get(&USER, method.text("user_id").unwrap_or_default())? {
         crate::logs::of_account(tx, call, "gd_unenroll", &user)?;
     }
     Ok(Answer::empty())
@@ -199,7 +197,7 @@ pub(crate) fn unenroll(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 fn enrolled(reader: &Snapshot, id: &str) -> ApiResult<Record> {
     let device = id.rsplit('|').next().unwrap_or(id);
     for (kind, _) in WAYS {
-        if let Some(method) = reader.get(METHOD.name, &format!("{kind}|{device}"))? {
+        if let Some(method) = reader.get(&METHOD, &format!("{kind}|{device}"))? {
             return Ok(method);
         }
     }
@@ -246,7 +244,7 @@ fn regenerate_recovery_code(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 
 /// `DELETE /users/{id}/multifactor/{provider}`: the provider leaves the user's list, its factors go.
 fn remove_provider(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
-    let mut user = tx.get(USER.name, call.path("id"))?.ok_or_else(user_not_found)?;
+    let mut user = tx.get(&USER, call.path("id"))?.ok_or_else(user_not_found)?;
     let provider = call.path("provider");
     if provider == "google-authenticator" {
         remove(tx, &user.id, |method| method.text("type") == Some("totp"))?;
@@ -268,7 +266,6 @@ fn forget_browsers(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 }
 
 fn store(tx: &mut Tx, user: Record) -> ApiResult {
-    let index = USER.index(&user);
-    tx.update(USER.name, user, index)?;
+    tx.update(&USER, user)?;
     Ok(())
 }

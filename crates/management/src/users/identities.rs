@@ -6,12 +6,13 @@ use identity::{
     users::{self, Identity},
 };
 use kernel::{Record, Value};
+use model::CONNECTION;
 use rest::{Answer, ApiError, ApiResult, Area, Call, Task};
 use serde::Deserialize;
 use store::Tx;
 
 use super::{USER, changes, user};
-use crate::{Services, connections::CONNECTION, events::context};
+use crate::{Services, events::context};
 
 /// Claims the operations on identities.
 pub(super) fn claim(area: Area, services: &Services) -> Area {
@@ -93,8 +94,8 @@ fn join(tx: &mut Tx, call: &Call, secondary: &str) -> ApiResult<Answer> {
     if secondary == primary.id {
         return Err(ApiError::invalid_body("Main identity and the new one are the same."));
     }
-    let Some(account) = tx.get(USER.name, secondary)? else {
-        return Err(match tx.find(USER.name, users::IDENTITY, secondary)? {
+    let Some(account) = tx.get(&USER, secondary)? else {
+        return Err(match tx.find(&USER, users::IDENTITY, secondary)? {
             Some(_) => ApiError::conflict("Specified identity already exists."),
             None if call.body().get("connection_id").is_none() => {
                 ApiError::invalid_body("Linking to an inexistent identity requires a connection.")
@@ -103,7 +104,7 @@ fn join(tx: &mut Tx, call: &Call, secondary: &str) -> ApiResult<Answer> {
         });
     };
     if let Some(id) = call.body().get("connection_id").and_then(Value::as_str) {
-        let connection = tx.get(CONNECTION.name, id)?;
+        let connection = tx.get(&CONNECTION, id)?;
         let connection =
             connection.ok_or_else(|| ApiError::invalid_body("The provider/connection is not configured."))?;
         let is_of = |identity: &Identity| connection.text("name") == Some(&identity.connection);

@@ -1,12 +1,10 @@
 //! What user searches can ask for (reference: user search §1, §2).
 
+use model::ORGANIZATION_MEMBERS;
 use rest::{ApiError, ApiResult, Call};
 use store::Filter;
 
-use crate::{
-    organizations::MEMBERS,
-    search::{Language, Values},
-};
+use crate::search::{Language, Values};
 
 const LANGUAGE: Language = Language {
     parameter: "q",
@@ -17,7 +15,7 @@ const LANGUAGE: Language = Language {
         "created_at" | "updated_at" | "last_login" => Values::Date,
         "logins_count" => Values::Number,
         "email_verified" | "phone_verified" | "blocked" | "identities.isSocial" => Values::Bool,
-        "organization_id" => Values::Related(MEMBERS),
+        "organization_id" => Values::Related(&ORGANIZATION_MEMBERS),
         field if field.starts_with("user_metadata.") => Values::Whole,
         _ => Values::Any,
     },

@@ -5,12 +5,13 @@ use identity::{
     users,
 };
 use kernel::{Document, Record, Secret, Value, object};
+use model::{CLIENT, CONNECTION};
 use rest::{ApiError, ApiResult, Call};
 use serde_json::json;
 use store::{Store, Tx};
 
 use super::changes;
-use crate::{Dispatcher, clients::CLIENT, connections::CONNECTION, logs};
+use crate::{Dispatcher, logs};
 
 /// Member of `gathered` that holds what the code decided.
 const REGISTRATION: &str = "registration";
@@ -31,10 +32,10 @@ pub(super) async fn ask(
     let body = call.document().into_owned();
     let judged = body.clone();
     let realm = store.read(tenant, move |reader| changes::judge_creation(reader, &judged)).await?;
-    let connection = store.cached(tenant, CONNECTION.name, &realm.id).await?;
+    let connection = store.cached(tenant, &CONNECTION, &realm.id).await?;
     let connection = connection.ok_or_else(|| ApiError::invalid_body("Connection does not exist."))?;
     let client = match body.get("client_id").and_then(Value::as_str) {
-        Some(id) => store.cached(tenant, CLIENT.name, id).await?,
+        Some(id) => store.cached(tenant, &CLIENT, id).await?,
         None => None,
     };
     let request = request(call);
@@ -106,7 +107,7 @@ pub(super) fn tell(dispatcher: &Dispatcher, tx: &mut Tx, call: &Call, trigger: T
         return Ok(());
     }
     let named = users::identities(user).into_iter().next().map(|main| main.connection);
-    let connection = tx.find(CONNECTION.name, "name", &named.unwrap_or_default())?;
+    let connection = tx.find(&CONNECTION, "name", &named.unwrap_or_default())?;
     let request = request(call);
     let firing = Firing {
         connection: connection.as_ref(),

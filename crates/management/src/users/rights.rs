@@ -3,19 +3,16 @@
 use std::collections::BTreeMap;
 
 use kernel::{Document, Value};
+use model::{ORGANIZATION, ORGANIZATION_MEMBERS, ROLE_PERMISSIONS, USER_PERMISSIONS, USER_ROLES};
 use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, Related, page_of};
 use serde_json::json;
-use store::{Relation, RelationQuery, Side, Snapshot, Tx};
+use store::{Relation, RelationKind, RelationQuery, Side, Snapshot, Tx};
 
 use super::{USER, user};
 use crate::{
-    organizations::{MEMBERS, ORGANIZATION},
     permissions::{Permissions, described},
-    roles::{ROLE, ROLE_PERMISSIONS, USER_ROLES},
+    roles::ROLE,
 };
-
-/// Relation user → permission: what a user was given directly.
-pub(crate) const USER_PERMISSIONS: &str = "user_permissions";
 
 /// Permissions that a user may be given directly.
 const MOST_PERMISSIONS: usize = 1_000;
@@ -35,8 +32,8 @@ pub(super) fn claim(area: Area) -> Area {
 struct UserRoles;
 
 impl Related for UserRoles {
-    fn relation(&self) -> &'static str {
-        USER_ROLES
+    fn relation(&self) -> &'static RelationKind {
+        &USER_ROLES
     }
 
     fn parent(&self) -> &'static Kind {
@@ -60,8 +57,8 @@ impl Related for UserRoles {
 struct UserPermissions;
 
 impl Related for UserPermissions {
-    fn relation(&self) -> &'static str {
-        USER_PERMISSIONS
+    fn relation(&self) -> &'static RelationKind {
+        &USER_PERMISSIONS
     }
 
     fn parent(&self) -> &'static Kind {
@@ -78,7 +75,7 @@ impl Related for UserPermissions {
 
     fn check(&self, tx: &mut Tx, _: &Call, user: &str, permissions: &[String]) -> ApiResult {
         Permissions::check(tx, permissions)?;
-        let held = tx.related(USER_PERMISSIONS, Side::Left(user), &RelationQuery::default())?.items;
+        let held = tx.related(&USER_PERMISSIONS, Side::Left(user), &RelationQuery::default())?.items;
         let new = permissions.iter().filter(|key| !held.iter().any(|relation| relation.right == **key)).count();
         if held.len() + new > MOST_PERMISSIONS {
             return Err(ApiError::invalid_body("No more permissions can be assigned to this user."));
@@ -94,7 +91,7 @@ impl Related for UserPermissions {
 /// `GET /users/{id}/roles`, by name.
 fn roles(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     let user = user(reader, call)?;
-    let mut roles = crate::roles::held(reader, USER_ROLES, &user.id)?;
+    let mut roles = crate::roles::held(reader, &USER_ROLES, &user.id)?;
     for role in &mut roles {
         role.retain(|field, _| ["id", "name", "description"].contains(&field.as_str()));
     }
@@ -107,13 +104,13 @@ fn permissions(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     let all = RelationQuery::default();
     // The keys of permissions begin with their names.
     let mut sources: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-    for direct in reader.related(USER_PERMISSIONS, Side::Left(&user.id), &all)?.items {
+    for direct in reader.related(&USER_PERMISSIONS, Side::Left(&user.id), &all)?.items {
         let source = json!({"source_id": "", "source_name": "", "source_type": "DIRECT"});
         sources.entry(direct.right).or_default().push(source);
     }
-    for held in reader.related(USER_ROLES, Side::Left(&user.id), &all)?.items {
-        let Some(role) = reader.get(ROLE.name, &held.right)? else { continue };
-        for given in reader.related(ROLE_PERMISSIONS, Side::Left(&role.id), &all)?.items {
+    for held in reader.related(&USER_ROLES, Side::Left(&user.id), &all)?.items {
+        let Some(role) = reader.get(&ROLE, &held.right)? else { continue };
+        for given in reader.related(&ROLE_PERMISSIONS, Side::Left(&role.id), &all)?.items {
             let source = json!({"source_id": role.id, "source_name": role.text("name"), "source_type": "ROLE"});
             sources.entry(given.right).or_default().push(source);
         }
@@ -132,8 +129,8 @@ fn permissions(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
 fn organizations(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     let user = user(reader, call)?;
     let mut organizations = Vec::new();
-    for membership in reader.related(MEMBERS, Side::Right(&user.id), &RelationQuery::default())?.items {
-        if let Some(organization) = reader.get(ORGANIZATION.name, &membership.left)? {
+    for membership in reader.related(&ORGANIZATION_MEMBERS, Side::Right(&user.id), &RelationQuery::default())?.items {
+        if let Some(organization) = reader.get(&ORGANIZATION, &membership.left)? {
             organizations.push(crate::organizations::summary(&organization));
         }
     }

@@ -1,11 +1,12 @@
 //! The e-mail in which a user of a database is asked to verify an address.
 
 use kernel::{Record, Sealed, Value, object};
+use model::EMAIL_PROVIDER;
 use rest::{ApiResult, Call};
 use serde_json::json;
 use store::Tx;
 
-use crate::{email_templates, emails::EMAIL_PROVIDER, messages::Email, tickets};
+use crate::{email_templates, messages::Email, tickets};
 
 const TEMPLATE: &str = "verify_email";
 
@@ -14,7 +15,7 @@ pub(super) fn ask(tx: &mut Tx, call: &Call, user: &Record, is_new: bool) -> ApiR
     let wished = call.body().get("verify_email").and_then(Value::as_bool);
     let is_wanted = wished.unwrap_or_else(|| is_new && !user.is("email_verified"));
     let Some(email) = user.text("email").filter(|_| is_wanted && user.id.starts_with("auth0|")) else { return Ok(()) };
-    let provider = tx.get(EMAIL_PROVIDER.name, EMAIL_PROVIDER.name)?;
+    let provider = tx.singleton(&EMAIL_PROVIDER)?;
     if !provider.is_some_and(|provider| provider.is("enabled")) {
         return Ok(());
     }

@@ -51,7 +51,7 @@ pub(super) async fn create(ask: &Ask) -> ApiResult<Answer> {
 /// The path in version 2 of the rule that this path names.
 async fn path(ask: &Ask) -> ApiResult<String> {
     let name = ask.path("rule").to_owned();
-    let rule = ask.read(move |reader| Ok(reader.find(RULE.name, "name", &name)?)).await?;
+    let rule = ask.read(move |reader| Ok(reader.find(&RULE, "name", &name)?)).await?;
     rule.map(|rule| format!("/rules/{}", rule.id)).ok_or_else(|| RULE.not_found())
 }
 

@@ -67,7 +67,7 @@ pub(super) async fn list(ask: &Ask) -> ApiResult<Answer> {
 pub(super) async fn of_connection(ask: &Ask) -> ApiResult<Answer> {
     let name = ask.path("connection").to_owned();
     let wanted = name.clone();
-    let connection = ask.read(move |reader| Ok(reader.find(CONNECTION.name, "name", &wanted)?)).await?;
+    let connection = ask.read(move |reader| Ok(reader.find(&CONNECTION, "name", &wanted)?)).await?;
     let connection = connection.ok_or_else(|| CONNECTION.not_found())?;
     let fields = if connection.text("strategy") == Some("ad") { SEARCHED_IN_DIRECTORY } else { SEARCHED };
     let within = search::of_users(&format!("connection:{}", Value::from(name)), &[])?;
@@ -169,7 +169,7 @@ pub(super) async fn create(ask: &Ask) -> ApiResult<Answer> {
         }
     }
     let name = body["connection"].as_str().unwrap_or_default().to_owned();
-    let connection = ask.read(move |reader| Ok(reader.find(CONNECTION.name, "name", &name)?)).await?;
+    let connection = ask.read(move |reader| Ok(reader.find(&CONNECTION, "name", &name)?)).await?;
     let is_database = connection.is_some_and(|connection| connection.text("strategy") == Some("auth0"));
     if is_database && !body.contains_key("password") {
         return Err(missing("password"));
@@ -285,7 +285,7 @@ pub(super) async fn id(ask: &Ask, connection: Option<&str>) -> ApiResult<String>
     }
     let connection = connection.ok_or_else(|| missing("connection"))?.to_owned();
     let find = move |reader: &Snapshot| {
-        let found = reader.find(CONNECTION.name, "name", &connection)?;
+        let found = reader.find(&CONNECTION, "name", &connection)?;
         let found = found.ok_or_else(|| ApiError::invalid_body("Connection does not exist."))?;
         Ok(users::find(reader, &users::Realm::of(&found), users::Identifier::Email, &named)?)
     };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use identity::triggers::{self, Trigger};
 use kernel::{Document, Value, object};
+use model::queues;
 use rest::ApiResult;
 use serde_json::json;
 use store::{Job, NewJob, StoreResult, Tx};
@@ -11,8 +12,6 @@ use store::{Job, NewJob, StoreResult, Tx};
 use super::Dispatcher;
 use crate::{actions::builds, jobs, worker};
 
-/// Queue of the store for code and its builds.
-pub(crate) const QUEUE: &str = "scripts";
 /// How many jobs run at a time.
 const LANES: usize = 4;
 /// How long a job may take before another lane takes it: more than the packages of a build.
@@ -21,7 +20,7 @@ const LEASE: Duration = Duration::from_secs(180);
 /// Has the code at a trigger run once the transaction is committed.
 pub(super) fn enqueue(tx: &mut Tx, trigger: Trigger, event: &Document) -> StoreResult {
     let payload = object(json!({"type": "trigger", "trigger": trigger.name(), "event": event}));
-    tx.enqueue(NewJob::new(QUEUE, payload))?;
+    tx.enqueue(NewJob::new(queues::SCRIPTS, payload))?;
     Ok(())
 }
 
@@ -29,7 +28,7 @@ impl Dispatcher {
     /// Works on deferred code and builds of all tenants until it is dropped.
     pub async fn work(self) {
         // One job at a time in each: a build that takes long holds nobody else up.
-        let lane = |_| worker::run(self.store(), QUEUE, 1, LEASE, |job| self.done(job));
+        let lane = |_| worker::run(self.store(), queues::SCRIPTS, 1, LEASE, |job| self.done(job));
         futures::future::join_all((0..LANES).map(lane)).await;
     }
 

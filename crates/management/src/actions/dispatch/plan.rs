@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ::actions::{Program, ProgramKind};
 use identity::triggers::Trigger;
 use kernel::{Document, Record, TenantId, Value};
+use model::HOOK;
 use store::{Filter, Query, Snapshot, Store, StoreResult};
 
 use crate::{
@@ -13,14 +14,14 @@ use crate::{
         bindings::{self, TRIGGER_BINDINGS},
         scripts, versions,
     },
-    hooks::{self, HOOK},
+    hooks,
 };
 
 /// The state of the kinds of records that a plan is made of. Versions never change.
 pub(super) type Epochs = [u64; 3];
 
 pub(super) fn epochs(store: &Store, tenant: &TenantId) -> Epochs {
-    [TRIGGER_BINDINGS.name, ACTION.name, HOOK.name].map(|kind| store.epoch(tenant, kind))
+    [&model::TRIGGER_BINDINGS, &model::ACTION, &HOOK].map(|kind| store.epoch(tenant, kind))
 }
 
 /// What runs at a trigger, in order.
@@ -46,9 +47,9 @@ impl Plan {
             steps.push(hook_step(reader, &hook));
         }
         let bound = bindings::of_trigger(reader, trigger.name())?;
-        let secrets = if bound.is_empty() { None } else { reader.get(TRIGGER_BINDINGS.name, trigger.name())? };
+        let secrets = if bound.is_empty() { None } else { reader.get(&TRIGGER_BINDINGS, trigger.name())? };
         for binding in bound {
-            let Some(action) = reader.get(ACTION.name, &binding.action_id)? else { continue };
+            let Some(action) = reader.get(&ACTION, &binding.action_id)? else { continue };
             let Some(version) = versions::deployed(reader, &action)? else { continue };
             let own = secrets.as_ref().map(|record| scripts::secrets_under(&record.sealed, &binding.prefix()));
             steps.push(action_step(reader, trigger, &binding.id, &action, &version, own.unwrap_or_default())?);
@@ -58,7 +59,7 @@ impl Plan {
 
     /// Reads the one action that something else than the trigger names: a stream, a profile, a provider.
     pub(super) fn of_action(reader: &Snapshot, trigger: Trigger, action: &str) -> StoreResult<Option<Self>> {
-        let Some(action) = reader.get(ACTION.name, action)? else { return Ok(None) };
+        let Some(action) = reader.get(&ACTION, action)? else { return Ok(None) };
         let Some(version) = versions::deployed(reader, &action)? else { return Ok(None) };
         let step = action_step(reader, trigger, "", &action, &version, Document::new())?;
         Ok(Some(Self { epochs: Epochs::default(), steps: vec![step] }))
@@ -67,7 +68,7 @@ impl Plan {
 
 fn enabled_hook(reader: &Snapshot, trigger: Trigger) -> StoreResult<Option<Record>> {
     let filter = Filter::equals("triggerId", trigger.name()).and(Filter::equals("enabled", true));
-    Ok(reader.list(HOOK.name, &Query::of(filter))?.items.pop())
+    Ok(reader.list(&HOOK, &Query::of(filter))?.items.pop())
 }
 
 fn hook_step(reader: &Snapshot, hook: &Record) -> Step {

@@ -22,7 +22,7 @@ const LONGEST_PATH: usize = 400;
 const DEEPEST: usize = 40;
 
 /// Keys and terms of a user.
-pub fn index(user: &Record) -> Index {
+pub(super) fn index(user: &Record) -> Index {
     let mut index = Index::default();
     index.keys.extend(identifiers(user).map(|key| (IDENTIFIER, key.to_owned())));
     index.keys.extend(identities(user).iter().map(|identity| (IDENTITY, identity.name())));

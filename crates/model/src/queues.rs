@@ -1,0 +1,12 @@
+//! Queues of jobs.
+
+/// Exports, imports and other long work that the Management API began.
+pub const MANAGEMENT: &str = "management";
+/// Messages to be sent.
+pub const MESSAGES: &str = "messages";
+/// Log entries to be sent.
+pub const LOG_STREAMS: &str = "log_streams";
+/// Events to be delivered.
+pub const EVENT_STREAMS: &str = "event_streams";
+/// Code of the tenant that is only told of something.
+pub const SCRIPTS: &str = "scripts";
