@@ -1,6 +1,7 @@
 //! Prompts: experience, texts, partials, rendering.
 
 use kernel::{Document, Value, object};
+use model::screens::Screen;
 use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, Resource, page_of, upsert};
 use serde_json::json;
 use store::{Query, Snapshot, Tx};
@@ -30,98 +31,6 @@ pub(crate) static CUSTOM_TEXT: Kind = Kind::of(&model::CUSTOM_TEXT);
 pub(crate) static PARTIALS: Kind = Kind::of(&model::PROMPT_PARTIALS);
 /// How a screen is rendered; the id is `prompt/screen`.
 pub(crate) static RENDERING: Kind = Kind::of(&model::RENDERING);
-
-/// Screens of the prompts that have several, or one of another name; other prompts have one screen of their own name.
-const SCREENS: &[(&str, &[&str])] = &[
-    (
-        "login-passwordless",
-        &["login-passwordless-email-code", "login-passwordless-email-link", "login-passwordless-sms-otp"],
-    ),
-    (
-        "reset-password",
-        &[
-            "reset-password-request",
-            "reset-password-email",
-            "reset-password",
-            "reset-password-success",
-            "reset-password-error",
-            "reset-password-mfa-email-challenge",
-            "reset-password-mfa-otp-challenge",
-            "reset-password-mfa-phone-challenge",
-            "reset-password-mfa-push-challenge-push",
-            "reset-password-mfa-recovery-code-challenge",
-            "reset-password-mfa-sms-challenge",
-            "reset-password-mfa-voice-challenge",
-            "reset-password-mfa-webauthn-platform-challenge",
-            "reset-password-mfa-webauthn-roaming-challenge",
-        ],
-    ),
-    ("logout", &["logout", "logout-complete", "logout-aborted"]),
-    (
-        "mfa-push",
-        &[
-            "mfa-push-welcome",
-            "mfa-push-enrollment-qr",
-            "mfa-push-enrollment-code",
-            "mfa-push-success",
-            "mfa-push-challenge-push",
-            "mfa-push-list",
-        ],
-    ),
-    ("mfa-otp", &["mfa-otp-enrollment-qr", "mfa-otp-enrollment-code", "mfa-otp-challenge"]),
-    ("mfa-voice", &["mfa-voice-enrollment", "mfa-voice-challenge"]),
-    ("mfa-phone", &["mfa-phone-challenge", "mfa-phone-enrollment"]),
-    (
-        "mfa-webauthn",
-        &[
-            "mfa-webauthn-platform-enrollment",
-            "mfa-webauthn-roaming-enrollment",
-            "mfa-webauthn-platform-challenge",
-            "mfa-webauthn-roaming-challenge",
-            "mfa-webauthn-change-key-nickname",
-            "mfa-webauthn-enrollment-success",
-            "mfa-webauthn-error",
-            "mfa-webauthn-not-available-error",
-        ],
-    ),
-    (
-        "mfa-sms",
-        &["mfa-country-codes", "mfa-sms-country-codes", "mfa-sms-enrollment", "mfa-sms-challenge", "mfa-sms-list"],
-    ),
-    ("mfa-email", &["mfa-email-challenge", "mfa-email-list"]),
-    (
-        "mfa-recovery-code",
-        &["mfa-recovery-code-enrollment", "mfa-recovery-code-challenge-new-code", "mfa-recovery-code-challenge"],
-    ),
-    ("mfa", &["mfa-detect-browser-capabilities", "mfa-enroll-result", "mfa-login-options", "mfa-begin-enroll-options"]),
-    (
-        "device-flow",
-        &[
-            "device-code-activation",
-            "device-code-activation-allowed",
-            "device-code-activation-denied",
-            "device-code-confirmation",
-        ],
-    ),
-    ("email-verification", &["email-verification-result"]),
-    ("organizations", &["organization-selection", "organization-picker", "pre-login-organization-picker"]),
-    ("invitation", &["accept-invitation"]),
-    ("common", &["redeem-ticket"]),
-    ("passkeys", &["passkey-enrollment", "passkey-enrollment-local"]),
-    ("captcha", &["interstitial-captcha"]),
-    (
-        "brute-force-protection",
-        &[
-            "brute-force-protection-unblock",
-            "brute-force-protection-unblock-success",
-            "brute-force-protection-unblock-failure",
-        ],
-    ),
-    (
-        "async-approval-flow",
-        &["async-approval-error", "async-approval-accepted", "async-approval-denied", "async-approval-wrong-user"],
-    ),
-];
 
 /// What the pages of a screen are given when nobody has chosen.
 const CONTEXT: &[&str] = &[
@@ -186,7 +95,7 @@ fn texts(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
 fn set_texts(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let prompt = call.path("prompt");
     let mut texts = call.document().into_owned();
-    if let Some(screen) = texts.keys().find(|screen| !has_screen(prompt, screen)) {
+    if let Some(screen) = texts.keys().find(|screen| !Screen::is_of(screen, prompt)) {
         return Err(ApiError::invalid_body(format!("Invalid screen \"{screen}\".")));
     }
     texts.retain(|_, texts| texts.as_object().is_some_and(|texts| !texts.is_empty()));
@@ -253,7 +162,7 @@ fn set_renderings(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 }
 
 fn change_rendering(tx: &mut Tx, prompt: &str, screen: &str, change: Document) -> ApiResult {
-    if !has_screen(prompt, screen) {
+    if !Screen::is_of(screen, prompt) {
         return Err(ApiError::invalid_body(format!("Invalid screen \"{screen}\".")));
     }
     upsert(tx, &RENDERING, &format!("{prompt}/{screen}"), |record| {
@@ -276,11 +185,6 @@ fn completed(prompt: &str, screen: &str, stored: Document) -> Document {
     }));
     shown.extend(stored);
     shown
-}
-
-fn has_screen(prompt: &str, screen: &str) -> bool {
-    let several = SCREENS.iter().find(|(name, _)| *name == prompt);
-    several.map_or(screen == prompt, |(_, screens)| screens.contains(&screen))
 }
 
 /// The document under an id; empty when nobody has written one.
