@@ -82,7 +82,7 @@ class Server:
 
 def aught(database):
     port = free_port()
-    command = [str(ROOT / "target/release/aught"), "serve", "--listen", f"127.0.0.1:{port}", "--database", database]
+    command = [str(ROOT / "target/published/aught"), "serve", "--listen", f"127.0.0.1:{port}", "--database", database]
     secrets = {"AUGHT_INITIAL_CLIENT_ID": CLIENT["client_id"], "AUGHT_INITIAL_CLIENT_SECRET": CLIENT["client_secret"]}
     return Server(command, f"http://127.0.0.1:{port}", "/health/ready", dict(secrets, AUGHT_LOG="error"))
 
@@ -242,7 +242,7 @@ def main():
             file.write(bytes_)
             file.flush()
             port = free_port()
-            command = [str(ROOT / "target/release/aught-floor"), f"127.0.0.1:{port}", file.name]
+            command = [str(ROOT / "target/published/aught-floor"), f"127.0.0.1:{port}", file.name]
             with Server(command, f"http://127.0.0.1:{port}", "/") as server:
                 return wrk(server, requests_over(["/"], "none"), options.seconds)[0]
 
