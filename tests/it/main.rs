@@ -18,6 +18,7 @@ mod script;
 mod server;
 mod successes;
 mod tenant_settings;
+mod tenants;
 mod users;
 mod v1;
 mod walk;

@@ -1,15 +1,95 @@
-//! The routes of a server: where the protocols' crates are joined.
+//! The routes of a server: where the protocols' crates are joined, and the work that no request waits for.
 
-use axum::Router;
-use rest::ApiError;
+use std::sync::Arc;
 
-use crate::{edge::refusal, health, tenant::Tenant};
+use axum::{
+    Router,
+    body::Body,
+    extract::{Extension, Path, Query, Request},
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, any, get},
+};
+use kernel::{Peer, Tenant};
+use management::{Messenger, Sender, Services, V1};
+use oauth::{Bearer, OAuth};
+use rest::{ApiError, Claims, Engine};
+use store::Store;
+use tokio::task::JoinHandle;
 
-/// Everything that a server answers.
-pub(crate) fn app(tenant: Tenant) -> Router {
+use crate::{edge, health, legacy};
+
+/// Everything that a server answers for a tenant.
+pub(crate) fn tenant_routes(store: &Store, services: &Services) -> Router {
+    let (keys, dispatcher) = (services.keys.clone(), services.dispatcher.clone());
+    let bearer = Bearer::new(store.clone(), keys.clone());
+    let claims = Claims::of(management::areas(services));
+    let engine = Arc::new(Engine::new(store.clone(), Arc::new(bearer), claims));
+    let oauth = OAuth::new(store.clone(), keys, Arc::new(dispatcher));
+    let v1 = V1::new(Arc::clone(&engine), store.clone(), services);
+    let v1 = legacy::router(v1, Arc::clone(&oauth));
+    let api = any(move |Extension(tenant): Extension<Tenant>, Extension(peer): Extension<Peer>, request: Request| {
+        let engine = Arc::clone(&engine);
+        async move { manage(&engine, request, &tenant, peer).await }
+    });
+    let nothing = async || edge::refusal(&ApiError::not_found("Not Found"));
     Router::new()
-        .merge(health::router(tenant.store))
-        .merge(tenant.router)
-        .fallback(async || refusal(&ApiError::not_found("Not Found")))
-        .method_not_allowed_fallback(async || refusal(&ApiError::not_found("Not Found")))
+        .route("/api/v2", api.clone())
+        .route("/api/v2/{*path}", api)
+        .route("/exports/{job}/{file}", exports(store.clone()))
+        .merge(v1)
+        .merge(oauth::router(oauth))
+        .fallback(nothing)
+        .method_not_allowed_fallback(nothing)
 }
+
+/// What a server answers whatever the host is.
+pub(crate) fn installation_routes(store: &Store) -> Router {
+    health::router(store.clone())
+}
+
+/// Starts what works on the jobs of all tenants.
+pub(crate) fn workers(store: &Store, services: &Services) -> Vec<JoinHandle<()>> {
+    let dispatcher = services.dispatcher.clone();
+    let sender = Sender { outbound: services.outbound.clone(), action: Some(dispatcher.event_action()) };
+    vec![
+        tokio::spawn(management::work(store.clone())),
+        tokio::spawn(management::tidy(store.clone())),
+        tokio::spawn(management::send_logs(store.clone(), services.outbound.clone())),
+        tokio::spawn(sender.work(store.clone())),
+        tokio::spawn(Messenger::new(services.outbound.clone(), dispatcher.clone()).work(store.clone())),
+        tokio::spawn(dispatcher.work()),
+    ]
+}
+
+/// What a link to an export carries.
+#[derive(serde::Deserialize)]
+struct Signed {
+    #[serde(rename = "Expires")]
+    expires: i64,
+    #[serde(rename = "Signature")]
+    signature: String,
+}
+
+/// The finished exports of users, by their signed links.
+fn exports(store: Store) -> MethodRouter {
+    let answer = async |store: Store, tenant: Tenant, (job, file): (String, String), link: Signed| {
+        match management::download(&store, tenant.id(), &job, &file, link.expires, &link.signature).await {
+            Ok(bytes) => ([(http::header::CONTENT_TYPE, "application/gzip")], bytes).into_response(),
+            Err(error) => edge::refusal(&error),
+        }
+    };
+    get(move |Extension(tenant): Extension<Tenant>, Path(path): Path<_>, Query(link): Query<Signed>| {
+        answer(store.clone(), tenant, path, link)
+    })
+}
+
+/// One request of the Management API.
+async fn manage(engine: &Arc<Engine>, request: Request, tenant: &Tenant, peer: Peer) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    // The edge limits bodies and their pauses.
+    match axum::body::to_bytes(body, usize::MAX).await {
+        Ok(bytes) => engine.respond(parts, bytes, tenant, peer).await,
+        Err(error) => edge::refusal(&edge::unreadable(&error)),
+    }
+}
+

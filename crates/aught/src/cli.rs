@@ -6,11 +6,12 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     Failure, Server,
+    administration::Wish,
     config::Settings,
-    run,
+    control, run,
     scripts::{self, RunAction},
     signals::Stop,
-    telemetry,
+    telemetry, tenants,
 };
 
 /// An identity platform that Auth0's clients can use unmodified.
@@ -36,12 +37,60 @@ enum Command {
     /// REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE and, for the JVM, JAVA_TOOL_OPTIONS. When the command ends, the tenant is
     /// gone, and aught ends with the command's status.
     Run(Run),
+    /// List, make and delete the tenants of an installation
+    ///
+    /// Works on the database itself, or has the running server do it that holds a SQLite file.
+    #[command(subcommand)]
+    Tenants(Tenants),
     /// Run a tenant's scripts without a tenant
     #[command(subcommand)]
     Actions(Actions),
     /// Carry the embedded engine for a server
     #[command(name = scripts::WORKER, hide = true)]
     ScriptWorker,
+}
+
+#[derive(Debug, Subcommand)]
+enum Tenants {
+    /// Print the names and domains of all tenants
+    List {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Make a tenant and print its domain and the id and secret of its first client
+    Create {
+        /// What it is called: small letters, digits and hyphens
+        name: String,
+        /// The host, with its port unless that is 443, under which it is reached [default: NAME before the domain of
+        /// the installation, with its port]
+        #[arg(long, value_name = "HOST[:PORT]")]
+        domain: Option<String>,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Delete a tenant with everything in it, and destroy the keys of its data
+    Delete {
+        /// What it is called
+        name: String,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+/// Where the data of an installation is; as `serve` is told it.
+#[derive(Debug, Args)]
+struct Place {
+    /// Read settings from a TOML file
+    #[arg(long, value_name = "FILE", env = "AUGHT_CONFIG")]
+    config: Option<PathBuf>,
+
+    /// Where the data is: a SQLite file, or a `postgres://` address [default: ./aught.db]
+    #[arg(long, value_name = "PATH | postgres://…", env = "AUGHT_DATABASE", hide_env_values = true)]
+    database: Option<String>,
+
+    /// Folder for the root key and the certificates [default: beside a SQLite file; ./aught-state for PostgreSQL]
+    #[arg(long, value_name = "FOLDER", env = "AUGHT_STATE_DIR")]
+    state_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -89,6 +138,7 @@ pub fn command_line() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(serve) => on_runtime(self::serve(serve)),
         Command::Run(run) => on_runtime(run::run(run.log, run.command)),
+        Command::Tenants(wish) => on_runtime(self::tenants(wish)),
         Command::Actions(Actions::Run(asked)) => on_runtime(scripts::run(asked)),
         Command::ScriptWorker => Ok(actions::script_worker()),
     };
@@ -107,19 +157,35 @@ fn on_runtime(work: impl Future<Output = Result<ExitCode, Failure>>) -> Result<E
     ended
 }
 
+async fn tenants(asked: Tenants) -> Result<ExitCode, Failure> {
+    let (wish, place) = match asked {
+        Tenants::List { place } => (Wish::List, place),
+        Tenants::Create { name, domain, place } => (Wish::Create { name, domain }, place),
+        Tenants::Delete { name, place } => (Wish::Delete { name }, place),
+    };
+    let settings = Settings::of_place(place.database, place.state_dir).resolve(place.config.as_deref())?;
+    telemetry::start_log("warn")?;
+    let config = settings.config()?;
+    let told = match control::ask(&config.state, &wish).await? {
+        Some(told) => told,
+        None => {
+            let store = tenants::open_store(&config).await?;
+            let told = administration::perform(&store, wish).await;
+            store.close().await;
+            told?
+        }
+    };
+    telemetry::say(&told);
+    Ok(ExitCode::SUCCESS)
+}
+
 async fn serve(serve: Serve) -> Result<ExitCode, Failure> {
     let settings = serve.settings.resolve(serve.config.as_deref())?;
     telemetry::start_log(settings.log().unwrap_or("info"))?;
     let mut stop = Stop::listen()?;
     let running = Server::start(settings.config()?).await?;
     if let Some(fresh) = &running.fresh {
-        telemetry::say(&format!(
-            "A new tenant is ready. Keep the secret: it is shown only now.\n\n  \
-             domain         {}\n  client id      {}\n  client secret  {}\n\n",
-            running.domain,
-            fresh.client_id,
-            fresh.client_secret.reveal()
-        ));
+        telemetry::say(&fresh.told(&running.domain));
     }
     stop.requested().await;
     tracing::info!("stopping");

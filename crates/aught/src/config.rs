@@ -157,6 +157,11 @@ impl Settings {
         figment.merge(Serialized::defaults(self)).extract().map_err(|error| Failure::new("the configuration", error))
     }
 
+    /// The settings that tell where the data is; variables that are not asked for tell nothing.
+    pub(crate) fn of_place(database: Option<String>, state_dir: Option<PathBuf>) -> Self {
+        Self { database, state_dir, ..Self::default() }
+    }
+
     /// The filter of the log, where one is set.
     pub(crate) fn log(&self) -> Option<&str> {
         self.log.as_deref()
@@ -318,7 +323,7 @@ pub(crate) fn variable(name: &str) -> Option<OsString> {
 }
 
 /// Refuses what is no host with an optional port; the commonest slip is a whole address.
-fn check_domain(domain: &str) -> Result<(), Failure> {
+pub(crate) fn check_domain(domain: &str) -> Result<(), Failure> {
     let authority: Result<http::uri::Authority, _> = domain.parse();
     let is_plain = authority.is_ok_and(|authority| !authority.host().is_empty() && !domain.contains('@'));
     if is_plain {

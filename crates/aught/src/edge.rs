@@ -7,17 +7,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{Router, body::Body, extract::ConnectInfo};
+use axum::{Router, body::Body};
 use futures::FutureExt;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
-use rest::ApiError;
+use kernel::{Peer, Tenant, host_name, is_loopback_name};
+use rest::{ApiError, ApiResult};
 use tower::ServiceExt;
 use tower_http::timeout::TimeoutBody;
 use tracing::Instrument;
 
-use crate::telemetry;
+use crate::{health, telemetry, tenants::Tenants};
 
 /// The longest body that is read, in bytes.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -26,31 +27,52 @@ const BODY_PAUSE: Duration = Duration::from_secs(30);
 
 /// What all requests of a server share.
 pub(crate) struct Edge {
-    router: Router,
+    routes: Routes,
+    tenants: Tenants,
     /// Begins the request ids of this run, so that they differ from those of other runs and nodes.
     run: String,
     requests: AtomicU64,
-    /// Browsers may remember that this host is to be reached by https only.
-    is_public: bool,
+}
+
+/// What is behind the edge.
+pub(crate) struct Routes {
+    /// Answers for the installation, whatever the host.
+    pub(crate) installation: Router,
+    /// Answers for the tenant of the host, which is in the request's extensions.
+    pub(crate) tenant: Router,
+}
+
+/// How a connection came about.
+#[derive(Clone)]
+pub(crate) struct Arrival {
+    /// The other end of the connection.
+    pub(crate) peer: SocketAddr,
+    /// Whether it is encrypted.
+    pub(crate) is_tls: bool,
+    /// The name that the client asked for when encryption was begun (RFC 6066 §3).
+    pub(crate) server_name: Option<String>,
 }
 
 impl Edge {
     /// The edge before these routes.
-    pub(crate) fn new(router: Router, run: String, domain: &str) -> Self {
-        // A browser would apply it to every port, and so to every other project that is developed on this machine.
-        let is_public = !domain.starts_with("localhost") && !domain.starts_with("127.") && !domain.starts_with('[');
-        Self { router, run, requests: AtomicU64::new(0), is_public }
+    pub(crate) fn new(routes: Routes, tenants: Tenants, run: String) -> Self {
+        Self { routes, tenants, run, requests: AtomicU64::new(0) }
     }
 
-    /// Answers one request of the peer. It cannot fail: a panic becomes a 500.
-    pub(crate) async fn answer(&self, request: Request<Incoming>, peer: SocketAddr, is_tls: bool) -> Response<Body> {
+    /// Answers one request of a connection. It cannot fail: a panic becomes a 500.
+    pub(crate) async fn answer(&self, request: Request<Incoming>, arrival: &Arrival) -> Response<Body> {
         let started = Instant::now();
         let id = self.request_id(&request);
         let method = request.method().clone();
         // Without the query: it may carry tokens and codes.
         let path = request.uri().path().to_owned();
         let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default());
-        let mut response = self.guarded(request, peer).instrument(span.clone()).await;
+        let host = host_of(&request);
+        let peer = Peer { address: arrival.peer.ip().to_canonical(), is_secure: arrival.is_tls };
+        let mut response = match &host {
+            Ok(host) => self.guarded(request, host, peer, arrival).instrument(span.clone()).await,
+            Err(error) => refusal(error),
+        };
         let duration = started.elapsed();
         let status = response.status();
         let served = response.extensions_mut().remove::<rest::Served>();
@@ -65,15 +87,17 @@ impl Edge {
                 status = status.as_u16(),
                 operation,
                 micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
-                %peer,
+                peer = %peer.address,
                 "answered"
             );
         });
-        self.complete(response.headers_mut(), id, is_tls);
+        // A browser would apply it to every port, and so to every other project that is developed on this machine.
+        let is_public = host.is_ok_and(|host| !is_loopback_name(&host_name(&host)));
+        complete(response.headers_mut(), id, peer.is_secure && is_public);
         response
     }
 
-    async fn guarded(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+    async fn guarded(&self, request: Request<Incoming>, host: &str, peer: Peer, arrival: &Arrival) -> Response<Body> {
         let is_too_long = request.body().size_hint().lower() > BODY_LIMIT as u64;
         if is_too_long {
             return refusal(&too_long());
@@ -84,12 +108,35 @@ impl Edge {
             }
             Body::new(Limited::new(TimeoutBody::new(BODY_PAUSE, body), BODY_LIMIT))
         });
-        request.extensions_mut().insert(ConnectInfo(peer));
-        match AssertUnwindSafe(self.router.clone().oneshot(request)).catch_unwind().await {
+        let is_for_installation = health::PATHS.contains(&request.uri().path());
+        let router = if is_for_installation {
+            &self.routes.installation
+        } else {
+            let tenant = match self.tenant(host, arrival).await {
+                Ok(tenant) => tenant,
+                Err(error) => return refusal(&error),
+            };
+            request.extensions_mut().insert(tenant);
+            request.extensions_mut().insert(peer);
+            &self.routes.tenant
+        };
+        match AssertUnwindSafe(router.clone().oneshot(request)).catch_unwind().await {
             Ok(Ok(response)) => response,
             // The panic hook has logged what happened, and where.
             Err(_) => refusal(&ApiError::internal("panic")),
         }
+    }
+
+    /// The tenant that a host means.
+    async fn tenant(&self, host: &str, arrival: &Arrival) -> ApiResult<Tenant> {
+        let name = host_name(host);
+        // A connection may be used for another name than it was encrypted for; its certificate says nothing of that one.
+        if arrival.server_name.as_ref().is_some_and(|encrypted_for| host_name(encrypted_for) != name) {
+            return Err(ApiError::new(StatusCode::MISDIRECTED_REQUEST, "The connection was made for another host."));
+        }
+        let found = self.tenants.at(host).await?;
+        let shown: String = name.chars().take(253).collect();
+        found.ok_or_else(|| ApiError::not_found(format!("No tenant of this server answers for the host \"{shown}\".")))
     }
 
     /// The id that the client or a proxy gave, if it is one that logs can show; else the next of our own.
@@ -103,14 +150,33 @@ impl Edge {
         })
     }
 
-    fn complete(&self, headers: &mut http::HeaderMap, id: HeaderValue, is_tls: bool) {
-        headers.insert("x-request-id", id);
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-        headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
-        if is_tls && self.is_public {
-            headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
-        }
+}
+
+/// The host of a request: that of its target, else that of its `Host` header. A request without one, or with two that
+/// differ, may mean something else to a proxy before us (RFC 9112 §3.2).
+fn host_of<B>(request: &Request<B>) -> ApiResult<String> {
+    let refused = || ApiError::bad_request("The request must name one host.");
+    let mut headers = request.headers().get_all(header::HOST).iter();
+    let (header, second) = (headers.next(), headers.next());
+    let header = header.map(|host| host.to_str().map_err(|_| refused())).transpose()?;
+    let target = request.uri().authority().map(http::uri::Authority::as_str);
+    if second.is_some() || target.zip(header).is_some_and(|(target, header)| !target.eq_ignore_ascii_case(header)) {
+        return Err(refused());
+    }
+    let is_before_hosts = request.version() < http::Version::HTTP_11;
+    let host = target.or(header).or(is_before_hosts.then_some(""));
+    let host = host.ok_or_else(refused)?;
+    let is_host = |host: &str| host.parse::<http::uri::Authority>().is_ok() && !host.contains('@');
+    if host.is_empty() && is_before_hosts || is_host(host) { Ok(host.to_owned()) } else { Err(refused()) }
+}
+
+fn complete(headers: &mut http::HeaderMap, id: HeaderValue, is_secure_for_long: bool) {
+    headers.insert("x-request-id", id);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
+    if is_secure_for_long {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
 }
 

@@ -10,6 +10,9 @@ use store::{JobCount, Store};
 
 use crate::telemetry;
 
+/// What is asked of the installation, not of a tenant.
+pub(crate) const PATHS: [&str; 3] = ["/health/live", "/health/ready", "/metrics"];
+
 /// `/health/live`, `/health/ready` and `/metrics`.
 pub(crate) fn router(store: Store) -> Router {
     let queues = store.clone();
@@ -21,7 +24,7 @@ pub(crate) fn router(store: Store) -> Router {
 
 /// 200 when the store answers.
 async fn ready(store: Store) -> Response {
-    match store.tenants().await {
+    match store.ping().await {
         Ok(_) => (StatusCode::OK, "ready\n").into_response(),
         Err(error) => {
             tracing::warn!(%error, "the store does not answer");

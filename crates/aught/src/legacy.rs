@@ -1,18 +1,18 @@
 //! The deprecated Management API v1 on HTTP: its token, its answers, and the header that tells of its end.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Router,
     body::Body,
-    extract::{ConnectInfo, Request},
+    extract::{Extension, Request},
     response::Response,
     routing::any,
 };
 use http::{HeaderMap, HeaderValue, header, request::Parts};
-
+use kernel::{Peer, Tenant};
 use management::{V1, V1Endpoint, V1Request};
-use oauth::OAuth;
+use oauth::{OAuth, Site};
 use rest::{Answer, ApiError, ApiResult, Content, Served};
 use url::form_urlencoded;
 
@@ -25,10 +25,10 @@ const TOKEN: &str = "access_token";
 
 /// The routes below `/api` that no other version has.
 pub(crate) fn router(api: V1, oauth: Arc<OAuth>) -> Router {
-    let work = any(move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
+    let work = any(move |Extension(tenant): Extension<Tenant>, Extension(peer): Extension<Peer>, request: Request| {
         let (api, oauth) = (api.clone(), Arc::clone(&oauth));
         async move {
-            let mut response = answer(&api, &oauth, request, peer).await.unwrap_or_else(|error| edge::refusal(&error));
+            let mut response = answer(&api, &Site::new(oauth, tenant.clone()), request, (&tenant, peer)).await.unwrap_or_else(|error| edge::refusal(&error));
             response.headers_mut().insert("deprecation", DEPRECATION);
             response
         }
@@ -36,17 +36,22 @@ pub(crate) fn router(api: V1, oauth: Arc<OAuth>) -> Router {
     Router::new().route("/api/{*path}", work)
 }
 
-async fn answer(api: &V1, oauth: &OAuth, request: Request, peer: SocketAddr) -> ApiResult<Response<Body>> {
+async fn answer(
+    api: &V1,
+    site: &Site,
+    request: Request,
+    (tenant, peer): (&Tenant, Peer),
+) -> ApiResult<Response<Body>> {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().strip_prefix("/api").unwrap_or_default();
     let endpoint = V1Endpoint::find(&parts.method, path).ok_or_else(|| ApiError::not_found("Not Found"))?;
-    let client_id = oauth.v1_caller(&token(&parts)?).await?;
+    let client_id = site.v1_caller(&token(&parts)?).await?;
     // The edge limits bodies and their pauses.
     let body = axum::body::to_bytes(body, usize::MAX).await.map_err(|error| edge::unreadable(&error))?;
     let user_agent = text(&parts.headers, header::USER_AGENT).unwrap_or_default().to_owned();
-    let request = V1Request { target: target(&parts), body, client_id, ip: peer.ip().to_string(), user_agent };
+    let request = V1Request { target: target(&parts), body, client_id, ip: peer.address.to_string(), user_agent };
     let served = Served(endpoint.path);
-    let mut response = response(api.answer(endpoint, request).await?);
+    let mut response = response(api.answer(tenant, endpoint, request).await?);
     response.extensions_mut().insert(served);
     Ok(response)
 }

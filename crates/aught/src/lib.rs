@@ -3,10 +3,12 @@
 //! This crate is the only one that reads the configuration, the environment and files. [`Server::start`] joins the
 //! others to a running server; the command line and the tests both start servers through it.
 
+mod administration;
 mod app;
 mod certificates;
 mod cli;
 mod config;
+mod control;
 mod edge;
 mod files;
 mod health;
@@ -17,7 +19,7 @@ mod scripts;
 mod server;
 mod signals;
 mod telemetry;
-mod tenant;
+mod tenants;
 mod trust;
 
 pub use cli::command_line;
@@ -31,6 +33,11 @@ pub use server::{Fresh, Running, Server};
 pub struct Failure(String);
 
 impl Failure {
+    /// Words that say all.
+    fn plain(text: String) -> Self {
+        Self(text)
+    }
+
     /// What was tried, and what went wrong.
     fn new(tried: impl std::fmt::Display, cause: impl std::fmt::Display) -> Self {
         Self(format!("{tried}: {cause}"))

@@ -18,7 +18,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{Failure, certificates::Certificates, edge::Edge};
+use crate::{Failure, certificates::Certificates, edge::{Arrival, Edge}};
 
 /// How long a client may take for its first bytes, for the TLS handshake, and for the header of a request.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -86,8 +86,13 @@ impl Door {
             // Nothing is lost with a connection that has not asked for anything yet.
             () = stopped(&mut stopping) => {}
             opened = timeout(PATIENCE, self.handshake(stream)) => match opened {
-                Ok(Ok(Opened::Plain(stream, version))) => self.requests(stream, version, peer, false).await,
-                Ok(Ok(Opened::Tls(stream, version))) => self.requests(*stream, version, peer, true).await,
+                Ok(Ok(Opened::Plain(stream, version))) => {
+                    self.requests(stream, version, Arrival { peer, is_tls: false, server_name: None }).await;
+                }
+                Ok(Ok(Opened::Tls(stream, version))) => {
+                    let server_name = stream.get_ref().1.server_name().map(str::to_owned);
+                    self.requests(*stream, version, Arrival { peer, is_tls: true, server_name }).await;
+                }
                 Ok(Err(error)) => tracing::debug!(%peer, %error, "no connection came about"),
                 Err(_) => tracing::debug!(%peer, "the client was silent for too long"),
             },
@@ -118,15 +123,17 @@ impl Door {
         Ok(Opened::Plain(stream, if first == *HTTP2_PREFACE { Version::Http2 } else { Version::Http1 }))
     }
 
-    async fn requests<S>(self: Arc<Self>, stream: S, version: Version, peer: SocketAddr, is_tls: bool)
+    async fn requests<S>(self: Arc<Self>, stream: S, version: Version, arrival: Arrival)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let mut stopping = self.stopping.clone();
+        let peer = arrival.peer;
+        let arrival = Arc::new(arrival);
         let service = service_fn(move |request| {
-            let door = Arc::clone(&self);
+            let (door, arrival) = (Arc::clone(&self), Arc::clone(&arrival));
             async move {
-                let response = door.edge.answer(request, peer, is_tls).await;
+                let response = door.edge.answer(request, &arrival).await;
                 Ok::<_, Infallible>(until_stopped(response, door.stopping.clone()))
             }
         });

@@ -1,21 +1,25 @@
 //! A server: everything joined, from its configuration to its end.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use futures::future::join_all;
+use actions::Runtime;
+use identity::{Passwords, SigningKeys};
 use kernel::Secret;
+use management::{Dispatcher, Services};
 use store::Store;
 use tempfile::TempDir;
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
-    Config, Failure,
-    app::app,
+    Config, Failure, administration,
+    app,
     certificates::Certificates,
-    edge::Edge,
+    control::Control,
+    edge::{Edge, Routes},
     listener::{self, Door},
-    telemetry,
-    tenant::Tenant,
+    scripts, telemetry,
+    tenants::{self, Tenants},
 };
 
 /// Starts servers.
@@ -29,13 +33,22 @@ impl Server {
         let listeners = listener::open(&config.listen).await?;
         let addr = listeners[0].local_addr().map_err(|error| Failure::new("the address listened on", error))?;
         let domain = config.domain.clone().unwrap_or_else(|| format!("localhost:{}", addr.port()));
-        let mut tenant = Tenant::open(&config, &domain, config.outbound(addr)).await?;
-        let (fresh, packages) = (tenant.fresh.take(), tenant.packages.take());
-        let store = tenant.store.clone();
+        let store = tenants::open_store(&config).await?;
+        let fresh = tenants::first(&store, &config, &domain).await?;
+        let (packages, place) = match config.state.file("packages") {
+            Some(place) => (None, place),
+            None => scripts::packages()?,
+        };
+        let services = services(&config, &store, config.outbound(addr), place);
+        let tenants = Tenants::new(store.clone(), services.keys.clone());
+        tenants.at(&domain).await.map_err(|error| Failure::new("the first tenant", error))?;
+        let routes = Routes { installation: app::installation_routes(&store), tenant: app::tenant_routes(&store, &services) };
+        let workers = app::workers(&store, &services);
+        let control = Control::open(&config.state, store.clone());
         let (stop, stopping) = watch::channel(false);
         let run = config.context.text(b"0123456789abcdefghijklmnopqrstuvwxyz", 8);
         let door = Arc::new(Door {
-            edge: Edge::new(app(tenant), run, &domain),
+            edge: Edge::new(routes, tenants, run),
             certificates: Certificates::new(config.state, &domain),
             stopping,
             drain: config.drain,
@@ -51,7 +64,19 @@ impl Server {
             }
         });
         tracing::info!(%addr, domain, "listening");
-        Ok(Running { addr, domain, fresh, store, door, stop, serving, upkeep, _packages: packages })
+        Ok(Running { addr, domain, fresh, store, door, stop, serving, workers, upkeep, control, _packages: packages })
+    }
+}
+
+/// What areas need beside the store.
+fn services(config: &Config, store: &Store, outbound: outbound::Client, packages: PathBuf) -> Services {
+    let scripts = Runtime::new(config.scripts(packages), Arc::new(outbound.clone()));
+    Services {
+        passwords: Passwords::new(store.context().clone()),
+        keys: SigningKeys::new(store.clone()),
+        outbound,
+        dns: config.dns.clone(),
+        dispatcher: Dispatcher::new(store.clone(), scripts),
     }
 }
 
@@ -64,11 +89,23 @@ pub struct Fresh {
     pub client_secret: Secret,
 }
 
+impl Fresh {
+    /// What the person is told who has it made.
+    pub(crate) fn told(&self, domain: &str) -> String {
+        format!(
+            "A new tenant is ready. Keep the secret: it is shown only now.\n\n  \
+             domain         {domain}\n  client id      {}\n  client secret  {}\n\n",
+            self.client_id,
+            self.client_secret.reveal()
+        )
+    }
+}
+
 /// A server that answers until it is stopped. Dropping it stops it too, without waiting.
 pub struct Running {
     /// Where it listens.
     pub addr: SocketAddr,
-    /// The tenant's domain.
+    /// The first tenant's domain.
     pub domain: String,
     /// The first client, if this start made the tenant.
     pub fresh: Option<Fresh>,
@@ -77,7 +114,10 @@ pub struct Running {
     door: Arc<Door>,
     stop: watch::Sender<bool>,
     serving: Vec<JoinHandle<()>>,
+    workers: Vec<JoinHandle<()>>,
     upkeep: JoinHandle<()>,
+    /// Closed with the server.
+    control: Option<Control>,
     /// Removed with the server.
     _packages: Option<TempDir>,
 }
@@ -88,10 +128,19 @@ impl Running {
         self.door.certificates.authority().await.map(|pem| pem.to_string())
     }
 
-    /// Takes no more requests, waits for those that are being answered, and closes the store.
+    /// Makes another tenant, as `aught tenants create` does: its domain, and its first client.
+    pub async fn create_tenant(&self, name: &str, domain: Option<&str>) -> Result<(String, Fresh), Failure> {
+        administration::create(&self.store, name, domain.map(str::to_owned)).await
+    }
+
+    /// Takes no more requests, waits for those that are being answered, ends what works on jobs, and closes the store.
     pub async fn stop(mut self) {
+        drop(self.control.take());
         self.stop.send_replace(true);
         join_all(self.serving.drain(..)).await;
+        // A job that is cut off is done again by whoever leases it next.
+        self.workers.iter().for_each(JoinHandle::abort);
+        join_all(self.workers.drain(..)).await;
         self.store.close().await;
         tracing::info!("stopped");
     }
@@ -100,6 +149,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.upkeep.abort();
+        self.workers.iter().for_each(JoinHandle::abort);
     }
 }
 

@@ -3,14 +3,14 @@
 use std::{hint::black_box, time::Duration};
 
 use aught_identity::{
-    AccessToken, Algorithm, Expected, PasswordHash, Signing, SigningKeys, Verifier,
+    AccessToken, Algorithm, PasswordHash, Signing, SigningKeys, Verifier,
     certificate::CertifiedKey,
     jwt::Jwt,
     keys::{self, SigningKey},
     signature::{PublicKey, hmac_sha256},
 };
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use kernel::{Context, Document, Record, TenantId, object};
+use kernel::{Context, Document, Record, Tenant, TenantId, object};
 use serde_json::json;
 use store::{Database, Options, RootKey, Store, StoreResult, Tx};
 use tokio::runtime::Runtime;
@@ -61,17 +61,14 @@ fn verification(c: &mut Criterion) {
     let keys = SigningKeys::new(store.clone());
     let signing = Signing::Key(Algorithm::Rs256);
     let token = runtime.block_on(keys.sign(&tenant, signing, "JWT", claims())).expect("the key signs");
-    let verifier = || {
-        let issuer = format!("https://{DOMAIN}/");
-        let expected = Expected { tenant: tenant.clone(), issuer, audience: AUDIENCE.to_owned() };
-        Verifier::new(store.clone(), keys.clone(), expected, AccessToken::clone)
-    };
+    let at = Tenant::new(tenant, DOMAIN);
+    let verifier = || Verifier::new(store.clone(), keys.clone(), AccessToken::clone);
     let known = verifier();
     c.bench_function("verify a token seen before", |b| {
-        b.iter(|| runtime.block_on(known.verify(black_box(&token))).expect("the token is good"));
+        b.iter(|| runtime.block_on(known.verify(&at, black_box(&token))).expect("the token is good"));
     });
     c.bench_function("verify a new token", |b| {
-        let verify = |fresh: Verifier<AccessToken>| runtime.block_on(fresh.verify(&token)).expect("the token is good");
+        let verify = |fresh: Verifier<AccessToken>| runtime.block_on(fresh.verify(&at, &token)).expect("the token is good");
         b.iter_batched(verifier, verify, BatchSize::SmallInput);
     });
 }

@@ -24,4 +24,4 @@ pub use error::{Error, Result};
 pub use keys::{KeySet, Signing, SigningKeys};
 pub use password::{PasswordError, PasswordHash, PasswordRules, Passwords};
 pub use signature::Algorithm;
-pub use verifier::{AccessToken, Expected, TokenError, Verifier};
+pub use verifier::{AccessToken, TokenError, Verifier};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
-use kernel::{Record, TenantId};
+use kernel::{Record, Tenant, TenantId};
 use model::{BLACKLISTED_TOKEN, CLIENT, CLIENT_GRANT, SIGNING_KEY};
 use quick_cache::sync::Cache;
 use serde::Deserialize;
@@ -34,17 +34,6 @@ pub struct AccessToken {
     pub scopes: Vec<String>,
     /// Whether a user, not a machine, stands behind it.
     pub is_user: bool,
-}
-
-/// Where a token must come from and what it must be for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Expected {
-    /// The tenant.
-    pub tenant: TenantId,
-    /// `iss`.
-    pub issuer: String,
-    /// One of `aud`.
-    pub audience: String,
 }
 
 /// Why a token is refused.
@@ -80,13 +69,13 @@ impl From<store::StoreError> for TokenError {
 pub struct Verifier<T> {
     store: Store,
     keys: SigningKeys,
-    expected: Expected,
     view: fn(&AccessToken) -> T,
-    remembered: Cache<[u8; 32], Arc<Remembered<T>>>,
+    remembered: Cache<(TenantId, [u8; 32]), Arc<Remembered<T>>>,
 }
 
 struct Remembered<T> {
     kid: String,
+    issuer: String,
     token: AccessToken,
     expires: i64,
     epochs: [u64; 4],
@@ -94,58 +83,63 @@ struct Remembered<T> {
 }
 
 impl<T> Verifier<T> {
-    /// A verifier of the tokens that one tenant issues for one audience.
-    pub fn new(store: Store, keys: SigningKeys, expected: Expected, view: fn(&AccessToken) -> T) -> Self {
-        Self { store, keys, expected, view, remembered: Cache::new(REMEMBERED) }
+    /// A verifier of the tokens that tenants issue for their Management APIs.
+    pub fn new(store: Store, keys: SigningKeys, view: fn(&AccessToken) -> T) -> Self {
+        Self { store, keys, view, remembered: Cache::new(REMEMBERED) }
     }
 
-    /// Verifies a token.
-    pub async fn verify(&self, token: &str) -> Result<Arc<T>, TokenError> {
+    /// Verifies a token that a request to this tenant brings.
+    pub async fn verify(&self, tenant: &Tenant, token: &str) -> Result<Arc<T>, TokenError> {
         let digest = digest::digest(&digest::SHA256, token.as_bytes());
-        let key: [u8; 32] = digest.as_ref().try_into().expect("SHA-256 gives 32 bytes");
-        let epochs = self.epochs();
+        let digest: [u8; 32] = digest.as_ref().try_into().expect("SHA-256 gives 32 bytes");
+        // By tenant too: what one knows of a token says nothing to another.
+        let key = (tenant.id().clone(), digest);
+        let epochs = self.epochs(tenant.id());
         let now = self.store.context().now().seconds();
         let signed = match self.remembered.get(&key) {
             Some(remembered) if remembered.expires <= now => {
                 self.remembered.remove(&key);
                 return Err(TokenError::Expired);
             }
+            // The same token may come by another of the tenant's domains.
+            Some(remembered) if !tenant.is_issuer(&remembered.issuer) => return Err(TokenError::Invalid),
             Some(remembered) if remembered.epochs == epochs => return Ok(Arc::clone(&remembered.view)),
             Some(remembered) => {
-                let is_known = self.keys.of(&self.expected.tenant).await?.key(&remembered.kid).is_some();
+                let is_known = self.keys.of(tenant.id()).await?.key(&remembered.kid).is_some();
                 if !is_known {
                     self.remembered.remove(&key);
                     return Err(TokenError::BadSignature);
                 }
-                Signed { kid: remembered.kid.clone(), token: remembered.token.clone(), expires: remembered.expires }
+                let Remembered { kid, issuer, token, expires, .. } = &*remembered;
+                Signed { kid: kid.clone(), issuer: issuer.clone(), token: token.clone(), expires: *expires }
             }
-            None => self.check(token, now).await?,
+            None => self.check(tenant, token, now).await?,
         };
-        let outcome = self.admit(&signed.token).await;
+        let outcome = self.admit(tenant, &signed.token).await;
         let Ok(view) = outcome else {
             self.remembered.remove(&key);
             return outcome;
         };
-        let Signed { kid, token, expires } = signed;
-        let remembered = Remembered { kid, token, expires, epochs, view: Arc::clone(&view) };
+        let Signed { kid, issuer, token, expires } = signed;
+        let remembered = Remembered { kid, issuer, token, expires, epochs, view: Arc::clone(&view) };
         self.remembered.insert(key, Arc::new(remembered));
         Ok(view)
     }
 
     /// Everything that the token itself decides.
-    async fn check(&self, token: &str, now: i64) -> Result<Signed, TokenError> {
+    async fn check(&self, tenant: &Tenant, token: &str, now: i64) -> Result<Signed, TokenError> {
         let jwt = Jwt::parse(token).ok_or(TokenError::Invalid)?;
         // A secret shared with an audience proves nothing here: only the tenant's own key pair does.
         let algorithm =
             jwt.algorithm.filter(|algorithm| *algorithm != Algorithm::Hs256).ok_or(TokenError::BadSignature)?;
-        let keys = self.keys.of(&self.expected.tenant).await?;
+        let keys = self.keys.of(tenant.id()).await?;
         let kid = jwt.kid.clone().ok_or(TokenError::BadSignature)?;
         let key = keys.key(&kid).ok_or(TokenError::BadSignature)?;
         if !key.verify(algorithm, jwt.signed, &jwt.signature) {
             return Err(TokenError::BadSignature);
         }
-        let is_ours = jwt.text("iss") == Some(&self.expected.issuer) && jwt.is_for(&[&self.expected.audience]);
-        let (Some(subject), Some(expires), true) = (jwt.text("sub"), jwt.seconds("exp"), is_ours) else {
+        let issuer = jwt.text("iss").filter(|issuer| tenant.is_issuer(issuer) && jwt.is_for(&[tenant.management_audience()]));
+        let (Some(subject), Some(expires), Some(issuer)) = (jwt.text("sub"), jwt.seconds("exp"), issuer) else {
             return Err(TokenError::Invalid);
         };
         if expires <= now {
@@ -153,28 +147,28 @@ impl<T> Verifier<T> {
         }
         let scopes = jwt.text("scope").unwrap_or_default().split_ascii_whitespace();
         let token = AccessToken {
-            tenant: self.expected.tenant.clone(),
+            tenant: tenant.id().clone(),
             subject: subject.to_owned(),
             client_id: jwt.text("azp").or_else(|| jwt.text("client_id")).map(str::to_owned),
             token_id: jwt.text("jti").map(str::to_owned),
             scopes: scopes.map(str::to_owned).collect(),
             is_user: !subject.ends_with(MACHINE),
         };
-        Ok(Signed { kid, token, expires })
+        Ok(Signed { kid, issuer: issuer.to_owned(), token, expires })
     }
 
     /// Whether the token's client, and the grant that a machine's token rests on, still stand.
-    async fn admit(&self, token: &AccessToken) -> Result<Arc<T>, TokenError> {
-        let tenant = &self.expected.tenant;
+    async fn admit(&self, at: &Tenant, token: &AccessToken) -> Result<Arc<T>, TokenError> {
+        let tenant = at.id();
         let client_id = token.client_id.as_deref().ok_or(TokenError::Invalid)?;
-        if self.is_blacklisted(token, client_id).await? {
+        if self.is_blacklisted(at, token, client_id).await? {
             return Err(TokenError::Invalid);
         }
         let client = self.store.cached(tenant, &CLIENT, client_id).await?.ok_or(TokenError::Invalid)?;
         if token.is_user {
             return Ok(Arc::new((self.view)(token)));
         }
-        let grant = grant_of(&self.store, tenant, &client, &self.expected.audience, "client").await?;
+        let grant = grant_of(&self.store, tenant, &client, at.management_audience(), "client").await?;
         let grant = grant.ok_or(TokenError::Invalid)?;
         let mut admitted = token.clone();
         let given: Given = grant.view().map_err(Error::from)?;
@@ -185,24 +179,25 @@ impl<T> Verifier<T> {
     }
 
     /// Whether the token is refused by its `jti`: at all, for this audience, or for its client.
-    async fn is_blacklisted(&self, token: &AccessToken, client_id: &str) -> Result<bool, TokenError> {
+    async fn is_blacklisted(&self, tenant: &Tenant, token: &AccessToken, client_id: &str) -> Result<bool, TokenError> {
         let Some(jti) = &token.token_id else { return Ok(false) };
-        for audience in [None, Some(self.expected.audience.as_str()), Some(client_id)] {
+        for audience in [None, Some(tenant.management_audience()), Some(client_id)] {
             let id = blacklist::id(audience, jti);
-            if self.store.cached(&self.expected.tenant, &BLACKLISTED_TOKEN, &id).await?.is_some() {
+            if self.store.cached(tenant.id(), &BLACKLISTED_TOKEN, &id).await?.is_some() {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    fn epochs(&self) -> [u64; 4] {
-        DECIDING.map(|kind| self.store.epoch(&self.expected.tenant, kind))
+    fn epochs(&self, tenant: &TenantId) -> [u64; 4] {
+        DECIDING.map(|kind| self.store.epoch(tenant, kind))
     }
 }
 
 struct Signed {
     kid: String,
+    issuer: String,
     token: AccessToken,
     expires: i64,
 }

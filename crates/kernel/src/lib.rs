@@ -5,6 +5,7 @@ mod document;
 pub mod id;
 mod record;
 mod sealed;
+mod tenant;
 mod time;
 pub mod user_agent;
 
@@ -12,6 +13,7 @@ pub use context::{Clock, Context, FixedClock, Random, SeededRandom, SystemClock,
 pub use document::{Document, fill, fill_members, merge_deep, merge_first_level, object, remove_path, value_at};
 pub use record::{Record, TenantId, UnfitRecord};
 pub use sealed::{Sealed, Secret};
+pub use tenant::{Peer, Tenant, host_name, is_loopback_name, port_of};
 pub use time::Timestamp;
 
 /// JSON, as every record and message is made of.

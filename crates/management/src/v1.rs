@@ -16,7 +16,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Method;
 use identity::Passwords;
-use kernel::{Document, TenantId, Value};
+use kernel::{Document, Tenant, Value};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use rest::{Answer, ApiError, ApiResult, BoxFuture, Caller, Engine, Origin, Scopes};
 use serde::de::DeserializeOwned;
@@ -69,7 +69,7 @@ const ENDPOINTS: &[(Method, &str, Work)] = &[
     (Method::GET, "/logs/{id}", |ask| Box::pin(logs::get(ask))),
 ];
 
-/// The API of one tenant. Cheap to clone.
+/// The API of all tenants. Cheap to clone.
 #[derive(Clone)]
 pub struct V1(Arc<Shared>);
 
@@ -77,8 +77,6 @@ struct Shared {
     engine: Arc<Engine>,
     store: Store,
     passwords: Passwords,
-    tenant: TenantId,
-    domain: String,
     /// A token of v1 has no scopes: it may do everything.
     scopes: Arc<Scopes>,
 }
@@ -99,7 +97,7 @@ pub struct Request {
     pub body: Bytes,
     /// The global client.
     pub client_id: String,
-    /// Address of the peer.
+    /// The client's address.
     pub ip: String,
     /// `User-Agent`.
     pub user_agent: String,
@@ -135,17 +133,17 @@ fn values(path: &'static str, given: &[&str]) -> Option<Vec<(&'static str, Strin
 }
 
 impl V1 {
-    /// The API of the tenant that lives at `domain`, over the engine of its version 2.
-    pub fn new(engine: Arc<Engine>, store: Store, services: &Services, tenant: TenantId, domain: String) -> Self {
+    /// The API over the engine of its version 2.
+    pub fn new(engine: Arc<Engine>, store: Store, services: &Services) -> Self {
         let scopes = Arc::new(Scopes::parse(SCOPES));
-        Self(Arc::new(Shared { engine, store, passwords: services.passwords.clone(), tenant, domain, scopes }))
+        Self(Arc::new(Shared { engine, store, passwords: services.passwords.clone(), scopes }))
     }
 
-    /// Answers a request: a status, where it is not 200, and JSON.
+    /// Answers a request to the tenant: a status, where it is not 200, and JSON.
     ///
     /// # Errors
     /// As version 2 refuses, or 400 for what this version asks for beside that.
-    pub async fn answer(&self, endpoint: Endpoint, request: Request) -> ApiResult<Answer> {
+    pub async fn answer(&self, tenant: &Tenant, endpoint: Endpoint, request: Request) -> ApiResult<Answer> {
         let query = request.target.split_once('?').map_or("", |(_, query)| query);
         let ask = Ask {
             api: self.clone(),
@@ -153,7 +151,7 @@ impl V1 {
             query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
             body: request.body,
             caller: Caller {
-                tenant: self.0.tenant.clone(),
+                tenant: tenant.id().clone(),
                 subject: format!("{}@clients", request.client_id),
                 client_id: Some(request.client_id),
                 token_id: None,
@@ -161,7 +159,7 @@ impl V1 {
                 is_user: false,
             },
             origin: Origin {
-                domain: self.0.domain.clone(),
+                domain: tenant.domain().to_owned(),
                 ip: request.ip,
                 user_agent: request.user_agent,
                 target: request.target,
@@ -177,7 +175,7 @@ impl V1 {
 
 impl std::fmt::Debug for V1 {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("V1").field("tenant", &self.0.tenant).finish_non_exhaustive()
+        f.write_str("V1")
     }
 }
 

@@ -2,34 +2,36 @@
 
 use std::sync::Arc;
 
-use identity::{AccessToken, Expected, SigningKeys, TokenError, Verifier};
-use kernel::TenantId;
+use identity::{AccessToken, SigningKeys, TokenError, Verifier};
+use kernel::Tenant;
 use memchr::memchr3_iter;
 use rest::{ApiError, ApiResult, Authenticate, BoxFuture, Caller, Scopes};
 use store::Store;
 
-/// Authenticates the callers of one tenant's Management API by the access tokens that the tenant issues for it.
+/// Authenticates the callers of tenants' Management APIs by the access tokens that each tenant issues for its own.
 pub struct Bearer(Verifier<Caller>);
 
 impl Bearer {
-    /// The authentication of the tenant that lives at `domain`.
-    pub fn new(store: Store, keys: SigningKeys, tenant: TenantId, domain: &str) -> Self {
-        let expected =
-            Expected { tenant, issuer: format!("https://{domain}/"), audience: format!("https://{domain}/api/v2/") };
-        Self(Verifier::new(store, keys, expected, caller))
+    /// The authentication of the tenants in this store.
+    pub fn new(store: Store, keys: SigningKeys) -> Self {
+        Self(Verifier::new(store, keys, caller))
     }
 
     /// The caller that the header stands for: 400 or 401 in the service's words otherwise.
-    pub async fn caller(&self, authorization: Option<&str>) -> ApiResult<Caller> {
+    pub async fn caller(&self, tenant: &Tenant, authorization: Option<&str>) -> ApiResult<Caller> {
         let token = bearer_token(authorization)?;
-        let verified = self.0.verify(token).await.map_err(refusal)?;
+        let verified = self.0.verify(tenant, token).await.map_err(refusal)?;
         Ok(Caller::clone(&verified))
     }
 }
 
 impl Authenticate for Bearer {
-    fn authenticate<'a>(&'a self, authorization: Option<&'a str>) -> BoxFuture<'a, ApiResult<Caller>> {
-        Box::pin(self.caller(authorization))
+    fn authenticate<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        authorization: Option<&'a str>,
+    ) -> BoxFuture<'a, ApiResult<Caller>> {
+        Box::pin(self.caller(tenant, authorization))
     }
 }
 

@@ -8,7 +8,7 @@ use model::{CLIENT, CREDENTIAL};
 use subtle::ConstantTimeEq;
 
 use crate::{
-    OAuth, OAuthError,
+    OAuthError, Site,
     request::{Incoming, form_decoded},
     views::Client,
 };
@@ -46,20 +46,20 @@ pub(crate) fn claimed(incoming: &Incoming) -> Option<String> {
 }
 
 /// Authenticates the client of a request.
-pub(crate) async fn authenticate(oauth: &OAuth, incoming: &Incoming) -> Result<Authenticated, OAuthError> {
+pub(crate) async fn authenticate(site: &Site, incoming: &Incoming) -> Result<Authenticated, OAuthError> {
     let proof = proof(incoming)?;
     let client_id = claimed(incoming).ok_or_else(|| OAuthError::missing("client_id"))?;
     let named = incoming.parameters.get("client_id");
     if named.is_some_and(|named| named != client_id) {
         return Err(OAuthError::unauthorized());
     }
-    let record = oauth.store.cached(&oauth.tenant, &CLIENT, &client_id).await?;
+    let record = site.store.cached(site.tenant.id(), &CLIENT, &client_id).await?;
     let record = record.ok_or_else(OAuthError::unauthorized)?;
-    let client = oauth.views.clients.of(&record)?;
+    let client = site.views.clients.of(site.tenant.id(), &record)?;
     let mut authenticated = Authenticated { record, client, assertion: None, has_proven: true };
     match proof {
         Proof::Assertion(assertion) => {
-            authenticated.assertion = Some(check_assertion(oauth, &authenticated.client, assertion).await?);
+            authenticated.assertion = Some(check_assertion(site, &authenticated.client, assertion).await?);
         }
         Proof::Secret { secret, is_encoded } => check_secret(&authenticated.client, secret, is_encoded)?,
         Proof::None if authenticated.client.token_endpoint_auth_method.as_deref() == Some("none") => {
@@ -106,17 +106,17 @@ fn is_same(known: &Secret, given: &str) -> bool {
     known.reveal().as_bytes().ct_eq(given.as_bytes()).into()
 }
 
-async fn check_assertion(oauth: &OAuth, client: &Client, assertion: &str) -> Result<Assertion, OAuthError> {
+async fn check_assertion(site: &Site, client: &Client, assertion: &str) -> Result<Assertion, OAuthError> {
     let ids = client.assertion_credentials().ok_or_else(OAuthError::unauthorized)?;
     let mut credentials: Vec<Credential> = Vec::new();
     for id in ids {
-        if let Some(record) = oauth.store.cached(&oauth.tenant, &CREDENTIAL, id).await? {
+        if let Some(record) = site.store.cached(site.tenant.id(), &CREDENTIAL, id).await? {
             credentials.push(record.view()?);
         }
     }
-    let issuer = oauth.issuer();
+    let issuer = site.tenant.issuer();
     let endpoint = format!("{issuer}oauth/token");
-    let now = oauth.store.context().now();
-    let verified = assertion::verify(assertion, &client.id, &credentials, &[&issuer, &endpoint], now);
+    let now = site.store.context().now();
+    let verified = assertion::verify(assertion, &client.id, &credentials, &[issuer, &endpoint], now);
     verified.map_err(OAuthError::client_authentication)
 }

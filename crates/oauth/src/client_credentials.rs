@@ -10,7 +10,7 @@ use model::{ORGANIZATION, ORGANIZATION_GRANTS, RESOURCE_SERVER};
 use serde_json::json;
 
 use crate::{
-    OAuth, OAuthError,
+    OAuthError, Site,
     log::Subject,
     token::{Exchange, Grant, Granted, Granting},
     v1,
@@ -47,22 +47,22 @@ struct Organization {
 }
 
 async fn machine_token(exchange: Exchange<'_>, subject: &mut Subject) -> Result<Granted, OAuthError> {
-    let Exchange { oauth, record, client, parameters, .. } = exchange;
+    let Exchange { site, record, client, parameters, .. } = exchange;
     if client.token_endpoint_auth_method.as_deref() == Some("none") {
         return Err(OAuthError::unauthorized());
     }
     let requested = parameters.get("audience");
     if requested.is_none() && client.global {
-        return Ok(v1::grant(oauth, client));
+        return Ok(v1::grant(site, client));
     }
-    let settings = oauth.settings().await?;
+    let settings = site.settings().await?;
     let default = settings.default_audience.as_deref().filter(|audience| !audience.is_empty());
     let audience = requested.or(default);
     let audience =
         audience.ok_or_else(|| OAuthError::access_denied("Non-global clients are not allowed access to APIv1"))?;
     subject.audience = Some(audience.to_owned());
-    let server = resource_server(oauth, audience).await?;
-    let grant = client_grant(oauth, record, &server).await?;
+    let server = resource_server(site, audience).await?;
+    let grant = client_grant(site, record, &server).await?;
     let organization = organization(&exchange, &settings, grant.as_deref()).await?;
     if let Some(organization) = &organization {
         subject.organization_id = Some(organization.record.id.clone());
@@ -77,11 +77,11 @@ async fn machine_token(exchange: Exchange<'_>, subject: &mut Subject) -> Result<
     subject.scope = Some(scope.clone());
 
     let lifetime = server.token_lifetime.unwrap_or(DAY);
-    let mut claims = claims(oauth, &client.id, &server, &scopes, &scope, lifetime, organization.as_ref());
-    extensibility::add_claims(oauth, verdict, &server, &mut claims)?;
+    let mut claims = claims(site, &client.id, &server, &scopes, &scope, lifetime, organization.as_ref());
+    extensibility::add_claims(site, verdict, &server, &mut claims)?;
     let typ = if is_rfc9068(&server) { "at+jwt" } else { "JWT" };
-    let signed = oauth.keys.sign(&oauth.tenant, signing(&server)?, typ, claims).await?;
-    let token = if server.encrypts_tokens() { encrypted(oauth, &server, &signed)? } else { signed };
+    let signed = site.keys.sign(site.tenant.id(), signing(&server)?, typ, claims).await?;
+    let token = if server.encrypts_tokens() { encrypted(site, &server, &signed)? } else { signed };
     let mut body = Document::new();
     body.insert("access_token".into(), token.into());
     // The service names the scopes where they are not simply those that were asked for.
@@ -93,16 +93,16 @@ async fn machine_token(exchange: Exchange<'_>, subject: &mut Subject) -> Result<
     Ok(Granted { body, keep: Vec::new() })
 }
 
-async fn resource_server(oauth: &OAuth, audience: &str) -> Result<Arc<ResourceServer>, OAuthError> {
-    let record = oauth.store.cached_by(&oauth.tenant, &RESOURCE_SERVER, "identifier", audience).await?;
+async fn resource_server(site: &Site, audience: &str) -> Result<Arc<ResourceServer>, OAuthError> {
+    let record = site.store.cached_by(site.tenant.id(), &RESOURCE_SERVER, "identifier", audience).await?;
     let record =
         record.ok_or_else(|| OAuthError::access_denied(format!("Service not enabled within domain: {audience}")))?;
-    Ok(oauth.views.resource_servers.of(&record)?)
+    Ok(site.views.resource_servers.of(site.tenant.id(), &record)?)
 }
 
 /// The grant that lets the client use the API; `None` where the API asks for none.
 async fn client_grant(
-    oauth: &OAuth,
+    site: &Site,
     client: &Record,
     server: &ResourceServer,
 ) -> Result<Option<Arc<ClientGrant>>, OAuthError> {
@@ -111,8 +111,8 @@ async fn client_grant(
     if server.client_policy() == "deny_all" {
         return Err(OAuthError::access_denied(refusal));
     }
-    match grant_of(&oauth.store, &oauth.tenant, client, &server.identifier, "client").await? {
-        Some(record) => Ok(Some(oauth.views.grants.of(&record)?)),
+    match grant_of(&site.store, site.tenant.id(), client, &server.identifier, "client").await? {
+        Some(record) => Ok(Some(site.views.grants.of(site.tenant.id(), &record)?)),
         None if server.client_policy() == "allow_all" => Ok(None),
         None => {
             let advice = "You need to create a \"client-grant\" associated to this API.";
@@ -173,7 +173,7 @@ fn is_rfc9068(server: &ResourceServer) -> bool {
 
 /// The claims in the service's order (reference: authentication-api §6).
 fn claims(
-    oauth: &OAuth,
+    site: &Site,
     client_id: &str,
     server: &ResourceServer,
     scopes: &[String],
@@ -181,9 +181,9 @@ fn claims(
     lifetime: i64,
     organization: Option<&Organization>,
 ) -> Document {
-    let now = oauth.store.context().now().seconds();
+    let now = site.store.context().now().seconds();
     let mut claims = object(json!({
-        "iss": oauth.issuer(),
+        "iss": site.tenant.issuer(),
         "sub": format!("{client_id}@clients"),
         "aud": server.identifier,
         "iat": now,
@@ -199,7 +199,7 @@ fn claims(
         }
     }
     if is_rfc9068(server) {
-        claims.insert("jti".into(), oauth.store.context().text(id::ALNUM, 22).into());
+        claims.insert("jti".into(), site.store.context().text(id::ALNUM, 22).into());
         claims.insert("client_id".into(), client_id.into());
     } else {
         claims.insert("gty".into(), "client-credentials".into());
@@ -225,8 +225,8 @@ fn signing(server: &ResourceServer) -> Result<Signing, OAuthError> {
     }
 }
 
-fn encrypted(oauth: &OAuth, server: &ResourceServer, token: &str) -> Result<String, OAuthError> {
-    let recipient = server.recipient.as_ref().and_then(|recipient| recipient.encrypt(oauth.store.context(), token));
+fn encrypted(site: &Site, server: &ResourceServer, token: &str) -> Result<String, OAuthError> {
+    let recipient = server.recipient.as_ref().and_then(|recipient| recipient.encrypt(site.store.context(), token));
     Ok(recipient.ok_or_else(|| OAuthError::internal("tokens of an API cannot be encrypted to its key"))?)
 }
 
@@ -249,18 +249,18 @@ async fn organization(
     let Some(grant) = grant.filter(|_| usage != "deny") else {
         return Err(OAuthError::invalid_request("parameter organization is not allowed for this client"));
     };
-    let oauth = exchange.oauth;
+    let site = exchange.site;
     let by_name = settings.allow_organization_name_in_authentication_api && !named.starts_with("org_");
     let record = if by_name {
-        oauth.store.cached_by(&oauth.tenant, &ORGANIZATION, "name", named).await?
+        site.store.cached_by(site.tenant.id(), &ORGANIZATION, "name", named).await?
     } else {
-        oauth.store.cached(&oauth.tenant, &ORGANIZATION, named).await?
+        site.store.cached(site.tenant.id(), &ORGANIZATION, named).await?
     };
     let record = record.ok_or_else(|| OAuthError::invalid_request("the specified organization does not exist"))?;
     if !grant.allow_any_organization {
         let (organization, grant) = (record.id.clone(), grant.id.clone());
         let read = move |reader: &store::Snapshot| reader.relation(&ORGANIZATION_GRANTS, &organization, &grant);
-        if oauth.store.read(&oauth.tenant, read).await?.is_none() {
+        if site.store.read(site.tenant.id(), read).await?.is_none() {
             let (client, organization) = (&exchange.client.id, &record.id);
             let description =
                 format!("Client \"{client}\" is not authorized to access organization \"{organization}\".");

@@ -1,4 +1,4 @@
-//! The OAuth 2.0 and OpenID Connect endpoints of a tenant, and the bearer authentication of its Management API.
+//! The OAuth 2.0 and OpenID Connect endpoints of tenants, and the bearer authentication of their Management APIs.
 
 mod bearer;
 mod client;
@@ -13,14 +13,16 @@ mod v1;
 mod views;
 mod well_known;
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use axum::{
     Router,
+    extract::FromRequestParts,
     routing::{get, post},
 };
 use identity::{SigningKeys, triggers::Triggers};
-use kernel::TenantId;
+use http::request::Parts;
+use kernel::Tenant;
 use store::Store;
 
 pub use bearer::Bearer;
@@ -28,12 +30,10 @@ pub use error::OAuthError;
 
 use crate::{token::Grant, views::Views, well_known::Documents};
 
-/// What the endpoints of one tenant share.
+/// What the endpoints of all tenants share.
 pub struct OAuth {
     store: Store,
     keys: SigningKeys,
-    tenant: TenantId,
-    domain: String,
     grants: Vec<Box<dyn Grant>>,
     triggers: Arc<dyn Triggers>,
     views: Views,
@@ -41,28 +41,43 @@ pub struct OAuth {
 }
 
 impl OAuth {
-    /// The endpoints of the tenant that lives at `domain`, such as `localhost:8080`.
-    pub fn new(
-        store: Store,
-        keys: SigningKeys,
-        triggers: Arc<dyn Triggers>,
-        tenant: TenantId,
-        domain: String,
-    ) -> Arc<Self> {
+    /// The endpoints of the tenants in this store.
+    pub fn new(store: Store, keys: SigningKeys, triggers: Arc<dyn Triggers>) -> Arc<Self> {
         let grants: Vec<Box<dyn Grant>> = vec![Box::new(client_credentials::ClientCredentials)];
         let documents = Documents::default();
-        Arc::new(Self { store, keys, tenant, domain, grants, triggers, views: Views::default(), documents })
+        Arc::new(Self { store, keys, grants, triggers, views: Views::default(), documents })
     }
+}
 
-    /// Makes what the first requests would wait for: the parsed keys, and the next signing key of a new tenant. A
-    /// server does this in the background after it has started to listen.
-    pub async fn warm_up(&self) -> identity::Result {
-        self.keys.complete(&self.tenant, &self.domain).await.map(drop)
+/// The endpoints as one request sees them: what all tenants share, and the tenant that the request is for.
+#[derive(Clone)]
+pub struct Site {
+    oauth: Arc<OAuth>,
+    tenant: Tenant,
+}
+
+impl Site {
+    /// The endpoints for this tenant.
+    pub fn new(oauth: Arc<OAuth>, tenant: Tenant) -> Self {
+        Self { oauth, tenant }
     }
+}
 
-    /// The tenant's issuer: `https://{domain}/`.
-    fn issuer(&self) -> String {
-        format!("https://{}/", self.domain)
+impl Deref for Site {
+    type Target = OAuth;
+
+    fn deref(&self) -> &OAuth {
+        &self.oauth
+    }
+}
+
+impl FromRequestParts<Arc<OAuth>> for Site {
+    type Rejection = OAuthError;
+
+    async fn from_request_parts(parts: &mut Parts, oauth: &Arc<OAuth>) -> Result<Self, OAuthError> {
+        let tenant = parts.extensions.get::<Tenant>().cloned();
+        let tenant = tenant.ok_or_else(|| OAuthError::internal("a request without a tenant"))?;
+        Ok(Self::new(Arc::clone(oauth), tenant))
     }
 }
 

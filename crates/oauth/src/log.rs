@@ -4,7 +4,7 @@ use identity::triggers::Execution;
 use kernel::{Document, Timestamp, Value, object, user_agent};
 use serde_json::json;
 
-use crate::{OAuth, OAuthError, request::Origin, views::Client};
+use crate::{OAuthError, Site, request::Origin, views::Client};
 
 /// What an exchange was about, as far as it came.
 #[derive(Clone, Default)]
@@ -29,7 +29,7 @@ impl Subject {
 
 /// The entry of an exchange of this `type`, in the service's order of keys and with its empty values.
 pub(crate) fn exchange(
-    oauth: &OAuth,
+    site: &Site,
     kind: &str,
     origin: &Origin,
     subject: &Subject,
@@ -47,7 +47,7 @@ pub(crate) fn exchange(
         "client_id": subject.client_id,
         "client_name": subject.client_name,
         "ip": origin.ip,
-        "hostname": oauth.domain,
+        "hostname": site.tenant.host(),
         "details": details(subject, error),
         "user_id": "",
         "user_name": "",

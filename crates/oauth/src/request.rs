@@ -1,17 +1,14 @@
 //! A request to an OAuth endpoint: parameters of a JSON or form body, the Authorization header, where it came from.
 
-use std::{collections::HashMap, net::SocketAddr};
+use std::collections::HashMap;
 
-use axum::{
-    body::{Body, to_bytes},
-    extract::ConnectInfo,
-};
+use axum::body::{Body, to_bytes};
 use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
 use http::{HeaderMap, Request, StatusCode, header};
-use kernel::{Document, Secret};
+use kernel::{Document, Peer, Secret};
 use serde_json::Value;
 
 use crate::OAuthError;
@@ -26,7 +23,7 @@ pub(crate) struct Parameters(HashMap<String, String>);
 /// Where a request came from: what the tenant log keeps.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Origin {
-    /// Address of the peer.
+    /// The client's address.
     pub(crate) ip: String,
     /// `User-Agent`.
     pub(crate) user_agent: String,
@@ -57,8 +54,8 @@ impl Incoming {
     /// Reads the request whole.
     pub(crate) async fn read(request: Request<Body>) -> Result<Self, OAuthError> {
         let (parts, body) = request.into_parts();
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let origin = Origin::of(&parts.headers, peer.map(|peer| peer.0.ip().to_string()));
+        let peer = parts.extensions.get::<Peer>();
+        let origin = Origin::of(&parts.headers, peer.map(|peer| peer.address.to_string()));
         let basic = Basic::of(&parts.headers)?;
         let bytes = to_bytes(body, LONGEST_BODY).await.map_err(|_| OAuthError {
             status: StatusCode::PAYLOAD_TOO_LARGE,

@@ -12,7 +12,7 @@ use identity::{
     Algorithm, SigningKeys, certificate::CertifiedKey, jwt::Jwt, keys, keys::SigningKey, signature,
     triggers::NoTriggers,
 };
-use kernel::{Context, FixedClock, Record, SeededRandom, TenantId, Timestamp, Value, object};
+use kernel::{Context, FixedClock, Record, SeededRandom, Tenant, TenantId, Timestamp, Value, object};
 use model::{CLIENT, CLIENT_GRANT, CREDENTIAL, ORGANIZATION, ORGANIZATION_GRANTS, RESOURCE_SERVER, TENANT_SETTINGS};
 use serde_json::json;
 use store::{Database, Kind, LogQuery, Options, RootKey, Store, StoreError, Tx};
@@ -49,13 +49,13 @@ impl Server {
         store.create_tenant(&tenant).await.unwrap();
         store.write(&tenant, provision).await.unwrap();
         let keys = SigningKeys::new(store.clone());
-        let oauth = OAuth::new(store.clone(), keys.clone(), Arc::new(NoTriggers), tenant.clone(), DOMAIN.to_owned());
-        let bearer = Bearer::new(store.clone(), keys, tenant.clone(), DOMAIN);
+        let oauth = OAuth::new(store.clone(), keys.clone(), Arc::new(NoTriggers));
+        let bearer = Bearer::new(store.clone(), keys);
         Self { router: router(oauth), store, tenant, bearer, clock }
     }
 
     async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: String) -> Answer {
-        let mut request = Request::builder().method(method).uri(path);
+        let mut request = Request::builder().method(method).uri(path).extension(self.at());
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -64,6 +64,10 @@ impl Server {
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    fn at(&self) -> Tenant {
+        Tenant::new(self.tenant.clone(), DOMAIN)
     }
 
     async fn token(&self, parameters: Value) -> Answer {
@@ -97,7 +101,7 @@ impl Server {
 
     /// What the Management API says to a token: its scopes, or status and text.
     async fn scopes(&self, token: &str) -> Result<Vec<String>, (u16, String)> {
-        let caller = self.bearer.caller(Some(&format!("Bearer {token}"))).await;
+        let caller = self.bearer.caller(&self.at(), Some(&format!("Bearer {token}"))).await;
         let caller = caller.map_err(|error| (error.status.as_u16(), error.message.to_string()))?;
         let mut scopes: Vec<String> = caller.scopes.iter().map(str::to_owned).collect();
         scopes.sort();

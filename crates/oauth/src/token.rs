@@ -1,11 +1,10 @@
 //! `POST /oauth/token`: client authentication, then the grant that the request names.
 
-use std::{pin::Pin, sync::Arc};
+use std::pin::Pin;
 
 use axum::{
     Json,
     body::Body,
-    extract::State,
     response::{IntoResponse, Response},
 };
 use http::{Request, header};
@@ -15,7 +14,7 @@ use model::USED_ASSERTION;
 use store::{Kind, StoreError};
 
 use crate::{
-    OAuth, OAuthError,
+    OAuthError, Site,
     client::{self, Authenticated},
     error::{challenge, not_stored},
     log,
@@ -42,7 +41,7 @@ pub(crate) trait Grant: Send + Sync {
 
 /// A request for a token by a client that has shown who it is.
 pub(crate) struct Exchange<'a> {
-    pub(crate) oauth: &'a OAuth,
+    pub(crate) site: &'a Site,
     pub(crate) record: &'a Record,
     pub(crate) client: &'a Client,
     pub(crate) parameters: &'a Parameters,
@@ -67,9 +66,9 @@ pub(crate) struct Kept {
 }
 
 /// Answers a request.
-pub(crate) async fn endpoint(State(oauth): State<Arc<OAuth>>, request: Request<Body>) -> Response {
+pub(crate) async fn endpoint(site: Site, request: Request<Body>) -> Response {
     let has_header = request.headers().contains_key(header::AUTHORIZATION);
-    match answer(&oauth, request).await {
+    match answer(&site, request).await {
         Ok(body) => {
             let mut response = Json(body).into_response();
             not_stored(&mut response);
@@ -85,10 +84,10 @@ pub(crate) async fn endpoint(State(oauth): State<Arc<OAuth>>, request: Request<B
     }
 }
 
-async fn answer(oauth: &OAuth, request: Request<Body>) -> Result<Document, OAuthError> {
+async fn answer(site: &Site, request: Request<Body>) -> Result<Document, OAuthError> {
     let incoming = Incoming::read(request).await?;
     let name = incoming.parameters.require("grant_type")?;
-    let grant = oauth.grants.iter().find(|grant| grant.name() == name);
+    let grant = site.grants.iter().find(|grant| grant.name() == name);
     let grant = grant.ok_or_else(|| OAuthError::unsupported_grant(name))?;
     let mut origin = incoming.origin.clone();
     let mut subject = Subject {
@@ -97,20 +96,20 @@ async fn answer(oauth: &OAuth, request: Request<Body>) -> Result<Document, OAuth
         scope: incoming.parameters.get("scope").map(str::to_owned),
         ..Subject::default()
     };
-    let outcome = granted(oauth, &**grant, &incoming, &mut origin, &mut subject).await;
+    let outcome = granted(site, &**grant, &incoming, &mut origin, &mut subject).await;
     let (success, failure) = grant.log_types();
     let outcome = match outcome {
-        Ok(granted) => commit(oauth, success, &origin, &subject, granted).await,
+        Ok(granted) => commit(site, success, &origin, &subject, granted).await,
         Err(error) => Err(error),
     };
     if let Err(error) = &outcome {
-        let event = log::exchange(oauth, failure, &origin, &subject, Some(error), oauth.store.context().now());
+        let event = log::exchange(site, failure, &origin, &subject, Some(error), site.store.context().now());
         let execution = subject.execution;
         let work = move |tx: &mut store::Tx| {
             triggers::keep(tx, &execution)?;
             tx.append_log(event.clone()).map(drop)
         };
-        let appended = oauth.store.write(&oauth.tenant, work).await;
+        let appended = site.store.write(site.tenant.id(), work).await;
         if let Err::<(), StoreError>(lost) = appended {
             tracing::error!(error = %lost, "a failed exchange could not be logged");
         }
@@ -119,13 +118,13 @@ async fn answer(oauth: &OAuth, request: Request<Body>) -> Result<Document, OAuth
 }
 
 async fn granted(
-    oauth: &OAuth,
+    site: &Site,
     grant: &dyn Grant,
     incoming: &Incoming,
     origin: &mut Origin,
     subject: &mut Subject,
 ) -> Result<Granted, OAuthError> {
-    let Authenticated { record, client, assertion, has_proven } = client::authenticate(oauth, incoming).await?;
+    let Authenticated { record, client, assertion, has_proven } = client::authenticate(site, incoming).await?;
     subject.of_client(&client);
     if let Some(address) =
         origin.forwarded_for.take().filter(|_| client.is_token_endpoint_ip_header_trusted && has_proven)
@@ -138,7 +137,7 @@ async fn granted(
         return Err(OAuthError::grant_not_allowed(grant.name()));
     }
     let parameters = &incoming.parameters;
-    let exchange = Exchange { oauth, record: &record, client: &client, parameters, origin };
+    let exchange = Exchange { site, record: &record, client: &client, parameters, origin };
     let mut granted = grant.exchange(exchange, subject).await?;
     if let Some((id, expires)) = assertion.and_then(|assertion| Some((assertion.id?, assertion.expires))) {
         let secret = format!("{} {id}", client.id);
@@ -149,14 +148,14 @@ async fn granted(
 
 /// Stores what belongs to the tokens together with the log entry. Only then may they be sent.
 async fn commit(
-    oauth: &OAuth,
+    site: &Site,
     log_type: &str,
     origin: &Origin,
     subject: &Subject,
     granted: Granted,
 ) -> Result<Document, OAuthError> {
     let Granted { body, keep } = granted;
-    let event = log::exchange(oauth, log_type, origin, subject, None, oauth.store.context().now());
+    let event = log::exchange(site, log_type, origin, subject, None, site.store.context().now());
     let execution = subject.execution.clone();
     let is_replayable = keep.iter().any(|kept| kept.kind.name == USED_ASSERTION.name);
     let work = move |tx: &mut store::Tx| {
@@ -166,7 +165,7 @@ async fn commit(
         triggers::keep(tx, &execution)?;
         tx.append_log(event.clone()).map(drop)
     };
-    match oauth.store.write(&oauth.tenant, work).await {
+    match site.store.write(site.tenant.id(), work).await {
         Ok(()) => Ok(body),
         Err(StoreError::Taken { .. }) if is_replayable => {
             Err(OAuthError::client_authentication("client assertion was used before"))

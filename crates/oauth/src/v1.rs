@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    OAuth,
+    Site,
     token::{Granted, Kept},
     views::Client,
 };
@@ -30,8 +30,8 @@ struct Token {
 }
 
 /// A token for the global client, which asks for one by naming no audience.
-pub(crate) fn grant(oauth: &OAuth, client: &Client) -> Granted {
-    let context = oauth.store.context();
+pub(crate) fn grant(site: &Site, client: &Client) -> Granted {
+    let context = site.store.context();
     let token = context.text(id::BASE64URL, 48);
     let expires = context.now() + Duration::from_secs(LIFETIME.into());
     let proof = URL_SAFE_NO_PAD.encode(proof(&token, client));
@@ -40,20 +40,20 @@ pub(crate) fn grant(oauth: &OAuth, client: &Client) -> Granted {
     Granted { body, keep: vec![Kept { kind: &V1_TOKEN, secret: token, document, expires }] }
 }
 
-impl OAuth {
+impl Site {
     /// The global client's identifier, if this is a standing token of it.
     ///
     /// # Errors
     /// 401 for any other token, and for one whose client is gone or has got another secret.
     pub async fn v1_caller(&self, token: &str) -> ApiResult<String> {
         let invalid = || ApiError::unauthorized("Invalid token");
-        let record = self.store.cached(&self.tenant, &V1_TOKEN, &expiring::key(token)).await?.ok_or_else(invalid)?;
+        let record = self.store.cached(self.tenant.id(), &V1_TOKEN, &expiring::key(token)).await?.ok_or_else(invalid)?;
         let known: Token = record.view()?;
         if known.expires_at <= self.store.context().now() {
             return Err(ApiError::unauthorized("Expired token"));
         }
-        let client = self.store.cached(&self.tenant, &CLIENT, &known.client_id).await?.ok_or_else(invalid)?;
-        let client = self.views.clients.of(&client)?;
+        let client = self.store.cached(self.tenant.id(), &CLIENT, &known.client_id).await?.ok_or_else(invalid)?;
+        let client = self.views.clients.of(self.tenant.id(), &client)?;
         let told = URL_SAFE_NO_PAD.decode(&known.proof).unwrap_or_default();
         let is_bound = hmac::verify(&key(token), secret(&client), &told).is_ok();
         if client.global && is_bound { Ok(known.client_id) } else { Err(invalid()) }

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use identity::{jwe::Recipient, signature::PublicKey};
-use kernel::{Record, Secret, Timestamp, UnfitRecord};
+use kernel::{Record, Secret, TenantId, Timestamp, UnfitRecord};
 use quick_cache::sync::Cache;
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -23,8 +23,8 @@ impl Default for Views {
     }
 }
 
-/// Views of the records of one kind in one tenant.
-pub(crate) struct View<T>(Cache<String, Arc<Parsed<T>>>);
+/// Views of the records of one kind, by tenant and identifier.
+pub(crate) struct View<T>(Cache<(TenantId, String), Arc<Parsed<T>>>);
 
 struct Parsed<T> {
     version: u64,
@@ -38,8 +38,9 @@ impl<T: Viewed> View<T> {
     }
 
     /// The record's view.
-    pub(crate) fn of(&self, record: &Record) -> Result<Arc<T>, UnfitRecord> {
-        let kept = self.0.get(&record.id);
+    pub(crate) fn of(&self, tenant: &TenantId, record: &Record) -> Result<Arc<T>, UnfitRecord> {
+        let key = (tenant.clone(), record.id.clone());
+        let kept = self.0.get(&key);
         // A record that was deleted and made again may have the version of the old one, not its time.
         let is_same = |parsed: &Arc<Parsed<T>>| parsed.version == record.version && parsed.updated == record.updated;
         if let Some(parsed) = kept.filter(is_same) {
@@ -47,7 +48,7 @@ impl<T: Viewed> View<T> {
         }
         let view = Arc::new(T::complete(record.view()?, record));
         let parsed = Parsed { version: record.version, updated: record.updated, view: Arc::clone(&view) };
-        self.0.insert(record.id.clone(), Arc::new(parsed));
+        self.0.insert(key, Arc::new(parsed));
         Ok(view)
     }
 }

@@ -1,40 +1,45 @@
 //! What a tenant publishes about itself: its metadata (OpenID Connect Discovery, RFC 8414) and its key set.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
-use axum::{
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use kernel::{Document, Value, object};
+use quick_cache::sync::Cache;
 use model::TENANT_SETTINGS;
 use serde_json::json;
 
-use crate::{OAuth, OAuthError, views::Settings};
+use crate::{OAuthError, Site, views::Settings};
 
-/// The metadata, ready to send, as of an epoch of the settings.
-#[derive(Default)]
-pub(crate) struct Documents(RwLock<Option<(u64, Bytes)>>);
+/// The metadata of tenants by the issuer that a request names, ready to send, as of an epoch of the settings.
+pub(crate) struct Documents(Cache<String, (u64, Bytes)>);
+
+impl Default for Documents {
+    fn default() -> Self {
+        Self(Cache::new(KEPT))
+    }
+}
 
 /// `GET /.well-known/jwks.json`.
-pub(crate) async fn jwks(State(oauth): State<Arc<OAuth>>) -> Result<Response, OAuthError> {
-    let settings = oauth.settings().await?;
-    let keys = oauth.keys.complete(&oauth.tenant, &oauth.domain).await?;
+pub(crate) async fn jwks(site: Site) -> Result<Response, OAuthError> {
+    let settings = site.settings().await?;
+    let keys = site.keys.complete(site.tenant.id(), site.tenant.domain()).await?;
     Ok(public(keys.jwks(!settings.flags.remove_alg_from_jwks)))
 }
 
 /// `GET /.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`.
-pub(crate) async fn metadata(State(oauth): State<Arc<OAuth>>) -> Result<Response, OAuthError> {
-    let epoch = oauth.store.epoch(&oauth.tenant, &TENANT_SETTINGS);
-    let kept = oauth.documents.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+pub(crate) async fn metadata(site: Site) -> Result<Response, OAuthError> {
+    let epoch = site.store.epoch(site.tenant.id(), &TENANT_SETTINGS);
+    // A name that another tenant has taken over since leads to other settings: their epoch is asked by tenant.
+    let key = format!("{} {}", site.tenant.id(), site.tenant.issuer());
+    let kept = site.documents.0.get(&key);
     if let Some((_, bytes)) = kept.filter(|(as_of, _)| *as_of == epoch) {
         return Ok(public(bytes));
     }
-    let settings = oauth.settings().await?;
-    let bytes = Bytes::from(Value::Object(describe(&oauth.issuer(), &settings)).to_string());
-    *oauth.documents.0.write().unwrap_or_else(PoisonError::into_inner) = Some((epoch, bytes.clone()));
+    let settings = site.settings().await?;
+    let bytes = Bytes::from(Value::Object(describe(site.tenant.issuer(), &settings)).to_string());
+    site.documents.0.insert(key, (epoch, bytes.clone()));
     Ok(public(bytes))
 }
 
@@ -52,11 +57,14 @@ pub(crate) async fn preflight() -> Response {
     response
 }
 
-impl OAuth {
+/// How many metadata documents are kept.
+const KEPT: usize = 10_000;
+
+impl Site {
     /// The tenant's settings; the service's defaults for a tenant without any.
     pub(crate) async fn settings(&self) -> Result<Arc<Settings>, OAuthError> {
-        match self.store.cached_singleton(&self.tenant, &TENANT_SETTINGS).await? {
-            Some(record) => Ok(self.views.settings.of(&record)?),
+        match self.store.cached_singleton(self.tenant.id(), &TENANT_SETTINGS).await? {
+            Some(record) => Ok(self.views.settings.of(self.tenant.id(), &record)?),
             None => Ok(Arc::default()),
         }
     }

@@ -52,7 +52,7 @@ pub struct Caller {
 pub struct Origin {
     /// The tenant's canonical domain, such as `localhost:8080`.
     pub domain: String,
-    /// Address of the peer.
+    /// The client's address.
     pub ip: String,
     /// `User-Agent`.
     pub user_agent: String,

@@ -6,7 +6,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use contract::{Contract, Operation, PathValues, Route};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts, uri::PathAndQuery};
-use kernel::{Document, Value};
+use kernel::{Document, Peer, Tenant, Value};
 use store::{Snapshot, Store};
 
 use crate::{
@@ -19,11 +19,15 @@ use crate::{
 
 /// Tells who calls: verifies the bearer token of a request.
 pub trait Authenticate: Send + Sync {
-    /// The caller that the `Authorization` header stands for.
+    /// The caller that the `Authorization` header of a request to the tenant stands for.
     ///
     /// # Errors
     /// 401 (or 400 for a malformed header) in the service's words.
-    fn authenticate<'a>(&'a self, authorization: Option<&'a str>) -> BoxFuture<'a, ApiResult<Caller>>;
+    fn authenticate<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        authorization: Option<&'a str>,
+    ) -> BoxFuture<'a, ApiResult<Caller>>;
 }
 
 /// Who serves which operation of the contract.
@@ -82,21 +86,26 @@ pub struct Request<'r> {
 pub struct Engine {
     store: Store,
     authenticate: Arc<dyn Authenticate>,
-    domain: String,
     claims: Claims,
     kept: Kept,
 }
 
 impl Engine {
-    /// An engine that serves what is claimed for the tenant that lives at `domain`.
-    pub fn new(store: Store, authenticate: Arc<dyn Authenticate>, domain: String, claims: Claims) -> Self {
-        Self { store, authenticate, domain, claims, kept: Kept::new() }
+    /// An engine that serves what is claimed for the tenants in this store.
+    pub fn new(store: Store, authenticate: Arc<dyn Authenticate>, claims: Claims) -> Self {
+        Self { store, authenticate, claims, kept: Kept::new() }
     }
 
-    /// Answers one request. `parts.uri` holds the whole path, `/api/v2` included.
-    pub async fn respond(self: &Arc<Self>, parts: Parts, body: Bytes, ip: String) -> Response<Body> {
+    /// Answers one request to the tenant. `parts.uri` holds the whole path, `/api/v2` included.
+    pub async fn respond(
+        self: &Arc<Self>,
+        parts: Parts,
+        body: Bytes,
+        tenant: &Tenant,
+        peer: Peer,
+    ) -> Response<Body> {
         let mut operation = None;
-        match self.serve(parts, body, ip, &mut operation).await {
+        match self.serve(parts, body, (tenant, peer), &mut operation).await {
             Ok(response) => response,
             Err(error) => refusal(&error, operation),
         }
@@ -106,7 +115,7 @@ impl Engine {
         self: &Arc<Self>,
         parts: Parts,
         body: Bytes,
-        ip: String,
+        (tenant, peer): (&Tenant, Peer),
         matched: &mut Option<&'static Operation>,
     ) -> ApiResult<Response<Body>> {
         let path = parts.uri.path().strip_prefix("/api/v2").unwrap_or_default();
@@ -116,7 +125,7 @@ impl Engine {
         };
         *matched = Some(operation);
         let given = |name: &str| header_text(&parts.headers, name);
-        let caller = self.authenticate.authenticate(given("authorization")).await?;
+        let caller = self.authenticate.authenticate(tenant, given("authorization")).await?;
         authorise(operation, &caller.scopes)?;
         let target = parts.uri.path_and_query().map_or("", PathAndQuery::as_str);
         // The same question was found to be sound when it was asked first.
@@ -127,8 +136,8 @@ impl Engine {
         }
         let text = |name: &str| given(name).map(str::to_owned);
         let origin = Origin {
-            domain: self.domain.clone(),
-            ip,
+            domain: tenant.domain().to_owned(),
+            ip: peer.address.to_string(),
             user_agent: text("user-agent").unwrap_or_default(),
             custom_domain: text("auth0-custom-domain"),
             correlation_id: text("x-correlation-id").map(|id| id.chars().take(64).collect()),

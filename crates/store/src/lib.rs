@@ -7,9 +7,11 @@ mod cache;
 #[cfg(test)]
 mod conformance;
 mod connection;
+mod deletion;
 mod error;
 mod events;
 mod hierarchy;
+mod hosts;
 mod index;
 mod jobs;
 mod kind;
@@ -29,6 +31,7 @@ mod verify;
 
 pub use error::{StoreError, StoreResult};
 pub use events::{Event, EventPosition};
+pub use hosts::Domain;
 pub use hierarchy::{Master, Resealing};
 pub use index::{Field, Index, Term};
 pub use jobs::{Job, JobCount, NewJob};

@@ -3,10 +3,10 @@
 use crate::{StoreError, StoreResult, connection::Connection};
 
 /// Every step, oldest first; a released step never changes.
-const STEPS: &[&str] = &[include_str!("migrations/v1.sql"), include_str!("migrations/v2.sql")];
+const STEPS: &[&str] = &[include_str!("migrations/v1.sql"), include_str!("migrations/v2.sql"), include_str!("migrations/v3.sql")];
 
 /// The words that differ between the databases.
-pub(crate) type Words = [(&'static str, &'static str); 9];
+pub(crate) type Words = [(&'static str, &'static str); 10];
 
 /// SQLite's words. An index there ends with the row's number by itself.
 pub(crate) const SQLITE: Words = [
@@ -19,6 +19,7 @@ pub(crate) const SQLITE: Words = [
     ("{big}", "INTEGER"),
     ("{seq}", ""),
     ("{clustered}", " WITHOUT ROWID"),
+    ("{json}", ""),
 ];
 
 /// PostgreSQL's words. Texts are ordered by their bytes, as everywhere in the store.
@@ -32,6 +33,7 @@ pub(crate) const POSTGRES: Words = [
     ("{big}", "BIGINT"),
     ("{seq}", ", seq"),
     ("{clustered}", ""),
+    ("{json}", "::json"),
 ];
 
 /// Brings the database to the newest schema. The caller holds the database's migration lock and commits.
@@ -77,7 +79,7 @@ mod tests {
     static LIKES: RelationKind = RelationKind::new("likes");
 
     /// The rows that each released schema's program wrote.
-    const RELEASED: &[&str] = &[include_str!("migrations/v1.rows.sql"), include_str!("migrations/v2.rows.sql")];
+    const RELEASED: &[&str] = &[include_str!("migrations/v1.rows.sql"), include_str!("migrations/v2.rows.sql"), include_str!("migrations/v3.rows.sql")];
     /// The root key under which they were written.
     const ROOT_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 

@@ -106,7 +106,8 @@ impl PostgresConnection {
 
     /// Tells the other nodes what the running transaction changes; they hear of it when it is committed.
     pub(crate) fn notify(&self, node: &str, tenant: &TenantId, changes: &Changes) -> StoreResult {
-        if changes.records.is_empty() && !changes.has_jobs && !changes.has_new_keys && !changes.has_events {
+        let is_news = changes.has_jobs || changes.has_new_keys || changes.has_events || changes.has_hosts;
+        if changes.records.is_empty() && !is_news {
             return Ok(());
         }
         let mut news = News {
@@ -116,6 +117,8 @@ impl PostgresConnection {
             has_jobs: changes.has_jobs,
             has_events: changes.has_events,
             has_new_keys: changes.has_new_keys,
+            has_hosts: changes.has_hosts,
+            has_deleted_tenant: changes.has_deleted_tenant,
         };
         let mut text = serde_json::to_string(&news).expect("texts serialise");
         if text.len() > LONGEST_NEWS {
@@ -131,6 +134,7 @@ impl PostgresConnection {
 
 /// What one node tells the others of a commit.
 #[derive(Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each tells of something else")]
 struct News {
     node: String,
     tenant: String,
@@ -140,6 +144,10 @@ struct News {
     #[serde(default)]
     has_events: bool,
     has_new_keys: bool,
+    #[serde(default)]
+    has_hosts: bool,
+    #[serde(default)]
+    has_deleted_tenant: bool,
 }
 
 pub(crate) struct Postgres {
@@ -177,6 +185,7 @@ impl Postgres {
         let listener = Listener { pool: Arc::clone(&pool), is_closed: Arc::clone(&is_closed) };
         // Until the first LISTEN stands, nothing is kept in memory.
         pool.shared.caches.bypass(true);
+        pool.shared.hosts.bypass(true);
         let client = listener.connect()?;
         let thread = std::thread::Builder::new().name("store-listener".to_owned());
         let thread =
@@ -318,6 +327,7 @@ impl Listener {
         // What was changed before the LISTEN is read anew.
         self.pool.shared.forget_tenants();
         self.pool.shared.caches.bypass(false);
+        self.pool.shared.hosts.bypass(false);
         Ok(client)
     }
 
@@ -328,6 +338,7 @@ impl Listener {
                 if let Err(error) = self.hear(listening) {
                     tracing::warn!(%error, "the connection that hears of other nodes' writes is lost; caches are off");
                     self.pool.shared.caches.bypass(true);
+                    self.pool.shared.hosts.bypass(true);
                     client = None;
                 }
             } else {
@@ -353,6 +364,7 @@ impl Listener {
                     Err(error) => {
                         tracing::warn!(%error, "a notification that cannot be read");
                         self.pool.shared.caches.clear();
+                        self.pool.shared.hosts.clear();
                     }
                 }
                 if self.is_closed.load(Ordering::SeqCst) {
@@ -369,8 +381,9 @@ impl Listener {
             return;
         }
         let tenant = TenantId::new(&news.tenant);
-        let News { has_jobs, has_events, has_new_keys, .. } = *news;
-        let mut changes = Changes { has_jobs, has_events, has_new_keys, ..Changes::default() };
+        let News { has_jobs, has_events, has_new_keys, has_hosts, has_deleted_tenant, .. } = *news;
+        let mut changes =
+            Changes { has_jobs, has_events, has_new_keys, has_hosts, has_deleted_tenant, ..Changes::default() };
         for (kind, id) in &news.records {
             match id {
                 Some(id) => {

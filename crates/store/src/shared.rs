@@ -11,7 +11,7 @@ use std::{
 use kernel::{Context, TenantId};
 use tokio::sync::Notify;
 
-use crate::{RootKey, StoreError, StoreResult, cache::Caches, connection::Connection, hierarchy, seal::DataKeys};
+use crate::{RootKey, StoreError, StoreResult, cache::Caches, connection::Connection, hierarchy, hosts::Hosts, seal::DataKeys};
 
 /// Shared by all transactions of one store.
 pub(crate) struct Shared {
@@ -19,6 +19,7 @@ pub(crate) struct Shared {
     pub(crate) root_key: RootKey,
     pub(crate) names: Names,
     pub(crate) caches: Caches,
+    pub(crate) hosts: Hosts,
     /// Told whenever a job may have become due.
     pub(crate) jobs: Notify,
     /// Told whenever this node has appended to a log.
@@ -53,6 +54,7 @@ impl Shared {
             root_key,
             names: Names::default(),
             caches: Caches::new(),
+            hosts: Hosts::new(),
             jobs: Notify::new(),
             events: Notify::new(),
             logs: Notify::new(),

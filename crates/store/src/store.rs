@@ -93,10 +93,15 @@ impl Store {
         &self.0.shared.context
     }
 
+    /// Whether the database answers.
+    pub async fn ping(&self) -> StoreResult {
+        self.transact(Mode::Read, None, |tx: &mut Tx| tx.connection.only("SELECT 1", &[], |row| row.int(0)).map(drop)).await
+    }
+
     /// The names of all tenants.
     pub async fn tenants(&self) -> StoreResult<Vec<TenantId>> {
         self.transact(Mode::Read, None, |tx: &mut Tx| {
-            let sql = "SELECT name FROM tenants ORDER BY number";
+            let sql = "SELECT name FROM tenants WHERE name NOT LIKE 'deleted:%' ORDER BY number";
             tx.connection.query(sql, &[], |row| Ok(TenantId::new(row.text(0)?)))
         })
         .await
@@ -291,6 +296,13 @@ pub(crate) fn publish(shared: &Shared, tenant: Option<&TenantId>, changes: &Chan
         if changes.has_new_keys {
             shared.forget_tenant(tenant);
         }
+    }
+    if changes.has_deleted_tenant {
+        shared.caches.clear();
+        shared.forget_tenants();
+    }
+    if changes.has_hosts {
+        shared.hosts.clear();
     }
     if changes.has_jobs {
         shared.jobs.notify_waiters();

@@ -37,6 +37,8 @@ pub(crate) struct Changes {
     pub(crate) has_events: bool,
     pub(crate) has_logs: bool,
     pub(crate) has_new_keys: bool,
+    pub(crate) has_hosts: bool,
+    pub(crate) has_deleted_tenant: bool,
 }
 
 /// What a transaction does: whether it is to be kept. Run again after a conflict.
@@ -322,6 +324,23 @@ impl Tx {
         let sql = "DELETE FROM keys WHERE tenant = $1 AND kind = $2 AND name = $3 AND value = $4";
         for (name, value) in keys {
             self.connection.execute(sql, &[self.number(), kind.into(), (*name).into(), value.into()])?;
+        }
+        Ok(())
+    }
+
+    /// Removes the keys and terms of a record of any tenant.
+    pub(crate) fn delete_search_of(&self, tenant: i64, kind: i64, seq: i64, search: &Search) -> StoreResult {
+        let sql = "DELETE FROM keys WHERE tenant = $1 AND kind = $2 AND name = $3 AND value = $4";
+        for (name, value) in &search.keys {
+            self.connection.execute(sql, &[tenant.into(), kind.into(), (*name).into(), value.into()])?;
+        }
+        let sql = "DELETE FROM terms WHERE tenant = $1 AND kind = $2 AND field = $3 AND class = $4 AND number = $5 \
+                   AND text = $6 AND seq = $7";
+        for TermRow(field, term, _) in &search.terms {
+            let (class, number, text) = term.parts();
+            let (number, text) = (Param::Real(number), text.into());
+            let params = [tenant.into(), kind.into(), (*field).into(), class.into(), number, text, seq.into()];
+            self.connection.execute(sql, &params)?;
         }
         Ok(())
     }

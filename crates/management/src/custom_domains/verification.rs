@@ -6,6 +6,7 @@ use kernel::{Document, Record, Value, id};
 use outbound::{Client, Dns, Limits, Proof};
 use rest::{Answer, ApiError, ApiResult, Area, Task};
 use serde_json::json;
+use store::StoreError;
 
 use super::{CUSTOM_DOMAIN, CustomDomains};
 use crate::Services;
@@ -42,6 +43,13 @@ async fn verify(dns: Dns, task: Task) -> ApiResult<Answer> {
             Ok(()) => prove(domain, now.seconds(), &origin, &key),
             Err(reason) => note_failure(domain, reason),
         })?;
+        if outcome.is_ok() {
+            // Of two tenants that can prove the domain, the first has it.
+            tx.claim_host(domain.text("domain").unwrap_or_default()).map_err(|error| match error {
+                StoreError::Taken { .. } => ApiError::conflict("The specified custom domain already exists."),
+                error => error.into(),
+            })?;
+        }
         let mut shown = rest::presented(tx, call, &CustomDomains, &domain)?;
         if outcome.is_ok() && !is_managed(&domain) {
             shown.insert("cname_api_key".into(), key.into());

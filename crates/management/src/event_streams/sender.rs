@@ -6,7 +6,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, header};
 use identity::events;
-use kernel::{Document, Record, TenantId, Value, value_at};
+use kernel::{Document, Record, Tenant, TenantId, Value, value_at};
 use model::{EVENT_STREAM, queues};
 use outbound::{Client, Limits};
 use rest::{ApiError, ApiResult, BoxFuture};
@@ -37,15 +37,13 @@ pub type EventAction = Arc<dyn Fn(TenantId, String, Document) -> BoxFuture<'stat
 pub struct Sender {
     /// Calls webhooks.
     pub outbound: Client,
-    /// The tenant's domain, which events tell.
-    pub domain: String,
     /// Runs Actions; without it, streams to Actions fail.
     pub action: Option<EventAction>,
 }
 
 impl std::fmt::Debug for Sender {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sender").field("domain", &self.domain).finish_non_exhaustive()
+        f.write_str("Sender")
     }
 }
 
@@ -77,7 +75,8 @@ impl Sender {
             return Ok(store.complete_job(job).await.map(drop)?);
         };
         let started = store.context().now();
-        let outcome = self.send(&job.tenant, &stream, &delivery).await;
+        let Some(tenant) = store.tenant(&job.tenant).await? else { return Ok(()) };
+        let outcome = self.send(&tenant, &stream, &delivery).await;
         let taken = store.context().now().micros() - started.micros();
         let held = job.clone();
         let outcome = Arc::new(outcome);
@@ -88,9 +87,10 @@ impl Sender {
         store.write(&job.tenant, work).await
     }
 
-    async fn send(&self, tenant: &TenantId, stream: &Record, delivery: &Record) -> Result<(), Failure> {
+    async fn send(&self, at: &Tenant, stream: &Record, delivery: &Record) -> Result<(), Failure> {
         let event = delivery.document.get("event").and_then(Value::as_object).cloned().unwrap_or_default();
-        let event = events::envelope(event, tenant, &self.domain, Some(&stream.id));
+        let tenant = at.id();
+        let event = events::envelope(event, tenant, at.domain(), Some(&stream.id));
         let text = |path: &str| value_at(&stream.document, path).and_then(Value::as_str);
         match text("destination.type") {
             Some("webhook") => {

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{Organization, is_granted};
 use crate::{
-    OAuth, OAuthError,
+    OAuthError, Site,
     log::Subject,
     token::Exchange,
     views::{ClientGrant, ResourceServer},
@@ -23,8 +23,8 @@ pub(super) async fn fire(
     organization: Option<&Organization>,
     subject: &mut Subject,
 ) -> Result<Verdict, OAuthError> {
-    let Exchange { oauth, record, parameters, origin, .. } = exchange;
-    if !oauth.triggers.listens(&oauth.tenant, Trigger::CredentialsExchange).await? {
+    let Exchange { site, record, parameters, origin, .. } = exchange;
+    if !site.triggers.listens(site.tenant.id(), Trigger::CredentialsExchange).await? {
         return Ok(Verdict::default());
     }
     let request = Request {
@@ -32,7 +32,7 @@ pub(super) async fn fire(
         method: "POST".to_owned(),
         body: parameters.all(),
         query: Document::new(),
-        hostname: oauth.domain.clone(),
+        hostname: site.tenant.host().to_owned(),
         user_agent: origin.user_agent.clone(),
         language: origin.language.clone(),
     };
@@ -53,7 +53,7 @@ pub(super) async fn fire(
         own,
         ..Firing::new(Trigger::CredentialsExchange)
     };
-    let mut verdict = oauth.triggers.fire(&oauth.tenant, firing).await?;
+    let mut verdict = site.triggers.fire(site.tenant.id(), firing).await?;
     subject.execution = verdict.execution.take();
     match verdict.denied.take() {
         Some(denial) => Err(OAuthError::denied(denial)),
@@ -79,11 +79,11 @@ pub(super) fn change_scopes(
 
 /// Adds the custom claims.
 pub(super) fn add_claims(
-    oauth: &OAuth,
+    site: &Site,
     verdict: Verdict,
     server: &ResourceServer,
     token: &mut Document,
 ) -> Result<(), OAuthError> {
-    let is_own_api = server.identifier == format!("{}api/v2/", oauth.issuer());
+    let is_own_api = server.identifier == site.tenant.management_audience();
     if claims::add(token, verdict.access_token, is_own_api) { Ok(()) } else { Err(OAuthError::too_many_claims()) }
 }
