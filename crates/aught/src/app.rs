@@ -31,7 +31,6 @@ pub(crate) fn tenant_routes(store: &Store, services: &Services) -> Router {
         let engine = Arc::clone(&engine);
         async move { manage(&engine, request, &tenant, peer).await }
     });
-    let nothing = async || edge::refusal(&ApiError::not_found("Not Found"));
     Router::new()
         .route("/api/v2", api.clone())
         .route("/api/v2/{*path}", api)
@@ -43,8 +42,19 @@ pub(crate) fn tenant_routes(store: &Store, services: &Services) -> Router {
 }
 
 /// What a server answers whatever the host is.
-pub(crate) fn installation_routes(store: &Store) -> Router {
-    health::router(store.clone())
+pub(crate) fn installation_routes(store: &Store, has_metrics: bool) -> Router {
+    let routes = health::router(store.clone());
+    let routes = if has_metrics { routes.merge(health::metrics_router(store.clone())) } else { routes };
+    routes.fallback(nothing)
+}
+
+/// What is answered on the port of the metrics alone.
+pub(crate) fn metrics_routes(store: &Store) -> Router {
+    installation_routes(store, true)
+}
+
+async fn nothing() -> Response {
+    edge::refusal(&ApiError::not_found("Not Found"))
 }
 
 /// Starts what works on the jobs of all tenants.

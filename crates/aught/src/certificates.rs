@@ -1,57 +1,68 @@
-//! Certificates for https with no set-up: a local authority, and a certificate of it for the domain.
+//! Certificates for https: those of the operator, and with no set-up a local authority and what it signs.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+mod authority;
+mod operator;
 
-use kernel::Timestamp;
-use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+use std::{fmt, sync::Arc, time::Duration};
+
+use kernel::{Timestamp, host_name};
+use quick_cache::sync::Cache;
+use rustls::{
+    ServerConfig,
+    crypto::{CryptoProvider, aws_lc_rs},
+    server::{ClientHello, ResolvesServerCert},
+    sign::CertifiedKey,
 };
-use rustls::ServerConfig;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use time::OffsetDateTime;
+use rustls_pki_types::PrivateKeyDer;
 use tokio::sync::Mutex;
-use tokio_rustls::TlsAcceptor;
-use x509_parser::{
-    extensions::GeneralName,
-    prelude::{FromDer, X509Certificate},
+
+use self::{
+    authority::{Identity, RENEWAL, certificate_pem, end_of, may_sign_for, names_host},
+    operator::Files,
 };
+pub use self::operator::TlsCertificate;
+use crate::{Failure, State, tenants::Tenants};
 
-use crate::{Failure, State, files};
-
-const DAY: Duration = Duration::from_secs(86_400);
-const AUTHORITY_LIFETIME: Duration = Duration::from_secs(3_650 * 86_400);
-/// Some clients refuse certificates that are valid for more than 825 days, even of a local authority.
-const SERVER_LIFETIME: Duration = Duration::from_secs(397 * 86_400);
-/// A certificate this near to its end is made anew.
-const RENEWAL: Duration = Duration::from_secs(30 * 86_400);
+/// How many certificates for names of tenants are kept.
+const KEPT: usize = 10_000;
+/// How often the files of the operator are looked at.
+const LOOK: Duration = Duration::from_secs(60);
 
 /// The https side of a server. Certificates are loaded or made when they are needed first, and renewed in time.
 pub(crate) struct Certificates {
     state: State,
     host: String,
+    given: Vec<TlsCertificate>,
+    tenants: Tenants,
     current: Mutex<Option<Current>>,
 }
 
 #[derive(Clone)]
 struct Current {
-    acceptor: TlsAcceptor,
+    config: Arc<ServerConfig>,
+    names: Arc<Names>,
     authority: Arc<str>,
     renew_at: Timestamp,
+    files: Arc<Files>,
+    looked: Timestamp,
 }
 
 impl Certificates {
-    /// For the host of `domain`, kept in `state`.
-    pub(crate) fn new(state: State, domain: &str) -> Self {
-        let host =
-            domain.parse().map_or_else(|_| domain.to_owned(), |domain: http::uri::Authority| domain.host().to_owned());
-        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        Self { state, host, current: Mutex::new(None) }
+    /// For the host of `domain` and the names of tenants, kept in `state`; the operator's come first.
+    pub(crate) fn new(state: State, domain: &str, given: Vec<TlsCertificate>, tenants: Tenants) -> Self {
+        Self { state, host: host_name(domain), given, tenants, current: Mutex::new(None) }
     }
 
-    /// What does the server's side of a handshake.
-    pub(crate) async fn acceptor(&self) -> Result<TlsAcceptor, Failure> {
-        Ok(self.current().await?.acceptor)
+    /// What does the server's side of a handshake with a client that asks for this name.
+    pub(crate) async fn config(&self, server_name: Option<&str>) -> Result<Arc<ServerConfig>, Failure> {
+        let Current { config, names, .. } = self.current().await?;
+        if let Some(name) = server_name.map(host_name).filter(|name| names.may_make(name)) {
+            let known = self.tenants.at(&name).await.map_err(|error| Failure::new("the tenant of a host", error))?;
+            if known.is_some() {
+                names.make(&name)?;
+            }
+        }
+        Ok(config)
     }
 
     /// The certificate of the local authority, as PEM.
@@ -63,175 +74,112 @@ impl Certificates {
         let mut current = self.current.lock().await;
         // The clients judge certificates by their own clocks, so a tenant's clock has no say here.
         let now = Timestamp::of_system();
-        if let Some(current) = current.as_ref().filter(|current| now < current.renew_at) {
-            return Ok(current.clone());
+        if let Some(current) = current.as_mut().filter(|current| now < current.renew_at) {
+            if now < current.looked + LOOK || current.files.are_unchanged() {
+                if now >= current.looked + LOOK {
+                    current.looked = now;
+                }
+                return Ok(current.clone());
+            }
         }
-        let (state, host) = (self.state.clone(), self.host.clone());
-        let load = move || load_or_make(&state, &host, now);
+        let (state, host, given) = (self.state.clone(), self.host.clone(), self.given.clone());
+        let load = move || load_or_make(&state, &host, &given, now);
         let loaded =
             tokio::task::spawn_blocking(load).await.map_err(|error| Failure::new("the certificates", error))??;
         Ok(current.insert(loaded).clone())
     }
 }
 
-/// A certificate with its private key.
-struct Identity {
-    certificate: CertificateDer<'static>,
-    key: KeyPair,
-}
-
-fn load_or_make(state: &State, host: &str, now: Timestamp) -> Result<Current, Failure> {
-    let authority = match load_authority(state, now)? {
+fn load_or_make(state: &State, host: &str, given: &[TlsCertificate], now: Timestamp) -> Result<Current, Failure> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let authority = match authority::load(state, host, now)? {
         Some(authority) => authority,
-        None => make_authority(state, now)?,
+        None => authority::make(state, host, now)?,
     };
-    let server = match load_server(state, host, &authority, now)? {
+    let server = match authority::load_server(state, host, &authority, now)? {
         Some(server) => server,
-        None => make_server(state, host, &authority, now)?,
+        None => authority::make_server(state, host, &authority, now)?,
     };
-    let key = PrivateKeyDer::try_from(server.key.serialize_der())
-        .map_err(|error| Failure::new("the key for https", error))?;
-    let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+    let files = Arc::new(Files::read(given, &provider)?);
+    let renew_at = end_of(&server.certificate).min(end_of(&authority.certificate)) - RENEWAL;
+    let pem = certificate_pem(&authority.certificate).into();
+    let own = certified(vec![server.certificate.clone()], &server, &provider)?;
+    let names = Arc::new(Names {
+        files: Arc::clone(&files),
+        own,
+        server,
+        authority,
+        made: Cache::new(KEPT),
+        provider: Arc::clone(&provider),
+    });
+    let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("the provider speaks the protocol's usual versions")
         .with_no_client_auth()
-        .with_single_cert(vec![server.certificate.clone()], key)
-        .map_err(|error| Failure::new("the certificate for https", error))?;
+        .with_cert_resolver(Arc::clone(&names) as _);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Current {
-        acceptor: TlsAcceptor::from(Arc::new(config)),
-        authority: certificate_pem(&authority.certificate).into(),
-        renew_at: end_of(&server.certificate).min(end_of(&authority.certificate)) - RENEWAL,
-    })
+    Ok(Current { config: Arc::new(config), names, authority: pem, renew_at, files, looked: now })
 }
 
-/// The authority that is kept, unless it is missing or near its end.
-fn load_authority(state: &State, now: Timestamp) -> Result<Option<Identity>, Failure> {
-    let (Some(certificate_file), Some(key_file)) = (state.file("ca.pem"), state.file("ca.key")) else {
-        return Ok(None);
-    };
-    let (Some(certificate), Some(key)) = (files::read(&certificate_file)?, files::read(&key_file)?) else {
-        return Ok(None);
-    };
-    let identity = parse(&certificate, &key).map_err(|error| Failure::new(certificate_file.display(), error))?;
-    Ok(identity.into_iter().find(|authority| now < end_of(&authority.certificate) - RENEWAL))
+/// Which certificate a client is shown: by the name that it asks for.
+struct Names {
+    files: Arc<Files>,
+    /// The server's own, shown to whoever asks for no name or an unknown one.
+    own: Arc<CertifiedKey>,
+    server: Identity,
+    authority: Identity,
+    made: Cache<String, Arc<CertifiedKey>>,
+    provider: Arc<CryptoProvider>,
 }
 
-fn make_authority(state: &State, now: Timestamp) -> Result<Identity, Failure> {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let key = KeyPair::generate().map_err(|error| Failure::new("a key for the local authority", error))?;
-    // Two authorities of one name but different keys confuse clients that trust both: the name tells them apart.
-    let mark = key.public_key_raw()[1..5].iter().fold(0_u32, |mark, byte| mark << 8 | u32::from(*byte));
-    params.distinguished_name = name(&format!("aught local authority {mark:08x}"));
-    lasting(&mut params, now, AUTHORITY_LIFETIME);
-    let certificate = params.self_signed(&key).map_err(|error| Failure::new("the local authority", error))?;
-    let authority = Identity { certificate: certificate.der().clone(), key };
-    if let (Some(certificate_file), Some(key_file)) = (state.file("ca.pem"), state.file("ca.key")) {
-        files::write_private(&key_file, &authority.key.serialize_pem())?;
-        files::write_public(&certificate_file, &certificate_pem(&authority.certificate))?;
+impl Names {
+    /// Whether a name has no certificate yet and the local authority may give it one.
+    fn may_make(&self, name: &str) -> bool {
+        self.files.find(name).is_none()
+            && !names_host(&self.server.certificate, name)
+            && self.made.get(name).is_none()
+            && may_sign_for(&self.authority.certificate, name)
     }
-    Ok(authority)
-}
 
-/// The server's certificate that is kept, if this authority made it for this host and it lasts.
-fn load_server(state: &State, host: &str, authority: &Identity, now: Timestamp) -> Result<Option<Identity>, Failure> {
-    let Some(file) = state.file("tls.pem") else { return Ok(None) };
-    let Some(text) = files::read(&file)? else { return Ok(None) };
-    let server = parse(&text, &text).map_err(|error| Failure::new(file.display(), error))?;
-    Ok(server.into_iter().find(|server| {
-        is_made_by(&server.certificate, &authority.certificate)
-            && names_host(&server.certificate, host)
-            && now < end_of(&server.certificate) - RENEWAL
-    }))
-}
-
-fn make_server(state: &State, host: &str, authority: &Identity, now: Timestamp) -> Result<Identity, Failure> {
-    let failed = |error: rcgen::Error| Failure::new(format!("a certificate for {host}"), error);
-    let mut names = vec![host.to_owned(), "localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
-    if names[1..].contains(&names[0]) {
-        names.remove(0);
-    }
-    let mut params = CertificateParams::new(names).map_err(failed)?;
-    params.distinguished_name = name(host);
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    params.use_authority_key_identifier_extension = true;
-    lasting(&mut params, now, SERVER_LIFETIME);
-    let issuer = Issuer::from_ca_cert_der(&authority.certificate, &authority.key).map_err(failed)?;
-    let key = KeyPair::generate().map_err(failed)?;
-    let certificate = params.signed_by(&key, &issuer).map_err(failed)?.der().clone();
-    if let Some(file) = state.file("tls.pem") {
-        files::write_private(&file, &format!("{}{}", certificate_pem(&certificate), key.serialize_pem()))?;
-    }
-    Ok(Identity { certificate, key })
-}
-
-/// Reads a certificate and its key. A pair that does not belong together, as after a crash between the two writes, is none.
-fn parse(certificate: &str, key: &str) -> Result<Option<Identity>, Failure> {
-    let certificate = CertificateDer::from_pem_slice(certificate.as_bytes())
-        .map_err(|error| Failure::new("no readable certificate", error))?;
-    let key = KeyPair::from_pem(&key[key.find("-----BEGIN PRIVATE KEY").unwrap_or_default()..])
-        .map_err(|error| Failure::new("no readable private key", error))?;
-    let (_, parsed) = X509Certificate::from_der(&certificate).map_err(|error| Failure::new("no certificate", error))?;
-    let belong_together = parsed.public_key().subject_public_key.data.as_ref() == key.public_key_raw();
-    Ok(belong_together.then_some(Identity { certificate, key }))
-}
-
-fn name(common_name: &str) -> DistinguishedName {
-    let mut name = DistinguishedName::new();
-    name.push(DnType::OrganizationName, "aught");
-    // X.520 allows 64 characters; the host stands in the alternative names anyway.
-    name.push(DnType::CommonName, common_name.chars().take(64).collect::<String>());
-    name
-}
-
-/// Valid from yesterday, so that a client whose clock is a little late accepts it too.
-fn lasting(params: &mut CertificateParams, now: Timestamp, lifetime: Duration) {
-    let date = |time: Timestamp| {
-        OffsetDateTime::from_unix_timestamp(time.seconds()).expect("a clock shows years that certificates can name")
-    };
-    params.not_before = date(now - DAY);
-    params.not_after = date(now + lifetime);
-}
-
-fn certificate_pem(certificate: &CertificateDer<'_>) -> String {
-    pem::encode_config(
-        &pem::Pem::new("CERTIFICATE", certificate.as_ref()),
-        pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF),
-    )
-}
-
-fn end_of(certificate: &CertificateDer<'_>) -> Timestamp {
-    let parsed = X509Certificate::from_der(certificate);
-    parsed.map_or(Timestamp::EPOCH, |(_, parsed)| Timestamp::from_seconds(parsed.validity().not_after.timestamp()))
-}
-
-fn is_made_by(certificate: &CertificateDer<'_>, authority: &CertificateDer<'_>) -> bool {
-    match (X509Certificate::from_der(certificate), X509Certificate::from_der(authority)) {
-        (Ok((_, certificate)), Ok((_, authority))) => {
-            certificate.verify_signature(Some(authority.public_key())).is_ok()
-        }
-        _ => false,
+    fn make(&self, name: &str) -> Result<(), Failure> {
+        let now = Timestamp::of_system();
+        let signed = authority::sign(&self.authority, name, vec![name.to_owned()], &self.server.key, now);
+        let certificate = signed.map_err(|error| Failure::new(format!("a certificate for {name}"), error))?;
+        self.made.insert(name.to_owned(), certified(vec![certificate], &self.server, &self.provider)?);
+        Ok(())
     }
 }
 
-fn names_host(certificate: &CertificateDer<'_>, host: &str) -> bool {
-    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else { return false };
-    let Ok(Some(names)) = parsed.subject_alternative_name() else { return false };
-    let address: Option<IpAddr> = host.parse().ok();
-    names.value.general_names.iter().any(|name| match (name, address) {
-        (GeneralName::DNSName(name), None) => *name == host,
-        (GeneralName::IPAddress(bytes), Some(IpAddr::V4(address))) => *bytes == address.octets(),
-        (GeneralName::IPAddress(bytes), Some(IpAddr::V6(address))) => *bytes == address.octets(),
-        _ => false,
-    })
+impl ResolvesServerCert for Names {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let name = hello.server_name().map(host_name);
+        let named = name.and_then(|name| self.files.find(&name).or_else(|| self.made.get(&name)));
+        Some(named.unwrap_or_else(|| Arc::clone(&self.own)))
+    }
+}
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Names")
+    }
+}
+
+fn certified(
+    chain: Vec<rustls_pki_types::CertificateDer<'static>>,
+    identity: &Identity,
+    provider: &CryptoProvider,
+) -> Result<Arc<CertifiedKey>, Failure> {
+    let key = PrivateKeyDer::try_from(identity.key.serialize_der())
+        .map_err(|error| Failure::new("the key for https", error))?;
+    let certified = CertifiedKey::from_der(chain, key, provider);
+    certified.map(Arc::new).map_err(|error| Failure::new("the certificate for https", error))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
 
     fn now() -> Timestamp {
         Timestamp::of_system()
@@ -245,22 +193,22 @@ mod tests {
     fn certificates_are_kept_until_the_domain_changes_or_they_end() {
         let folder = tempfile::tempdir().unwrap();
         let state = State::Beside(folder.path().join("aught.db"));
-        let first = load_or_make(&state, "localhost", now()).unwrap();
+        let first = load_or_make(&state, "localhost", &[], now()).unwrap();
         let file = server_file(&state);
-        let again = load_or_make(&state, "localhost", now()).unwrap();
+        let again = load_or_make(&state, "localhost", &[], now()).unwrap();
         assert_eq!(first.authority, again.authority);
         assert_eq!(file, server_file(&state));
 
-        let elsewhere = load_or_make(&state, "login.example.com", now()).unwrap();
+        let elsewhere = load_or_make(&state, "a.localhost", &[], now()).unwrap();
         assert_eq!(first.authority, elsewhere.authority, "clients go on trusting the authority");
         assert_ne!(file, server_file(&state));
 
         let file = server_file(&state);
-        let later = load_or_make(&state, "login.example.com", now() + 370 * DAY).unwrap();
+        let later = load_or_make(&state, "a.localhost", &[], now() + 370 * DAY).unwrap();
         assert_eq!(first.authority, later.authority);
         assert_ne!(file, server_file(&state));
 
-        let much_later = load_or_make(&state, "login.example.com", now() + 3_640 * DAY).unwrap();
+        let much_later = load_or_make(&state, "a.localhost", &[], now() + 3_640 * DAY).unwrap();
         assert_ne!(first.authority, much_later.authority);
     }
 
@@ -268,10 +216,10 @@ mod tests {
     fn a_lost_authority_is_replaced_with_what_it_signed() {
         let folder = tempfile::tempdir().unwrap();
         let state = State::Folder(folder.path().join("state"));
-        let first = load_or_make(&state, "localhost", now()).unwrap();
+        let first = load_or_make(&state, "localhost", &[], now()).unwrap();
         std::fs::remove_file(state.file("ca.key").unwrap()).unwrap();
         let file = server_file(&state);
-        let second = load_or_make(&state, "localhost", now()).unwrap();
+        let second = load_or_make(&state, "localhost", &[], now()).unwrap();
         assert_ne!(first.authority, second.authority);
         assert_ne!(file, server_file(&state));
     }
@@ -282,7 +230,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let state = State::Folder(folder.path().to_owned());
-        load_or_make(&state, "localhost", now()).unwrap();
+        load_or_make(&state, "localhost", &[], now()).unwrap();
         let mode = |name| state.file(name).unwrap().metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!([mode("ca.key"), mode("tls.pem"), mode("ca.pem")], [0o600, 0o600, 0o644]);
     }
@@ -292,10 +240,68 @@ mod tests {
         for host in ["127.0.0.1", "192.0.2.7", "::1"] {
             let folder = tempfile::tempdir().unwrap();
             let state = State::Folder(folder.path().to_owned());
-            load_or_make(&state, host, now()).unwrap();
+            load_or_make(&state, host, &[], now()).unwrap();
             let file = server_file(&state);
-            load_or_make(&state, host, now()).unwrap();
+            load_or_make(&state, host, &[], now()).unwrap();
             assert_eq!(file, server_file(&state), "{host}");
         }
+    }
+
+    #[test]
+    fn the_local_authority_signs_for_this_machine_and_the_installation_alone() {
+        let authority = authority::make(&State::Memory, "login.example.com", now()).unwrap().certificate;
+        for host in ["localhost", "a.localhost", "shop.test", "127.0.0.1", "127.9.9.9", "::1", "login.example.com", "a.login.example.com"] {
+            assert!(may_sign_for(&authority, host), "{host}");
+        }
+        for host in ["example.com", "evil-login.example.com", "www.bank.example", "10.0.0.1", "::2", "notlocalhost", ""] {
+            assert!(!may_sign_for(&authority, host), "{host}");
+        }
+    }
+
+    #[test]
+    fn clients_refuse_what_the_local_authority_signs_for_others() {
+        let identity = authority::make(&State::Memory, "localhost", now()).unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(identity.certificate.clone()).unwrap();
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let verifier = rustls::client::WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
+        let verifier = verifier.unwrap();
+        let judged = |host: &str| {
+            let certificate =
+                authority::sign(&identity, host, vec![host.to_owned()], &identity.key, now()).unwrap();
+            let name = host.to_owned().try_into().unwrap();
+            let time = rustls_pki_types::UnixTime::since_unix_epoch(Duration::from_secs(now().seconds().unsigned_abs()));
+            verifier.verify_server_cert(&certificate, &[], &name, &[], time).is_ok()
+        };
+        assert!(judged("localhost") && judged("a.localhost") && judged("127.0.0.1"));
+        assert!(!judged("www.bank.example") && !judged("10.0.0.1"));
+    }
+
+    #[test]
+    fn an_authority_from_before_it_was_confined_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::Folder(folder.path().to_owned());
+        let first = load_or_make(&state, "localhost", &[], now()).unwrap();
+        // A domain that it may not sign for, as one from before could.
+        let second = load_or_make(&state, "login.example.com", &[], now()).unwrap();
+        assert_ne!(first.authority, second.authority);
+        let third = load_or_make(&state, "login.example.com", &[], now()).unwrap();
+        assert_eq!(second.authority, third.authority);
+    }
+
+    #[test]
+    fn the_operators_certificate_comes_before_our_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let identity = authority::make(&State::Memory, "login.example.com", now()).unwrap();
+        let key = rcgen::KeyPair::generate().unwrap();
+        let names = vec!["*.login.example.com".to_owned()];
+        let certificate = authority::sign(&identity, "login.example.com", names, &key, now()).unwrap();
+        let file = folder.path().join("both.pem");
+        std::fs::write(&file, format!("{}{}", key.serialize_pem(), certificate_pem(&certificate))).unwrap();
+        let given = [TlsCertificate { chain: file, key: None }];
+        let current = load_or_make(&State::Memory, "localhost", &given, now()).unwrap();
+        assert!(current.names.files.find("a.login.example.com").is_some());
+        assert!(current.names.files.find("login.example.com").is_none());
+        assert!(current.names.files.find("a.b.login.example.com").is_none());
     }
 }

@@ -183,6 +183,9 @@ async fn serve(serve: Serve) -> Result<ExitCode, Failure> {
     let settings = serve.settings.resolve(serve.config.as_deref())?;
     telemetry::start_log(settings.log().unwrap_or("info"))?;
     let mut stop = Stop::listen()?;
+    if rustix::process::geteuid().is_root() {
+        tracing::warn!("running as root: whoever breaks in has the whole machine; use a user of its own");
+    }
     let running = Server::start(settings.config()?).await?;
     if let Some(fresh) = &running.fresh {
         telemetry::say(&fresh.told(&running.domain));

@@ -13,12 +13,12 @@ use figment::{
     Figment,
     providers::{Format, Serialized, Toml},
 };
-use kernel::{Context, Secret};
+use kernel::{Context, Secret, host_name, is_loopback_name};
 use outbound::Dns;
 use serde::{Deserialize, Serialize};
 use store::Database;
 
-use crate::{Failure, scripts};
+use crate::{Failure, certificates::TlsCertificate, connections::ConnectionLimits, forwarding::TrustedProxies, scripts};
 
 /// What the configuration file may hold, and what flags and the environment put over it. The descriptions are those of
 /// `--help`.
@@ -46,6 +46,29 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "FOLDER", env = "AUGHT_STATE_DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     state_dir: Option<PathBuf>,
+
+    /// Proxies, by address or network (10.0.0.0/8), whose x-forwarded-for, x-forwarded-host and x-forwarded-proto are
+    /// believed; separated by commas [default: none]
+    #[arg(long, value_name = "ADDRESS | NETWORK", env = "AUGHT_TRUSTED_PROXIES", value_delimiter = ',')]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    trusted_proxies: Vec<String>,
+
+    /// Where metrics are answered: an address and port of their own, or `public` for the port of --listen
+    /// [default: nowhere]
+    #[arg(long, value_name = "ADDRESS:PORT | public", env = "AUGHT_METRICS_LISTEN")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics_listen: Option<String>,
+
+    /// The most connections at the same time, from one address an eighth of them [default: 8192]
+    #[arg(long, value_name = "NUMBER", env = "AUGHT_MAX_CONNECTIONS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_connections: Option<usize>,
+
+    /// A certificate of your own for https: a PEM file with the chain, and with the private key unless that has a file of
+    /// its own; may be repeated [default: names of this machine and of the domain by a local authority]
+    #[arg(long, value_name = "CHAIN[,KEY]", env = "AUGHT_TLS_CERTIFICATE", value_delimiter = ';')]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tls_certificate: Vec<String>,
 
     /// Whether webhooks, scripts and metadata documents of tenants may call private networks and this machine
     /// [default: allow when listening on this machine only, else refuse]
@@ -106,6 +129,17 @@ pub enum OutboundPrivate {
     Allow,
     /// They fail, and say why.
     Refuse,
+}
+
+/// Where metrics are answered.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Metrics {
+    /// Nobody is told.
+    Nowhere,
+    /// On the port of everything else.
+    Public,
+    /// On an address and port of their own.
+    At(String),
 }
 
 /// What runs the code of Actions, rules and hooks.
@@ -185,6 +219,17 @@ impl Settings {
                 id: self.initial_client_id,
                 secret: self.initial_client_secret.map(Secret::new),
             },
+            trusted_proxies: TrustedProxies::parse(&self.trusted_proxies)?,
+            metrics: match self.metrics_listen.filter(|place| !place.is_empty()) {
+                None => Metrics::Nowhere,
+                Some(place) if place == "public" => Metrics::Public,
+                Some(place) => Metrics::At(place),
+            },
+            connections: ConnectionLimits {
+                total: self.max_connections.unwrap_or(ConnectionLimits::default().total),
+                ..ConnectionLimits::default()
+            },
+            tls_certificates: self.tls_certificate.iter().map(|text| TlsCertificate::parse(text)).collect(),
             outbound_private: self.outbound_private,
             dns: match self.dns {
                 Some(DnsChecks::Trust) => Dns::Trusting,
@@ -218,11 +263,30 @@ pub struct Config {
     pub root_key: Option<Secret>,
     /// The client that an empty database gets.
     pub initial_client: InitialClient,
+    /// Whose word is taken for the client behind it.
+    pub trusted_proxies: TrustedProxies,
+    /// Where metrics are answered.
+    pub metrics: Metrics,
+    /// How many connections there may be.
+    pub connections: ConnectionLimits,
+    /// The operator's certificates.
+    pub tls_certificates: Vec<TlsCertificate>,
     /// Whether tenants can make the server call private networks; `None` decides by the address listened on.
     pub outbound_private: Option<OutboundPrivate>,
     /// Where the records are looked up that prove whose a custom domain is.
     pub dns: Dns,
-    /// What runs the code of Actions, rules and hooks.
+    /// Where metrics are answered.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Metrics {
+    /// Nobody is told.
+    Nowhere,
+    /// On the port of everything else.
+    Public,
+    /// On an address and port of their own.
+    At(String),
+}
+
+/// What runs the code of Actions, rules and hooks.
     pub actions_engine: ActionsEngine,
     /// How long a stopping server waits for requests that it has begun to answer.
     pub drain: Duration,
@@ -247,6 +311,10 @@ impl Config {
             state: State::Memory,
             root_key: None,
             initial_client: InitialClient::default(),
+            trusted_proxies: TrustedProxies::default(),
+            metrics: Metrics::Public,
+            connections: ConnectionLimits::default(),
+            tls_certificates: Vec::new(),
             outbound_private: None,
             dns: Dns::default(),
             actions_engine: ActionsEngine::default(),
@@ -255,12 +323,17 @@ impl Config {
         }
     }
 
-    /// The client for outbound calls of a server that listens on `addr`: what only this machine reaches may reach
-    /// this machine's network too.
-    pub(crate) fn outbound(&self, addr: SocketAddr) -> outbound::Client {
+    /// The client for outbound calls of a server that listens on `addr` and answers for these hosts: what only this
+    /// machine reaches may reach this machine's network too. A proxy in front of it, or a host that others can look up,
+    /// shows that others reach it.
+    pub(crate) fn outbound<'h>(&self, addr: SocketAddr, mut hosts: impl Iterator<Item = &'h str>) -> outbound::Client {
         let allows_private = match self.outbound_private {
             Some(choice) => choice == OutboundPrivate::Allow,
-            None => addr.ip().is_loopback(),
+            None => {
+                addr.ip().is_loopback()
+                    && self.trusted_proxies.is_empty()
+                    && hosts.all(|host| is_loopback_name(&host_name(host)))
+            }
         };
         outbound::Client::new(allows_private)
     }

@@ -4,7 +4,7 @@ use std::{
     net::SocketAddr,
     panic::AssertUnwindSafe,
     sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use axum::{Router, body::Body};
@@ -15,20 +15,22 @@ use hyper::body::{Body as _, Incoming};
 use kernel::{Peer, Tenant, host_name, is_loopback_name};
 use rest::{ApiError, ApiResult};
 use tower::ServiceExt;
-use tower_http::timeout::TimeoutBody;
 use tracing::Instrument;
 
-use crate::{health, telemetry, tenants::Tenants};
+use crate::{forwarding::TrustedProxies, health, pace::Paced, telemetry, tenants::Tenants};
 
 /// The longest body that is read, in bytes.
 const BODY_LIMIT: usize = 1024 * 1024;
-/// The longest pause within a body.
-const BODY_PAUSE: Duration = Duration::from_secs(30);
+/// The longest header of a request, in bytes of names and values, and the most fields.
+const HEADER_LIMIT: usize = 64 * 1024;
+const FIELDS_LIMIT: usize = 100;
 
 /// What all requests of a server share.
 pub(crate) struct Edge {
     routes: Routes,
     tenants: Tenants,
+    /// Who tells the truth of the client behind it.
+    pub(crate) proxies: TrustedProxies,
     /// Begins the request ids of this run, so that they differ from those of other runs and nodes.
     run: String,
     requests: AtomicU64,
@@ -51,12 +53,14 @@ pub(crate) struct Arrival {
     pub(crate) is_tls: bool,
     /// The name that the client asked for when encryption was begun (RFC 6066 §3).
     pub(crate) server_name: Option<String>,
+    /// Whether it is one of the few that are kept for health checks.
+    pub(crate) is_reserve: bool,
 }
 
 impl Edge {
     /// The edge before these routes.
-    pub(crate) fn new(routes: Routes, tenants: Tenants, run: String) -> Self {
-        Self { routes, tenants, run, requests: AtomicU64::new(0) }
+    pub(crate) fn new(routes: Routes, tenants: Tenants, proxies: TrustedProxies, run: String) -> Self {
+        Self { routes, tenants, proxies, run, requests: AtomicU64::new(0) }
     }
 
     /// Answers one request of a connection. It cannot fail: a panic becomes a 500.
@@ -67,8 +71,8 @@ impl Edge {
         // Without the query: it may carry tokens and codes.
         let path = request.uri().path().to_owned();
         let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default());
-        let host = host_of(&request);
-        let peer = Peer { address: arrival.peer.ip().to_canonical(), is_secure: arrival.is_tls };
+        let host = sound(&request).and_then(|()| host_of(&request));
+        let peer = self.proxies.client(request.headers(), arrival.peer, arrival.is_tls);
         let mut response = match &host {
             Ok(host) => self.guarded(request, host, peer, arrival).instrument(span.clone()).await,
             Err(error) => refusal(error),
@@ -106,13 +110,17 @@ impl Edge {
             if body.is_end_stream() {
                 return Body::empty();
             }
-            Body::new(Limited::new(TimeoutBody::new(BODY_PAUSE, body), BODY_LIMIT))
+            Body::new(Limited::new(Paced::new(body), BODY_LIMIT))
         });
+        if arrival.is_reserve && !health::PATHS.contains(&request.uri().path()) {
+            return busy();
+        }
         let is_for_installation = health::PATHS.contains(&request.uri().path());
         let router = if is_for_installation {
             &self.routes.installation
         } else {
-            let tenant = match self.tenant(host, arrival).await {
+            let forwarded = self.proxies.host(request.headers(), arrival.peer).map(str::to_owned);
+            let tenant = match self.tenant(host, forwarded, arrival).await {
                 Ok(tenant) => tenant,
                 Err(error) => return refusal(&error),
             };
@@ -128,10 +136,12 @@ impl Edge {
     }
 
     /// The tenant that a host means.
-    async fn tenant(&self, host: &str, arrival: &Arrival) -> ApiResult<Tenant> {
+    async fn tenant(&self, host: &str, forwarded: Option<String>, arrival: &Arrival) -> ApiResult<Tenant> {
+        let is_direct = forwarded.is_none();
+        let host = forwarded.as_deref().unwrap_or(host);
         let name = host_name(host);
         // A connection may be used for another name than it was encrypted for; its certificate says nothing of that one.
-        if arrival.server_name.as_ref().is_some_and(|encrypted_for| host_name(encrypted_for) != name) {
+        if is_direct && arrival.server_name.as_ref().is_some_and(|encrypted_for| host_name(encrypted_for) != name) {
             return Err(ApiError::new(StatusCode::MISDIRECTED_REQUEST, "The connection was made for another host."));
         }
         let found = self.tenants.at(host).await?;
@@ -150,6 +160,24 @@ impl Edge {
         })
     }
 
+}
+
+/// Refuses a header that is too long or has too many fields.
+fn sound<B>(request: &Request<B>) -> ApiResult {
+    let headers = request.headers();
+    let length: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let length = length + request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if length <= HEADER_LIMIT && headers.len() <= FIELDS_LIMIT {
+        return Ok(());
+    }
+    Err(ApiError::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "The header of the request is too large."))
+}
+
+/// What is answered on a connection that is kept for others.
+fn busy() -> Response<Body> {
+    let mut response = refusal(&ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "There are too many connections."));
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// The host of a request: that of its target, else that of its `Host` header. A request without one, or with two that

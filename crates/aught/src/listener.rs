@@ -1,29 +1,44 @@
 //! Connections: one port that answers http and https, HTTP/1.1 and HTTP/2, until it is told to stop.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 
-use axum::body::Body;
+use axum::{Router, body::Body};
 use futures::StreamExt;
 use http::{Response, header};
 use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
+    service::TowerToHyperService,
 };
+use rustls::server::Acceptor;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::watch,
-    task::JoinSet,
+    sync::{Semaphore, watch},
+    task::{JoinHandle, JoinSet},
     time::{sleep, timeout},
 };
+use tokio_rustls::LazyConfigAcceptor;
 
-use crate::{Failure, certificates::Certificates, edge::{Arrival, Edge}};
+use crate::{Failure, certificates::Certificates, connections::{Connections, Counted}, edge::{Arrival, Edge}, usage::{Usage, Using}, wire::Wire};
 
 /// How long a client may take for its first bytes, for the TLS handshake, and for the header of a request.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The longest header of a request, request line included, in bytes.
-const HEADER_LIMIT: u32 = 64 * 1024;
+/// The same where there is room for few clients.
+const LITTLE_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a connection may be open without a request.
+const IDLE: Duration = Duration::from_secs(75);
+/// What is read of a head: more than what is accepted, so that the refusal is ours in both versions.
+const READ_LIMIT: u32 = 128 * 1024;
+/// How many may ask for metrics at the same time.
+const MOST_PLAIN: usize = 16;
 /// The first byte of a TLS record that holds a handshake (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
 /// What begins an HTTP/2 connection and no request of HTTP/1 (RFC 9113 §3.4).
@@ -42,10 +57,36 @@ pub(crate) async fn open(address: &str) -> Result<Vec<TcpListener>, Failure> {
     Ok(listeners)
 }
 
+/// Answers plain http on an address of its own, which the operator keeps inside.
+pub(crate) async fn serve_plainly(address: &str, routes: Router) -> Result<JoinHandle<()>, Failure> {
+    let failed = |error: io::Error| Failure::new(format!("listening on {address}"), error);
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let addr = listener.local_addr().map_err(failed)?;
+    tracing::info!(%addr, "metrics are answered");
+    let few = Arc::new(Semaphore::new(MOST_PLAIN));
+    Ok(tokio::spawn(async move {
+        loop {
+            let Ok(permit) = Arc::clone(&few).acquire_owned().await else { return };
+            let Ok((stream, _)) = listener.accept().await else {
+                sleep(Duration::from_millis(50)).await;
+                continue;
+            };
+            let service = TowerToHyperService::new(routes.clone());
+            tokio::spawn(async move {
+                let _permit = permit;
+                let builder = builder(Version::Http1);
+                let connection = builder.serve_connection(TokioIo::new(Wire::of_lines(stream)), service);
+                let _ = timeout(IDLE, connection).await;
+            });
+        }
+    }))
+}
+
 /// What every connection needs.
 pub(crate) struct Door {
     pub(crate) edge: Edge,
     pub(crate) certificates: Certificates,
+    pub(crate) connections: Arc<Connections>,
     /// Turns true when the server should stop.
     pub(crate) stopping: watch::Receiver<bool>,
     /// How long connections may then go on.
@@ -63,7 +104,11 @@ impl Door {
                 Some(_) = connections.join_next() => {}
                 accepted = listener.accept() => match accepted {
                     Ok((stream, peer)) => {
-                        connections.spawn(Arc::clone(&self).connection(stream, peer));
+                        // One too many is closed at once: what it would wait for may never come.
+                        let is_proxy = self.edge.proxies.contains(peer.ip());
+                        if let Some(counted) = self.connections.admit(peer, is_proxy) {
+                            connections.spawn(Arc::clone(&self).connection(stream, peer, counted));
+                        }
                     }
                     Err(error) => {
                         tracing::warn!(%error, "a connection could not be accepted");
@@ -80,18 +125,20 @@ impl Door {
         }
     }
 
-    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, counted: Counted) {
+        let is_reserve = counted.is_reserve;
+        let patience = if is_reserve { LITTLE_PATIENCE } else { PATIENCE };
         let mut stopping = self.stopping.clone();
         tokio::select! {
             // Nothing is lost with a connection that has not asked for anything yet.
             () = stopped(&mut stopping) => {}
-            opened = timeout(PATIENCE, self.handshake(stream)) => match opened {
+            opened = timeout(patience, self.handshake(stream)) => match opened {
                 Ok(Ok(Opened::Plain(stream, version))) => {
-                    self.requests(stream, version, Arrival { peer, is_tls: false, server_name: None }).await;
+                    self.requests(stream, version, Arrival { peer, is_tls: false, server_name: None, is_reserve }).await;
                 }
                 Ok(Ok(Opened::Tls(stream, version))) => {
                     let server_name = stream.get_ref().1.server_name().map(str::to_owned);
-                    self.requests(*stream, version, Arrival { peer, is_tls: true, server_name }).await;
+                    self.requests(*stream, version, Arrival { peer, is_tls: true, server_name, is_reserve }).await;
                 }
                 Ok(Err(error)) => tracing::debug!(%peer, %error, "no connection came about"),
                 Err(_) => tracing::debug!(%peer, "the client was silent for too long"),
@@ -104,11 +151,12 @@ impl Door {
         let mut first = [0; HTTP2_PREFACE.len()];
         let mut seen = stream.peek(&mut first).await?;
         if first[..seen].first() == Some(&TLS_HANDSHAKE) {
-            let acceptor = self.certificates.acceptor().await.map_err(|failure| {
+            let begun = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+            let config = self.certificates.config(begun.client_hello().server_name()).await.map_err(|failure| {
                 tracing::error!(%failure, "https is not available");
                 io::Error::other(failure)
             })?;
-            let stream = acceptor.accept(stream).await?;
+            let stream = begun.into_stream(config).await?;
             let version = match stream.get_ref().1.alpn_protocol() {
                 Some(b"h2") => Version::Http2,
                 _ => Version::Http1,
@@ -130,18 +178,30 @@ impl Door {
         let mut stopping = self.stopping.clone();
         let peer = arrival.peer;
         let arrival = Arc::new(arrival);
+        let usage = Arc::new(Usage::default());
+        let counter = Arc::clone(&usage);
         let service = service_fn(move |request| {
             let (door, arrival) = (Arc::clone(&self), Arc::clone(&arrival));
+            let using = Using::of(&counter);
             async move {
                 let response = door.edge.answer(request, &arrival).await;
-                Ok::<_, Infallible>(until_stopped(response, door.stopping.clone()))
+                let response = until_stopped(response, door.stopping.clone());
+                Ok::<_, Infallible>(response.map(|body| using.until_sent(body)))
             }
         });
         let builder = builder(version);
+        let stream = match version {
+            Version::Http1 => Wire::of_lines(stream),
+            Version::Http2 => Wire::of_frames(stream),
+        };
         let connection = builder.serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
+            () = usage.idle_for(IDLE) => {
+                connection.as_mut().graceful_shutdown();
+                timeout(PATIENCE, connection).await.unwrap_or(Ok(()))
+            }
             () = stopped(&mut stopping) => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
@@ -179,11 +239,11 @@ fn builder(version: Version) -> Builder<TokioExecutor> {
         Version::Http1 => Builder::new(TokioExecutor::new()).http1_only(),
         Version::Http2 => Builder::new(TokioExecutor::new()).http2_only(),
     };
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(HEADER_LIMIT as usize);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(READ_LIMIT as usize);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_header_list_size(HEADER_LIMIT)
+        .max_header_list_size(READ_LIMIT)
         .max_concurrent_streams(200)
         .keep_alive_interval(Duration::from_secs(30));
     builder

@@ -15,6 +15,8 @@ use crate::{
     Config, Failure, administration,
     app,
     certificates::Certificates,
+    config::Metrics,
+    connections::Connections,
     control::Control,
     edge::{Edge, Routes},
     listener::{self, Door},
@@ -35,21 +37,32 @@ impl Server {
         let domain = config.domain.clone().unwrap_or_else(|| format!("localhost:{}", addr.port()));
         let store = tenants::open_store(&config).await?;
         let fresh = tenants::first(&store, &config, &domain).await?;
+        let hosts = store.hosts().await.map_err(|error| Failure::new("the hosts of tenants", error))?;
         let (packages, place) = match config.state.file("packages") {
             Some(place) => (None, place),
             None => scripts::packages()?,
         };
-        let services = services(&config, &store, config.outbound(addr), place);
+        let services = services(&config, &store, config.outbound(addr, hosts.iter().map(String::as_str)), place);
         let tenants = Tenants::new(store.clone(), services.keys.clone());
         tenants.at(&domain).await.map_err(|error| Failure::new("the first tenant", error))?;
-        let routes = Routes { installation: app::installation_routes(&store), tenant: app::tenant_routes(&store, &services) };
-        let workers = app::workers(&store, &services);
+        let has_metrics = config.metrics == Metrics::Public;
+        let routes = Routes {
+            installation: app::installation_routes(&store, has_metrics),
+            tenant: app::tenant_routes(&store, &services),
+        };
+        let metrics = match &config.metrics {
+            Metrics::At(place) => Some(listener::serve_plainly(place, app::metrics_routes(&store)).await?),
+            Metrics::Public | Metrics::Nowhere => None,
+        };
+        let mut workers = app::workers(&store, &services);
+        workers.extend(metrics);
         let control = Control::open(&config.state, store.clone());
         let (stop, stopping) = watch::channel(false);
         let run = config.context.text(b"0123456789abcdefghijklmnopqrstuvwxyz", 8);
         let door = Arc::new(Door {
-            edge: Edge::new(routes, tenants, run),
-            certificates: Certificates::new(config.state, &domain),
+            edge: Edge::new(routes, tenants.clone(), config.trusted_proxies, run),
+            connections: Arc::new(Connections::new(config.connections)),
+            certificates: Certificates::new(config.state, &domain, config.tls_certificates, tenants.clone()),
             stopping,
             drain: config.drain,
         });
@@ -58,7 +71,7 @@ impl Server {
         // Ready before the first client says hello, and there to be trusted before any does.
         let early = Arc::clone(&door);
         tokio::spawn(async move {
-            match early.certificates.acceptor().await {
+            match early.certificates.config(None).await {
                 Ok(_) => tracing::info!("https is ready"),
                 Err(failure) => tracing::error!(%failure, "https is not available"),
             }

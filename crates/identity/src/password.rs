@@ -1,6 +1,7 @@
 //! Passwords: how they are kept, and the pool on which they are hashed and checked.
 
 mod common;
+pub mod imported;
 mod rules;
 
 use std::sync::Arc;
@@ -9,10 +10,15 @@ use kernel::{Context, Secret};
 
 pub use rules::{PERSONAL_FIELDS, PasswordError, PasswordRules};
 
-use crate::{Result, pool::Pool};
+use crate::{
+    Result,
+    pool::{Asker, Pool},
+};
 
 /// The service's bcrypt cost.
 const COST: u32 = 10;
+/// The greatest cost of a hash from elsewhere that is checked: about two seconds of a core.
+const HIGHEST_COST: u32 = 14;
 /// bcrypt reads no more of a password.
 pub(crate) const LONGEST: usize = 72;
 /// Hashes that may wait, per core: at 100 ms each the last one waits for about 13 seconds.
@@ -26,10 +32,14 @@ pub enum PasswordHash {
 }
 
 impl PasswordHash {
-    /// Reads a stored hash; `None` when its form is not known.
+    /// Reads a stored hash; `None` when its form is not known, or checking it would cost too much.
     pub fn parse(text: &str) -> Option<Self> {
-        let is_bcrypt = ["$2a$", "$2b$", "$2y$"].iter().any(|version| text.starts_with(version)) && text.len() == 60;
-        is_bcrypt.then(|| Self::Bcrypt(text.to_owned()))
+        let is_version = ["$2a$", "$2b$", "$2y$"].iter().any(|version| text.starts_with(version));
+        let is_bcrypt = is_version && text.len() == 60 && text.is_ascii() && text.as_bytes()[6] == b'$';
+        let cost = if is_bcrypt { text[4..6].parse().unwrap_or(u32::MAX) } else { u32::MAX };
+        // bcrypt's own least cost is 4.
+        let is_affordable = (4..=HIGHEST_COST).contains(&cost);
+        is_affordable.then(|| Self::Bcrypt(text.to_owned()))
     }
 
     /// The form that [`PasswordHash::parse`] reads.
@@ -60,7 +70,10 @@ impl std::fmt::Debug for PasswordHash {
 /// Hashes and checks passwords on a pool of their own, as many at once as there are cores. Work whose request has
 /// gone is skipped. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Passwords(Arc<Inner>);
+pub struct Passwords {
+    inner: Arc<Inner>,
+    asker: Asker,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -72,18 +85,24 @@ impl Passwords {
     /// A pool for this server.
     pub fn new(context: Context) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, Into::into);
-        Self(Arc::new(Inner { context, pool: Pool::of_cores("password", WAITING_PER_CORE * cores) }))
+        let pool = Pool::of_cores("password", WAITING_PER_CORE * cores);
+        Self { inner: Arc::new(Inner { context, pool }), asker: Asker::default() }
+    }
+
+    /// The same pool for work that a client at this address asks for: addresses take turns.
+    pub fn asked_by(&self, address: &str) -> Self {
+        Self { inner: Arc::clone(&self.inner), asker: Asker::named(address) }
     }
 
     /// Hashes a password that is known to be acceptable.
     pub async fn hash(&self, password: Secret) -> Result<PasswordHash> {
-        let context = self.0.context.clone();
-        Ok(self.0.pool.run(move || PasswordHash::of(&context, password.reveal())).await?)
+        let context = self.inner.context.clone();
+        Ok(self.inner.pool.run_for(self.asker.clone(), move || PasswordHash::of(&context, password.reveal())).await?)
     }
 
     /// Whether `password` is the one that was hashed.
     pub async fn verify(&self, password: Secret, hash: PasswordHash) -> Result<bool> {
-        Ok(self.0.pool.run(move || hash.matches(password.reveal())).await?)
+        Ok(self.inner.pool.run_for(self.asker.clone(), move || hash.matches(password.reveal())).await?)
     }
 
     /// Hashes a password after judging it by the connection's rules.
@@ -97,12 +116,12 @@ impl Passwords {
     ) -> Result<PasswordHash> {
         // What costs nothing is judged here, so that a weak password does not wait for the pool.
         rules.check(password.reveal(), &profile, &[])?;
-        let context = self.0.context.clone();
+        let context = self.inner.context.clone();
         let work = move || {
             rules.check_history(password.reveal(), &history)?;
             Ok::<_, PasswordError>(PasswordHash::of(&context, rules.hashed_part(password.reveal())))
         };
-        Ok(self.0.pool.run(work).await??)
+        Ok(self.inner.pool.run_for(self.asker.clone(), work).await??)
     }
 }
 
@@ -124,6 +143,17 @@ mod tests {
     fn hashes_of_unknown_form_are_not_read() {
         for text in ["", "plain", "$2b$10$short", "$argon2id$v=19$m=1,t=1,p=1$c2FsdA$aGFzaA"] {
             assert!(PasswordHash::parse(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_hash_does_not_bring_its_own_cost() {
+        let with_cost = |cost: &str| format!("$2b${cost}${}", "a".repeat(53));
+        for cost in ["04", "10", "14"] {
+            assert!(PasswordHash::parse(&with_cost(cost)).is_some(), "{cost}");
+        }
+        for cost in ["15", "31", "99", "03", "xx", "+9"] {
+            assert!(PasswordHash::parse(&with_cost(cost)).is_none(), "{cost}");
         }
     }
 }

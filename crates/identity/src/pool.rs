@@ -1,15 +1,33 @@
-//! A bounded pool of threads for work that would hold up the async threads: signatures and password hashes.
+//! A bounded pool of threads for work that would hold up the async threads: signatures and password hashes. Those who
+//! ask take turns, so that nobody waits behind all that another one has asked for.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
+    time::Duration,
 };
 
 use tokio::sync::oneshot;
 
 type Job = Box<dyn FnOnce() + Send>;
+
+/// The longest wait: whoever asked has given up by then, or should.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// What part of the queue one of those who ask may fill.
+const PART_OF_ONE: usize = 4;
+
+/// Who asks: an address, as a rule. Its work waits in line, those lines take turns.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Asker(Arc<str>);
+
+impl Asker {
+    /// The asker with this name.
+    pub fn named(name: &str) -> Self {
+        Self(name.into())
+    }
+}
 
 /// Threads that take jobs from a queue of limited length. Dropping the pool ends its threads.
 pub struct Pool {
@@ -19,8 +37,10 @@ pub struct Pool {
 /// Why a pool did not do a piece of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// As much work waits as the pool accepts.
+    /// As much work waits as the pool accepts, altogether or from one asker.
     Full,
+    /// It waited for too long.
+    Late,
     /// The work panicked.
     Lost,
 }
@@ -33,8 +53,36 @@ struct Queue {
 
 #[derive(Default)]
 struct State {
-    jobs: VecDeque<Job>,
+    /// Lines of work that waits; none is empty.
+    lines: HashMap<Asker, VecDeque<Job>>,
+    /// Whose turn is next.
+    turns: VecDeque<Asker>,
+    waiting: usize,
     is_closed: bool,
+}
+
+impl State {
+    fn push(&mut self, asker: Asker, job: Job) {
+        let line = self.lines.entry(asker.clone()).or_default();
+        if line.is_empty() {
+            self.turns.push_back(asker);
+        }
+        line.push_back(job);
+        self.waiting += 1;
+    }
+
+    fn pop(&mut self) -> Option<Job> {
+        let asker = self.turns.pop_front()?;
+        let line = self.lines.get_mut(&asker)?;
+        let job = line.pop_front()?;
+        if line.is_empty() {
+            self.lines.remove(&asker);
+        } else {
+            self.turns.push_back(asker);
+        }
+        self.waiting -= 1;
+        Some(job)
+    }
 }
 
 impl Pool {
@@ -56,6 +104,15 @@ impl Pool {
 
     /// Runs `work` on one of the threads. Work that nobody waits for any more when its turn comes is skipped.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refused> {
+        self.run_for(Asker::default(), work).await
+    }
+
+    /// The same for one of many who ask.
+    pub async fn run_for<T: Send + 'static>(
+        &self,
+        asker: Asker,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Refused> {
         let (sender, receiver) = oneshot::channel();
         let job = move || {
             if !sender.is_closed() {
@@ -63,8 +120,11 @@ impl Pool {
                 let _ = sender.send(work());
             }
         };
-        self.queue.push(Box::new(job))?;
-        receiver.await.map_err(|_| Refused::Lost)
+        self.queue.push(asker, Box::new(job))?;
+        match tokio::time::timeout(PATIENCE, receiver).await {
+            Ok(done) => done.map_err(|_| Refused::Lost),
+            Err(_) => Err(Refused::Late),
+        }
     }
 }
 
@@ -82,12 +142,15 @@ impl std::fmt::Debug for Pool {
 }
 
 impl Queue {
-    fn push(&self, job: Job) -> Result<(), Refused> {
+    fn push(&self, asker: Asker, job: Job) -> Result<(), Refused> {
         let mut state = self.lock();
-        if state.jobs.len() >= self.capacity {
+        let of_asker = state.lines.get(&asker).map_or(0, VecDeque::len);
+        // Work of the server's own has no asker to be fair to.
+        let most_of_asker = if asker == Asker::default() { self.capacity } else { self.capacity.div_ceil(PART_OF_ONE) };
+        if state.waiting >= self.capacity || of_asker >= most_of_asker {
             return Err(Refused::Full);
         }
-        state.jobs.push_back(job);
+        state.push(asker, job);
         drop(state);
         self.wake.notify_one();
         Ok(())
@@ -104,7 +167,7 @@ impl Queue {
     fn next(&self) -> Option<Job> {
         let mut state = self.lock();
         loop {
-            if let Some(job) = state.jobs.pop_front() {
+            if let Some(job) = state.pop() {
                 return Some(job);
             }
             if state.is_closed {
@@ -162,6 +225,34 @@ mod tests {
         first.await.unwrap();
         pool.run(|| ()).await.unwrap();
         assert_eq!(done.load(Ordering::SeqCst), 0);
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_behind_all_that_another_one_asks_for() {
+        let pool = Pool::new("test", 1, 40);
+        let (release, is_released) = mpsc::channel::<()>();
+        let mut first = Box::pin(pool.run(move || is_released.recv().unwrap()));
+        assert!(futures_poll(&mut first).await.is_none());
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let ask = |name: &'static str| {
+            let order = Arc::clone(&order);
+            pool.run_for(Asker::named(name), move || order.lock().unwrap().push(name))
+        };
+        let mut many: Vec<_> = (0..10).map(|_| Box::pin(ask("many"))).collect();
+        for asked in &mut many {
+            assert!(futures_poll(asked).await.is_none());
+        }
+        assert_eq!(ask("many").await, Err(Refused::Full), "a quarter of the queue is the most for one");
+        let mut one = Box::pin(ask("one"));
+        assert!(futures_poll(&mut one).await.is_none());
+        release.send(()).unwrap();
+        first.await.unwrap();
+        one.await.unwrap();
+        for asked in many {
+            asked.await.unwrap();
+        }
+        let order = order.lock().unwrap();
+        assert!(order[..2].contains(&"one"), "{order:?}");
     }
 
     #[tokio::test]

@@ -146,6 +146,14 @@ impl Store {
         .await
     }
 
+    /// The names of all hosts that lead to tenants.
+    pub async fn hosts(&self) -> StoreResult<Vec<String>> {
+        self.transact(Mode::Read, None, |tx: &mut Tx| {
+            tx.connection.query("SELECT name FROM hosts", &[], |row| Ok(row.text(0)?.to_owned()))
+        })
+        .await
+    }
+
     /// Gives all tenants whose domain follows the installation's the port that it has now.
     pub async fn move_followers(&self, port: &str) -> StoreResult {
         let port = port.to_owned();

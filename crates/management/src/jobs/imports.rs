@@ -5,6 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use http::StatusCode;
 use identity::{
     PasswordHash,
+    password::imported::is_affordable,
     users::{self, Identifier, Realm},
 };
 use kernel::{Document, Record, Sealed, Timestamp, Value, id::Form, object};
@@ -384,7 +385,7 @@ fn judge(realm: &Realm, row: &Document) -> Result<(), Refusal> {
             invalid("ANY_OF_MISSING", "", "Data does not match any schemas from 'anyOf'")
         });
     }
-    if text("password_hash").is_some_and(|hash| PasswordHash::parse(hash).is_none() || hash.starts_with("$2y$")) {
+    if text("password_hash").is_some_and(|hash| !is_published_hash(hash)) {
         return Err(invalid("PATTERN", "password_hash", "String does not match pattern ^\\$2[ab]\\$10\\$"));
     }
     if let Some(custom) = row.get("custom_password_hash") {
@@ -399,6 +400,9 @@ fn judge(realm: &Realm, row: &Document) -> Result<(), Refusal> {
         if !custom["hash"]["value"].is_string() {
             return Err(invalid("OBJECT_REQUIRED", "custom_password_hash.hash", "Missing required property: value"));
         }
+        if !custom.as_object().is_some_and(is_affordable) {
+            return Err(invalid("PATTERN", "custom_password_hash.hash.value", "The cost of checking this hash is too high"));
+        }
     }
     let app_metadata = row.get("app_metadata").and_then(Value::as_object);
     if app_metadata.is_some_and(|metadata| metadata.keys().any(|name| RESERVED.contains(&name.as_str()))) {
@@ -409,6 +413,13 @@ fn judge(realm: &Realm, row: &Document) -> Result<(), Refusal> {
         return Err(Refusal::Row("NOT_PASSED", text.to_owned(), Some("username".to_owned())));
     }
     Ok(())
+}
+
+/// The published pattern: bcrypt with the cost of our own hashes.
+fn is_published_hash(hash: &str) -> bool {
+    let digits = hash.strip_prefix("$2a$10$").or_else(|| hash.strip_prefix("$2b$10$"));
+    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'/';
+    digits.is_some_and(|digits| digits.len() == 53 && digits.bytes().all(is_digit))
 }
 
 fn invalid(code: &'static str, path: &str, text: &str) -> Refusal {
