@@ -82,14 +82,14 @@ struct Signed {
 
 /// The finished exports of users, by their signed links.
 fn exports(store: Store) -> MethodRouter {
-    let answer = async |store: Store, tenant: Tenant, (job, file): (String, String), link: Signed| {
-        match management::download(&store, tenant.id(), &job, &file, link.expires, &link.signature).await {
-            Ok(bytes) => ([(http::header::CONTENT_TYPE, "application/gzip")], bytes).into_response(),
-            Err(error) => edge::refusal(&error),
+    get(move |Extension(tenant): Extension<Tenant>, Path((job, file)): Path<(String, String)>, Query(link): Query<Signed>| {
+        let store = store.clone();
+        async move {
+            match management::download(&store, tenant.id(), &job, &file, link.expires, &link.signature).await {
+                Ok(bytes) => ([(http::header::CONTENT_TYPE, "application/gzip")], bytes).into_response(),
+                Err(error) => edge::refusal(&error),
+            }
         }
-    };
-    get(move |Extension(tenant): Extension<Tenant>, Path(path): Path<_>, Query(link): Query<Signed>| {
-        answer(store.clone(), tenant, path, link)
     })
 }
 

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     Failure, Server,
-    administration::Wish,
+    administration::{self, Wish},
     config::Settings,
     control, run,
     scripts::{self, RunAction},

@@ -275,18 +275,7 @@ pub struct Config {
     pub outbound_private: Option<OutboundPrivate>,
     /// Where the records are looked up that prove whose a custom domain is.
     pub dns: Dns,
-    /// Where metrics are answered.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Metrics {
-    /// Nobody is told.
-    Nowhere,
-    /// On the port of everything else.
-    Public,
-    /// On an address and port of their own.
-    At(String),
-}
-
-/// What runs the code of Actions, rules and hooks.
+    /// What runs the code of Actions, rules and hooks.
     pub actions_engine: ActionsEngine,
     /// How long a stopping server waits for requests that it has begun to answer.
     pub drain: Duration,

@@ -115,10 +115,17 @@ pub(crate) async fn create(
     of: Domain,
     wished: &InitialClient,
 ) -> Result<Option<Fresh>, Failure> {
-    match store.create_tenant(id).await {
-        Ok(()) | Err(StoreError::Taken { .. }) => provision(store, id, domain, of, wished).await,
-        Err(error) => Err(Failure::new("making the tenant", error)),
+    let is_new = match store.create_tenant(id).await {
+        Ok(()) => true,
+        Err(StoreError::Taken { .. }) => false,
+        Err(error) => return Err(Failure::new("making the tenant", error)),
+    };
+    let made = provision(store, id, domain, of, wished).await;
+    if is_new && made.is_err() {
+        // Its name stays free.
+        store.delete_tenant(id).await.map_err(|error| Failure::new("taking the tenant back", error))?;
     }
+    made
 }
 
 /// Gives a new tenant its domain, its first signing key and what a new tenant has; one that is not new gets the domain.

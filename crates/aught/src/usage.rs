@@ -11,7 +11,7 @@ use std::{
 };
 
 use axum::body::{Body, Bytes};
-use hyper::body::{Body as _, Frame, SizeHint};
+use hyper::body::{Frame, SizeHint};
 use tokio::time::sleep;
 
 /// How a connection is used.

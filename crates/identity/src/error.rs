@@ -41,7 +41,7 @@ impl Error {
 impl From<Refused> for Error {
     fn from(refused: Refused) -> Self {
         match refused {
-            Refused::Full => Self::Busy,
+            Refused::Full | Refused::Late => Self::Busy,
             Refused::Lost => Self::failed("a job of a worker pool panicked"),
         }
     }

@@ -143,7 +143,8 @@ impl Resource for Users {
             if let Some(password) = password.clone() {
                 let id = call.text("id").map(str::to_owned);
                 let (tenant, body) = (&call.caller.tenant, call.document().into_owned());
-                let hash = admit(&self.passwords, store, tenant, id, body, password).await?;
+                let passwords = self.passwords.asked_by(&call.origin.ip);
+                let hash = admit(&passwords, store, tenant, id, body, password).await?;
                 gathered.insert(changes::HASH.to_owned(), hash.to_text().into());
             }
             if is_creation {

@@ -15,7 +15,7 @@ use kernel::{Context, Document, FixedClock, Record, SystemRandom, TenantId, Time
 use serde_json::json;
 
 use crate::{
-    Database, Filter, Index, Kind, LogOrder, LogPaging, LogQuery, Master, NewJob, Options, Order, Page, Paging, Query,
+    Database, Domain, Filter, Index, Kind, LogOrder, LogPaging, LogQuery, Master, NewJob, Options, Order, Page, Paging, Query,
     RelationKind, RelationOrder, RelationQuery, Resealing, RootKey, Side, Snapshot, Store, StoreError, StoreResult,
     Term, Tx, seal::version_of,
 };
@@ -178,13 +178,16 @@ suites! {
     a_job_waits_for_its_time
     a_tenants_key_can_be_renewed
     a_new_key_that_is_taken_back_encrypts_nothing
-    keys_are_renewed_while_others_write;
+    keys_are_renewed_while_others_write
+    a_host_leads_to_one_tenant
+    a_deleted_tenant_leaves_nothing;
     reopened:
     what_was_acknowledged_is_there_after_reopening
     sealed_values_are_not_in_the_file
     another_root_key_is_refused;
     many_nodes:
     another_nodes_write_ends_a_cached_record
+    another_node_hears_of_hosts
 }
 
 fn record(id: &str, document: serde_json::Value) -> Record {
@@ -1060,6 +1063,95 @@ async fn another_nodes_write_ends_a_cached_record(lab: &mut Lab) {
     }
     assert!(other.epoch(&lab.one, &THING) > epoch);
     other.close().await;
+}
+
+async fn another_node_hears_of_hosts(lab: &mut Lab) {
+    let other = lab.another().await.unwrap();
+    assert_eq!(other.tenant_at("one.example").await.unwrap(), None);
+    lab.write(|tx| tx.set_domain("one.example:8080", Domain::Own)).await;
+    while other.tenant_at("one.example").await.unwrap().is_none() {
+        tokio::task::yield_now().await;
+    }
+    assert!(lab.store.delete_tenant(&lab.one).await.unwrap());
+    while other.tenant_at("one.example").await.unwrap().is_some() {
+        tokio::task::yield_now().await;
+    }
+    let gone = other.read(&lab.one, |snapshot| snapshot.get("thing", "1")).await;
+    assert_eq!(gone, Err(StoreError::UnknownTenant(lab.one.clone())));
+    other.close().await;
+    lab.store.create_tenant(&lab.one).await.unwrap();
+}
+
+async fn a_host_leads_to_one_tenant(lab: &mut Lab) {
+    let at = async |host: &str| {
+        let found = lab.store.tenant_at(host).await.unwrap();
+        found.map(|tenant| (tenant.id().clone(), tenant.domain().to_owned(), tenant.host().to_owned()))
+    };
+    let known = |id: &TenantId, domain: &str, host: &str| Some((id.clone(), domain.to_owned(), host.to_owned()));
+    let (one, two) = (lab.one.clone(), lab.two.clone());
+    assert_eq!(at("one.example").await, None);
+    lab.write(|tx| tx.set_domain("one.example:8080", Domain::Installation)).await;
+    for host in ["one.example", "ONE.example.", "one.example:9"] {
+        assert_eq!(at(host).await, known(&one, "one.example:8080", "one.example:8080"), "{host}");
+    }
+    assert_eq!(lab.store.only_tenant().await.unwrap().map(|tenant| tenant.id().clone()), Some(one.clone()));
+    let taken = lab.store.write(&two, |tx| tx.set_domain("one.example", Domain::Own)).await;
+    assert_eq!(taken, Err(StoreError::Taken { key: "domain".to_owned() }));
+    lab.store.write(&two, |tx| tx.set_domain("two.one.example:8080", Domain::Follower)).await.unwrap();
+    assert_eq!(lab.store.only_tenant().await.unwrap(), None);
+
+    // Custom domains, of which each tenant has any number.
+    lab.write(|tx| tx.claim_host("login.example")).await;
+    lab.write(|tx| tx.claim_host("login.example")).await;
+    assert_eq!(at("login.example").await, known(&one, "one.example:8080", "login.example:8080"));
+    let taken = lab.store.write(&two, |tx| tx.claim_host("login.example")).await;
+    assert_eq!(taken, Err(StoreError::Taken { key: "domain".to_owned() }));
+    // What is not the tenant's own is not let go.
+    lab.store.write(&two, |tx| tx.release_host("login.example")).await.unwrap();
+    lab.write(|tx| tx.release_host("one.example")).await;
+    assert!(at("login.example").await.is_some() && at("one.example").await.is_some());
+    lab.write(|tx| tx.release_host("login.example")).await;
+    assert_eq!(at("login.example").await, None);
+
+    // The installation moves to another port, and takes along whoever follows.
+    lab.write(|tx| tx.set_domain("other.example:9090", Domain::Installation)).await;
+    lab.store.move_followers(":9090").await.unwrap();
+    assert_eq!(at("one.example").await, None);
+    assert_eq!(at("two.one.example").await, known(&two, "two.one.example:9090", "two.one.example:9090"));
+    let domain = lab.store.tenant(&one).await.unwrap().map(|tenant| tenant.domain().to_owned());
+    assert_eq!(domain.as_deref(), Some("other.example:9090"));
+    assert_eq!(lab.store.installation_tenant().await.unwrap(), (Some(one.clone()), true));
+    for odd in ["", "\u{0}", "[", &"a".repeat(300), "' OR 1=1"] {
+        assert_eq!(at(odd).await, None, "{odd}");
+    }
+}
+
+async fn a_deleted_tenant_leaves_nothing(lab: &mut Lab) {
+    let fill = |tx: &mut Tx| {
+        for n in 0..600 {
+            let mut new = record(&n.to_string(), json!({"n": n}));
+            new.sealed.set("secret", "s");
+            tx.insert("thing", new, Index::new().key("name", n.to_string()).term("n", n))?;
+        }
+        tx.relate("likes", "1", "2", Document::new())?;
+        tx.append_event("user.created", &Document::new())?;
+        tx.append_log(Document::new())?;
+        tx.next("counter")?;
+        tx.enqueue(NewJob::new("queue", Document::new()))
+    };
+    lab.store.write(&lab.one, fill).await.unwrap();
+    lab.store.write(&lab.two, fill).await.unwrap();
+    assert!(lab.store.cached(&lab.one, "thing", "1").await.unwrap().is_some());
+    assert!(lab.store.delete_tenant(&lab.one).await.unwrap());
+    assert!(!lab.store.delete_tenant(&lab.one).await.unwrap());
+    assert_eq!(lab.store.cached(&lab.one, "thing", "1").await, Err(StoreError::UnknownTenant(lab.one.clone())));
+    assert_eq!(lab.store.tenants().await.unwrap(), [lab.two.clone()]);
+    assert_eq!(lab.store.lease_jobs("queue", 9, Duration::from_secs(1)).await.unwrap().len(), 1);
+    // The name is free, and what comes back has nothing of what was.
+    lab.store.create_tenant(&lab.one).await.unwrap();
+    assert_eq!(lab.store.cached(&lab.one, "thing", "1").await.unwrap(), None);
+    assert_eq!(lab.read(|snapshot| snapshot.find("thing", "name", "1")).await, None);
+    assert_eq!(lab.store.write(&lab.one, |tx| tx.next("counter")).await.unwrap(), 1);
 }
 
 async fn a_job_is_leased_to_one_worker(lab: &mut Lab) {

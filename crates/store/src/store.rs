@@ -107,6 +107,17 @@ impl Store {
         .await
     }
 
+    /// The tenants that have a record of this kind: few of many, for work that looks after one kind.
+    pub async fn tenants_with(&self, kind: &'static str) -> StoreResult<Vec<TenantId>> {
+        self.transact(Mode::Read, None, move |tx: &mut Tx| {
+            let sql = "SELECT t.name FROM counts AS c JOIN names AS n ON n.number = c.kind \
+                       JOIN tenants AS t ON t.number = c.tenant \
+                       WHERE n.name = $1 AND t.name NOT LIKE 'deleted:%' GROUP BY t.name HAVING sum(c.amount) > 0";
+            tx.connection.query(sql, &[kind.into()], |row| Ok(TenantId::new(row.text(0)?)))
+        })
+        .await
+    }
+
     /// Makes a tenant with keys of its own; `Taken` when there is one of this name.
     pub async fn create_tenant(&self, tenant: &TenantId) -> StoreResult {
         let tenant = tenant.clone();

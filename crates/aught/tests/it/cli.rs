@@ -244,3 +244,45 @@ fn an_action_runs_without_a_tenant() {
     assert!(told.contains("TypeError: it is bad\n    at ") && told.contains("action.js:3:"), "{told}");
     assert_eq!(aught(&["actions", "run", "/nowhere.js"]).status.code(), Some(1));
 }
+
+#[test]
+fn tenants_are_made_and_deleted_beside_a_running_server_and_without_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("aught.db");
+    let tenants = |arguments: &[&str]| {
+        let output = program().arg("tenants").args(arguments).arg("--database").arg(&database).output().unwrap();
+        (output.status.success(), text(&output.stdout) + &text(&output.stderr))
+    };
+    let running = Server::start(serve(folder.path()));
+    let port = running.addr.port();
+    let status = |host: &str| {
+        let mut connection = TcpStream::connect(running.addr).unwrap();
+        let path = "/.well-known/openid-configuration";
+        write!(connection, "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        answer[9..12].to_owned()
+    };
+    let (is_done, told) = tenants(&["create", "acme"]);
+    assert!(is_done && told.contains(&format!("acme.localhost:{port}\n")) && told.contains("client secret"), "{told}");
+    assert_eq!((status(&format!("acme.localhost:{port}")), status("other.localhost")), ("200".into(), "404".into()));
+    let (is_done, told) = tenants(&["create", "acme"]);
+    assert!(!is_done && told.contains("there is one of this name"), "{told}");
+    let (is_done, told) = tenants(&["create", "other", "--domain", &format!("acme.localhost:{port}")]);
+    assert!(!is_done && told.contains("another tenant answers for it"), "{told}");
+    running.stop();
+
+    let listed = tenants(&["list"]).1;
+    assert_eq!(listed, format!("localhost  localhost:{port}\nacme       acme.localhost:{port}\n"));
+    assert!(tenants(&["create", "other", "--domain", "Other.example"]).1.contains("other.example\n"));
+    assert!(tenants(&["delete", "acme"]).0);
+    assert!(!tenants(&["delete", "acme"]).0);
+    assert_eq!(tenants(&["list"]).1, format!("localhost  localhost:{port}\nother      other.example\n"));
+
+    // The first tenant, and those that follow its port, go where the server listens next.
+    assert!(tenants(&["create", "acme"]).0);
+    let running = Server::start(serve(folder.path()));
+    let port = running.addr.port();
+    assert!(tenants(&["list"]).1.contains(&format!("acme.localhost:{port}\n")));
+    running.stop();
+}

@@ -75,7 +75,7 @@ async fn watch(store: &Store) {
 }
 
 async fn enqueue(store: &Store) -> ApiResult {
-    for tenant in store.tenants().await? {
+    for tenant in store.tenants_with(LOG_STREAM.name).await? {
         let due = store.read(&tenant, waiting).await?;
         if due.is_empty() {
             continue;

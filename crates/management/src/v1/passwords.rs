@@ -51,8 +51,9 @@ pub(super) async fn ticket(ask: &Ask) -> ApiResult<Answer> {
     let change = object(json!({"password": password}));
     let shared = &ask.api.0;
     let tenant = &ask.caller.tenant;
+    let passwords = shared.passwords.asked_by(&ask.origin.ip);
     let admitted =
-        crate::users::admit(&shared.passwords, &shared.store, tenant, Some(id.clone()), change, Secret::new(password));
+        crate::users::admit(&passwords, &shared.store, tenant, Some(id.clone()), change, Secret::new(password));
     let hash = admitted.await?.to_text();
     let mut body = json!({"user_id": id});
     if let Some(url) = result_url {
