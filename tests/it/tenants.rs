@@ -51,8 +51,7 @@ async fn a_new_tenant_answers_below_the_installations_domain_at_once() {
     let server = TestServer::start().await;
     let acme = Other::of(&server, "acme").await;
     assert_eq!(acme.domain, format!("acme.{}", server.running.domain));
-    let metadata: Value =
-        get(&server, &acme.domain, "/.well-known/openid-configuration").await.json().await.unwrap();
+    let metadata: Value = get(&server, &acme.domain, "/.well-known/openid-configuration").await.json().await.unwrap();
     assert_eq!(metadata["issuer"], format!("https://{}/", acme.domain));
     let created = manage(&server, &acme.domain, &acme.token, Method::POST, "/roles", json!({"name": "r"})).await;
     assert_eq!(created.status(), 200);
@@ -102,7 +101,7 @@ async fn nothing_of_one_tenant_is_seen_or_accepted_by_another() {
     };
     assert!(logs(&acme.domain, &acme.token).await.contains("theirs"));
     let own = logs(&first, &server.token).await;
-    assert!(!own.contains("theirs") && !own.contains(&acme.fresh.client_id) || own.contains("access_denied"), "{own}");
+    assert!(!own.contains("theirs"), "{own}");
     server.end().await;
 }
 
@@ -125,7 +124,10 @@ async fn an_export_is_given_to_the_tenant_that_made_it_alone() {
     let path = location.strip_prefix(&format!("https://{}", acme.domain)).unwrap_or_else(|| panic!("{location}"));
     assert_eq!(get(&server, &acme.domain, path).await.status(), 200);
     assert_eq!(get(&server, &server.running.domain, path).await.status(), 403);
-    assert_eq!(manage(&server, &server.running.domain, &server.token, Method::GET, "/jobs", json!({})).await.status(), 404);
+    assert_eq!(
+        manage(&server, &server.running.domain, &server.token, Method::GET, "/jobs", json!({})).await.status(),
+        404
+    );
     server.end().await;
 }
 
@@ -176,10 +178,14 @@ async fn a_verified_custom_domain_leads_to_its_tenant_until_it_is_deleted() {
     assert_eq!(by_custom.status(), 200);
 
     // Another tenant may prove it too; it leads to the first that did.
-    let other = server.post("/custom-domains", domain).await;
-    let other = other.body["custom_domain_id"].as_str().unwrap().to_owned();
-    let taken = server.post(&format!("/custom-domains/{other}/verify"), json!({})).await;
-    assert_eq!((taken.status, &taken.body["message"]), (409, &"The specified custom domain already exists.".into()));
+    let ask_first = async |path: &str, body| {
+        let answer = manage(&server, &server.running.domain, &server.token, Method::POST, path, body).await;
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+    };
+    let other = ask_first("/custom-domains", domain).await.1;
+    let path_of_other = format!("/custom-domains/{}/verify", other["custom_domain_id"].as_str().unwrap());
+    let (status, taken) = ask_first(&path_of_other, json!({})).await;
+    assert_eq!((status, &taken["message"]), (409, &"The specified custom domain already exists.".into()));
 
     assert_eq!(ask(Method::DELETE, &format!("/custom-domains/{id}"), json!({})).await.0, 204);
     assert_eq!(get(&server, "login.acme.example", path).await.status(), 404);

@@ -82,15 +82,19 @@ struct Signed {
 
 /// The finished exports of users, by their signed links.
 fn exports(store: Store) -> MethodRouter {
-    get(move |Extension(tenant): Extension<Tenant>, Path((job, file)): Path<(String, String)>, Query(link): Query<Signed>| {
-        let store = store.clone();
-        async move {
-            match management::download(&store, tenant.id(), &job, &file, link.expires, &link.signature).await {
-                Ok(bytes) => ([(http::header::CONTENT_TYPE, "application/gzip")], bytes).into_response(),
-                Err(error) => edge::refusal(&error),
+    get(
+        move |Extension(tenant): Extension<Tenant>,
+              Path((job, file)): Path<(String, String)>,
+              Query(link): Query<Signed>| {
+            let store = store.clone();
+            async move {
+                match management::download(&store, tenant.id(), &job, &file, link.expires, &link.signature).await {
+                    Ok(bytes) => ([(http::header::CONTENT_TYPE, "application/gzip")], bytes).into_response(),
+                    Err(error) => edge::refusal(&error),
+                }
             }
-        }
-    })
+        },
+    )
 }
 
 /// One request of the Management API.
@@ -102,4 +106,3 @@ async fn manage(engine: &Arc<Engine>, request: Request, tenant: &Tenant, peer: P
         Err(error) => edge::refusal(&edge::unreadable(&error)),
     }
 }
-

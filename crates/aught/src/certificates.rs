@@ -16,11 +16,11 @@ use rustls::{
 use rustls_pki_types::PrivateKeyDer;
 use tokio::sync::Mutex;
 
+pub use self::operator::TlsCertificate;
 use self::{
     authority::{Identity, RENEWAL, certificate_pem, end_of, may_sign_for, names_host},
     operator::Files,
 };
-pub use self::operator::TlsCertificate;
 use crate::{Failure, State, tenants::Tenants};
 
 /// How many certificates for names of tenants are kept.
@@ -250,10 +250,20 @@ mod tests {
     #[test]
     fn the_local_authority_signs_for_this_machine_and_the_installation_alone() {
         let authority = authority::make(&State::Memory, "login.example.com", now()).unwrap().certificate;
-        for host in ["localhost", "a.localhost", "shop.test", "127.0.0.1", "127.9.9.9", "::1", "login.example.com", "a.login.example.com"] {
+        for host in [
+            "localhost",
+            "a.localhost",
+            "shop.test",
+            "127.0.0.1",
+            "127.9.9.9",
+            "::1",
+            "login.example.com",
+            "a.login.example.com",
+        ] {
             assert!(may_sign_for(&authority, host), "{host}");
         }
-        for host in ["example.com", "evil-login.example.com", "www.bank.example", "10.0.0.1", "::2", "notlocalhost", ""] {
+        for host in ["example.com", "evil-login.example.com", "www.bank.example", "10.0.0.1", "::2", "notlocalhost", ""]
+        {
             assert!(!may_sign_for(&authority, host), "{host}");
         }
     }
@@ -267,10 +277,10 @@ mod tests {
         let verifier = rustls::client::WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
         let verifier = verifier.unwrap();
         let judged = |host: &str| {
-            let certificate =
-                authority::sign(&identity, host, vec![host.to_owned()], &identity.key, now()).unwrap();
+            let certificate = authority::sign(&identity, host, vec![host.to_owned()], &identity.key, now()).unwrap();
             let name = host.to_owned().try_into().unwrap();
-            let time = rustls_pki_types::UnixTime::since_unix_epoch(Duration::from_secs(now().seconds().unsigned_abs()));
+            let time =
+                rustls_pki_types::UnixTime::since_unix_epoch(Duration::from_secs(now().seconds().unsigned_abs()));
             verifier.verify_server_cert(&certificate, &[], &name, &[], time).is_ok()
         };
         assert!(judged("localhost") && judged("a.localhost") && judged("127.0.0.1"));

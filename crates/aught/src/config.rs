@@ -18,7 +18,9 @@ use outbound::Dns;
 use serde::{Deserialize, Serialize};
 use store::Database;
 
-use crate::{Failure, certificates::TlsCertificate, connections::ConnectionLimits, forwarding::TrustedProxies, scripts};
+use crate::{
+    Failure, certificates::TlsCertificate, connections::ConnectionLimits, forwarding::TrustedProxies, scripts,
+};
 
 /// What the configuration file may hold, and what flags and the environment put over it. The descriptions are those of
 /// `--help`.

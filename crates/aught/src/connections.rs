@@ -12,6 +12,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const OTHER_FILES: u64 = 256;
 /// Connections beyond the limit that are accepted to answer health checks, and for nothing else.
 const RESERVE: usize = 32;
+/// How many of these one address may have.
+const RESERVE_OF_ONE: usize = 2;
 /// What part of all connections one address may have, unless a number is wished.
 const PART_OF_ONE: usize = 8;
 
@@ -39,8 +41,16 @@ pub(crate) struct Connections {
 
 #[derive(Default)]
 struct Open {
-    count: usize,
-    by_address: HashMap<IpAddr, usize>,
+    usual: usize,
+    reserve: usize,
+    by_address: HashMap<IpAddr, OfAddress>,
+}
+
+/// The connections from one address.
+#[derive(Default)]
+struct OfAddress {
+    usual: usize,
+    reserve: usize,
 }
 
 /// A connection that counts until this is dropped.
@@ -67,15 +77,21 @@ impl Connections {
     pub(crate) fn admit(self: &Arc<Self>, peer: SocketAddr, is_trusted_proxy: bool) -> Option<Counted> {
         let address = peer.ip().to_canonical();
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_address = open.by_address.get(&address).copied().unwrap_or_default();
-        let is_reserve = open.count >= self.total || (of_address >= self.of_one_address && !is_trusted_proxy);
-        // An address that has used up its own may have a few of the reserve, but not all of it.
-        let own_reserve = self.of_one_address + RESERVE / 4;
-        if open.count >= self.total + RESERVE || (of_address >= own_reserve && !is_trusted_proxy) {
+        let Open { usual, reserve, by_address } = &mut *open;
+        let of_address = by_address.entry(address).or_default();
+        let is_reserve = *usual >= self.total || (of_address.usual >= self.of_one_address && !is_trusted_proxy);
+        if !is_reserve {
+            *usual += 1;
+            of_address.usual += 1;
+        } else if *reserve < RESERVE && of_address.reserve < RESERVE_OF_ONE {
+            *reserve += 1;
+            of_address.reserve += 1;
+        } else {
+            if of_address.usual + of_address.reserve == 0 {
+                by_address.remove(&address);
+            }
             return None;
         }
-        open.count += 1;
-        *open.by_address.entry(address).or_default() += 1;
         Some(Counted { connections: Arc::clone(self), address, is_reserve })
     }
 }
@@ -83,12 +99,12 @@ impl Connections {
 impl Drop for Counted {
     fn drop(&mut self) {
         let mut open = self.connections.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.count -= 1;
-        if let Some(count) = open.by_address.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                open.by_address.remove(&self.address);
-            }
+        let Open { usual, reserve, by_address } = &mut *open;
+        let Some(of_address) = by_address.get_mut(&self.address) else { return };
+        let counts = if self.is_reserve { [reserve, &mut of_address.reserve] } else { [usual, &mut of_address.usual] };
+        counts.into_iter().for_each(|count| *count -= 1);
+        if of_address.usual + of_address.reserve == 0 {
+            by_address.remove(&self.address);
         }
     }
 }
@@ -117,7 +133,7 @@ mod tests {
         let connections = Arc::new(Connections::new(limits));
         let mut held: Vec<Counted> = std::iter::from_fn(|| connections.admit(peer("10.0.0.1"), false)).collect();
         assert_eq!(held.iter().filter(|counted| !counted.is_reserve).count(), 5);
-        assert_eq!(held.len(), 5 + RESERVE / 4);
+        assert_eq!(held.len(), 5 + RESERVE_OF_ONE);
         let other = connections.admit(peer("10.0.0.2"), false).unwrap();
         assert!(!other.is_reserve);
         // Room is made by whoever goes; the same address may be written in two ways.

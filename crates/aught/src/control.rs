@@ -47,7 +47,9 @@ impl Control {
     pub(crate) fn open(state: &State, store: Store) -> Option<Self> {
         let path = state.file(SOCKET)?;
         let listener = bind(&path)
-            .inspect_err(|error| tracing::warn!(path = %path.display(), %error, "`aught tenants` cannot reach this server"))
+            .inspect_err(
+                |error| tracing::warn!(path = %path.display(), %error, "`aught tenants` cannot reach this server"),
+            )
             .ok()?;
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -102,7 +104,8 @@ async fn answer(mut stream: UnixStream, store: &Store) -> io::Result<()> {
 pub(crate) async fn ask(state: &State, wish: &Wish) -> Result<Option<String>, Failure> {
     let Some(path) = state.file(SOCKET) else { return Ok(None) };
     let Ok(mut stream) = UnixStream::connect(&path).await else { return Ok(None) };
-    let failed = |error: &dyn std::fmt::Display| Failure::new(format!("the running server at {}", path.display()), error);
+    let failed =
+        |error: &dyn std::fmt::Display| Failure::new(format!("the running server at {}", path.display()), error);
     let line = serde_json::to_string(wish).expect("names and domains are texts");
     stream.write_all(format!("{line}\n").as_bytes()).await.map_err(|error| failed(&error))?;
     let mut told = String::new();

@@ -159,7 +159,6 @@ impl Edge {
             format!("{}-{number:x}", self.run).try_into().expect("letters and digits make a header")
         })
     }
-
 }
 
 /// Refuses a header that is too long or has too many fields.

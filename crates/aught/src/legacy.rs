@@ -28,7 +28,9 @@ pub(crate) fn router(api: V1, oauth: Arc<OAuth>) -> Router {
     let work = any(move |Extension(tenant): Extension<Tenant>, Extension(peer): Extension<Peer>, request: Request| {
         let (api, oauth) = (api.clone(), Arc::clone(&oauth));
         async move {
-            let mut response = answer(&api, &Site::new(oauth, tenant.clone()), request, (&tenant, peer)).await.unwrap_or_else(|error| edge::refusal(&error));
+            let mut response = answer(&api, &Site::new(oauth, tenant.clone()), request, (&tenant, peer))
+                .await
+                .unwrap_or_else(|error| edge::refusal(&error));
             response.headers_mut().insert("deprecation", DEPRECATION);
             response
         }
@@ -36,12 +38,7 @@ pub(crate) fn router(api: V1, oauth: Arc<OAuth>) -> Router {
     Router::new().route("/api/{*path}", work)
 }
 
-async fn answer(
-    api: &V1,
-    site: &Site,
-    request: Request,
-    (tenant, peer): (&Tenant, Peer),
-) -> ApiResult<Response<Body>> {
+async fn answer(api: &V1, site: &Site, request: Request, (tenant, peer): (&Tenant, Peer)) -> ApiResult<Response<Body>> {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().strip_prefix("/api").unwrap_or_default();
     let endpoint = V1Endpoint::find(&parts.method, path).ok_or_else(|| ApiError::not_found("Not Found"))?;

@@ -1,12 +1,6 @@
 //! Connections: one port that answers http and https, HTTP/1.1 and HTTP/2, until it is told to stop.
 
-use std::{
-    convert::Infallible,
-    io,
-    net::SocketAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
 use futures::StreamExt;
@@ -27,7 +21,14 @@ use tokio::{
 };
 use tokio_rustls::LazyConfigAcceptor;
 
-use crate::{Failure, certificates::Certificates, connections::{Connections, Counted}, edge::{Arrival, Edge}, usage::{Usage, Using}, wire::Wire};
+use crate::{
+    Failure,
+    certificates::Certificates,
+    connections::{Connections, Counted},
+    edge::{Arrival, Edge},
+    usage::{Usage, Using},
+    wire::Wire,
+};
 
 /// How long a client may take for its first bytes, for the TLS handshake, and for the header of a request.
 const PATIENCE: Duration = Duration::from_secs(10);

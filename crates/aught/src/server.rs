@@ -2,8 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use futures::future::join_all;
 use actions::Runtime;
+use futures::future::join_all;
 use identity::{Passwords, SigningKeys};
 use kernel::Secret;
 use management::{Dispatcher, Services};
@@ -12,8 +12,7 @@ use tempfile::TempDir;
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
-    Config, Failure, administration,
-    app,
+    Config, Failure, administration, app,
     certificates::Certificates,
     config::Metrics,
     connections::Connections,

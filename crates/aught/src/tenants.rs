@@ -3,11 +3,7 @@
 use std::sync::Arc;
 
 use identity::{SigningKeys, keys};
-use kernel::{
-    Context, Secret, Tenant, TenantId, host_name,
-    id::Form,
-    is_loopback_name, port_of,
-};
+use kernel::{Context, Secret, Tenant, TenantId, host_name, id::Form, is_loopback_name, port_of};
 use quick_cache::sync::Cache;
 use rest::ApiError;
 use store::{Domain, Options, RootKey, Store, StoreError, StoreResult, Tx};
@@ -159,7 +155,8 @@ async fn provision(
         management::provision(tx, &fresh)?;
         Ok(true)
     };
-    let is_new = store.write(tenant, work).await.map_err(|error| Failure::new(format!("the domain {domain}"), error))?;
+    let is_new =
+        store.write(tenant, work).await.map_err(|error| Failure::new(format!("the domain {domain}"), error))?;
     Ok(is_new.then_some(Fresh { client_id, client_secret }))
 }
 

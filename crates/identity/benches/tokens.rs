@@ -68,7 +68,8 @@ fn verification(c: &mut Criterion) {
         b.iter(|| runtime.block_on(known.verify(&at, black_box(&token))).expect("the token is good"));
     });
     c.bench_function("verify a new token", |b| {
-        let verify = |fresh: Verifier<AccessToken>| runtime.block_on(fresh.verify(&at, &token)).expect("the token is good");
+        let verify =
+            |fresh: Verifier<AccessToken>| runtime.block_on(fresh.verify(&at, &token)).expect("the token is good");
         b.iter_batched(verifier, verify, BatchSize::SmallInput);
     });
 }

@@ -138,7 +138,8 @@ impl<T> Verifier<T> {
         if !key.verify(algorithm, jwt.signed, &jwt.signature) {
             return Err(TokenError::BadSignature);
         }
-        let issuer = jwt.text("iss").filter(|issuer| tenant.is_issuer(issuer) && jwt.is_for(&[tenant.management_audience()]));
+        let issuer =
+            jwt.text("iss").filter(|issuer| tenant.is_issuer(issuer) && jwt.is_for(&[tenant.management_audience()]));
         let (Some(subject), Some(expires), Some(issuer)) = (jwt.text("sub"), jwt.seconds("exp"), issuer) else {
             return Err(TokenError::Invalid);
         };

@@ -20,8 +20,8 @@ use axum::{
     extract::FromRequestParts,
     routing::{get, post},
 };
-use identity::{SigningKeys, triggers::Triggers};
 use http::request::Parts;
+use identity::{SigningKeys, triggers::Triggers};
 use kernel::Tenant;
 use store::Store;
 

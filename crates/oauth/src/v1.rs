@@ -47,7 +47,8 @@ impl Site {
     /// 401 for any other token, and for one whose client is gone or has got another secret.
     pub async fn v1_caller(&self, token: &str) -> ApiResult<String> {
         let invalid = || ApiError::unauthorized("Invalid token");
-        let record = self.store.cached(self.tenant.id(), &V1_TOKEN, &expiring::key(token)).await?.ok_or_else(invalid)?;
+        let record =
+            self.store.cached(self.tenant.id(), &V1_TOKEN, &expiring::key(token)).await?.ok_or_else(invalid)?;
         let known: Token = record.view()?;
         if known.expires_at <= self.store.context().now() {
             return Err(ApiError::unauthorized("Expired token"));

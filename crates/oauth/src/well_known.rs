@@ -6,8 +6,8 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use kernel::{Document, Value, object};
-use quick_cache::sync::Cache;
 use model::TENANT_SETTINGS;
+use quick_cache::sync::Cache;
 use serde_json::json;
 
 use crate::{OAuthError, Site, views::Settings};

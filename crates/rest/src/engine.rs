@@ -97,13 +97,7 @@ impl Engine {
     }
 
     /// Answers one request to the tenant. `parts.uri` holds the whole path, `/api/v2` included.
-    pub async fn respond(
-        self: &Arc<Self>,
-        parts: Parts,
-        body: Bytes,
-        tenant: &Tenant,
-        peer: Peer,
-    ) -> Response<Body> {
+    pub async fn respond(self: &Arc<Self>, parts: Parts, body: Bytes, tenant: &Tenant, peer: Peer) -> Response<Body> {
         let mut operation = None;
         match self.serve(parts, body, (tenant, peer), &mut operation).await {
             Ok(response) => response,

@@ -15,9 +15,9 @@ use kernel::{Context, Document, FixedClock, Record, SystemRandom, TenantId, Time
 use serde_json::json;
 
 use crate::{
-    Database, Domain, Filter, Index, Kind, LogOrder, LogPaging, LogQuery, Master, NewJob, Options, Order, Page, Paging, Query,
-    RelationKind, RelationOrder, RelationQuery, Resealing, RootKey, Side, Snapshot, Store, StoreError, StoreResult,
-    Term, Tx, seal::version_of,
+    Database, Domain, Filter, Index, Kind, LogOrder, LogPaging, LogQuery, Master, NewJob, Options, Order, Page, Paging,
+    Query, RelationKind, RelationOrder, RelationQuery, Resealing, RootKey, Side, Snapshot, Store, StoreError,
+    StoreResult, Term, Tx, seal::version_of,
 };
 
 static THING: Kind = Kind::new("thing");
@@ -1076,7 +1076,7 @@ async fn another_node_hears_of_hosts(lab: &mut Lab) {
     while other.tenant_at("one.example").await.unwrap().is_some() {
         tokio::task::yield_now().await;
     }
-    let gone = other.read(&lab.one, |snapshot| snapshot.get("thing", "1")).await;
+    let gone = other.read(&lab.one, |snapshot| snapshot.get(&THING, "1")).await;
     assert_eq!(gone, Err(StoreError::UnknownTenant(lab.one.clone())));
     other.close().await;
     lab.store.create_tenant(&lab.one).await.unwrap();
@@ -1131,9 +1131,9 @@ async fn a_deleted_tenant_leaves_nothing(lab: &mut Lab) {
         for n in 0..600 {
             let mut new = record(&n.to_string(), json!({"n": n}));
             new.sealed.set("secret", "s");
-            tx.insert("thing", new, Index::new().key("name", n.to_string()).term("n", n))?;
+            tx.insert_indexed(&THING, new, &Index::new().key("name", n.to_string()).term("n", n))?;
         }
-        tx.relate("likes", "1", "2", Document::new())?;
+        tx.relate(&LIKES, "1", "2", Document::new())?;
         tx.append_event("user.created", &Document::new())?;
         tx.append_log(Document::new())?;
         tx.next("counter")?;
@@ -1141,16 +1141,16 @@ async fn a_deleted_tenant_leaves_nothing(lab: &mut Lab) {
     };
     lab.store.write(&lab.one, fill).await.unwrap();
     lab.store.write(&lab.two, fill).await.unwrap();
-    assert!(lab.store.cached(&lab.one, "thing", "1").await.unwrap().is_some());
+    assert!(lab.store.cached(&lab.one, &THING, "1").await.unwrap().is_some());
     assert!(lab.store.delete_tenant(&lab.one).await.unwrap());
     assert!(!lab.store.delete_tenant(&lab.one).await.unwrap());
-    assert_eq!(lab.store.cached(&lab.one, "thing", "1").await, Err(StoreError::UnknownTenant(lab.one.clone())));
+    assert_eq!(lab.store.cached(&lab.one, &THING, "1").await, Err(StoreError::UnknownTenant(lab.one.clone())));
     assert_eq!(lab.store.tenants().await.unwrap(), [lab.two.clone()]);
     assert_eq!(lab.store.lease_jobs("queue", 9, Duration::from_secs(1)).await.unwrap().len(), 1);
     // The name is free, and what comes back has nothing of what was.
     lab.store.create_tenant(&lab.one).await.unwrap();
-    assert_eq!(lab.store.cached(&lab.one, "thing", "1").await.unwrap(), None);
-    assert_eq!(lab.read(|snapshot| snapshot.find("thing", "name", "1")).await, None);
+    assert_eq!(lab.store.cached(&lab.one, &THING, "1").await.unwrap(), None);
+    assert_eq!(lab.read(|snapshot| snapshot.find(&THING, "name", "1")).await, None);
     assert_eq!(lab.store.write(&lab.one, |tx| tx.next("counter")).await.unwrap(), 1);
 }
 

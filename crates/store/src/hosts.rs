@@ -217,7 +217,8 @@ impl Tx {
     }
 
     fn insert_host(&mut self, name: &str, domain: &str, role: i64) -> StoreResult {
-        let sql = "INSERT INTO hosts (name, tenant, domain, role) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING";
+        let sql =
+            "INSERT INTO hosts (name, tenant, domain, role) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING";
         let params = [indexed(name).into(), self.number(), indexed(domain).into(), role.into()];
         if self.connection.execute(sql, &params)? == 0 {
             return Err(StoreError::Taken { key: "domain".to_owned() });

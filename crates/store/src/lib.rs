@@ -31,8 +31,8 @@ mod verify;
 
 pub use error::{StoreError, StoreResult};
 pub use events::{Event, EventPosition};
-pub use hosts::Domain;
 pub use hierarchy::{Master, Resealing};
+pub use hosts::Domain;
 pub use index::{Field, Index, Term};
 pub use jobs::{Job, JobCount, NewJob};
 pub use kind::{Id, Kind, RelationKind};

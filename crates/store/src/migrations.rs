@@ -3,7 +3,8 @@
 use crate::{StoreError, StoreResult, connection::Connection};
 
 /// Every step, oldest first; a released step never changes.
-const STEPS: &[&str] = &[include_str!("migrations/v1.sql"), include_str!("migrations/v2.sql"), include_str!("migrations/v3.sql")];
+const STEPS: &[&str] =
+    &[include_str!("migrations/v1.sql"), include_str!("migrations/v2.sql"), include_str!("migrations/v3.sql")];
 
 /// The words that differ between the databases.
 pub(crate) type Words = [(&'static str, &'static str); 10];
@@ -79,7 +80,11 @@ mod tests {
     static LIKES: RelationKind = RelationKind::new("likes");
 
     /// The rows that each released schema's program wrote.
-    const RELEASED: &[&str] = &[include_str!("migrations/v1.rows.sql"), include_str!("migrations/v2.rows.sql"), include_str!("migrations/v3.rows.sql")];
+    const RELEASED: &[&str] = &[
+        include_str!("migrations/v1.rows.sql"),
+        include_str!("migrations/v2.rows.sql"),
+        include_str!("migrations/v3.rows.sql"),
+    ];
     /// The root key under which they were written.
     const ROOT_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 

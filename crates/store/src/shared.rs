@@ -11,7 +11,9 @@ use std::{
 use kernel::{Context, TenantId};
 use tokio::sync::Notify;
 
-use crate::{RootKey, StoreError, StoreResult, cache::Caches, connection::Connection, hierarchy, hosts::Hosts, seal::DataKeys};
+use crate::{
+    RootKey, StoreError, StoreResult, cache::Caches, connection::Connection, hierarchy, hosts::Hosts, seal::DataKeys,
+};
 
 /// Shared by all transactions of one store.
 pub(crate) struct Shared {

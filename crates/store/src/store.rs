@@ -95,7 +95,8 @@ impl Store {
 
     /// Whether the database answers.
     pub async fn ping(&self) -> StoreResult {
-        self.transact(Mode::Read, None, |tx: &mut Tx| tx.connection.only("SELECT 1", &[], |row| row.int(0)).map(drop)).await
+        self.transact(Mode::Read, None, |tx: &mut Tx| tx.connection.only("SELECT 1", &[], |row| row.int(0)).map(drop))
+            .await
     }
 
     /// The names of all tenants.

@@ -4,8 +4,8 @@ use std::{net::IpAddr, time::Duration};
 
 use kernel::Timestamp;
 use rcgen::{
-    BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType, ExtendedKeyUsagePurpose, GeneralSubtree,
-    IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints,
+    BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints,
 };
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use time::OffsetDateTime;
@@ -43,16 +43,17 @@ pub(super) fn load(state: &State, host: &str, now: Timestamp) -> Result<Option<I
         return Ok(None);
     };
     let identity = parse(&certificate, &key).map_err(|error| Failure::new(certificate_file.display(), error))?;
-    Ok(identity.into_iter().find(|authority| {
-        now < end_of(&authority.certificate) - RENEWAL && may_sign_for(&authority.certificate, host)
-    }))
+    Ok(identity
+        .into_iter()
+        .find(|authority| now < end_of(&authority.certificate) - RENEWAL && may_sign_for(&authority.certificate, host)))
 }
 
 /// Makes an authority that whoever trusts it need not fear: it may sign for names of this machine, and for the
 /// installation's domain and names below it.
 pub(super) fn make(state: &State, host: &str, now: Timestamp) -> Result<Identity, Failure> {
     let mut params = CertificateParams::default();
-    params.name_constraints = Some(NameConstraints { permitted_subtrees: permitted(host), excluded_subtrees: Vec::new() });
+    params.name_constraints =
+        Some(NameConstraints { permitted_subtrees: permitted(host), excluded_subtrees: Vec::new() });
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let key = KeyPair::generate().map_err(|error| Failure::new("a key for the local authority", error))?;
@@ -70,7 +71,12 @@ pub(super) fn make(state: &State, host: &str, now: Timestamp) -> Result<Identity
 }
 
 /// The server's certificate that is kept, if this authority made it for this host and it lasts.
-pub(super) fn load_server(state: &State, host: &str, authority: &Identity, now: Timestamp) -> Result<Option<Identity>, Failure> {
+pub(super) fn load_server(
+    state: &State,
+    host: &str,
+    authority: &Identity,
+    now: Timestamp,
+) -> Result<Option<Identity>, Failure> {
     let Some(file) = state.file("tls.pem") else { return Ok(None) };
     let Some(text) = files::read(&file)? else { return Ok(None) };
     let server = parse(&text, &text).map_err(|error| Failure::new(file.display(), error))?;
@@ -82,7 +88,12 @@ pub(super) fn load_server(state: &State, host: &str, authority: &Identity, now: 
 }
 
 /// Makes the server's own certificate.
-pub(super) fn make_server(state: &State, host: &str, authority: &Identity, now: Timestamp) -> Result<Identity, Failure> {
+pub(super) fn make_server(
+    state: &State,
+    host: &str,
+    authority: &Identity,
+    now: Timestamp,
+) -> Result<Identity, Failure> {
     let failed = |error: rcgen::Error| Failure::new(format!("a certificate for {host}"), error);
     let mut names = vec![host.to_owned(), "localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
     if names[1..].contains(&names[0]) {

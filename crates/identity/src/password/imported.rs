@@ -44,7 +44,8 @@ fn at<'v>(hash: &'v Document, path: &[&str]) -> Option<&'v Value> {
 /// `$argon2id$v=19$m=65536,t=2,p=1$salt$hash`.
 fn is_affordable_argon2(phc: &str) -> bool {
     let parameters = parameters(phc, 3);
-    let (Some(memory), Some(passes), Some(lanes)) = (number(&parameters, "m"), number(&parameters, "t"), number(&parameters, "p"))
+    let (Some(memory), Some(passes), Some(lanes)) =
+        (number(&parameters, "m"), number(&parameters, "t"), number(&parameters, "p"))
     else {
         return false;
     };
@@ -121,7 +122,12 @@ mod tests {
             is_affordable(&hash)
         };
         assert!(scrypt(json!({})) && scrypt(json!({"cost": 131_072})));
-        for members in [json!({"cost": 1 << 24}), json!({"blockSize": 1 << 20}), json!({"parallelization": 1 << 20}), json!({"cost": 3})] {
+        for members in [
+            json!({"cost": 1 << 24}),
+            json!({"blockSize": 1 << 20}),
+            json!({"parallelization": 1 << 20}),
+            json!({"cost": 3}),
+        ] {
             assert!(!scrypt(members.clone()), "{members}");
         }
     }

@@ -401,7 +401,11 @@ fn judge(realm: &Realm, row: &Document) -> Result<(), Refusal> {
             return Err(invalid("OBJECT_REQUIRED", "custom_password_hash.hash", "Missing required property: value"));
         }
         if !custom.as_object().is_some_and(is_affordable) {
-            return Err(invalid("PATTERN", "custom_password_hash.hash.value", "The cost of checking this hash is too high"));
+            return Err(invalid(
+                "PATTERN",
+                "custom_password_hash.hash.value",
+                "The cost of checking this hash is too high",
+            ));
         }
     }
     let app_metadata = row.get("app_metadata").and_then(Value::as_object);
