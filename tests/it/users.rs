@@ -176,13 +176,9 @@ async fn what_was_shown_before_is_never_shown_for_a_changed_user() {
     server.end().await;
 }
 
-#[tokio::test]
-async fn an_import_takes_every_row_once() {
-    let server = TestServer::start().await;
+/// Imports users into the database connection: the job's path, and how it ended.
+async fn imported(server: &TestServer, rows: Vec<Value>) -> (String, Value) {
     let connections = server.get(&format!("/connections?name={DATABASE}")).await.body;
-    let row = |number: usize| json!({"email": format!("u{number}@example.com"), "user_metadata": {"n": number}});
-    let mut rows: Vec<Value> = (0..450).map(row).collect();
-    rows.extend([row(3), json!({"email": "none"})]);
     let part =
         |name: &str, text: &str| format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n");
     let id = part("connection_id", connections[0]["id"].as_str().unwrap());
@@ -199,11 +195,47 @@ async fn an_import_takes_every_row_once() {
         }
         tokio::task::yield_now().await;
     };
+    (job, done)
+}
+
+#[tokio::test]
+async fn an_import_takes_every_row_once() {
+    let server = TestServer::start().await;
+    let row = |number: usize| json!({"email": format!("u{number}@example.com"), "user_metadata": {"n": number}});
+    let mut rows: Vec<Value> = (0..450).map(row).collect();
+    rows.extend([row(3), json!({"email": "none"})]);
+    let (job, done) = imported(&server, rows).await;
     assert_eq!(done["summary"], json!({"failed": 2, "updated": 0, "inserted": 450, "total": 452}));
     let errors = server.get(&format!("{job}/errors")).await.body;
     let codes: Vec<_> = errors.as_array().unwrap().iter().map(|row| &row["errors"][0]["code"]).collect();
     assert_eq!(codes, ["DUPLICATED_USER", "INVALID_FORMAT"]);
     assert_eq!(found(&server, "user_metadata.n:449").await, ["u449@example.com"]);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn an_imported_hash_does_not_bring_its_own_cost() {
+    let server = TestServer::start().await;
+    let digits = "a".repeat(53);
+    let custom = |algorithm: &str, value: &str| json!({"algorithm": algorithm, "hash": {"value": value}});
+    let hashes = [
+        json!({"password_hash": format!("$2b$31${digits}")}),
+        json!({"password_hash": format!("$2b$12${digits}")}),
+        json!({"custom_password_hash": custom("bcrypt", &format!("$2b$31${digits}"))}),
+        json!({"custom_password_hash": custom("argon2", "$argon2id$v=19$m=4194304,t=100,p=1$c2FsdHNhbHQ$aGFzaA")}),
+        json!({"custom_password_hash": custom("pbkdf2", "$pbkdf2-sha512$i=4294967295,l=64$c2FsdA$aGFzaA")}),
+        json!({"password_hash": format!("$2b$10${digits}")}),
+        json!({"custom_password_hash": custom("pbkdf2", "$pbkdf2-sha512$i=100000,l=64$c2FsdA$aGFzaA")}),
+    ];
+    let rows = hashes.into_iter().enumerate().map(|(number, mut row)| {
+        row["email"] = format!("u{number}@example.com").into();
+        row
+    });
+    let (job, done) = imported(&server, rows.collect()).await;
+    assert_eq!(done["summary"], json!({"failed": 5, "updated": 0, "inserted": 2, "total": 7}));
+    let errors = server.get(&format!("{job}/errors")).await.body;
+    let codes: Vec<_> = errors.as_array().unwrap().iter().map(|row| &row["errors"][0]["code"]).collect();
+    assert_eq!(codes, ["PATTERN"; 5]);
     server.end().await;
 }
 

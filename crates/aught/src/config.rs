@@ -317,16 +317,19 @@ impl Config {
     /// The client for outbound calls of a server that listens on `addr` and answers for these hosts: what only this
     /// machine reaches may reach this machine's network too. A proxy in front of it, or a host that others can look up,
     /// shows that others reach it.
-    pub(crate) fn outbound<'h>(&self, addr: SocketAddr, mut hosts: impl Iterator<Item = &'h str>) -> outbound::Client {
-        let allows_private = match self.outbound_private {
+    pub(crate) fn outbound<'h>(&self, addr: SocketAddr, hosts: impl Iterator<Item = &'h str>) -> outbound::Client {
+        outbound::Client::new(self.allows_private(addr, hosts))
+    }
+
+    fn allows_private<'h>(&self, addr: SocketAddr, mut hosts: impl Iterator<Item = &'h str>) -> bool {
+        match self.outbound_private {
             Some(choice) => choice == OutboundPrivate::Allow,
             None => {
                 addr.ip().is_loopback()
                     && self.trusted_proxies.is_empty()
                     && hosts.all(|host| is_loopback_name(&host_name(host)))
             }
-        };
-        outbound::Client::new(allows_private)
+        }
     }
 
     /// How the code of tenants is run.
@@ -418,6 +421,24 @@ mod tests {
         assert_eq!(config.domain.as_deref(), Some("login.example.com"));
         assert_eq!(config.database, Database::File("aught.db".into()));
         assert_eq!(config.drain, Duration::from_secs(10));
+    }
+
+    #[test]
+    fn private_networks_are_open_where_nobody_else_reaches_the_server() {
+        let allows = |addr: &str, hosts: &[&str], change: fn(&mut Config)| {
+            let mut config = Config::in_memory();
+            change(&mut config);
+            config.allows_private(addr.parse().unwrap(), hosts.iter().copied())
+        };
+        assert!(allows("127.0.0.1:80", &["localhost", "acme.localhost", "::1"], |_| {}));
+        assert!(!allows("127.0.0.1:80", &["localhost", "login.example.com"], |_| {}));
+        assert!(!allows("0.0.0.0:80", &["localhost"], |_| {}));
+        let behind_proxy = |config: &mut Config| {
+            config.trusted_proxies = TrustedProxies::parse(&["127.0.0.1".to_owned()]).unwrap();
+        };
+        assert!(!allows("127.0.0.1:80", &["localhost"], behind_proxy));
+        let wished = |config: &mut Config| config.outbound_private = Some(OutboundPrivate::Allow);
+        assert!(allows("0.0.0.0:80", &["login.example.com"], wished));
     }
 
     #[test]

@@ -163,7 +163,21 @@ fn the_usual_signals_end_a_server_in_order() {
         let ended = running.end();
         assert_eq!((ended.status.code(), ended.status.signal()), (Some(0), None), "{}", ended.log);
         assert!(ended.log.contains("\"stopped\""), "{}", ended.log);
+        // Nothing goes on with a store that is closed.
+        assert!(!ended.log.contains("the store is closed"), "{}", ended.log);
     }
+}
+
+#[test]
+fn a_server_that_runs_as_root_says_so() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let running = Server::start(serve(folder.path()));
+    running.signal("TERM");
+    let log = running.end().log;
+    assert!(log.contains("running as root"), "{log}");
 }
 
 #[test]
