@@ -8,6 +8,7 @@ mod cache;
 mod conformance;
 mod connection;
 mod deletion;
+mod envelope;
 mod error;
 mod events;
 mod hierarchy;
@@ -29,6 +30,7 @@ mod tls;
 mod tx;
 mod verify;
 
+pub use envelope::Envelope;
 pub use error::{StoreError, StoreResult};
 pub use events::{Event, EventPosition};
 pub use hierarchy::{Master, Resealing};

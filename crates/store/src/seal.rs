@@ -120,12 +120,23 @@ impl DataKeys {
         if sealed.is_empty() {
             return Ok(None);
         }
+        self.seal_bytes(context, place, &sealed.to_plaintext()).map(Some)
+    }
+
+    /// Encrypts bytes for a place.
+    pub(crate) fn seal_bytes(&self, context: &Context, place: &Place<'_>, bytes: &[u8]) -> StoreResult<Vec<u8>> {
         let key =
             self.keys.get(&self.newest).ok_or_else(|| StoreError::Corrupt("the tenant has no data key".into()))?;
         let version = u32::try_from(self.newest).expect("data keys are few");
         let mut head = vec![FORM];
         head.extend(version.to_be_bytes());
-        Ok(Some(encrypt(context, key, head, &place.to_text(), &sealed.to_plaintext())))
+        Ok(encrypt(context, key, head, &place.to_text(), bytes))
+    }
+
+    /// Decrypts what [`DataKeys::seal_bytes`] made for the same place; `None` for everything else.
+    pub(crate) fn open_bytes(&self, place: &Place<'_>, bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let (version, rest) = version_of(bytes)?;
+        decrypt(self.keys.get(&version)?, &place.to_text(), rest)
     }
 
     /// Decrypts what [`DataKeys::seal`] made for the same place. `None`: by a key that is not among these.
@@ -201,6 +212,22 @@ mod tests {
         }
         for wrong in ["", "abc", &hex[1..], "ü"] {
             assert!(RootKey::parse(wrong).is_none(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn carried_bytes_are_readable_only_in_their_place() {
+        let context = Context::system();
+        let keys = DataKeys::new([(1, new_key(&context))]);
+        let place = Place { tenant: "a", kind: "login", id: "1" };
+        let bytes = keys.seal_bytes(&context, &place, b"x").unwrap();
+        assert_eq!(keys.open_bytes(&place, &bytes).unwrap().as_slice(), b"x");
+        let others = [("b", "login", "1"), ("a", "logout", "1"), ("a", "login", "2")];
+        for (tenant, kind, id) in others {
+            assert!(keys.open_bytes(&Place { tenant, kind, id }, &bytes).is_none());
+        }
+        for wrong in [&[][..], b"\x01", &bytes[..bytes.len() - 1]] {
+            assert!(keys.open_bytes(&place, wrong).is_none());
         }
     }
 

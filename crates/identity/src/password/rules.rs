@@ -192,6 +192,37 @@ struct ProfileData {
 }
 
 impl PasswordRules {
+    /// Fewest characters.
+    pub fn min_length(&self) -> usize {
+        self.min_length
+    }
+
+    /// The kinds of characters of which some must occur: `lower`, `upper`, `digit`, `special`.
+    pub fn classes(&self) -> Vec<&'static str> {
+        let name = |class: &Class| match class {
+            Class::Lower => "lower",
+            Class::Upper => "upper",
+            Class::Digit => "digit",
+            Class::Special => "special",
+        };
+        self.classes.wanted.iter().map(name).collect()
+    }
+
+    /// How many of [`PasswordRules::classes`] must occur.
+    pub fn classes_at_least(&self) -> usize {
+        self.classes.at_least
+    }
+
+    /// Most identical characters in a row.
+    pub fn identical(&self) -> Option<usize> {
+        self.identical
+    }
+
+    /// Whether `abc`, `321` and the like are refused.
+    pub fn refuses_sequences(&self) -> bool {
+        self.refuses_sequences
+    }
+
     /// The rules that a connection's `options` set. `password_options` replaces everything older. Options that
     /// validation would have refused count as absent.
     pub fn from_connection_options(options: &Value) -> Self {

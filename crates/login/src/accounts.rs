@@ -1,0 +1,182 @@
+//! What pages need done to users, by whoever keeps them.
+
+use kernel::{Secret, TenantId};
+use store::{StoreError, StoreResult, Tx};
+
+use crate::machine::{self, Fault, LogIn, SendReset, SignUp};
+use model::login::{Authentication, BoxFuture, Browser, Refusal, Transaction};
+
+/// The kind under which transactions are stored.
+pub(crate) const TRANSACTION: &str = "login_transaction";
+/// The kind under which solved puzzles are noted.
+const PUZZLE: &str = "login_puzzle";
+
+/// For whom and from where something is asked.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The client that the user signs in to.
+    pub client_id: String,
+    /// The browser.
+    pub browser: Browser,
+    /// The language of the pages.
+    pub language: String,
+    /// The login.
+    pub transaction: Option<Transaction>,
+}
+
+/// Why something was refused.
+#[derive(Debug)]
+pub enum Refused {
+    /// The user is told, and may try again.
+    Fault(Fault),
+    /// The client is told.
+    Client(Refusal),
+    /// The transaction has gone on meanwhile: the form was sent twice.
+    Twice,
+    /// The store or something else failed; the text is for the log.
+    Failed(String),
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// What belongs into the transaction of the store in which a user becomes known.
+#[derive(Clone, Debug)]
+pub struct Keep {
+    pub(crate) transaction: Transaction,
+    pub(crate) screen: &'static str,
+    pub(crate) puzzle: Option<String>,
+}
+
+impl Keep {
+    /// Notes that the puzzle was solved; `false` when it was before. Then nothing may be told of what else was found out.
+    pub fn solves(&self, tx: &mut Tx) -> StoreResult<bool> {
+        let Some(puzzle) = &self.puzzle else { return Ok(true) };
+        let expires = self.transaction.expires;
+        match tx.put_single_use(PUZZLE, puzzle, kernel::Document::new(), None, expires) {
+            Ok(()) => Ok(true),
+            Err(StoreError::Taken { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Stores the login with its user. `Taken` when that was done before: the form was sent twice.
+    pub fn login(&self, tx: &mut Tx, authentication: Authentication) -> StoreResult {
+        let mut transaction = self.transaction.clone();
+        let user = authentication.user_id.clone();
+        machine::logged_in(&mut transaction.progress, self.screen, authentication);
+        store(tx, &transaction, Some(&user))
+    }
+}
+
+/// Stores a transaction that was not stored before.
+pub(crate) fn store(tx: &mut Tx, transaction: &Transaction, user: Option<&str>) -> StoreResult {
+    let document = document(transaction)?;
+    tx.put_single_use(TRANSACTION, &transaction.id, document, user, transaction.expires)
+}
+
+/// Replaces a stored transaction; `false` when there is none.
+pub(crate) fn update(tx: &mut Tx, transaction: &Transaction) -> StoreResult<bool> {
+    let document = document(transaction)?;
+    tx.update_single_use(TRANSACTION, &transaction.id, document)
+}
+
+fn document(transaction: &Transaction) -> StoreResult<kernel::Document> {
+    match serde_json::to_value(transaction)? {
+        kernel::Value::Object(document) => Ok(document),
+        _ => Err(StoreError::Corrupt("a transaction is an object".to_owned())),
+    }
+}
+
+/// What a link by which a password is reset stands for.
+#[derive(Clone, Debug, Default)]
+pub struct ResetTicket {
+    /// Name of the user's connection.
+    pub connection: String,
+    /// The client from whose pages it was asked for.
+    pub client_id: String,
+}
+
+/// What came of a link by which an address is verified.
+#[derive(Clone, Debug, Default)]
+pub struct Verified {
+    /// Whether it was verified before.
+    pub is_already: bool,
+    /// The client that the user was signing in to.
+    pub client_id: String,
+    /// Where the browser is to be sent.
+    pub result_url: Option<String>,
+    /// The address, where the result's address is to name it.
+    pub email: Option<String>,
+}
+
+/// What is wrong with a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TicketError {
+    /// There is no such ticket, or it was used.
+    Used,
+    /// It has expired.
+    Expired,
+    /// Something else failed.
+    Failed,
+}
+
+impl TicketError {
+    /// The code of the fault.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Used => "auth0-users-used-ticket",
+            Self::Expired => "auth0-users-expired-ticket",
+            Self::Failed => "reset-password-error",
+        }
+    }
+}
+
+/// What pages need done to users.
+pub trait Accounts: Send + Sync {
+    /// Verifies a password, and stores the login within the transaction that counts it.
+    fn log_in<'a>(&'a self, call: &'a Call, log_in: LogIn, keep: Keep) -> BoxFuture<'a, Result<(), Refused>>;
+
+    /// Makes a user, and stores the login within the same transaction.
+    fn sign_up<'a>(&'a self, call: &'a Call, sign_up: SignUp, keep: Keep) -> BoxFuture<'a, Result<(), Refused>>;
+
+    /// Sends whoever has this identifier a message by which to set another password. The result and its time do not
+    /// tell whether there is anybody.
+    fn send_reset<'a>(&'a self, call: &'a Call, reset: SendReset, keep: Keep) -> BoxFuture<'a, Result<(), Refused>>;
+
+    /// Sends a code to an address that signs up.
+    fn send_code<'a>(
+        &'a self,
+        call: &'a Call,
+        connection: &'a str,
+        email: &'a str,
+    ) -> BoxFuture<'a, Result<(), Refused>>;
+
+    /// Verifies such a code, and uses it up.
+    fn check_code<'a>(
+        &'a self,
+        call: &'a Call,
+        connection: &'a str,
+        email: &'a str,
+        code: &'a str,
+    ) -> BoxFuture<'a, Result<(), Refused>>;
+
+    /// What a ticket for a reset stands for. It is not used up.
+    fn reset_ticket<'a>(&'a self, call: &'a Call, ticket: &'a str) -> BoxFuture<'a, Result<ResetTicket, TicketError>>;
+
+    /// Uses a ticket for a reset up, and sets the password.
+    fn set_password<'a>(
+        &'a self,
+        call: &'a Call,
+        ticket: &'a str,
+        password: Secret,
+    ) -> BoxFuture<'a, Result<(), Refused>>;
+
+    /// Uses a ticket for a verification up, and verifies the address.
+    fn verify_email<'a>(&'a self, call: &'a Call, ticket: &'a str) -> BoxFuture<'a, Result<Verified, TicketError>>;
+}

@@ -1,0 +1,181 @@
+//! What a page shows, and its HTML.
+
+use askama::Template;
+
+use model::screens::CAPABILITIES;
+
+/// A page: what the screen says.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Page {
+    pub(crate) screen: &'static str,
+    /// The `state` of its forms.
+    pub(crate) state: String,
+    pub(crate) title: String,
+    pub(crate) heading: String,
+    pub(crate) logo_alt: String,
+    /// Its paragraphs.
+    pub(crate) description: Vec<String>,
+    /// Class of the icon of a page that tells a result.
+    pub(crate) icon: Option<&'static str>,
+    pub(crate) alert: Option<Message>,
+    pub(crate) items: Vec<Item>,
+    pub(crate) form: Option<Form>,
+    pub(crate) alternate: Option<Alternate>,
+    pub(crate) separator: String,
+    pub(crate) connections: Vec<Connection>,
+    pub(crate) actions: Vec<Action>,
+    /// The only link of a page that tells a result.
+    pub(crate) button: Option<Link>,
+    /// Facts for whoever is asked for help.
+    pub(crate) facts: Vec<(String, String)>,
+}
+
+/// A fault in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Message {
+    pub(crate) code: String,
+    pub(crate) text: String,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    pub(crate) name: String,
+    pub(crate) description: Option<String>,
+}
+
+/// The form that a page is about.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Form {
+    pub(crate) hidden: Vec<(String, String)>,
+    pub(crate) identifier: Option<Shown>,
+    pub(crate) fields: Vec<Field>,
+    pub(crate) show_text: String,
+    pub(crate) hide_text: String,
+    pub(crate) rules: Option<Rules>,
+    pub(crate) captcha: Option<Captcha>,
+    /// Whether the browser is asked for its capabilities.
+    pub(crate) has_capabilities: bool,
+    pub(crate) link: Option<Link>,
+    pub(crate) buttons: Vec<Button>,
+}
+
+/// What was entered on the page before.
+#[derive(Clone, Debug)]
+pub(crate) struct Shown {
+    pub(crate) name: &'static str,
+    pub(crate) value: String,
+    pub(crate) autocomplete: &'static str,
+    pub(crate) edit_label: String,
+    pub(crate) edit: Link,
+    pub(crate) fault: Option<Message>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) label: String,
+    pub(crate) value: String,
+    pub(crate) is_password: bool,
+    pub(crate) input_mode: Option<&'static str>,
+    pub(crate) autocomplete: &'static str,
+    pub(crate) is_required: bool,
+    pub(crate) has_focus: bool,
+    pub(crate) max_length: Option<u32>,
+    pub(crate) checks: Vec<Check>,
+    pub(crate) fault: Option<Message>,
+}
+
+/// What the script checks before the form is sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Check {
+    pub(crate) code: &'static str,
+    pub(crate) function: &'static str,
+    pub(crate) text: String,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    pub(crate) intro: String,
+    pub(crate) items: Vec<Rule>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rule {
+    pub(crate) code: &'static str,
+    pub(crate) text: String,
+    /// A regular expression that a good password matches.
+    pub(crate) pattern: Option<String>,
+    pub(crate) parts: Vec<Rule>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Captcha {
+    pub(crate) image: String,
+    pub(crate) image_text: String,
+    pub(crate) question: String,
+    pub(crate) label: String,
+    pub(crate) fault: Option<Message>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    pub(crate) text: String,
+    pub(crate) href: String,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Alternate {
+    pub(crate) intro: String,
+    pub(crate) link: Link,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Button {
+    pub(crate) value: &'static str,
+    pub(crate) text: String,
+    pub(crate) is_primary: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Connection {
+    pub(crate) name: String,
+    pub(crate) strategy: String,
+    pub(crate) text: String,
+}
+
+/// A small form of one button.
+#[derive(Clone, Debug)]
+pub(crate) struct Action {
+    pub(crate) value: &'static str,
+    pub(crate) intro: Option<String>,
+    pub(crate) text: String,
+}
+
+/// What surrounds every page of a tenant.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shell {
+    pub(crate) language: String,
+    pub(crate) is_right_to_left: bool,
+    pub(crate) company: String,
+    pub(crate) logo: String,
+    pub(crate) favicon: String,
+    /// Custom properties in CSS, made only from checked values.
+    pub(crate) variables: String,
+    pub(crate) style: String,
+    pub(crate) script: String,
+    pub(crate) nonce: String,
+}
+
+#[derive(Template)]
+#[template(path = "page.html")]
+struct Html<'a> {
+    shell: &'a Shell,
+    page: &'a Page,
+    capabilities: &'static [&'static str],
+}
+
+/// The page in HTML.
+pub(crate) fn html(shell: &Shell, page: &Page) -> String {
+    let html = Html { shell, page, capabilities: CAPABILITIES };
+    html.render().expect("a template is written to memory")
+}

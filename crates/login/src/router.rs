@@ -1,0 +1,198 @@
+//! The routes of the pages: `/u/…`.
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use kernel::{Peer, Tenant, TenantId};
+use store::StoreResult;
+
+use crate::{
+    machine::Form,
+    reply::{self, Reply},
+    service::{ErrorPage, Login, Purpose},
+};
+use model::login::{Browser, LoginRequest};
+
+/// The longest form that is read, in bytes.
+const LONGEST: usize = 256 * 1024;
+
+/// The routes of the pages. A request carries its [`Tenant`] and its [`Peer`] as extensions.
+pub fn router(login: Login) -> Router {
+    Router::new()
+        .route("/u/assets/{hash}/{name}", get(asset))
+        .route("/u/{*path}", get(visit).post(post))
+        .with_state(login)
+}
+
+/// What a request says about its browser.
+pub fn browser(headers: &HeaderMap, tenant: &Tenant, peer: Peer) -> Browser {
+    let text = |name: header::HeaderName| {
+        headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+    };
+    // Several `Cookie` headers are what HTTP/2 may make of one (RFC 9113 §8.2.3).
+    let cookies: Vec<&str> = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok()).collect();
+    Browser {
+        cookies: cookies.join("; "),
+        ip: peer.address.to_canonical().to_string(),
+        user_agent: text(header::USER_AGENT).chars().take(512).collect(),
+        language: text(header::ACCEPT_LANGUAGE).chars().take(256).collect(),
+        host: tenant.host().to_owned(),
+        is_secure: peer.is_secure,
+    }
+}
+
+/// A request taken apart.
+struct Visit {
+    tenant: TenantId,
+    browser: Browser,
+    path: String,
+    query: Query,
+}
+
+impl Visit {
+    fn of(request: &Request) -> Result<Self, Reply> {
+        let (tenant, peer) = (request.extensions().get::<Tenant>(), request.extensions().get::<Peer>());
+        let (Some(tenant), Some(peer)) = (tenant, peer) else {
+            return Err(Login::failed(&"a request without a tenant"));
+        };
+        Ok(Self {
+            tenant: tenant.id().clone(),
+            browser: browser(request.headers(), tenant, *peer),
+            path: decoded(request.uri().path()),
+            query: Query::of(request),
+        })
+    }
+}
+
+/// A query, of which the first of each name counts.
+struct Query(Vec<(String, String)>);
+
+impl Query {
+    fn of(request: &Request) -> Self {
+        let query = request.uri().query().unwrap_or_default();
+        Self(
+            url::form_urlencoded::parse(query.as_bytes())
+                .take(50)
+                .map(|(n, v)| (n.into_owned(), v.into_owned()))
+                .collect(),
+        )
+    }
+
+    fn get(&self, name: &str) -> &str {
+        self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+}
+
+async fn visit(State(login): State<Login>, request: Request) -> Response {
+    let visit = match Visit::of(&request) {
+        Ok(visit) => visit,
+        Err(reply) => return reply.into_response(),
+    };
+    let Visit { tenant, browser, path, query } = &visit;
+    let reply = match Page::at(path) {
+        Page::Ticket(_) if !query.get("ticket").is_empty() => login.open_ticket(tenant, browser).await,
+        Page::Result(screen) => login.result(tenant, screen, query.get("client_id"), browser).await,
+        _ => {
+            let locales: Vec<String> = query.get("ui_locales").split_whitespace().take(10).map(str::to_owned).collect();
+            login.visit(tenant, path, query.get("state"), browser, &locales).await
+        }
+    };
+    answer(reply)
+}
+
+async fn post(State(login): State<Login>, request: Request) -> Response {
+    let visit = match Visit::of(&request) {
+        Ok(visit) => visit,
+        Err(reply) => return reply.into_response(),
+    };
+    let Visit { tenant, browser, path, query } = &visit;
+    let Ok(body) = axum::body::to_bytes(request.into_body(), LONGEST).await else {
+        let page = ErrorPage {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            error: "invalid_request".to_owned(),
+            description: "The form is too long.".to_owned(),
+            ..ErrorPage::default()
+        };
+        return answer(login.told_error(tenant, page, browser).await);
+    };
+    let form = Form::parse(&body);
+    let reply = match Page::at(path) {
+        Page::Ticket(purpose) if !query.get("ticket").is_empty() => {
+            login.redeem_ticket(tenant, purpose, query.get("ticket"), browser).await
+        }
+        Page::Result(screen) => login.result(tenant, screen, query.get("client_id"), browser).await,
+        _ => {
+            let (sent, asked) = (form.get("state"), query.get("state"));
+            let state = match (sent, asked) {
+                ("", state) | (state, "") => state,
+                // Two different ones: nobody can tell which login is meant.
+                (sent, asked) if sent != asked => "",
+                (state, _) => state,
+            };
+            login.post(tenant, path, state, browser, &form).await
+        }
+    };
+    answer(reply)
+}
+
+/// What a path is, beside a page of a login.
+enum Page {
+    Ticket(Purpose),
+    Result(&'static str),
+    Login,
+}
+
+impl Page {
+    fn at(path: &str) -> Self {
+        match path {
+            "/u/email-verification" => Self::Ticket(Purpose::EmailVerification),
+            "/u/reset-verify" | "/u/reset-password" => Self::Ticket(Purpose::Reset),
+            "/u/logout/complete" => Self::Result("logout-complete"),
+            "/u/logout/aborted" => Self::Result("logout-aborted"),
+            _ => Self::Login,
+        }
+    }
+}
+
+fn answer(reply: StoreResult<Reply>) -> Response {
+    reply.unwrap_or_else(|error| Login::failed(&error)).into_response()
+}
+
+fn decoded(path: &str) -> String {
+    percent_encoding::percent_decode_str(path).decode_utf8_lossy().into_owned()
+}
+
+async fn asset(request: Request) -> Response {
+    let place = reply::assets().iter().position(|path| path == request.uri().path());
+    let (content, kind) = match place {
+        Some(0) => (reply::STYLE, "text/css; charset=utf-8"),
+        Some(_) => (reply::SCRIPT, "text/javascript; charset=utf-8"),
+        None => return StatusCode::NOT_FOUND.into_response(),
+    };
+    let mut response = Response::new(Body::from(content));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+    response
+}
+
+impl Login {
+    /// A page that tells how a logout ended.
+    async fn result(
+        &self,
+        tenant: &TenantId,
+        screen: &'static str,
+        client: &str,
+        browser: &Browser,
+    ) -> StoreResult<Reply> {
+        let scene = self.scene(tenant, "", browser, screen, &[]).await?;
+        let client_id = client.chars().filter(char::is_ascii_graphic).take(64).collect();
+        let transaction = self.transaction(LoginRequest { client_id, ..LoginRequest::default() });
+        self.told(tenant, &scene, crate::machine::Show::of(screen), transaction).await
+    }
+}

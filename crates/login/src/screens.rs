@@ -1,0 +1,141 @@
+//! The screens that are served, a file for each that does something of its own.
+
+mod challenge;
+pub(crate) mod consent;
+mod login;
+mod logout;
+pub(crate) mod parts;
+pub(crate) mod reset;
+mod results;
+mod signup;
+
+use crate::{
+    machine::{At, Done, Fault, Form, Show, Step},
+    page::{Message, Page},
+    texts::Texts,
+    world::World,
+};
+use model::login::Transaction;
+
+/// What a screen does. All of it is pure.
+pub(crate) trait Behaviour: Sync {
+    /// The name of the screen.
+    fn name(&self) -> &'static str;
+
+    /// Whether it is one of those among which a user moves freely before being known.
+    fn is_entry(&self) -> bool {
+        false
+    }
+
+    /// The page is opened.
+    fn visit(&self, at: &mut At<'_>) -> Step {
+        let _ = at;
+        Step::Show(Show::of(self.name()))
+    }
+
+    /// The form was sent.
+    fn post(&self, at: &mut At<'_>, form: &Form) -> Step;
+
+    /// What [`Behaviour::post`] asked for was done, or not.
+    fn done(&self, at: &mut At<'_>, done: Done) -> Step {
+        let _ = at;
+        match done {
+            Done::Fault(fault) => Step::Show(Show::fault(self.name(), fault)),
+            _ => Step::Resume,
+        }
+    }
+
+    /// The page.
+    fn page(&self, view: &View<'_>) -> Page;
+}
+
+static SERVED: &[&dyn Behaviour] = &[
+    &login::LOGIN,
+    &login::LOGIN_ID,
+    &login::LOGIN_PASSWORD,
+    &signup::SIGNUP,
+    &signup::SIGNUP_ID,
+    &signup::SIGNUP_PASSWORD,
+    &challenge::EmailChallenge,
+    &reset::Request,
+    &reset::Sent,
+    &reset::Change,
+    &results::RESET_SUCCESS,
+    &results::RESET_ERROR,
+    &results::EmailVerification,
+    &results::RedeemTicket,
+    &consent::Consent,
+    &logout::Logout,
+    &results::LOGOUT_COMPLETE,
+    &results::LOGOUT_ABORTED,
+];
+
+/// The screen with this name, if it is served.
+pub(crate) fn named(name: &str) -> Option<&'static dyn Behaviour> {
+    SERVED.iter().copied().find(|behaviour| behaviour.name() == name)
+}
+
+/// What a page is made from.
+pub(crate) struct View<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) transaction: &'a Transaction,
+    /// The `state` that its forms send.
+    pub(crate) state: String,
+    pub(crate) texts: Texts,
+    pub(crate) show: &'a Show,
+    /// The puzzle to be solved.
+    pub(crate) captcha: Option<Captcha>,
+}
+
+/// A puzzle as it is shown.
+#[derive(Clone, Debug)]
+pub(crate) struct Captcha {
+    pub(crate) image: String,
+    pub(crate) question: String,
+}
+
+impl View<'_> {
+    /// The text of a key.
+    pub(crate) fn text(&self, key: &str) -> String {
+        self.texts.get(key)
+    }
+
+    /// The fault of a field.
+    pub(crate) fn fault(&self, field: &str) -> Option<Message> {
+        self.show.faults.iter().find(|fault| fault.field == Some(field)).map(|fault| self.message(fault))
+    }
+
+    /// The fault of the whole form.
+    pub(crate) fn alert(&self) -> Option<Message> {
+        self.show.faults.iter().find(|fault| fault.field.is_none()).map(|fault| self.message(fault))
+    }
+
+    fn message(&self, fault: &Fault) -> Message {
+        let text = fault.text.clone().or_else(|| self.texts.find(&fault.code));
+        Message { code: fault.code.clone(), text: text.unwrap_or_else(|| self.text("custom-script-error-code")) }
+    }
+
+    /// What was entered into a field before.
+    pub(crate) fn value(&self, field: &str) -> String {
+        self.show.values.get(field).cloned().unwrap_or_default()
+    }
+
+    /// A link to another page of this login.
+    pub(crate) fn href(&self, path: &str) -> String {
+        format!("{path}?state={}", self.state)
+    }
+
+    /// A page with what all have.
+    pub(crate) fn page(&self, screen: &'static str) -> Page {
+        Page {
+            screen,
+            state: self.state.clone(),
+            title: self.text("pageTitle"),
+            heading: self.text("title"),
+            logo_alt: self.text("logoAltText"),
+            description: self.texts.find("description").into_iter().filter(|text| !text.is_empty()).collect(),
+            alert: self.alert(),
+            ..Page::default()
+        }
+    }
+}

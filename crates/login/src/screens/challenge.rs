@@ -1,0 +1,99 @@
+//! `email-identifier-challenge`: the code by which an address is verified while its user signs up.
+
+use super::{Behaviour, View, parts, signup};
+use crate::{
+    machine::{self, At, Done, Effect, Fault, Form, Show, Step},
+    page::{Action, Field, Page},
+};
+
+const NAME: &str = "email-identifier-challenge";
+/// Digits of a code.
+const LENGTH: usize = 6;
+
+pub(super) struct EmailChallenge;
+
+impl Behaviour for EmailChallenge {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn is_entry(&self) -> bool {
+        true
+    }
+
+    fn visit(&self, at: &mut At<'_>) -> Step {
+        match email(at) {
+            Some(_) => Step::Show(Show::of(NAME)),
+            None => Step::Go(machine::path(machine::signup_screen(at.world)).to_owned()),
+        }
+    }
+
+    fn post(&self, at: &mut At<'_>, form: &Form) -> Step {
+        let connection = at.world.database.as_ref().map(|database| database.name.clone());
+        let (Some(email), Some(connection)) = (email(at), connection) else {
+            return Step::Go(machine::path(machine::signup_screen(at.world)).to_owned());
+        };
+        match form.action() {
+            "back-action" => Step::Go(machine::path(machine::signup_screen(at.world)).to_owned()),
+            "resend-code" => Step::Do(Effect::SendCode { connection, email }),
+            _ => {
+                let code: String = form.get("code").chars().filter(|letter| !letter.is_whitespace()).take(64).collect();
+                if code.is_empty() {
+                    return Step::Show(Show::fault(NAME, Fault::at("code", "no-code")));
+                }
+                if code.len() != LENGTH || !code.bytes().all(|byte| byte.is_ascii_digit()) {
+                    return Step::Show(Show::fault(NAME, Fault::at("code", "invalid-otp-code-format")));
+                }
+                at.progress().fields.insert(CHECKED.to_owned(), email.clone());
+                Step::Do(Effect::CheckCode { connection, email, code })
+            }
+        }
+    }
+
+    fn done(&self, at: &mut At<'_>, done: Done) -> Step {
+        // A code was checked or sent again: only the first leaves the address to be verified.
+        let checked = at.progress().fields.remove(CHECKED);
+        match (done, checked) {
+            (Done::Well, Some(email)) => {
+                at.progress().fields.insert(signup::VERIFIED.to_owned(), email);
+                Step::Go(machine::path("signup-password").to_owned())
+            }
+            (Done::Well, None) => Step::Show(Show::of(NAME)),
+            (Done::Fault(fault), _) => Step::Show(Show::fault(NAME, fault)),
+            (Done::Authenticated | Done::Refused(_), _) => Step::Resume,
+        }
+    }
+
+    fn page(&self, view: &View<'_>) -> Page {
+        let mut page = view.page(NAME);
+        let email = view.transaction.progress.fields.get("signup.email").cloned().unwrap_or_default();
+        let text = view.texts.clone().with("email", email).get("descriptionWhenEmailFieldShown");
+        page.description = vec![text];
+        let mut form = parts::form(view);
+        form.fields.push(Field {
+            name: "code",
+            label: view.text("placeholder"),
+            input_mode: Some("numeric"),
+            autocomplete: "one-time-code",
+            is_required: true,
+            has_focus: true,
+            max_length: Some(16),
+            checks: vec![parts::required(view, "code-required", "no-code")],
+            fault: view.fault("code"),
+            ..Field::default()
+        });
+        page.form = Some(form);
+        page.actions = vec![
+            Action { value: "resend-code", intro: Some(view.text("resendText")), text: view.text("resendActionText") },
+            Action { value: "back-action", intro: None, text: view.text("backButtonText") },
+        ];
+        page
+    }
+}
+
+/// Where the address is noted whose code is being checked.
+const CHECKED: &str = "signup.checked";
+
+fn email(at: &At<'_>) -> Option<String> {
+    signup::remembered(at).remove("email")
+}

@@ -1,0 +1,179 @@
+//! Parts that several screens have.
+
+use super::View;
+use crate::{
+    page::{Alternate, Button, Captcha, Check, Connection, Field, Form, Link, Rule, Rules},
+    world::Identifier,
+};
+
+/// The main button.
+pub(crate) fn main_button(view: &View<'_>) -> Button {
+    Button { value: "default", text: view.text("buttonText"), is_primary: true }
+}
+
+/// A form with its toggle texts and main button.
+pub(crate) fn form(view: &View<'_>) -> Form {
+    Form {
+        show_text: view.text("showPasswordText"),
+        hide_text: view.text("hidePasswordText"),
+        buttons: vec![main_button(view)],
+        ..Form::default()
+    }
+}
+
+/// The field `password`, or another of its kind.
+pub(crate) fn password(view: &View<'_>, name: &'static str, label: &str, missing: &'static str) -> Field {
+    Field {
+        name,
+        label: view.text(label),
+        is_password: true,
+        autocomplete: "current-password",
+        is_required: true,
+        checks: vec![required(view, "password-required", missing)],
+        fault: view.fault(name),
+        ..Field::default()
+    }
+}
+
+/// The check that a field is filled in.
+pub(crate) fn required(view: &View<'_>, code: &'static str, text: &str) -> Check {
+    Check { code, function: "ulpRequiredFunction", text: view.text(text) }
+}
+
+/// The field into which the user enters any of the identifiers.
+pub(crate) fn any_identifier(view: &View<'_>) -> Option<Field> {
+    let database = view.world.database.as_ref()?;
+    let is_only_email = database.identifiers == [Identifier::Email];
+    let hint = view.transaction.request.login_hint.clone();
+    let entered = view.value("username");
+    Some(Field {
+        name: "username",
+        label: view.text(database.identifier_label()),
+        value: if entered.is_empty() { hint.unwrap_or_default() } else { entered },
+        input_mode: is_only_email.then_some("email"),
+        autocomplete: if is_only_email { "email" } else { "username" },
+        is_required: true,
+        checks: vec![required(view, "username-required", database.missing_identifier())],
+        fault: view.fault("username").or_else(|| view.fault("email")),
+        ..Field::default()
+    })
+}
+
+/// The autocomplete token and keyboard of an identifier's own field.
+pub(crate) fn tokens(identifier: Identifier) -> (&'static str, Option<&'static str>) {
+    match identifier {
+        Identifier::Email => ("email", Some("email")),
+        Identifier::PhoneNumber => ("tel", Some("tel")),
+        Identifier::Username => ("username", None),
+    }
+}
+
+/// The puzzle, where one is to be solved.
+pub(crate) fn captcha(view: &View<'_>) -> Option<Captcha> {
+    let captcha = view.captcha.as_ref()?;
+    let question = view.texts.own("captcha", "questionText");
+    Some(Captcha {
+        image: captcha.image.clone(),
+        image_text: view.texts.own("captcha", "imageText"),
+        question: format!("{question} {}", captcha.question),
+        label: view.text("captchaCodePlaceholder"),
+        fault: view.fault("captcha"),
+    })
+}
+
+/// The buttons of the other connections.
+pub(crate) fn connections(view: &View<'_>) -> Vec<Connection> {
+    let shown = view.world.others.iter().filter(|other| other.has_button);
+    shown
+        .map(|other| Connection {
+            name: other.name.clone(),
+            strategy: other.strategy.clone(),
+            text: view.texts.clone().with("connectionName", &*other.display_name).get("federatedConnectionButtonText"),
+        })
+        .collect()
+}
+
+/// The link to sign-up.
+pub(crate) fn to_signup(view: &View<'_>, path: &str) -> Option<Alternate> {
+    view.world.database.as_ref().filter(|database| database.allows_signup)?;
+    let link = Link { text: view.text("signupActionLinkText"), href: view.href(path) };
+    Some(Alternate { intro: view.text("signupActionText"), link })
+}
+
+/// The link to login.
+pub(crate) fn to_login(view: &View<'_>, path: &str) -> Alternate {
+    let link = Link { text: view.text("loginActionLinkText"), href: view.href(path) };
+    Alternate { intro: view.text("loginActionText"), link }
+}
+
+/// The link to the reset of a password.
+pub(crate) fn to_reset(view: &View<'_>) -> Option<Link> {
+    let database = view.world.database.as_ref().filter(|database| database.allows_reset)?;
+    let path = format!("/u/login/password-reset-start/{}", encoded(&database.name));
+    Some(Link { text: view.text("forgotPasswordText"), href: view.href(&path) })
+}
+
+/// A name within a path.
+pub(crate) fn encoded(name: &str) -> String {
+    percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC)
+        .to_string()
+        .replace("%2D", "-")
+        .replace("%5F", "_")
+}
+
+/// What a password must be, in words and as patterns for the script.
+pub(crate) fn rules(view: &View<'_>) -> Option<Rules> {
+    let rules = &view.world.database.as_ref()?.rules;
+    let own = |key: &str| view.texts.own("rules", key);
+    let counted = |key: &str, name: &'static str, count: usize| {
+        view.texts.clone().with(name, count.to_string()).own("rules", key)
+    };
+    let mut items = Vec::new();
+    if rules.min_length > 0 {
+        items.push(Rule {
+            code: "password-policy-length-at-least",
+            text: counted("length", "min", rules.min_length),
+            pattern: Some(format!("^.{{{},}}$", rules.min_length)),
+            parts: Vec::new(),
+        });
+    }
+    let parts: Vec<Rule> = rules.classes.iter().map(|class| class_rule(class, own(class))).collect();
+    if rules.at_least < parts.len() {
+        let text = counted("classes", "min", rules.at_least);
+        items.push(Rule { code: "password-policy-contains-at-least", text, pattern: None, parts });
+    } else {
+        items.extend(parts);
+    }
+    if let Some(most) = rules.identical {
+        items.push(Rule {
+            code: "password-policy-identical-chars",
+            text: counted("identical", "max", most),
+            pattern: Some(format!("^(?!.*(.)\\1{{{most}}})")),
+            parts: Vec::new(),
+        });
+    }
+    if rules.refuses_sequences {
+        let text = own("sequential");
+        items.push(Rule { code: "password-policy-sequential-chars", text, pattern: None, parts: Vec::new() });
+    }
+    (!items.is_empty()).then(|| Rules { intro: view.text("passwordSecurityText"), items })
+}
+
+fn class_rule(class: &str, text: String) -> Rule {
+    let (code, pattern) = match class {
+        "lower" => ("password-policy-lower-case", "[a-z]"),
+        "upper" => ("password-policy-upper-case", "[A-Z]"),
+        "digit" => ("password-policy-numbers", "[0-9]"),
+        _ => ("password-policy-special-characters", "[^A-Za-z0-9]"),
+    };
+    Rule { code, text, pattern: Some(pattern.to_owned()), parts: Vec::new() }
+}
+
+/// Gives the focus to the first field that is wrong, else to the first that is empty.
+pub(crate) fn focus(form: &mut Form) {
+    let wrong = form.fields.iter().position(|field| field.fault.is_some());
+    let empty = form.fields.iter().position(|field| field.value.is_empty());
+    if let Some(place) = wrong.or(empty) {
+        form.fields[place].has_focus = true;
+    }
+}

@@ -1,0 +1,256 @@
+//! `reset-password-request`, `reset-password-email` and `reset-password`.
+
+use super::{Behaviour, View, login::invalid_identifier, parts};
+use crate::{
+    machine::{self, At, Done, Effect, Fault, Form, SendReset, Show, Step},
+    page::{Action, Field, Link, Page},
+    world::{Database, Identifier},
+};
+
+/// Where it is noted to whom a message was sent.
+const SENT_TO: &str = "reset.to";
+/// Member of what the prompt shows: the ticket that was redeemed.
+pub(crate) const TICKET: &str = "ticket";
+
+pub(super) struct Request;
+
+impl Behaviour for Request {
+    fn name(&self) -> &'static str {
+        "reset-password-request"
+    }
+
+    fn is_entry(&self) -> bool {
+        true
+    }
+
+    fn visit(&self, at: &mut At<'_>) -> Step {
+        if at.world.database.as_ref().is_some_and(|database| database.allows_reset) {
+            Step::Show(Show::of(self.name()))
+        } else {
+            Step::Go(machine::path(machine::login_screen(at.world)).to_owned())
+        }
+    }
+
+    fn post(&self, at: &mut At<'_>, form: &Form) -> Step {
+        let login = || Step::Go(machine::path(machine::login_screen(at.world)).to_owned());
+        let Some(database) = at.world.database.as_ref().filter(|database| database.allows_reset) else {
+            return login();
+        };
+        if form.action() == "back-to-login" {
+            return login();
+        }
+        let field = field(database);
+        // Some clients know only one of the two names.
+        let other = if field == "email" { "username" } else { "email" };
+        let identifier = if form.has(field) { form.line(field) } else { form.line(other) };
+        let mut show = Show::of(self.name());
+        let kinds = database.kinds_of(&identifier);
+        if identifier.is_empty() {
+            show.faults.push(Fault::at(field, database.missing_identifier()));
+        } else if kinds.is_empty() {
+            show.faults.push(Fault::at(field, invalid_identifier(database)));
+        }
+        let puzzle = at.solves_puzzle(form);
+        if at.world.puzzles_reset() && puzzle.is_none() {
+            show.faults.push(Fault::at("captcha", "invalid-captcha"));
+        }
+        if !show.faults.is_empty() {
+            return Step::Show(show.value(field, &identifier));
+        }
+        let connection = database.name.clone();
+        at.progress().fields.insert(SENT_TO.to_owned(), identifier.clone());
+        Step::Do(Effect::SendReset(SendReset { connection, kinds, identifier, puzzle }))
+    }
+
+    fn done(&self, at: &mut At<'_>, done: Done) -> Step {
+        match done {
+            Done::Fault(fault) => {
+                let given = at.transaction.progress.fields.get(SENT_TO).cloned().unwrap_or_default();
+                let field = at.world.database.as_ref().map_or("email", field);
+                Step::Show(Show::fault(self.name(), fault).value(field, &given))
+            }
+            _ => Step::Go(machine::path("reset-password-email").to_owned()),
+        }
+    }
+
+    fn page(&self, view: &View<'_>) -> Page {
+        let mut page = view.page(self.name());
+        let Some(database) = &view.world.database else { return page };
+        let (label, description) = labels(database);
+        page.description = vec![view.text(description)];
+        let mut form = parts::form(view);
+        let name = field(database);
+        let entered = view.value(name);
+        let known = view.transaction.progress.identifier.as_ref().map(|given| given.value.clone());
+        let hint = || view.transaction.request.login_hint.clone();
+        let is_only_email = database.identifiers == [Identifier::Email];
+        form.fields.push(Field {
+            name,
+            label: view.text(label),
+            value: if entered.is_empty() { known.or_else(hint).unwrap_or_default() } else { entered },
+            input_mode: is_only_email.then_some("email"),
+            autocomplete: if is_only_email { "email" } else { "username" },
+            is_required: true,
+            has_focus: true,
+            checks: vec![parts::required(
+                view,
+                if name == "email" { "email-required" } else { "username-required" },
+                database.missing_identifier(),
+            )],
+            fault: view.fault(name),
+            ..Field::default()
+        });
+        form.captcha = parts::captcha(view);
+        page.form = Some(form);
+        page.actions = vec![Action { value: "back-to-login", intro: None, text: view.text("backToLoginLinkText") }];
+        page
+    }
+}
+
+/// The name of the field: plain databases ask for the address.
+fn field(database: &Database) -> &'static str {
+    if !database.is_flexible && database.identifiers == [Identifier::Email] { "email" } else { "username" }
+}
+
+/// The keys of label and description.
+fn labels(database: &Database) -> (&'static str, &'static str) {
+    use Identifier::{Email, PhoneNumber, Username};
+    let has = |identifier| database.identifiers.contains(&identifier);
+    if !database.is_flexible {
+        let is_by_name = has(Username);
+        return if is_by_name {
+            ("placeholderUsername", "descriptionUsername")
+        } else {
+            ("placeholderEmail", "descriptionEmail")
+        };
+    }
+    match (has(Email), has(PhoneNumber), has(Username)) {
+        (true, true, true) => ("phoneOrUsernameOrEmailPlaceholder", "phoneOrUsernameOrEmailDescription"),
+        (true, true, false) => ("phoneOrEmailPlaceholder", "phoneOrEmailDescription"),
+        (false, true, true) => ("phoneOrUsernamePlaceholder", "phoneOrUsernameDescription"),
+        (true, false, true) => ("usernameOrEmailPlaceholder", "usernameOrEmailDescription"),
+        (false, true, false) => ("phonePlaceholder", "phoneDescription"),
+        (false, false, true) => ("usernamePlaceholder", "usernameDescription"),
+        (_, false, false) => ("emailPlaceholder", "emailDescription"),
+    }
+}
+
+pub(super) struct Sent;
+
+impl Behaviour for Sent {
+    fn name(&self) -> &'static str {
+        "reset-password-email"
+    }
+
+    fn is_entry(&self) -> bool {
+        true
+    }
+
+    fn visit(&self, at: &mut At<'_>) -> Step {
+        if at.transaction.progress.fields.contains_key(SENT_TO) {
+            Step::Show(Show::of(self.name()))
+        } else {
+            Step::Go(machine::path("reset-password-request").to_owned())
+        }
+    }
+
+    fn post(&self, at: &mut At<'_>, form: &Form) -> Step {
+        let identifier = at.transaction.progress.fields.get(SENT_TO).cloned();
+        let database = at.world.database.as_ref().filter(|database| database.allows_reset);
+        let (Some(identifier), Some(database)) = (identifier, database) else {
+            return Step::Go(machine::path("reset-password-request").to_owned());
+        };
+        // Sending again is a second chance to tell a program from a person.
+        if form.action() != "resend-email-action" || at.world.puzzles_reset() {
+            return Step::Go(machine::path("reset-password-request").to_owned());
+        }
+        let (connection, kinds) = (database.name.clone(), database.kinds_of(&identifier));
+        Step::Do(Effect::SendReset(SendReset { connection, kinds, identifier, puzzle: None }))
+    }
+
+    fn done(&self, _: &mut At<'_>, done: Done) -> Step {
+        match done {
+            Done::Fault(fault) => Step::Show(Show::fault(self.name(), Fault { field: None, ..fault })),
+            _ => Step::Show(Show::of(self.name())),
+        }
+    }
+
+    fn page(&self, view: &View<'_>) -> Page {
+        let mut page = view.page(self.name());
+        let given = view.transaction.progress.fields.get(SENT_TO).cloned().unwrap_or_default();
+        let is_by_name = view.world.database.as_ref().is_some_and(|database| field(database) == "username");
+        let key = if is_by_name && !given.contains('@') { "usernameDescription" } else { "emailDescription" };
+        page.description = vec![view.texts.clone().with("email", given).get(key)];
+        page.icon = Some("success-email");
+        page.actions = vec![Action { value: "resend-email-action", intro: None, text: view.text("resendLinkText") }];
+        page
+    }
+}
+
+/// The new password. Its transaction was begun by a ticket.
+pub(super) struct Change;
+
+impl Behaviour for Change {
+    fn name(&self) -> &'static str {
+        "reset-password"
+    }
+
+    fn post(&self, at: &mut At<'_>, form: &Form) -> Step {
+        let Some(ticket) = at.transaction.progress.shown.get(TICKET).and_then(kernel::Value::as_str) else {
+            return Step::Lost;
+        };
+        let (new, again) = (form.get("password-reset"), form.get("re-enter-password"));
+        let mut faults = Vec::new();
+        if new.is_empty() {
+            faults.push(Fault::at("password-reset", "no-password-reset"));
+        }
+        if again.is_empty() {
+            faults.push(Fault::at("re-enter-password", "no-re-enter-password"));
+        } else if new != again {
+            faults.push(Fault::at("re-enter-password", "password-mismatch"));
+        }
+        if !faults.is_empty() {
+            return Step::Show(Show { screen: self.name(), faults, ..Show::default() });
+        }
+        Step::Do(Effect::SetPassword { ticket: ticket.to_owned(), password: form.secret("password-reset") })
+    }
+
+    fn done(&self, at: &mut At<'_>, done: Done) -> Step {
+        match done {
+            Done::Fault(fault) if fault.code.ends_with("-ticket") => {
+                "reset-password-error".clone_into(&mut at.progress().screen);
+                at.progress().fields.insert(FAILURE.to_owned(), fault.code);
+                Step::Go(machine::path("reset-password-error").to_owned())
+            }
+            Done::Fault(fault) => Step::Show(Show::fault(self.name(), fault)),
+            _ => {
+                "reset-password-success".clone_into(&mut at.progress().screen);
+                Step::Go(machine::path("reset-password-success").to_owned())
+            }
+        }
+    }
+
+    fn page(&self, view: &View<'_>) -> Page {
+        let mut page = view.page(self.name());
+        let mut form = parts::form(view);
+        let fields = [
+            ("password-reset", "passwordPlaceholder", "no-password-reset"),
+            ("re-enter-password", "reEnterpasswordPlaceholder", "no-re-enter-password"),
+        ];
+        for (name, label, missing) in fields {
+            form.fields.push(Field { autocomplete: "new-password", ..parts::password(view, name, label, missing) });
+        }
+        form.rules = parts::rules(view);
+        parts::focus(&mut form);
+        page.form = Some(form);
+        page
+    }
+}
+
+/// Where it is noted why a reset failed.
+pub(crate) const FAILURE: &str = "reset.failure";
+
+/// The link back to where the client's login begins.
+pub(super) fn back(view: &View<'_>, key: &str) -> Option<Link> {
+    Some(Link { text: view.text(key), href: view.world.start()?.to_owned() })
+}

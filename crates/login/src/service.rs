@@ -1,0 +1,369 @@
+//! The pages of a tenant: reads what a request is about, asks the state machine what comes next, and does it.
+
+mod errors;
+mod pages;
+mod tickets;
+
+use std::{sync::Arc, time::Duration};
+
+use http::StatusCode;
+use kernel::{TenantId, Value, id};
+use serde_json::json;
+use store::{Envelope, Snapshot, Store, StoreError, StoreResult, Tx};
+
+pub use errors::ErrorPage;
+pub(crate) use tickets::Purpose;
+
+use crate::{
+    accounts::{self, Accounts, Call, Keep, Refused, TRANSACTION},
+    captcha, carrier,
+    load::{self, Setting},
+    machine::{self, At, Done, Effect, Fault, Form, Show, Step},
+    reply::{self, Reply},
+    screens::{self, View, consent},
+    texts::{self, Texts},
+};
+use model::login::{
+    Authentication, BoxFuture, Browser, LoginRequest, Outcome, Pages, PagesError, Progress, Prompt, Redirect, Stage,
+    Transaction,
+};
+use model::screens::Screen;
+
+/// How long a login may take.
+const LIFETIME: Duration = Duration::from_secs(3600);
+/// Where a protocol goes on.
+const RESUME: &str = "/authorize/resume";
+/// Where a logout goes on.
+const RESUME_LOGOUT: &str = "/oidc/logout/resume";
+
+/// The pages of universal login.
+#[derive(Clone)]
+pub struct Login {
+    pub(crate) store: Store,
+    pub(crate) accounts: Arc<dyn Accounts>,
+}
+
+/// A transaction as it was found.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) transaction: Transaction,
+    /// Whether the store holds it; else the browser does.
+    pub(crate) is_stored: bool,
+    /// The step that the `state` names.
+    pub(crate) step: u16,
+}
+
+/// What one read of the store tells about a request.
+pub(crate) struct Scene {
+    pub(crate) found: Option<Found>,
+    pub(crate) setting: Setting,
+    pub(crate) envelope: Envelope,
+    pub(crate) language: String,
+    /// What the tenant wrote for the prompt that the request is most likely about.
+    pub(crate) custom: Option<kernel::Document>,
+    pub(crate) prompt: &'static str,
+    /// The tenant's issuer, as the browser reached it.
+    pub(crate) issuer: String,
+}
+
+impl Login {
+    /// The pages, over what keeps users.
+    pub fn new(store: Store, accounts: Arc<dyn Accounts>) -> Self {
+        Self { store, accounts }
+    }
+
+    /// Reads a request's transaction, the settings for it, and the texts of the screen that it most likely shows.
+    pub(crate) async fn scene(
+        &self,
+        tenant: &TenantId,
+        state: &str,
+        browser: &Browser,
+        likely: &str,
+        asked: &[String],
+    ) -> StoreResult<Scene> {
+        let (state, browser) = (state.to_owned(), browser.clone());
+        let prompt = Screen::named(likely).map_or("", |screen| screen.prompt);
+        let asked = asked.to_vec();
+        let work = move |reader: &Snapshot| {
+            let found = find(reader, &state, &browser)?;
+            let nothing = LoginRequest::default();
+            let request = found.as_ref().map_or(&nothing, |found| &found.transaction.request);
+            let setting = load::setting(reader, request, &browser.ip)?;
+            let chosen = found.as_ref().and_then(|found| found.transaction.progress.language.clone());
+            let wishes: Vec<String> =
+                chosen.into_iter().chain(asked.iter().cloned()).chain(request.ui_locales.iter().cloned()).collect();
+            let language = texts::choose(&setting.languages, &wishes, &browser.language).to_owned();
+            let custom = load::custom_text(reader, prompt, &language)?;
+            let issuer = format!("https://{}/", browser.host);
+            Ok::<_, StoreError>(Scene {
+                found,
+                setting,
+                envelope: reader.envelope()?,
+                language,
+                custom,
+                prompt,
+                issuer,
+            })
+        };
+        self.store.read(tenant, work).await
+    }
+
+    /// A page of ours is opened.
+    pub(crate) async fn visit(
+        &self,
+        tenant: &TenantId,
+        path: &str,
+        state: &str,
+        browser: &Browser,
+        locales: &[String],
+    ) -> StoreResult<Reply> {
+        let likely = machine::screen_at(path).map_or("login", |screen| screen.name());
+        let mut scene = self.scene(tenant, state, browser, likely, locales).await?;
+        let Some(mut found) = scene.found.take() else { return Ok(self.lost_page(&scene)) };
+        let before = found.transaction.clone();
+        let mut at = At { world: &scene.setting.world, transaction: &mut found.transaction };
+        let step = machine::visit(&mut at, path);
+        self.respond(tenant, &scene, browser, found, &before, step).await
+    }
+
+    /// A form of ours is sent.
+    pub(crate) async fn post(
+        &self,
+        tenant: &TenantId,
+        path: &str,
+        state: &str,
+        browser: &Browser,
+        form: &Form,
+    ) -> StoreResult<Reply> {
+        let likely = machine::screen_at(path).map_or("login", |screen| screen.name());
+        let mut scene = self.scene(tenant, state, browser, likely, &[]).await?;
+        let Some(mut found) = scene.found.take() else { return Ok(self.lost_page(&scene)) };
+        let before = found.transaction.clone();
+        let mut step = {
+            let mut at = At { world: &scene.setting.world, transaction: &mut found.transaction };
+            machine::post(&mut at, path, form)
+        };
+        while let Step::Do(effect) = step {
+            let done = self.perform(tenant, &scene, browser, likely, &found, effect).await;
+            let done = match done {
+                Err(Refused::Twice) => {
+                    // Where the other request has taken the login.
+                    let location = format!("{RESUME}?state={}", carrier::state(&found.transaction.id, 0));
+                    return Ok(Reply::to(location));
+                }
+                Err(Refused::Failed(cause)) => {
+                    tracing::error!(%cause, "a page's request failed");
+                    Done::Fault(Fault::whole("custom-script-error-code"))
+                }
+                Err(Refused::Fault(fault)) => Done::Fault(fault),
+                Err(Refused::Client(refusal)) => Done::Refused(refusal),
+                Ok(done) => done,
+            };
+            if matches!(done, Done::Authenticated) {
+                let location = format!("{RESUME}?state={}", carrier::state(&found.transaction.id, 0));
+                return Ok(Reply::to(location));
+            }
+            let mut at = At { world: &scene.setting.world, transaction: &mut found.transaction };
+            step = machine::done(&mut at, path, done);
+        }
+        self.respond(tenant, &scene, browser, found, &before, step).await
+    }
+
+    async fn perform(
+        &self,
+        tenant: &TenantId,
+        scene: &Scene,
+        browser: &Browser,
+        screen: &'static str,
+        found: &Found,
+        effect: Effect,
+    ) -> Result<Done, Refused> {
+        let call = Call {
+            tenant: tenant.clone(),
+            client_id: found.transaction.request.client_id.clone(),
+            browser: browser.clone(),
+            language: scene.language.clone(),
+            transaction: Some(found.transaction.clone()),
+        };
+        let keep =
+            |puzzle: &Option<String>| Keep { transaction: found.transaction.clone(), screen, puzzle: puzzle.clone() };
+        match effect {
+            Effect::LogIn(log_in) => {
+                let keep = keep(&log_in.puzzle);
+                self.accounts.log_in(&call, log_in, keep).await.map(|()| Done::Authenticated)
+            }
+            Effect::SignUp(sign_up) => {
+                let keep = keep(&sign_up.puzzle);
+                self.accounts.sign_up(&call, sign_up, keep).await.map(|()| Done::Authenticated)
+            }
+            Effect::SendReset(reset) => {
+                let keep = keep(&reset.puzzle);
+                self.accounts.send_reset(&call, reset, keep).await.map(|()| Done::Well)
+            }
+            Effect::SendCode { connection, email } => {
+                self.accounts.send_code(&call, &connection, &email).await.map(|()| Done::Well)
+            }
+            Effect::CheckCode { connection, email, code } => {
+                self.accounts.check_code(&call, &connection, &email, &code).await.map(|()| Done::Well)
+            }
+            Effect::SetPassword { ticket, password } => {
+                self.accounts.set_password(&call, &ticket, password).await.map(|()| Done::Well)
+            }
+        }
+    }
+
+    /// Does what the state machine said, and keeps what has changed.
+    async fn respond(
+        &self,
+        tenant: &TenantId,
+        scene: &Scene,
+        browser: &Browser,
+        mut found: Found,
+        before: &Transaction,
+        step: Step,
+    ) -> StoreResult<Reply> {
+        let state = carrier::state(&found.transaction.id, found.step);
+        let mut reply = match step {
+            Step::Show(show) => self.show(tenant, scene, &mut found.transaction, state, &show).await?,
+            Step::Go(path) => Reply::to(format!("{path}?state={state}")),
+            Step::Resume => {
+                let resume =
+                    if found.transaction.progress.answers.contains_key("logout") { RESUME_LOGOUT } else { RESUME };
+                // The protocol knows the login by its first state.
+                Reply::to(format!("{resume}?state={}", carrier::state(&found.transaction.id, 0)))
+            }
+            Step::Lost | Step::Do(_) => return Ok(self.lost_page(scene)),
+        };
+        if found.transaction == *before {
+            return Ok(reply);
+        }
+        if found.is_stored {
+            let transaction = found.transaction;
+            self.store.write(tenant, move |tx| accounts::update(tx, &transaction)).await?;
+            return Ok(reply);
+        }
+        let now = self.store.context().now();
+        match carrier::write(&scene.envelope, now, browser, &found.transaction) {
+            Ok(new) => match &mut reply {
+                Reply::Redirect(Redirect { cookies, .. }) | Reply::Page { cookies, .. } => *cookies = new,
+            },
+            Err(PagesError::TooLong) => return Ok(self.lost_page(scene)),
+            Err(PagesError::Store(error)) => return Err(error),
+        }
+        Ok(reply)
+    }
+
+    /// A page of a transaction.
+    async fn show(
+        &self,
+        tenant: &TenantId,
+        scene: &Scene,
+        transaction: &mut Transaction,
+        state: String,
+        show: &Show,
+    ) -> StoreResult<Reply> {
+        let Some(behaviour) = screens::named(show.screen) else { return Ok(self.lost_page(scene)) };
+        let texts = self.texts(tenant, scene, behaviour.name(), transaction).await?;
+        let world = &scene.setting.world;
+        let is_puzzled = match behaviour.name() {
+            "login" | "login-password" | "signup" | "signup-password" => world.puzzles_password(),
+            "reset-password-request" => world.puzzles_reset(),
+            _ => false,
+        };
+        transaction.progress.captcha = None;
+        let shown = is_puzzled.then(|| {
+            let question = |a: u8, b: u8| {
+                let texts = texts.clone().with("a", a.to_string()).with("b", b.to_string());
+                texts.own("captcha", "question")
+            };
+            let (puzzle, shown) = captcha::make(self.store.context(), question);
+            transaction.progress.captcha = Some(puzzle);
+            shown
+        });
+        let view = View { world, transaction, state, texts, show, captcha: shown };
+        let page = behaviour.page(&view);
+        let status = status(&show.faults);
+        let target = transaction.request.redirect_uri.as_deref();
+        Ok(reply::page(&scene.setting, &scene.language, self.nonce(), &page, status, target))
+    }
+
+    /// How the user is called, for prompts that greet.
+    async fn user_name(&self, tenant: &TenantId, progress: &Progress) -> StoreResult<String> {
+        if let Some(told) = progress.shown.get(consent::USER).and_then(Value::as_str) {
+            return Ok(told.to_owned());
+        }
+        let Some(known) = progress.authentication.as_ref().filter(|_| progress.stage == Stage::Prompt) else {
+            return Ok(String::new());
+        };
+        let id = known.user_id.clone();
+        let user = self.store.read(tenant, move |reader: &Snapshot| reader.get(&model::USER, &id)).await?;
+        let text = |name: &str| user.as_ref()?.text(name).filter(|text| !text.is_empty()).map(str::to_owned);
+        Ok(text("name").or_else(|| text("nickname")).or_else(|| text("email")).unwrap_or_default())
+    }
+
+    /// The texts of a screen, with what they name.
+    async fn texts(
+        &self,
+        tenant: &TenantId,
+        scene: &Scene,
+        screen: &'static str,
+        transaction: &Transaction,
+    ) -> StoreResult<Texts> {
+        let prompt = Screen::named(screen).map_or("", |screen| screen.prompt);
+        let custom = if prompt == scene.prompt {
+            scene.custom.clone()
+        } else {
+            let language = scene.language.clone();
+            self.store.read(tenant, move |reader| load::custom_text(reader, prompt, &language)).await?
+        };
+        let user = self.user_name(tenant, &transaction.progress).await?;
+        let (min, max) = scene.setting.world.database.as_ref().map_or((1, 128), |database| database.username_window);
+        Ok(Texts::new(&scene.language, screen, custom.as_ref())
+            .with("clientName", &*scene.setting.world.client.name)
+            .with("companyName", &*scene.setting.world.company)
+            .with("userName", user)
+            .with("min", min.to_string())
+            .with("max", max.to_string())
+            .with("characters", "_+-.!#$^~`'"))
+    }
+
+    pub(crate) fn nonce(&self) -> String {
+        self.store.context().text(id::BASE64URL, 22)
+    }
+
+    /// A login that is not there any more: to where logins begin, if that is known, else a page that says so.
+    pub(crate) fn lost_page(&self, scene: &Scene) -> Reply {
+        if let Some(start) = scene.setting.world.start()
+            && let Ok(mut address) = url::Url::parse(start)
+        {
+            address.query_pairs_mut().append_pair("iss", &scene.issuer);
+            return Reply::to(String::from(address));
+        }
+        self.error_page(scene, &ErrorPage::lost())
+    }
+}
+
+/// The transaction of a `state`: the store's, if it is there, but only in the browser that began it.
+fn find(reader: &Snapshot, state: &str, browser: &Browser) -> StoreResult<Option<Found>> {
+    let Some((id, step)) = carrier::parse(state) else { return Ok(None) };
+    let Some(carried) = carrier::read(reader, browser, id)? else { return Ok(None) };
+    let Some(stored) = reader.peek_single_use(TRANSACTION, id)? else {
+        return Ok(Some(Found { transaction: carried, is_stored: false, step }));
+    };
+    let transaction = serde_json::from_value(stored.payload.into())?;
+    Ok(Some(Found { transaction, is_stored: true, step }))
+}
+
+/// The status of a page with these faults.
+fn status(faults: &[Fault]) -> StatusCode {
+    let is_limit = |fault: &Fault| fault.code.starts_with("too-many-");
+    match faults {
+        [] => StatusCode::OK,
+        faults if faults.iter().any(|fault| fault.code == "server-busy") => StatusCode::SERVICE_UNAVAILABLE,
+        faults if faults.iter().any(is_limit) => StatusCode::TOO_MANY_REQUESTS,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+//! The pages as a protocol uses them.
+
+use super::{
+    Authentication, BoxFuture, Browser, Envelope, ErrorPage, LIFETIME, Login, LoginRequest, Outcome, Pages, PagesError,
+    Progress, Prompt, Redirect, Stage, StoreResult, TRANSACTION, TenantId, Transaction, Tx, Value, accounts, carrier,
+    consent, find, id, json, load, machine,
+};
+
+impl Pages for Login {
+    fn begin<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        request: LoginRequest,
+        browser: &'a Browser,
+    ) -> BoxFuture<'a, Result<Redirect, PagesError>> {
+        Box::pin(async move {
+            let (for_first, ip) = (request.clone(), browser.ip.clone());
+            let read = move |reader: &store::Snapshot| {
+                let setting = load::setting(reader, &for_first, &ip)?;
+                let first = machine::first(&setting.world, &for_first);
+                let path = machine::start_path(&setting.world, first);
+                Ok::<_, store::StoreError>((first, path, reader.envelope()?))
+            };
+            let (first, path, envelope) = self.store.read(tenant, read).await?;
+            let mut transaction = self.transaction(request);
+            first.clone_into(&mut transaction.progress.screen);
+            self.carried(&envelope, browser, &transaction, &path)
+        })
+    }
+
+    fn begin_with<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        request: LoginRequest,
+        authentication: Authentication,
+        prompt: Prompt,
+        browser: &'a Browser,
+    ) -> BoxFuture<'a, Result<Redirect, PagesError>> {
+        Box::pin(async move {
+            let mut transaction = self.transaction(request);
+            transaction.progress.authentication = Some(authentication);
+            let location = enter(&mut transaction.progress, prompt);
+            let envelope = self.store.read(tenant, |reader: &store::Snapshot| reader.envelope()).await?;
+            self.carried(&envelope, browser, &transaction, &location)
+        })
+    }
+
+    fn begin_logout<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        protocol: Value,
+        client_id: Option<String>,
+        user: Option<String>,
+        browser: &'a Browser,
+    ) -> BoxFuture<'a, Result<Redirect, PagesError>> {
+        Box::pin(async move {
+            let client_id = client_id.unwrap_or_default();
+            let mut transaction = self.transaction(LoginRequest { client_id, protocol, ..LoginRequest::default() });
+            let progress = &mut transaction.progress;
+            progress.stage = Stage::Prompt;
+            "logout".clone_into(&mut progress.screen);
+            progress.shown = user.map_or(Value::Null, |user| json!({consent::USER: user}));
+            let envelope = self.store.read(tenant, |reader: &store::Snapshot| reader.envelope()).await?;
+            self.carried(&envelope, browser, &transaction, machine::path("logout"))
+        })
+    }
+
+    fn outcome<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        state: &'a str,
+        browser: &'a Browser,
+    ) -> BoxFuture<'a, Result<Outcome, PagesError>> {
+        Box::pin(async move {
+            let (state, browser) = (state.to_owned(), browser.clone());
+            let read = move |reader: &store::Snapshot| {
+                let Some(found) = find(reader, &state, &browser)? else { return Ok(None) };
+                let world = load::setting(reader, &found.transaction.request, &browser.ip)?.world;
+                let entry = machine::start_path(&world, machine::first(&world, &found.transaction.request));
+                Ok::<_, store::StoreError>(Some((found.transaction, entry)))
+            };
+            let Some((transaction, entry)) = self.store.read(tenant, read).await? else { return Ok(Outcome::Unknown) };
+            let to = |path: &str, step| {
+                Outcome::Pending(Redirect {
+                    location: format!("{path}?state={}", carrier::state(&transaction.id, step)),
+                    cookies: Vec::new(),
+                })
+            };
+            let progress = &transaction.progress;
+            Ok(match (progress.stage, &progress.refusal) {
+                (Stage::Entry, _) => to(&entry, 0),
+                (Stage::Prompt, _) => to(machine::path(&progress.screen), progress.step),
+                (Stage::Finished, _) => Outcome::Finished(Box::new(transaction)),
+                (Stage::Resume, Some(refusal)) => {
+                    let refusal = refusal.clone();
+                    Outcome::Refused(Box::new(transaction), refusal)
+                }
+                (Stage::Resume, None) => Outcome::Authenticated(Box::new(transaction)),
+            })
+        })
+    }
+
+    fn ask<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        mut transaction: Transaction,
+        prompt: Prompt,
+        browser: &'a Browser,
+    ) -> BoxFuture<'a, Result<Redirect, PagesError>> {
+        Box::pin(async move {
+            transaction.progress.step = transaction.progress.step.saturating_add(1);
+            let location = enter(&mut transaction.progress, prompt);
+            let for_store = transaction.clone();
+            let is_stored = self.store.write(tenant, move |tx| accounts::update(tx, &for_store)).await?;
+            if is_stored {
+                return Ok(Redirect { location: with_state(&location, &transaction), cookies: Vec::new() });
+            }
+            let envelope = self.store.read(tenant, |reader: &store::Snapshot| reader.envelope()).await?;
+            self.carried(&envelope, browser, &transaction, &location)
+        })
+    }
+
+    fn finish(&self, tx: &mut Tx, transaction: &Transaction) -> StoreResult<bool> {
+        let stored = tx.peek_single_use(TRANSACTION, &transaction.id)?;
+        let mut finished = transaction.clone();
+        finished.progress = Progress { stage: Stage::Finished, ..Progress::default() };
+        match stored {
+            None => {
+                let user = transaction.progress.authentication.as_ref().map(|known| known.user_id.as_str());
+                accounts::store(tx, &finished, user).map(|()| true)
+            }
+            Some(stored) => {
+                let stored: Transaction = serde_json::from_value(stored.payload.into())?;
+                if stored.progress.stage == Stage::Finished {
+                    return Ok(false);
+                }
+                accounts::update(tx, &finished)
+            }
+        }
+    }
+
+    fn error<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        error: &'a str,
+        description: &'a str,
+        browser: &'a Browser,
+    ) -> BoxFuture<'a, http::Response<String>> {
+        Box::pin(async move {
+            let page =
+                ErrorPage { error: error.to_owned(), description: description.to_owned(), ..ErrorPage::default() };
+            self.told_error(tenant, page, browser).await.unwrap_or_else(|error| Self::failed(&error)).response()
+        })
+    }
+
+    fn lost<'a>(&'a self, tenant: &'a TenantId, browser: &'a Browser) -> BoxFuture<'a, http::Response<String>> {
+        Box::pin(async move {
+            let scene = self.scene(tenant, "", browser, "login", &[]).await;
+            scene.map_or_else(|error| Self::failed(&error), |scene| self.lost_page(&scene)).response()
+        })
+    }
+
+    fn forget(&self, transaction: &Transaction, browser: &Browser) -> Vec<String> {
+        carrier::forget(browser, &transaction.id)
+    }
+}
+
+impl Login {
+    /// A new transaction.
+    pub(crate) fn transaction(&self, request: LoginRequest) -> Transaction {
+        let context = self.store.context();
+        let now = context.now();
+        Transaction {
+            id: context.text(id::BASE64URL, carrier::ID),
+            request,
+            progress: Progress::default(),
+            created: now,
+            expires: now + LIFETIME,
+        }
+    }
+
+    /// Has the browser carry a transaction to a page.
+    pub(crate) fn carried(
+        &self,
+        envelope: &Envelope,
+        browser: &Browser,
+        transaction: &Transaction,
+        location: &str,
+    ) -> Result<Redirect, PagesError> {
+        let cookies = carrier::write(envelope, self.store.context().now(), browser, transaction)?;
+        Ok(Redirect { location: with_state(location, transaction), cookies })
+    }
+}
+
+/// An address with the `state` of the present step.
+fn with_state(location: &str, transaction: &Transaction) -> String {
+    let state = carrier::state(&transaction.id, transaction.progress.step);
+    let (address, fragment) =
+        location.split_once('#').map_or((location, None), |(address, rest)| (address, Some(rest)));
+    let joint = if address.contains('?') { '&' } else { '?' };
+    let fragment = fragment.map(|fragment| format!("#{fragment}")).unwrap_or_default();
+    format!("{address}{joint}state={state}{fragment}")
+}
+
+/// Enters a prompt, and tells where it is.
+fn enter(progress: &mut Progress, prompt: Prompt) -> String {
+    progress.stage = Stage::Prompt;
+    match prompt {
+        Prompt::Consent { scopes } => {
+            "consent".clone_into(&mut progress.screen);
+            progress.shown = json!({consent::QUESTION: "consent", consent::SCOPES: scopes});
+            machine::path("consent").to_owned()
+        }
+        Prompt::Confirmation => {
+            "consent".clone_into(&mut progress.screen);
+            progress.shown = json!({consent::QUESTION: "confirmation"});
+            machine::path("consent").to_owned()
+        }
+        Prompt::Elsewhere { url } => {
+            // The protocol itself hears of the return.
+            progress.stage = Stage::Resume;
+            url
+        }
+    }
+}

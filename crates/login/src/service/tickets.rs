@@ -1,0 +1,142 @@
+//! Links in mails: a page redeems them, so that whatever only looks at links uses nothing up.
+
+use kernel::TenantId;
+use serde_json::json;
+use store::StoreResult;
+
+use super::{Login, Scene, Stage, carrier, machine, reply, screens};
+use crate::{
+    accounts::{Call, TicketError, Verified},
+    machine::{Fault, Show},
+    reply::Reply,
+    screens::{View, reset},
+    texts::Texts,
+};
+use model::login::{Browser, LoginRequest, PagesError, Transaction};
+
+/// What a link is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To verify an address.
+    EmailVerification,
+    /// To set a password.
+    Reset,
+}
+
+/// Longest ticket.
+const LONGEST: usize = 128;
+
+impl Login {
+    /// The link was opened.
+    pub(crate) async fn open_ticket(&self, tenant: &TenantId, browser: &Browser) -> StoreResult<Reply> {
+        let scene = self.scene(tenant, "", browser, "redeem-ticket", &[]).await?;
+        self.told(tenant, &scene, Show::of("redeem-ticket"), self.transaction(LoginRequest::default())).await
+    }
+
+    /// The page of the link was sent.
+    pub(crate) async fn redeem_ticket(
+        &self,
+        tenant: &TenantId,
+        purpose: Purpose,
+        ticket: &str,
+        browser: &Browser,
+    ) -> StoreResult<Reply> {
+        let ticket: String = ticket.chars().take(LONGEST).collect();
+        let scene = self.scene(tenant, "", browser, "email-verification-result", &[]).await?;
+        let call = Call {
+            tenant: tenant.clone(),
+            client_id: String::new(),
+            browser: browser.clone(),
+            language: scene.language.clone(),
+            transaction: None,
+        };
+        match purpose {
+            Purpose::EmailVerification => {
+                let verified = self.accounts.verify_email(&call, &ticket).await;
+                self.verified(tenant, &scene, verified).await
+            }
+            Purpose::Reset => {
+                let found = self.accounts.reset_ticket(&call, &ticket).await;
+                let mut transaction = self.transaction(LoginRequest::default());
+                let location = match found {
+                    Ok(found) => {
+                        transaction.request.client_id = found.client_id;
+                        transaction.request.connection = Some(found.connection);
+                        "reset-password".clone_into(&mut transaction.progress.screen);
+                        transaction.progress.shown = json!({reset::TICKET: ticket});
+                        machine::path("reset-password")
+                    }
+                    Err(error) => {
+                        "reset-password-error".clone_into(&mut transaction.progress.screen);
+                        transaction.progress.fields.insert(reset::FAILURE.to_owned(), error.code().to_owned());
+                        machine::path("reset-password-error")
+                    }
+                };
+                transaction.progress.stage = Stage::Prompt;
+                match self.carried(&scene.envelope, browser, &transaction, location) {
+                    Ok(redirect) => Ok(Reply::Redirect(redirect)),
+                    Err(PagesError::TooLong) => Ok(self.lost_page(&scene)),
+                    Err(PagesError::Store(error)) => Err(error),
+                }
+            }
+        }
+    }
+
+    /// The result of a verification: at the address that the ticket names, else a page of ours.
+    async fn verified(
+        &self,
+        tenant: &TenantId,
+        scene: &Scene,
+        verified: Result<Verified, TicketError>,
+    ) -> StoreResult<Reply> {
+        let mut transaction = self.transaction(LoginRequest::default());
+        let mut show = Show::of("email-verification-result");
+        match verified {
+            Ok(verified) => {
+                if let Some(mut address) = verified.result_url.as_deref().and_then(|url| url::Url::parse(url).ok()) {
+                    let message = if verified.is_already {
+                        "This email address has already been verified."
+                    } else {
+                        "Your email was verified. You can continue using the application."
+                    };
+                    let mut query = address.query_pairs_mut();
+                    query.append_pair("supportSignUp", "true").append_pair("supportForgotPassword", "true");
+                    if let Some(email) = &verified.email {
+                        query.append_pair("email", email);
+                    }
+                    query.append_pair("success", "true").append_pair("code", "success").append_pair("message", message);
+                    drop(query);
+                    return Ok(Reply::to(String::from(address)));
+                }
+                transaction.request.client_id = verified.client_id;
+                if verified.is_already {
+                    show.faults.push(Fault::whole("already-verified"));
+                }
+            }
+            Err(error) => show.faults.push(Fault::whole(match error {
+                TicketError::Failed => "custom-script-error-code",
+                error => error.code(),
+            })),
+        }
+        self.told(tenant, scene, show, transaction).await
+    }
+
+    /// A page that belongs to no login.
+    pub(crate) async fn told(
+        &self,
+        tenant: &TenantId,
+        scene: &Scene,
+        show: Show,
+        transaction: Transaction,
+    ) -> StoreResult<Reply> {
+        let Some(behaviour) = screens::named(show.screen) else { return Ok(self.lost_page(scene)) };
+        let texts: Texts = self.texts(tenant, scene, behaviour.name(), &transaction).await?;
+        let state = carrier::state(&transaction.id, 0);
+        let view =
+            View { world: &scene.setting.world, transaction: &transaction, state, texts, show: &show, captcha: None };
+        let page = behaviour.page(&view);
+        let is_wrong = show.faults.iter().any(|fault| fault.code != "already-verified");
+        let status = if is_wrong { http::StatusCode::BAD_REQUEST } else { http::StatusCode::OK };
+        Ok(reply::page(&scene.setting, &scene.language, self.nonce(), &page, status, None))
+    }
+}

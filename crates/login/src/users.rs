@@ -1,0 +1,208 @@
+//! What pages need done to users, done by the operations of `identity`.
+
+mod faults;
+mod login;
+mod reset;
+
+use identity::{
+    Actor, Channel, Services,
+    tickets::{self, Ticket},
+    users::{self, Realm, registration, verification},
+};
+use kernel::{Document, Record, Secret, Timestamp};
+use model::{
+    CONNECTION,
+    login::{Authentication, BoxFuture, Method},
+};
+use store::{Snapshot, Store, Tx};
+
+use crate::{
+    accounts::{Accounts, Call, Keep, Refused, ResetTicket, TicketError, Verified},
+    machine::{Fault, LogIn, SendReset, SignUp},
+    world::Identifier,
+};
+
+/// The users of all tenants.
+pub struct Users {
+    store: Store,
+    services: Services,
+}
+
+impl Users {
+    /// The users in this store.
+    pub fn new(store: Store, services: Services) -> Self {
+        Self { store, services }
+    }
+}
+
+/// Who acts: a user in a browser.
+fn actor(call: &Call) -> Actor {
+    let browser = &call.browser;
+    Actor {
+        ip: browser.ip.clone(),
+        user_agent: browser.user_agent.clone(),
+        language: Some(browser.language.clone()).filter(|language| !language.is_empty()),
+        method: "POST".to_owned(),
+        client_id: Some(call.client_id.clone()).filter(|id| !id.is_empty()),
+        ..Actor::new(call.tenant.clone(), Channel::Public, browser.host.clone())
+    }
+}
+
+/// The kinds of identifier as `identity` knows them.
+fn known(identifier: Identifier) -> users::Identifier {
+    match identifier {
+        Identifier::Email => users::Identifier::Email,
+        Identifier::PhoneNumber => users::Identifier::Phone,
+        Identifier::Username => users::Identifier::Username,
+    }
+}
+
+/// A user of a database who has just shown a password.
+fn authenticated(user: &Record, realm: &Realm, now: Timestamp, is_new: bool) -> Authentication {
+    Authentication {
+        user_id: user.id.clone(),
+        connection_id: realm.id.clone(),
+        connection: realm.name.clone(),
+        strategy: realm.strategy.clone(),
+        methods: vec![Method { name: "pwd".to_owned(), timestamp: now }],
+        at: now,
+        is_new,
+        session_id: None,
+    }
+}
+
+/// The connection with this name.
+fn realm(reader: &Snapshot, name: &str) -> Result<Realm, identity::Error> {
+    let found = reader.find(&CONNECTION, "name", name)?.ok_or(identity::Error::ConnectionMissing)?;
+    Ok(Realm::of(&found))
+}
+
+impl Accounts for Users {
+    fn log_in<'a>(&'a self, call: &'a Call, log_in: LogIn, keep: Keep) -> BoxFuture<'a, Result<(), Refused>> {
+        Box::pin(self.verify_password(call, log_in, keep))
+    }
+
+    fn sign_up<'a>(&'a self, call: &'a Call, sign_up: SignUp, keep: Keep) -> BoxFuture<'a, Result<(), Refused>> {
+        Box::pin(async move {
+            let actor = actor(call);
+            let mut attributes = Document::new();
+            for (field, value) in &sign_up.identifiers {
+                attributes.insert((*field).to_owned(), value.as_str().into());
+            }
+            if sign_up.is_email_verified {
+                attributes.insert("email_verified".to_owned(), true.into());
+            }
+            let request = call.transaction.as_ref().map(|transaction| &transaction.request);
+            let new = registration::NewUser {
+                connection: sign_up.connection.clone(),
+                attributes,
+                password: Some(sign_up.password),
+                client_id: actor.client_id.clone(),
+                organization_id: request.and_then(|request| request.organization.clone()),
+                ..registration::NewUser::default()
+            };
+            let prepared = registration::prepare(&self.services, &self.store, &actor, new).await;
+            let prepared = match prepared {
+                Ok(prepared) => prepared,
+                Err(error) => {
+                    return Err(self.signup_fault(call, &sign_up.connection, &sign_up.identifiers, error).await);
+                }
+            };
+            let (services, connection) = (self.services.clone(), sign_up.connection.clone());
+            let done = self.store.write(&call.tenant, move |tx: &mut Tx| {
+                if !keep.solves(tx)? {
+                    return Ok(Err(Refused::Fault(Fault::at("captcha", "invalid-captcha"))));
+                }
+                let user = registration::apply(tx, &services, &actor, &prepared)?;
+                let realm = realm(tx, &connection)?;
+                let user = login::note(tx, &actor, &user.id, |_| {})?;
+                keep.login(tx, authenticated(&user, &realm, tx.now(), true))?;
+                Ok::<_, identity::Error>(Ok(()))
+            });
+            match done.await {
+                Ok(done) => done,
+                Err(error) => Err(self.signup_fault(call, &sign_up.connection, &sign_up.identifiers, error).await),
+            }
+        })
+    }
+
+    fn send_reset<'a>(&'a self, call: &'a Call, reset: SendReset, keep: Keep) -> BoxFuture<'a, Result<(), Refused>> {
+        Box::pin(self.request_reset(call, reset, keep))
+    }
+
+    fn send_code<'a>(
+        &'a self,
+        call: &'a Call,
+        connection: &'a str,
+        email: &'a str,
+    ) -> BoxFuture<'a, Result<(), Refused>> {
+        Box::pin(self.send_signup_code(call, connection, email))
+    }
+
+    fn check_code<'a>(
+        &'a self,
+        call: &'a Call,
+        connection: &'a str,
+        email: &'a str,
+        code: &'a str,
+    ) -> BoxFuture<'a, Result<(), Refused>> {
+        Box::pin(self.check_signup_code(call, connection, email, code))
+    }
+
+    fn reset_ticket<'a>(&'a self, call: &'a Call, ticket: &'a str) -> BoxFuture<'a, Result<ResetTicket, TicketError>> {
+        Box::pin(async move {
+            let presented = ticket.to_owned();
+            let find = move |reader: &Snapshot| {
+                let ticket = tickets::look_up(reader, tickets::RESET, &presented)?;
+                let user = reader.get(&model::USER, &ticket.user_id)?.ok_or(identity::Error::UserMissing)?;
+                let connection = connection_of(&user, &ticket);
+                let client_id = ticket.client_id.unwrap_or_default();
+                Ok::<_, identity::Error>(ResetTicket { connection, client_id })
+            };
+            self.store.read(&call.tenant, find).await.map_err(ticket_error)
+        })
+    }
+
+    fn set_password<'a>(
+        &'a self,
+        call: &'a Call,
+        ticket: &'a str,
+        password: Secret,
+    ) -> BoxFuture<'a, Result<(), Refused>> {
+        Box::pin(self.reset_password(call, ticket, password))
+    }
+
+    fn verify_email<'a>(&'a self, call: &'a Call, ticket: &'a str) -> BoxFuture<'a, Result<Verified, TicketError>> {
+        Box::pin(async move {
+            let (actor, presented) = (actor(call), ticket.to_owned());
+            let redeem = move |tx: &mut Tx| verification::redeem(tx, &actor, &presented);
+            let redeemed = self.store.write(&call.tenant, redeem).await.map_err(ticket_error)?;
+            let redeemed = redeemed.map_err(|error| ticket_error(error.into()))?;
+            let email = redeemed.ticket.email.filter(|_| redeemed.ticket.includes_email);
+            Ok(Verified {
+                is_already: redeemed.was_verified,
+                client_id: redeemed.ticket.client_id.unwrap_or_default(),
+                result_url: redeemed.ticket.result_url,
+                email,
+            })
+        })
+    }
+}
+
+/// Name of the connection of the account that a ticket is for.
+fn connection_of(user: &Record, ticket: &Ticket) -> String {
+    let accounts = users::identities(user);
+    let named = ticket.identity.as_ref().and_then(|name| accounts.iter().find(|account| account.name() == *name));
+    named.or(accounts.first()).map(|account| account.connection.clone()).unwrap_or_default()
+}
+
+fn ticket_error(error: identity::Error) -> TicketError {
+    match error {
+        identity::Error::Ticket(tickets::TicketError::Expired) => TicketError::Expired,
+        identity::Error::Ticket(tickets::TicketError::Unknown) | identity::Error::UserMissing => TicketError::Used,
+        error => {
+            tracing::error!(%error, "a ticket could not be redeemed");
+            TicketError::Failed
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The refusals of `identity` in the words of the pages.
+
+use std::collections::BTreeMap;
+
+use identity::{
+    Error, PasswordError,
+    users::{self, AttributeError},
+};
+use store::{Snapshot, StoreError};
+
+use super::{Users, realm};
+use crate::{
+    accounts::{Call, Refused},
+    machine::Fault,
+    world::Identifier,
+};
+
+/// What is wrong with a new password, at its field.
+pub(super) fn password(error: PasswordError, field: &'static str) -> Fault {
+    let code = match error {
+        PasswordError::Weak | PasswordError::TooLong => "password-too-weak",
+        PasswordError::Reused => "password-previously-used",
+        PasswordError::Common => "password-too-common",
+        PasswordError::Personal => "password-contains-user-information",
+    };
+    Fault::at(field, code)
+}
+
+/// What is told of an error that no field is to blame for.
+pub(super) fn other(error: Error) -> Refused {
+    match error {
+        Error::Busy => Refused::Fault(Fault::whole("server-busy")),
+        Error::Store(StoreError::Taken { .. }) => Refused::Twice,
+        Error::ConnectionMissing | Error::ConnectionDisabled | Error::NoRegistration | Error::SignupDisabled => {
+            Refused::Fault(Fault::whole("invalid-connection"))
+        }
+        Error::Denied(denial) => {
+            let fault = Fault::whole("custom-script-error-code");
+            Refused::Fault(match denial.user_message {
+                Some(text) => fault.saying(text),
+                None => fault,
+            })
+        }
+        error => Refused::Failed(error.to_string()),
+    }
+}
+
+impl Users {
+    /// What is told of a sign-up that was refused.
+    pub(super) async fn signup_fault(
+        &self,
+        call: &Call,
+        connection: &str,
+        identifiers: &BTreeMap<&'static str, String>,
+        error: Error,
+    ) -> Refused {
+        let at = |field, code| Refused::Fault(Fault::at(field, code));
+        match error {
+            Error::Password(error) => Refused::Fault(password(error, "password")),
+            Error::UserExists => match self.taken(call, connection, identifiers).await {
+                Ok(Some(identifier)) => taken(identifier),
+                Ok(None) => taken(Identifier::Email),
+                Err(error) => other(error),
+            },
+            Error::Attribute(error) => match error {
+                AttributeError::NoUsernames | AttributeError::UsernameCharacters => {
+                    at("username", "invalid-username-invalid-characters")
+                }
+                AttributeError::UsernameLength { .. } => at("username", "invalid-username"),
+                AttributeError::Missing { identifier, .. } => match identifier {
+                    users::Identifier::Email => at("email", "no-email"),
+                    users::Identifier::Username => at("username", "no-username"),
+                    users::Identifier::Phone => at("phone_number", "no-phone_number"),
+                },
+                AttributeError::NoIdentifier => at("email", "no-identifier"),
+            },
+            error => other(error),
+        }
+    }
+
+    /// Which identifier somebody has already.
+    async fn taken(
+        &self,
+        call: &Call,
+        connection: &str,
+        identifiers: &BTreeMap<&'static str, String>,
+    ) -> Result<Option<Identifier>, Error> {
+        let connection = connection.to_owned();
+        let given: Vec<(Identifier, String)> = identifiers
+            .iter()
+            .filter_map(|(field, value)| Some((Identifier::of_field(field)?, value.clone())))
+            .collect();
+        let find = move |reader: &Snapshot| {
+            let realm = realm(reader, &connection)?;
+            for (identifier, value) in &given {
+                if users::find(reader, &realm, super::known(*identifier), value)?.is_some() {
+                    return Ok(Some(*identifier));
+                }
+            }
+            Ok::<_, Error>(None)
+        };
+        self.store.read(&call.tenant, find).await
+    }
+}
+
+fn taken(identifier: Identifier) -> Refused {
+    Refused::Fault(match identifier {
+        Identifier::Email => Fault::at("email", "email-in-use"),
+        Identifier::Username => Fault::at("username", "username-taken"),
+        Identifier::PhoneNumber => Fault::at("phone_number", "phone-in-use"),
+    })
+}
