@@ -52,6 +52,12 @@ pub fn of_user(reader: &Snapshot, user: &Record) -> StoreResult<Vec<Record>> {
     Ok(blocks)
 }
 
+/// Ends all blocks of a user.
+pub fn lift_of(tx: &mut Tx, user: &Record) -> StoreResult<()> {
+    let blocks = of_user(tx, user)?;
+    lift(tx, &blocks)
+}
+
 /// Removes blocks.
 pub fn lift(tx: &mut Tx, blocks: &[Record]) -> StoreResult<()> {
     for block in blocks {

@@ -3,7 +3,14 @@
 use kernel::UnfitRecord;
 use store::StoreError;
 
-use crate::{PasswordError, pool::Refused};
+use crate::{
+    PasswordError,
+    links::LinkError,
+    pool::Refused,
+    tickets::TicketError,
+    triggers::Denial,
+    users::{AttributeError, ChangeError},
+};
 
 /// What an operation gives.
 pub type Result<T = ()> = std::result::Result<T, Error>;
@@ -26,6 +33,39 @@ pub enum Error {
     /// The current signing key cannot be revoked before there is a next one.
     #[error("there is no next signing key")]
     NoNextSigningKey,
+    /// There is no such user.
+    #[error("there is no such user")]
+    UserMissing,
+    /// Somebody has the identifier already.
+    #[error("the user exists already")]
+    UserExists,
+    /// There is no such connection.
+    #[error("there is no such connection")]
+    ConnectionMissing,
+    /// Users of the connection come to be elsewhere.
+    #[error("users of the connection come to be elsewhere")]
+    NoRegistration,
+    /// The client, or no client at all, uses the connection.
+    #[error("the connection is not used")]
+    ConnectionDisabled,
+    /// Nobody may sign up at the connection.
+    #[error("nobody may sign up at the connection")]
+    SignupDisabled,
+    /// The attributes do not fit the connection.
+    #[error(transparent)]
+    Attribute(#[from] AttributeError),
+    /// The change is refused.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    /// The tenant's code has refused.
+    #[error("the tenant's code has refused: {}", .0.reason)]
+    Denied(Denial),
+    /// Links cannot name a domain.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// A ticket cannot be used.
+    #[error(transparent)]
+    Ticket(#[from] TicketError),
     /// A defect; the text is for the log.
     #[error("{0}")]
     Failed(String),

@@ -1,5 +1,10 @@
-//! Signing keys, tokens, passwords and client credentials: what identifies tenants, users and clients. No HTTP.
+//! What happens to users, credentials, tickets and keys, one operation each, on a neutral context ([`Actor`]) that every protocol
+//! provides; with their events and tenant log entries. No HTTP.
+//!
+//! An operation that takes time or asks the tenant's code has two phases: `prepare` outside of a transaction, then `apply` within one,
+//! which may run again and alone writes.
 
+pub mod actor;
 pub mod assertion;
 pub mod blacklist;
 pub mod blocks;
@@ -12,6 +17,9 @@ pub mod hash;
 pub mod jwe;
 pub mod jwt;
 pub mod keys;
+pub mod links;
+pub mod log;
+pub mod messages;
 pub mod password;
 pub mod pool;
 pub mod signature;
@@ -20,8 +28,9 @@ pub mod triggers;
 pub mod users;
 pub mod verifier;
 
+pub use actor::{Actor, Channel, Services};
 pub use error::{Error, Result};
 pub use keys::{KeySet, Signing, SigningKeys};
-pub use password::{PasswordError, PasswordHash, PasswordRules, Passwords};
+pub use password::{Checked, ForeignHash, Known, PasswordError, PasswordHash, PasswordRules, Passwords};
 pub use signature::Algorithm;
 pub use verifier::{AccessToken, TokenError, Verifier};

@@ -1,6 +1,7 @@
 //! Passwords: how they are kept, and the pool on which they are hashed and checked.
 
 mod common;
+mod foreign;
 pub mod imported;
 mod rules;
 
@@ -8,6 +9,7 @@ use std::sync::Arc;
 
 use kernel::{Context, Secret};
 
+pub use foreign::ForeignHash;
 pub use rules::{PERSONAL_FIELDS, PasswordError, PasswordRules};
 
 use crate::{
@@ -19,6 +21,8 @@ use crate::{
 const COST: u32 = 10;
 /// The greatest cost of a hash from elsewhere that is checked: about two seconds of a core.
 const HIGHEST_COST: u32 = 14;
+/// A hash of no password, by which the password of nobody is verified: that takes as long as somebody's.
+const OF_NOBODY: &str = "$2b$10$CuBVuJWJYYGGc6V0TaZXj.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 /// bcrypt reads no more of a password.
 pub(crate) const LONGEST: usize = 72;
 /// Hashes that may wait, per core: at 100 ms each the last one waits for about 13 seconds.
@@ -40,6 +44,12 @@ impl PasswordHash {
         // bcrypt's own least cost is 4.
         let is_affordable = (4..=HIGHEST_COST).contains(&cost);
         is_affordable.then(|| Self::Bcrypt(text.to_owned()))
+    }
+
+    /// Whether the hash is one that the service makes itself: another one is replaced when its password is known.
+    fn is_current(&self) -> bool {
+        let Self::Bcrypt(text) = self;
+        text.get(4..6).and_then(|cost| cost.parse().ok()) == Some(COST)
     }
 
     /// The form that [`PasswordHash::parse`] reads.
@@ -65,6 +75,26 @@ impl std::fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("PasswordHash(…)")
     }
+}
+
+/// What is known of somebody's password.
+#[derive(Clone, Debug)]
+pub enum Known {
+    /// Nothing: there is no such user, or the user has no password.
+    Nothing,
+    /// A hash of our own.
+    Own(PasswordHash),
+    /// A hash of another system.
+    Foreign(Box<ForeignHash>),
+}
+
+/// Whether a password is the right one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Checked {
+    /// It is not.
+    Wrong,
+    /// It is; where its hash is not one of our own making, that is in the result.
+    Right(Option<PasswordHash>),
 }
 
 /// Hashes and checks passwords on a pool of their own, as many at once as there are cores. Work whose request has
@@ -105,6 +135,14 @@ impl Passwords {
         Ok(self.inner.pool.run_for(self.asker.clone(), move || hash.matches(password.reveal())).await?)
     }
 
+    /// Verifies a password by what is known of it. Nobody's password takes as long as somebody's, and a wrong one as long as the
+    /// right one.
+    pub async fn check(&self, password: Secret, known: Known) -> Result<Checked> {
+        let context = self.inner.context.clone();
+        let work = move || check(&context, password.reveal(), &known);
+        Ok(self.inner.pool.run_for(self.asker.clone(), work).await?)
+    }
+
     /// Hashes a password after judging it by the connection's rules.
     /// `profile` is the user as it will be stored, `history` the user's former hashes, latest first.
     pub async fn admit(
@@ -125,9 +163,40 @@ impl Passwords {
     }
 }
 
+fn check(context: &Context, password: &str, known: &Known) -> Checked {
+    match known {
+        Known::Own(hash) if !hash.matches(password) => Checked::Wrong,
+        Known::Own(hash) if hash.is_current() => Checked::Right(None),
+        Known::Foreign(hash) if hash.matches(password) => Checked::Right(Some(PasswordHash::of(context, password))),
+        Known::Own(_) => Checked::Right(Some(PasswordHash::of(context, password))),
+        Known::Foreign(_) | Known::Nothing => {
+            PasswordHash::Bcrypt(OF_NOBODY.to_owned()).matches(password);
+            Checked::Wrong
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobodys_password_is_computed_and_wrong() {
+        assert_eq!(bcrypt::verify("password", OF_NOBODY).ok(), Some(false));
+        assert_eq!(check(&Context::system(), "password", &Known::Nothing), Checked::Wrong);
+    }
+
+    #[test]
+    fn a_password_of_another_system_is_hashed_anew() {
+        let published = serde_json::json!({
+            "algorithm": "md5",
+            "hash": {"value": "5f4dcc3b5aa765d61d8327deb882cf99", "encoding": "hex"},
+        });
+        let known = Known::Foreign(Box::new(ForeignHash::parse(&published).unwrap()));
+        let Checked::Right(Some(hash)) = check(&Context::system(), "password", &known) else { panic!("wrong") };
+        assert!(hash.matches("password"));
+        assert_eq!(check(&Context::system(), "passwords", &known), Checked::Wrong);
+    }
 
     #[tokio::test]
     async fn a_password_matches_its_own_hash_only() {

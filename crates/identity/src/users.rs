@@ -4,15 +4,23 @@
 //! fields that are never shown: [`IDENTIFIERS`] and [`LINKED`]. What is sealed belongs to an identity: its path is the
 //! identity's name (`auth0|abc`), a blank and what it is.
 
+pub mod accounts;
+mod attributes;
+pub mod changes;
+pub mod deletion;
 mod linking;
 mod profile;
 mod realm;
+pub mod registration;
+pub mod verification;
 
 use kernel::{Document, Record, Timestamp, Value};
-use model::USER;
+use model::{CONNECTION, USER};
 use serde_json::json;
 use store::{Snapshot, StoreResult};
 
+pub use attributes::{AttributeError, OF_USERNAMES};
+pub use changes::{ChangeError, update};
 pub use linking::{identities_with_profiles, link, set_account_field, unlink};
 pub use profile::{complete, lower_case, picture_of};
 pub use realm::{Identifier, Realm};
@@ -24,6 +32,23 @@ use crate::PasswordHash;
 /// The user who signs in to a connection with this identifier.
 pub fn find(reader: &Snapshot, realm: &Realm, identifier: Identifier, value: &str) -> StoreResult<Option<Record>> {
     reader.find(&USER, IDENTIFIER, &realm.key(identifier, value))
+}
+
+/// What the connection with this name says of its users.
+pub fn realm_named(reader: &Snapshot, connection: &str) -> StoreResult<Option<Realm>> {
+    Ok(reader.find(&CONNECTION, "name", connection)?.map(|connection| Realm::of(&connection)))
+}
+
+/// The address of an account; of the main one, where none is named.
+pub fn address_of<'u>(user: &'u Record, account: Option<&str>) -> Option<&'u str> {
+    let linked = account.and_then(|name| user.document.get(LINKED)?.get(name)?.as_object());
+    linked.unwrap_or(&user.document).get("email")?.as_str()
+}
+
+/// What lists of role holders and members show of a user.
+pub fn summary(user: &Record) -> Document {
+    let fields = ["user_id", "email", "picture", "name"];
+    fields.iter().filter_map(|field| Some(((*field).to_owned(), user.document.get(*field)?.clone()))).collect()
 }
 
 /// The user to whom an account belongs, as the main one or linked.

@@ -9,13 +9,14 @@ mod rules;
 mod scim;
 mod strategies;
 
+use identity::users::deletion::remove as remove_user;
 use kernel::{Document, Record, Value, id::ALNUM};
 use model::{CONNECTION_CLIENTS, USER};
 use rest::{Answer, ApiError, ApiResult, Area, BoxFuture, Call, Change, Kind, ListFilter, Resource, Sorted, Unique};
 use serde_json::json;
 use store::{Filter, Query, RelationOrder, RelationQuery, Side, Snapshot, Store, Tx};
 
-use crate::{Services, clients::CLIENT, users};
+use crate::{Services, actor::actor, clients::CLIENT};
 
 pub(crate) use deletion::{JOB as DELETION_JOB, run as go_on_deleting};
 pub(crate) use directory::{DIRECTORY, SYNCHRONIZATION, run_synchronization};
@@ -280,7 +281,7 @@ fn delete_user(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let of_connection = Filter::equals("identities.connection", connection.text("name").unwrap_or_default());
     let with_address = Filter::equals("email", call.text("email").unwrap_or_default().to_lowercase());
     for user in tx.list(&USER, &Query::of(of_connection.and(with_address)))?.items {
-        users::forget(tx, &user)?;
+        remove_user(tx, &actor(call), &user)?;
     }
     Ok(Answer::empty())
 }

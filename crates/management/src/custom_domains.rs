@@ -135,33 +135,6 @@ fn complete(tx: &mut Tx, call: &Call, domain: &mut Record) -> ApiResult {
     Ok(())
 }
 
-/// The domain of links that a call makes: that of its header, else the default one, else the canonical one.
-///
-/// # Errors
-/// 400 when the header names no verified domain; 409 when several are verified and nothing chooses one.
-pub(crate) fn for_links(reader: &Snapshot, call: &Call) -> ApiResult<String> {
-    let canonical = &call.origin.domain;
-    let verified = reader.list(&CUSTOM_DOMAIN, &Query::of(Filter::equals("status", "ready")))?.items;
-    let name = |domain: &Record| domain.text("domain").unwrap_or_default().to_owned();
-    if let Some(wanted) = &call.origin.custom_domain {
-        let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-.:_".contains(&byte);
-        if wanted.is_empty() || !wanted.bytes().all(is_host) {
-            return Err(ApiError::bad_request("The `auth0-custom-domain` HTTP header has an invalid format."));
-        }
-        let is_known = wanted == canonical || verified.iter().any(|domain| domain.text("domain") == Some(wanted));
-        let missing = || ApiError::bad_request("The custom domain does not exist for the tenant.");
-        return is_known.then(|| wanted.clone()).ok_or_else(missing);
-    }
-    match verified.iter().find(|domain| domain.is("is_default")) {
-        Some(default) => Ok(name(default)),
-        None if verified.len() > 1 => {
-            let text = "The tenant has multiple verified custom domains.";
-            Err(ApiError::conflict(text).code("custom_domain_conflict"))
-        }
-        None => Ok(canonical.clone()),
-    }
-}
-
 /// `GET /custom-domains/default`: the default domain in full, or the canonical one by name.
 fn default(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     let found = reader.list(&CUSTOM_DOMAIN, &Query::of(Filter::equals("is_default", true)))?.items.pop();

@@ -1,8 +1,5 @@
 //! E-mail templates.
 
-use std::time::Duration;
-
-use identity::tickets;
 use kernel::{Document, Record};
 use rest::{ApiError, ApiResult, Area, Call, Kind, Resource};
 use store::{Snapshot, Tx};
@@ -30,13 +27,6 @@ const ORDER: &[&str] = &[
     "includeEmailInRedirect",
     "enabled",
 ];
-
-/// How long the link in an e-mail holds.
-pub(crate) fn url_lifetime(reader: &Snapshot, template: &str) -> ApiResult<Duration> {
-    let own = reader.get(&EMAIL_TEMPLATE, template)?;
-    let seconds = own.and_then(|own| own.document.get("urlLifetimeInSeconds")?.as_u64());
-    Ok(seconds.filter(|seconds| *seconds > 0).map_or(tickets::LIFETIME, Duration::from_secs))
-}
 
 struct Templates;
 

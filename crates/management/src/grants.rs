@@ -23,12 +23,12 @@ pub(crate) static GRANT: Kind = Kind::of(&model::GRANT)
 
 /// `DELETE /grants?user_id=…`: all grants of a user.
 fn delete_of_user(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
-    forget_user(tx, call.text("user_id").unwrap_or_default())?;
+    remove_of(tx, call.text("user_id").unwrap_or_default())?;
     Ok(Answer::empty())
 }
 
 /// Takes back all grants of a user.
-pub(crate) fn forget_user(tx: &mut Tx, user: &str) -> ApiResult {
+fn remove_of(tx: &mut Tx, user: &str) -> ApiResult {
     let grants = Filter::Equals("user_id".into(), Term::Text(user.to_owned()));
     for grant in tx.list(&GRANT, &Query::of(grants))?.items {
         tx.delete(&GRANT, &grant.id)?;

@@ -4,7 +4,7 @@ mod settings;
 
 use std::time::Duration;
 
-use identity::tickets;
+use identity::{links, messages::Email, tickets};
 use kernel::{Value, object};
 use model::USER;
 use rest::{Answer, ApiResult, Area, Call, Kind, upsert};
@@ -12,8 +12,8 @@ use serde_json::json;
 use store::{Snapshot, Tx};
 
 use crate::{
-    Services, custom_domains,
-    messages::Email,
+    Services,
+    actor::actor,
     users::{factors, user_not_found},
 };
 
@@ -73,7 +73,7 @@ fn ticket(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let body = call.document();
     let user = tx.get(&USER, body.get("user_id").and_then(Value::as_str).unwrap_or_default())?;
     let user = user.ok_or_else(user_not_found)?;
-    let domain = custom_domains::for_links(tx, call)?;
+    let domain = links::domain(tx, &actor(call))?;
     let mut details = body.clone().into_owned();
     details.insert("user_id".into(), user.id.as_str().into());
     let id = tickets::issue(tx, "guardian_enrollment", Duration::from_secs(TICKET_SECONDS), details)?;

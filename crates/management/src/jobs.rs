@@ -6,6 +6,10 @@ mod multipart;
 mod worker;
 
 use http::StatusCode;
+use identity::{
+    messages::Email,
+    users::verification::{self, Wish},
+};
 use kernel::{Document, Record, Sealed, id::Form, object};
 use model::{CONNECTION, ORGANIZATION, queues};
 use rest::{Answer, ApiError, ApiResult, Area, Call, Kind};
@@ -13,12 +17,7 @@ use serde::Deserialize;
 use serde_json::json;
 use store::{NewJob, Snapshot, Tx};
 
-use crate::{
-    Services, email_templates,
-    messages::Email,
-    tickets::{self, Account},
-    users::USER,
-};
+use crate::{Services, actor::actor, tickets::Account, users::USER};
 
 pub use exports::download;
 pub use worker::work;
@@ -122,16 +121,17 @@ fn verification_email(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     }
     let members = object(json!({"type": "verification_email", "status": "pending"}));
     let job = announce(tx, members)?;
-    let details = json!({"user_id": user.id, "identity": account, "client_id": asked.client_id, "organization_id": asked.organization_id});
-    let lifetime = email_templates::url_lifetime(tx, TEMPLATE)?;
-    let url = tickets::link(tx, call, "email-verification", lifetime, object(details), Sealed::new())?;
+    let actor = actor(call);
+    let (client_id, organization_id) = (asked.client_id.as_deref(), asked.organization_id.as_deref());
+    let wish = Wish { wanted: None, client_id, organization_id };
+    let url = verification::link(tx, &actor, &user, account.as_deref(), wish)?;
     log_request(tx, &job, &user, &asked)?;
     let mail = Email {
         template: TEMPLATE,
         user: Some(&user.id),
         to: email,
-        client: asked.client_id.as_deref(),
-        organization: asked.organization_id.as_deref(),
+        client: client_id,
+        organization: organization_id,
         url,
         domain: &call.origin.domain,
         ..Email::default()

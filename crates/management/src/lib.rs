@@ -2,6 +2,7 @@
 //! inside a transaction.
 
 mod actions;
+mod actor;
 mod anomaly;
 mod attack_protection;
 mod blacklists;

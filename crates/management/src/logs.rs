@@ -1,15 +1,10 @@
 //! The tenant log: search, single entries, entries of a user (reference: logs).
 
-use identity::{
-    triggers::{Execution, Verdict},
-    users::{self, Realm},
-};
-use kernel::{Document, Record, Timestamp, Value, object};
-use model::CONNECTION;
+use kernel::{Document, Value, object};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rest::{Answer, ApiError, ApiResult, Area, Call, envelope, paging_of, select_fields};
 use serde_json::json;
-use store::{Filter, LogEvent, LogOrder, LogPaging, LogQuery, Page, Paging, Snapshot, Tx};
+use store::{Filter, LogEvent, LogOrder, LogPaging, LogQuery, Page, Paging, Snapshot};
 
 use crate::{
     Services,
@@ -136,74 +131,4 @@ fn shown(event: LogEvent) -> Document {
     }
     entry.extend(stored);
     entry
-}
-
-/// Appends an entry about the main account of a user: created (`ss`), deleted (`sdu`), changed (`scp`, `sce` …).
-pub(crate) fn of_account(tx: &mut Tx, call: &Call, kind: &'static str, user: &Record) -> ApiResult {
-    let connection = users::identities(user).first().map(|main| main.connection.clone()).unwrap_or_default();
-    let realm = tx.find(&CONNECTION, "name", &connection)?.map(|connection| Realm::of(&connection));
-    let mut event = object(json!({
-        "date": tx.now(),
-        "type": kind,
-        "description": null,
-        "connection": connection,
-        "connection_id": realm.as_ref().map(|realm| realm.id.as_str()),
-        "client_id": call.caller.client_id,
-        "client_name": null,
-        "ip": call.origin.ip,
-        "user_agent": call.origin.user_agent,
-        "details": null,
-        "user_id": user.id,
-        "user_name": user.text("username").or_else(|| user.text("email")).or_else(|| user.text("phone_number")),
-        "strategy": realm.as_ref().map(|realm| realm.strategy.as_str()),
-        "strategy_type": realm.as_ref().map(Realm::strategy_type),
-    }));
-    event["details"] = details(call, &connection, crate::users::execution(call).as_ref()).into();
-    tx.append_log(event)?;
-    Ok(())
-}
-
-/// The entry about a registration that a tenant's code refused (`fs`).
-pub(crate) fn refused_registration(call: &Call, connection: &Record, verdict: &Verdict, now: Timestamp) -> Document {
-    let realm = Realm::of(connection);
-    let denial = verdict.denied.clone().unwrap_or_default();
-    let mut details = details(call, &realm.name, verdict.execution.as_ref());
-    let mut error = object(json!({"type": "PreUserRegistrationError", "message": denial.reason}));
-    if let Some(message) = &denial.user_message {
-        error.insert("friendly_message".into(), message.as_str().into());
-    }
-    details.insert("error".into(), error.into());
-    let body = call.document();
-    let known = ["username", "email", "phone_number"].iter().find_map(|field| body.get(*field)?.as_str());
-    object(json!({
-        "date": now,
-        "type": "fs",
-        "description": "PreUserRegistrationError on pre-user-registration",
-        "connection": realm.name,
-        "connection_id": realm.id,
-        "client_id": call.caller.client_id,
-        "client_name": null,
-        "ip": call.origin.ip,
-        "user_agent": call.origin.user_agent,
-        "details": details,
-        "user_id": "",
-        "user_name": known,
-        "strategy": realm.strategy,
-        "strategy_type": realm.strategy_type(),
-    }))
-}
-
-/// What entries about accounts tell of the call, and of the code that ran meanwhile.
-fn details(call: &Call, connection: &str, execution: Option<&Execution>) -> Document {
-    let mut body = call.body().clone();
-    rest::mask(&mut body);
-    if let Some(body) = body.as_object_mut() {
-        body.insert("tenant".into(), call.caller.tenant.as_str().into());
-        body.insert("connection".into(), connection.into());
-    }
-    let mut details = Document::from_iter([("body".to_owned(), body)]);
-    if let Some(execution) = execution {
-        details.insert("actions".into(), json!({ "executions": [execution.id] }));
-    }
-    details
 }

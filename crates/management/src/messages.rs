@@ -17,7 +17,6 @@ use store::{Job, NewJob, Snapshot, Store, Tx};
 
 use crate::{Dispatcher, jobs, tenants, worker};
 
-pub(crate) use email::Email;
 pub(crate) use phone::try_out;
 
 /// Messages that are sent at the same time.

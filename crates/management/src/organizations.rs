@@ -17,7 +17,6 @@ use crate::{Services, events::tell};
 pub(crate) use clients::forget_client;
 pub(crate) use connections::forget_connection;
 pub(crate) use grants::forget_grant;
-pub(crate) use members::forget_user;
 
 /// What is served of `organizations`.
 pub(crate) fn area(_: &Services) -> Area {

@@ -88,7 +88,7 @@ impl Related for RoleUsers {
 
     fn present(&self, reader: &Snapshot, _: &Call, relation: &Relation) -> ApiResult<Option<Document>> {
         let user = reader.get(&USER, &relation.left)?;
-        Ok(user.map(|user| crate::users::summary(&user)))
+        Ok(user.map(|user| identity::users::summary(&user)))
     }
 }
 

@@ -198,6 +198,9 @@ fn try_bound<T, E>(bound: &Bound<String>, read: impl Fn(&str) -> Result<T, E>) -
 
 #[cfg(test)]
 mod tests {
+    use model::GROUP_MEMBERS;
+    use store::OwnedSide;
+
     use super::*;
 
     const LANGUAGE: Language = Language {

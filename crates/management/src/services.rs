@@ -1,5 +1,7 @@
 //! What areas need beside the store: the engines that work outside of transactions.
 
+use std::sync::Arc;
+
 use identity::{Passwords, SigningKeys};
 
 use crate::Dispatcher;
@@ -20,6 +22,11 @@ pub struct Services {
 }
 
 impl Services {
+    /// What operations of `identity` work with.
+    pub(crate) fn identity(&self) -> identity::Services {
+        identity::Services { passwords: self.passwords.clone(), triggers: Arc::new(self.dispatcher.clone()) }
+    }
+
     /// Services of an empty store: enough to know which operations are claimed.
     #[cfg(test)]
     pub(crate) fn for_listing() -> Self {

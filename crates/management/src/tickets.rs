@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use http::StatusCode;
 use identity::{
-    tickets,
+    tickets::{self, Ticket},
     users::{self, Identifier, Identity, Realm},
 };
-use kernel::{Document, Record, Sealed, object};
+use kernel::{Record, Sealed};
 use model::{CLIENT, CONNECTION, ORGANIZATION, ORGANIZATION_MEMBERS, USER};
 use rest::{Answer, ApiError, ApiResult, Area, Call};
 use serde::Deserialize;
 use serde_json::json;
 use store::{Snapshot, Tx};
 
-use crate::{Services, custom_domains, users::user_not_found};
+use crate::{Services, actor::actor, users::user_not_found};
 
 /// What is served of `tickets`.
 pub(crate) fn area(_: &Services) -> Area {
@@ -25,7 +25,7 @@ pub(crate) fn area(_: &Services) -> Area {
             if user.text("email").is_none() {
                 return Err(ApiError::bad_request("User does not have an email address."));
             }
-            asked.issue(tx, call, "email-verification", &user)
+            asked.issue(tx, call, tickets::VERIFICATION, &user)
         })
         .write("POST /tickets/password-change", |tx, call| {
             let asked: Asked = call.view()?;
@@ -34,7 +34,7 @@ pub(crate) fn area(_: &Services) -> Area {
             if asked.identity.is_none() && provider.as_deref() != Some("auth0") {
                 return Err(ApiError::bad_request("The user's main connection does not support this operation."));
             }
-            asked.issue(tx, call, "reset-password", &user)
+            asked.issue(tx, call, tickets::RESET, &user)
         })
 }
 
@@ -117,34 +117,21 @@ impl Asked {
         }
         let account = self.identity.as_ref().map(|account| account.of(tx, user)).transpose()?;
         let lifetime = self.ttl_sec.filter(|seconds| *seconds > 0).map_or(tickets::LIFETIME, Duration::from_secs);
-        let details = object(json!({
-            "user_id": user.id,
-            "identity": account,
-            "result_url": self.result_url,
-            "client_id": self.client_id,
-            "organization_id": self.organization_id,
-            "mark_email_as_verified": self.mark_email_as_verified,
-            "includeEmailInRedirect": self.includes_email,
-        }));
+        let ticket = Ticket {
+            user_id: user.id.clone(),
+            email: users::address_of(user, account.as_deref()).map(str::to_owned),
+            identity: account,
+            result_url: self.result_url.clone(),
+            client_id: self.client_id.clone(),
+            organization_id: self.organization_id.clone(),
+            mark_email_as_verified: self.mark_email_as_verified,
+            includes_email: self.includes_email,
+        };
         let mut sealed = Sealed::new();
         if let Some(hash) = call.gathered.get(tickets::PASSWORD_HASH) {
             sealed.set(tickets::PASSWORD_HASH, hash.clone());
         }
-        let url = link(tx, call, purpose, lifetime, details, sealed)?;
+        let url = ticket.issue(tx, &actor(call), purpose, lifetime, sealed)?;
         Ok(Answer::json(json!({"ticket": url})).status(StatusCode::CREATED))
     }
-}
-
-/// Makes a ticket, and the link that redeems it.
-pub(crate) fn link(
-    tx: &mut Tx,
-    call: &Call,
-    purpose: &str,
-    lifetime: Duration,
-    details: Document,
-    sealed: Sealed,
-) -> ApiResult<String> {
-    let domain = custom_domains::for_links(tx, call)?;
-    let ticket = tickets::issue_with(tx, purpose, lifetime, details, sealed)?;
-    Ok(format!("https://{domain}/u/{purpose}?ticket={ticket}#"))
 }

@@ -5,7 +5,7 @@ use kernel::{Document, Record, Value};
 use model::{BRUTE_FORCE_PROTECTION, USER};
 use rest::{Answer, ApiResult, Area, Call};
 use serde_json::json;
-use store::{Snapshot, Tx};
+use store::Snapshot;
 
 use crate::{Services, users::user_not_found};
 
@@ -27,15 +27,9 @@ pub(crate) fn area(_: &Services) -> Area {
         })
         .write("DELETE /user-blocks/{id}", |tx, call| {
             let user = user(tx, call)?;
-            forget_user(tx, &user)?;
+            blocks::lift_of(tx, &user)?;
             Ok(Answer::empty())
         })
-}
-
-/// Lifts all blocks of a user.
-pub(crate) fn forget_user(tx: &mut Tx, user: &Record) -> ApiResult {
-    let blocks = blocks::of_user(tx, user)?;
-    Ok(blocks::lift(tx, &blocks)?)
 }
 
 /// The user in the path; this area has words of its own for a missing one.

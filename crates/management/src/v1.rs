@@ -15,7 +15,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Method;
-use identity::Passwords;
 use kernel::{Document, Tenant, Value};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use rest::{Answer, ApiError, ApiResult, BoxFuture, Caller, Engine, Origin, Scopes};
@@ -76,7 +75,7 @@ pub struct V1(Arc<Shared>);
 struct Shared {
     engine: Arc<Engine>,
     store: Store,
-    passwords: Passwords,
+    services: identity::Services,
     /// A token of v1 has no scopes: it may do everything.
     scopes: Arc<Scopes>,
 }
@@ -136,7 +135,7 @@ impl V1 {
     /// The API over the engine of its version 2.
     pub fn new(engine: Arc<Engine>, store: Store, services: &Services) -> Self {
         let scopes = Arc::new(Scopes::parse(SCOPES));
-        Self(Arc::new(Shared { engine, store, passwords: services.passwords.clone(), scopes }))
+        Self(Arc::new(Shared { engine, store, services: services.identity(), scopes }))
     }
 
     /// Answers a request to the tenant: a status, where it is not 200, and JSON.

@@ -19,8 +19,13 @@ pub static INVITATION: Kind = Kind::new("invitation")
 
 /// Organization → user.
 pub static ORGANIZATION_MEMBERS: RelationKind = RelationKind::new("organization_members");
-/// Membership (organization, a blank, user) → role.
+/// Membership ([`member_key`]) → role.
 pub static MEMBER_ROLES: RelationKind = RelationKind::new("member_roles");
+/// The left side of [`MEMBER_ROLES`]; neither part can contain the line break.
+pub fn member_key(organization: &str, user: &str) -> String {
+    format!("{organization}\n{user}")
+}
+
 /// Organization → connection, with its settings.
 pub static ORGANIZATION_CONNECTIONS: RelationKind = RelationKind::new("organization_connections");
 /// Organization → client.

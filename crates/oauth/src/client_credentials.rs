@@ -227,7 +227,7 @@ fn signing(server: &ResourceServer) -> Result<Signing, OAuthError> {
 
 fn encrypted(site: &Site, server: &ResourceServer, token: &str) -> Result<String, OAuthError> {
     let recipient = server.recipient.as_ref().and_then(|recipient| recipient.encrypt(site.store.context(), token));
-    Ok(recipient.ok_or_else(|| OAuthError::internal("tokens of an API cannot be encrypted to its key"))?)
+    recipient.ok_or_else(|| OAuthError::internal("tokens of an API cannot be encrypted to its key"))
 }
 
 /// The organization that the request names, or the client's default one, as far as the grant allows it.

@@ -3,6 +3,10 @@
 use std::{borrow::Cow, fmt};
 
 use http::StatusCode;
+use identity::{
+    links::LinkError,
+    users::{AttributeError, ChangeError, Identifier, OF_USERNAMES},
+};
 use kernel::{Document, UnfitRecord, Value};
 use serde_json::json;
 use store::StoreError;
@@ -160,8 +164,73 @@ impl From<identity::Error> for ApiError {
             Error::Password(error) => Self::bad_request(error.to_string()),
             Error::UnknownSigningKey => Self::not_found("Signing key not found."),
             Error::NoNextSigningKey => Self::conflict("Rotate the signing keys before revoking the current key."),
+            Error::UserMissing => Self::not_found("The user does not exist.").code("inexistent_user"),
+            Error::UserExists => Self::conflict("The user already exists.").code("auth0_idp_error"),
+            Error::ConnectionMissing => Self::invalid_body("Connection does not exist."),
+            Error::NoRegistration => Self::invalid_body(
+                "Connection does not support user creation through the API. It must either be a database or \
+                 passwordless connection.",
+            ),
+            Error::ConnectionDisabled => Self::invalid_body("connection is disabled"),
+            Error::SignupDisabled => Self::bad_request("Public signup is disabled"),
+            Error::Attribute(error) => error.into(),
+            Error::Change(error) => error.into(),
+            Error::Denied(_) => Self::bad_request("Sandbox error.").code("auth0_idp_error"),
+            Error::Link(LinkError::Malformed) => {
+                Self::bad_request("The `auth0-custom-domain` HTTP header has an invalid format.")
+            }
+            Error::Link(LinkError::Unknown) => Self::bad_request("The custom domain does not exist for the tenant."),
+            Error::Link(LinkError::Ambiguous) => {
+                Self::conflict("The tenant has multiple verified custom domains.").code("custom_domain_conflict")
+            }
+            Error::Ticket(error) => Self::bad_request(error.to_string()),
             Error::Failed(cause) => Self::internal(cause),
         }
+    }
+}
+
+impl From<AttributeError> for ApiError {
+    fn from(error: AttributeError) -> Self {
+        Self::invalid_body(match error {
+            AttributeError::NoUsernames => "Cannot set username for connection without requires_username.".to_owned(),
+            AttributeError::Missing { identifier: Identifier::Username, connection } => {
+                format!("Missing username for {connection} connection with requires_username enabled")
+            }
+            AttributeError::Missing { identifier, .. } => {
+                format!("Payload validation error: 'Missing required property: {}'.", identifier.field())
+            }
+            AttributeError::NoIdentifier => "The user must have at least one identifier of the connection.".to_owned(),
+            AttributeError::UsernameLength { min, max } => {
+                format!("Username must have between {min} and {max} characters.")
+            }
+            AttributeError::UsernameCharacters => {
+                format!("Username can only contain letters, digits and the characters {OF_USERNAMES}")
+            }
+        })
+    }
+}
+
+impl From<ChangeError> for ApiError {
+    fn from(error: ChangeError) -> Self {
+        Self::invalid_body(match error {
+            ChangeError::Taken(word) => {
+                let error = Self::bad_request(format!("The specified new {word} already exists"));
+                return error.code("auth0_idp_error");
+            }
+            ChangeError::Unsupported => "Connection is not supported for this operation.".to_owned(),
+            ChangeError::ForeignEmail => "Cannot update email for non-database user.".to_owned(),
+            ChangeError::EnterpriseVerification => {
+                "Email verification is not supported for enterprise users.".to_owned()
+            }
+            ChangeError::Disabled => "Cannot change email or password for users in a disabled connection.".to_owned(),
+            ChangeError::NotEditable { attributes, connection } => format!(
+                "The following user attributes cannot be updated: {attributes}. The connection ({connection}) should have \
+                 disabled the sync of user profile attributes at each login to enable editing root attributes.",
+            ),
+            ChangeError::NotRemovable { attributes, connection } => format!(
+                "The following user attributes cannot be removed: {attributes}. The connection ({connection}) requires them.",
+            ),
+        })
     }
 }
 

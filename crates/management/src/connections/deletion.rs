@@ -1,5 +1,6 @@
 //! The end of a connection: it is gone at once, its users follow, in the same transaction or, where they are many, by a job.
 
+use identity::{Actor, users::deletion};
 use kernel::{Record, object};
 use model::{CONNECTION, CONNECTION_CLIENTS, queues};
 use rest::{Answer, ApiError, ApiResult, Call, Kind};
@@ -7,7 +8,7 @@ use serde_json::json;
 use store::{Filter, Job, NewJob, Side, Snapshot, Store, Tx};
 
 use super::{Connections, directory, keys, scim};
-use crate::{jobs, organizations, users};
+use crate::{actor::actor, jobs, organizations};
 
 /// Type of the job that deletes the users that a transaction left.
 pub(crate) const JOB: &str = "connection_deletion";
@@ -25,7 +26,7 @@ pub(super) fn delete(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
         return Ok(pending.map_or_else(Answer::no_content, |deleted| answer(&deleted)));
     };
     let name = connection.text("name").unwrap_or_default();
-    let is_done = users::forget_connection(tx, name, BATCH)?;
+    let is_done = deletion::of_connection(tx, &actor(call), name, BATCH)?;
     organizations::forget_connection(tx, id)?;
     keys::forget_connection(tx, id)?;
     scim::forget_connection(tx, id)?;
@@ -66,7 +67,8 @@ fn batch(tx: &mut Tx, job: &Job) -> ApiResult<bool> {
         tx.complete_job(job)?;
         return Ok(true);
     };
-    let is_done = users::forget_connection(tx, deleted.text("name").unwrap_or_default(), BATCH)?;
+    let name = deleted.text("name").unwrap_or_default();
+    let is_done = deletion::of_connection(tx, &Actor::job(&job.tenant), name, BATCH)?;
     if is_done {
         tx.delete(&DELETED, id)?;
         tx.complete_job(job)?;

@@ -4,11 +4,14 @@ use std::{collections::HashSet, sync::Arc};
 
 use http::StatusCode;
 use identity::{
-    PasswordHash,
+    Actor, PasswordHash,
     password::imported::is_affordable,
-    users::{self, Identifier, Realm},
+    users::{
+        self, Identifier, Realm,
+        registration::{self, Imported},
+    },
 };
-use kernel::{Document, Record, Sealed, Timestamp, Value, id::Form, object};
+use kernel::{Document, Record, Sealed, Value, object};
 use model::{CONNECTION, CONNECTION_CLIENTS};
 use rest::{Answer, ApiError, ApiResult, Call};
 use serde_json::json;
@@ -299,19 +302,12 @@ fn import_row(tx: &mut Tx, realm: &Realm, row: &Value, is_upsert: bool) -> Resul
     {
         return Err(double("user_id"));
     }
-    let local_id = given_id.map_or_else(|| tx.context().id(Form::Hex24), str::to_owned);
     let mut profile = row.clone();
     for field in ["user_id", "password_hash", "custom_password_hash", "mfa_factors"] {
         profile.shift_remove(field);
     }
-    let now: Timestamp = tx.now();
-    profile.insert("created_at".into(), now.into());
-    profile.insert("updated_at".into(), now.into());
-    let mut user = Record::new("", profile, now);
-    users::complete(&mut user, realm, &local_id);
-    seal_password(&mut user, row);
-    let user = rest::insert(tx, &USER, user)?;
-    identity::events::user_created(tx, &user, Document::new())?;
+    let actor = Actor::job(tx.tenant());
+    let user = registration::create(tx, &actor, realm, profile, given_id.map(str::to_owned), credential(row))?;
     if let Some(factors) = row.get("mfa_factors").and_then(Value::as_array) {
         crate::users::enroll(tx, &user.id, factors)?;
     }
@@ -323,27 +319,20 @@ fn overwrite(tx: &mut Tx, mut user: Record, row: &Document) -> Result<(), Refusa
         user.document.insert(field.clone(), value.clone());
     }
     user.document.insert("updated_at".into(), tx.now().into());
-    if row.contains_key("custom_password_hash") {
-        seal_password(&mut user, row);
+    if let Some(credential) = credential(row).filter(|_| row.contains_key("custom_password_hash")) {
+        registration::keep_credential(&mut user, credential);
     }
-    crate::users::update(tx, user, Document::new())?;
+    users::update(tx, user, Document::new())?;
     Ok(())
 }
 
-/// Keeps the given hash: bcrypt as our own, others until the first login with them.
-fn seal_password(user: &mut Record, row: &Document) {
-    let identity = user.id.clone();
+/// The given hash: bcrypt as our own, others until the first login with them.
+fn credential(row: &Document) -> Option<Imported> {
     let custom = row.get("custom_password_hash");
     let of_bcrypt = custom.filter(|custom| custom["algorithm"] == "bcrypt" && custom.get("salt").is_none());
     let text = row.get("password_hash").or_else(|| of_bcrypt.and_then(|custom| custom["hash"].get("value")));
-    match text.and_then(Value::as_str).and_then(PasswordHash::parse) {
-        Some(hash) => users::set_password(user, &identity, &hash, 0),
-        None => {
-            if let Some(custom) = custom {
-                users::set_imported_password(user, &identity, custom.clone());
-            }
-        }
-    }
+    let own = text.and_then(Value::as_str).and_then(PasswordHash::parse).map(Imported::Own);
+    own.or_else(|| custom.cloned().map(Imported::Foreign))
 }
 
 /// Judges the fields of a row.

@@ -1,11 +1,11 @@
 //! E-mails: which the tenant's own code delivers.
 
 use identity::triggers::{Firing, Trigger};
-use kernel::{Document, Record, Sealed, Value, object};
+use kernel::{Document, Record, Value, object};
 use model::{CONNECTION, EMAIL_PROVIDER};
 use rest::ApiResult;
 use serde_json::json;
-use store::{Job, Kind, Snapshot, Store, Tx};
+use store::{Job, Kind, Snapshot, Store};
 
 use super::{Attempt, Messenger, text};
 use crate::{clients::CLIENT, email_templates::EMAIL_TEMPLATE, organizations::ORGANIZATION, users::USER};
@@ -26,46 +26,6 @@ const KINDS: [(&str, &str, &str, &str); 3] = [
         "Please accept the invitation with this link:",
     ),
 ];
-
-/// An e-mail to be sent.
-#[derive(Default)]
-pub(crate) struct Email<'a> {
-    /// Which template it is written from.
-    pub(crate) template: &'static str,
-    /// Whom it is for, unless it is a stranger.
-    pub(crate) user: Option<&'a str>,
-    /// Address it goes to.
-    pub(crate) to: &'a str,
-    /// The application that it is about.
-    pub(crate) client: Option<&'a str>,
-    /// The organization that it is about.
-    pub(crate) organization: Option<&'a str>,
-    /// The link in it, which is a secret.
-    pub(crate) url: String,
-    /// What else the template may say.
-    pub(crate) members: Document,
-    /// Domain under which the tenant answers.
-    pub(crate) domain: &'a str,
-}
-
-impl Email<'_> {
-    /// Has it sent once the transaction is committed; `job` is the one that callers see, if there is one.
-    pub(crate) fn enqueue(self, tx: &mut Tx, job: Option<&str>) -> ApiResult {
-        let payload = json!({
-            "channel": "email",
-            "message_type": self.template,
-            "user_id": self.user,
-            "to": self.to,
-            "client_id": self.client,
-            "organization_id": self.organization,
-            "members": self.members,
-            "domain": self.domain,
-        });
-        let mut sealed = Sealed::new();
-        sealed.set("url", self.url);
-        super::enqueue(tx, job, object(payload), sealed)
-    }
-}
 
 /// What the store holds about an e-mail.
 struct Known {

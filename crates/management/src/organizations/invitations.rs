@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use identity::messages::Email;
 use kernel::{Record, Value, id::ALNUM, value_at};
 use model::{CLIENT, CONNECTION, ROLE};
 use rest::{ApiError, ApiResult, Call, Change, Kind, Resource, Sorted};
@@ -9,7 +10,7 @@ use serde::Deserialize;
 use store::{Filter, Query, Term, Tx};
 
 use super::ORGANIZATION;
-use crate::{messages::Email, organizations::connections, tenants};
+use crate::{organizations::connections, tenants};
 
 /// How long an invitation holds when nothing is said: a week.
 const DAYS_7: u64 = 604_800;
@@ -105,7 +106,7 @@ fn send(tx: &mut Tx, call: &Call, invitation: &Record) -> ApiResult {
         domain: &call.origin.domain,
         ..Email::default()
     };
-    mail.enqueue(tx, None)
+    Ok(mail.enqueue(tx, None)?)
 }
 
 fn check_connection(tx: &mut Tx, organization: &str, connection: Option<&str>) -> ApiResult {

@@ -1,7 +1,8 @@
 //! Members of an organization, and the roles they hold there.
 
+use identity::users;
 use kernel::{Document, Value, object};
-use model::{MEMBER_ROLES, ORGANIZATION_MEMBERS};
+use model::{MEMBER_ROLES, ORGANIZATION_MEMBERS, member_key};
 use rest::{Answer, ApiError, ApiResult, Call, Kind, Related, page_of};
 use serde_json::json;
 use store::{Relation, RelationKind, RelationQuery, Side, Snapshot, Tx};
@@ -48,7 +49,7 @@ impl Related for Members {
 
     fn present(&self, reader: &Snapshot, call: &Call, relation: &Relation) -> ApiResult<Option<Document>> {
         let Some(user) = reader.get(&USER, &relation.right)? else { return Ok(None) };
-        let mut shown = crate::users::summary(&user);
+        let mut shown = users::summary(&user);
         let wants_roles =
             call.text("fields").is_some_and(|fields| fields.split(',').any(|field| field.trim() == "roles"));
         if wants_roles && call.allows("read:organization_member_roles") {
@@ -133,21 +134,6 @@ pub(super) fn forget_organization(tx: &mut Tx, organization: &str) -> ApiResult 
     }
     tx.unrelate_all(&ORGANIZATION_MEMBERS, Side::Left(organization))?;
     Ok(())
-}
-
-/// Takes a user who is gone out of all organizations.
-pub(crate) fn forget_user(tx: &mut Tx, user: &str) -> ApiResult {
-    let memberships = tx.related(&ORGANIZATION_MEMBERS, Side::Right(user), &RelationQuery::default())?;
-    for membership in memberships.items {
-        tx.unrelate_all(&MEMBER_ROLES, Side::Left(&member_key(&membership.left, user)))?;
-    }
-    tx.unrelate_all(&ORGANIZATION_MEMBERS, Side::Right(user))?;
-    Ok(())
-}
-
-/// The left side of [`&MEMBER_ROLES`]; neither part can contain the line break.
-fn member_key(organization: &str, user: &str) -> String {
-    format!("{organization}\n{user}")
 }
 
 /// The key of the member in the path, who must be one.

@@ -44,19 +44,6 @@ pub(super) fn claim(area: Area) -> Area {
         })
 }
 
-/// Removes what kept a user signed in who is gone.
-pub(super) fn forget_user(tx: &mut Tx, user: &str) -> ApiResult {
-    sessions::end_all(tx, Filter::equals("user_id", user))?;
-    refresh_tokens::revoke_all(tx, Filter::equals("user_id", user))?;
-    for kind in [&model::CONNECTED_ACCOUNT, &model::TOKEN_SET] {
-        for record in tx.list(kind, &Query::of(Filter::equals("user_id", user)))?.items {
-            tx.delete(kind, &record.id)?;
-        }
-    }
-    tx.unrelate_all(&GROUP_MEMBERS, Side::Right(user))?;
-    Ok(())
-}
-
 /// The user's records of a kind, as the call pages them.
 fn list(reader: &Snapshot, call: &Call, kind: &'static Kind) -> ApiResult<Answer> {
     let user = user(reader, call)?;

@@ -6,6 +6,7 @@ use serde_json::json;
 use store::{Filter, Query, Snapshot, Tx};
 
 use super::{USER, user, user_not_found};
+use crate::actor::actor;
 
 /// Claims the operations on factors.
 pub(super) fn claim(area: Area) -> Area {
@@ -63,7 +64,7 @@ impl Resource for Methods {
 
     fn follow(&self, tx: &mut Tx, call: &Call, change: &Change<'_>) -> ApiResult {
         match change {
-            Change::Delete { .. } => super::logs::of_account(tx, call, "gd_unenroll", &user(tx, call)?),
+            Change::Delete { .. } => unenrolled(tx, call, &user(tx, call)?),
             _ => Ok(()),
         }
     }
@@ -116,11 +117,6 @@ pub(crate) fn enroll(tx: &mut Tx, user: &str, factors: &[Value]) -> ApiResult {
 /// All methods of a user.
 pub(crate) fn of_user(reader: &Snapshot, user: &str) -> ApiResult<Vec<Record>> {
     Ok(reader.list(&METHOD, &Query::of(Filter::equals("user_id", user)))?.items)
-}
-
-/// Removes all methods of a user who is gone.
-pub(super) fn forget_user(tx: &mut Tx, user: &str) -> ApiResult {
-    remove(tx, user, |_| true)
 }
 
 fn remove(tx: &mut Tx, user: &str, is_meant: impl Fn(&Record) -> bool) -> ApiResult {
@@ -188,9 +184,14 @@ pub(crate) fn unenroll(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let method = enrolled(tx, call.path("id"))?;
     tx.delete(&METHOD, &method.id)?;
     if let Some(user) = tx.get(&USER, method.text("user_id").unwrap_or_default())? {
-        crate::logs::of_account(tx, call, "gd_unenroll", &user)?;
+        unenrolled(tx, call, &user)?;
     }
     Ok(Answer::empty())
+}
+
+/// Leaves the entry about a factor that is gone.
+fn unenrolled(tx: &mut Tx, call: &Call, user: &Record) -> ApiResult {
+    Ok(identity::log::about(tx, &actor(call), "gd_unenroll", user)?)
 }
 
 /// The factor that an enrolment's identifier means by its `dev_…` part, whatever stands before that.

@@ -3,16 +3,16 @@
 use identity::{
     Algorithm, SigningKeys,
     jwt::Jwt,
-    users::{self, Identity},
+    users::{self, Identity, accounts},
 };
-use kernel::{Record, Value};
+use kernel::Value;
 use model::CONNECTION;
 use rest::{Answer, ApiError, ApiResult, Area, Call, Task};
 use serde::Deserialize;
 use store::Tx;
 
-use super::{USER, changes, user};
-use crate::{Services, events::context};
+use super::{USER, user};
+use crate::{Services, actor::actor};
 
 /// Claims the operations on identities.
 pub(super) fn claim(area: Area, services: &Services) -> Area {
@@ -90,7 +90,7 @@ async fn subject_of(keys: &SigningKeys, task: &Task, token: &str) -> ApiResult<S
 }
 
 fn join(tx: &mut Tx, call: &Call, secondary: &str) -> ApiResult<Answer> {
-    let mut primary = user(tx, call)?;
+    let primary = user(tx, call)?;
     if secondary == primary.id {
         return Err(ApiError::invalid_body("Main identity and the new one are the same."));
     }
@@ -112,14 +112,12 @@ fn join(tx: &mut Tx, call: &Call, secondary: &str) -> ApiResult<Answer> {
             return Err(ApiError::invalid_body("Provided secondary account not found."));
         }
     }
-    super::forget(tx, &account)?;
-    users::link(&mut primary, &account);
-    let primary = stored(tx, call, primary)?;
+    let primary = accounts::join(tx, &actor(call), &primary, &account)?;
     Ok(Answer::json(users::identities_with_profiles(&primary)))
 }
 
 fn unlink(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
-    let mut primary = user(tx, call)?;
+    let primary = user(tx, call)?;
     let id = call.path("user_id");
     let name = account_name(call.path("provider"), &id.into());
     // The identifier may be given as `connection|id` where several databases are linked.
@@ -137,21 +135,6 @@ fn unlink(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let Some(meant) = identities.into_iter().find(is_meant) else {
         return Err(ApiError::invalid_body("The user does not have the specified identity."));
     };
-    let account = users::unlink(&mut primary, &meant.name());
-    let primary = stored(tx, call, primary)?;
-    if let Some(mut account) = account {
-        changes::set_identifiers(tx, &mut account)?;
-        account.document.insert("updated_at".into(), tx.now().into());
-        account.document.entry("created_at").or_insert_with(|| tx.now().into());
-        let account = rest::insert(tx, &USER, account)?;
-        identity::events::user_created(tx, &account, context(call))?;
-    }
+    let primary = accounts::separate(tx, &actor(call), &primary, &meant.name())?;
     Ok(Answer::json(users::identities_with_profiles(&primary)))
-}
-
-/// Stores a user whose accounts have changed.
-fn stored(tx: &mut Tx, call: &Call, mut user: Record) -> ApiResult<Record> {
-    changes::set_identifiers(tx, &mut user)?;
-    user.document.insert("updated_at".into(), tx.now().into());
-    super::update(tx, user, context(call))
 }

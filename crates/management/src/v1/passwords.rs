@@ -1,8 +1,11 @@
 //! Passwords of users, set at once or when a ticket is used.
 
 use http::Method;
-use identity::tickets;
-use kernel::{Document, Secret, object};
+use identity::{
+    tickets,
+    users::changes::{self, Change},
+};
+use kernel::{Document, Secret, Value};
 use rest::{Answer, ApiError, ApiResult};
 use serde::Deserialize;
 use serde_json::json;
@@ -48,13 +51,10 @@ struct Ticket {
 pub(super) async fn ticket(ask: &Ask) -> ApiResult<Answer> {
     let Ticket { password, result_url } = ask.view()?;
     let id = ask.path("user_id").to_owned();
-    let change = object(json!({"password": password}));
     let shared = &ask.api.0;
-    let tenant = &ask.caller.tenant;
-    let passwords = shared.passwords.asked_by(&ask.origin.ip);
-    let admitted =
-        crate::users::admit(&passwords, &shared.store, tenant, Some(id.clone()), change, Secret::new(password));
-    let hash = admitted.await?.to_text();
+    let actor = crate::actor::of(&ask.caller, &ask.origin, "POST", Value::Null);
+    let (change, password) = (Change::default(), Secret::new(password));
+    let hash = changes::admit(&shared.services, &shared.store, &actor, &id, &change, password).await?.to_text();
     let mut body = json!({"user_id": id});
     if let Some(url) = result_url {
         body["result_url"] = url.into();

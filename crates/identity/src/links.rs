@@ -1,0 +1,43 @@
+//! The domain that links to a tenant's pages name.
+
+use kernel::Record;
+use model::CUSTOM_DOMAIN;
+use store::{Filter, Query, Snapshot};
+
+use crate::{Actor, Error, Result};
+
+/// Why links cannot name a domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    /// What was asked for is no domain.
+    #[error("the domain for links is malformed")]
+    Malformed,
+    /// The tenant has no such verified custom domain.
+    #[error("the domain for links is unknown")]
+    Unknown,
+    /// There are several custom domains, none is the default, and none was asked for.
+    #[error("it is not said which custom domain links name")]
+    Ambiguous,
+}
+
+/// The domain that links name: the one that the request asks for, else the default custom domain, else the tenant's own.
+///
+/// # Errors
+/// [`Error::Link`], where that is none.
+pub fn domain(reader: &Snapshot, actor: &Actor) -> Result<String> {
+    let verified = reader.list(&CUSTOM_DOMAIN, &Query::of(Filter::equals("status", "ready")))?.items;
+    if let Some(wanted) = &actor.custom_domain {
+        let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-.:_".contains(&byte);
+        if wanted.is_empty() || !wanted.bytes().all(is_host) {
+            return Err(Error::Link(LinkError::Malformed));
+        }
+        let is_known = *wanted == actor.domain || verified.iter().any(|domain| domain.text("domain") == Some(wanted));
+        return if is_known { Ok(wanted.clone()) } else { Err(Error::Link(LinkError::Unknown)) };
+    }
+    let name = |domain: &Record| domain.text("domain").unwrap_or_default().to_owned();
+    match verified.iter().find(|domain| domain.is("is_default")) {
+        Some(default) => Ok(name(default)),
+        None if verified.len() > 1 => Err(Error::Link(LinkError::Ambiguous)),
+        None => Ok(actor.domain.clone()),
+    }
+}

@@ -1,0 +1,303 @@
+//! New users: by the Management API, by sign-up, by import. The only place where a user comes to be.
+
+use kernel::{Document, Record, Secret, Value, id::Form};
+use model::{CLIENT, CONNECTION, CONNECTION_CLIENTS, USER};
+use serde::Deserialize;
+use store::{Paging, RelationQuery, Side, Snapshot, Store, StoreError, Tx};
+
+use super::{Realm, attributes, complete, set_imported_password, set_password, verification};
+use crate::{
+    Actor, Error, PasswordHash, Result,
+    actor::{Channel, Services},
+    events, links,
+    log::{self, Entry},
+    triggers::{self, Denial, Execution, Firing, Trigger, Verdict},
+};
+
+/// A user to be created.
+#[derive(Clone, Debug, Default)]
+pub struct NewUser {
+    /// Name of the connection.
+    pub connection: String,
+    /// The profile, metadata included.
+    pub attributes: Document,
+    /// The identifier within the connection, where the request brings one.
+    pub local_id: Option<String>,
+    /// The password, before it is hashed.
+    pub password: Option<Secret>,
+    /// Whether a verification mail is wanted; otherwise it is sent to addresses that are not verified.
+    pub verify_email: Option<bool>,
+    /// The application that the user signs up at, which messages and triggers name.
+    pub client_id: Option<String>,
+    /// The organization that the user signs up at.
+    pub organization_id: Option<String>,
+}
+
+/// A user who may be created: the password hashed, the tenant's code asked.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    new: NewUser,
+    hash: Option<PasswordHash>,
+    decided: Decided,
+}
+
+/// What the code at pre-user-registration decided.
+#[derive(Clone, Debug, Default)]
+struct Decided {
+    user_metadata: Document,
+    app_metadata: Document,
+    local_id: Option<String>,
+    execution: Option<Execution>,
+}
+
+/// A credential that an import brings.
+#[derive(Clone, Debug)]
+pub enum Imported {
+    /// A bcrypt hash, kept as our own.
+    Own(PasswordHash),
+    /// A hash of another system, by which the first login is verified.
+    Foreign(Value),
+}
+
+/// The part of a connection that decides who may sign up.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct SignUp {
+    disable_signup: bool,
+}
+
+/// Judges the request, hashes the password and asks the tenant's code, outside of a transaction. What the code refuses is logged.
+///
+/// # Errors
+/// Whatever refuses the user: [`Error::ConnectionMissing`], [`Error::ConnectionDisabled`], [`Error::SignupDisabled`],
+/// [`Error::Attribute`], [`Error::UserExists`], [`Error::Password`], [`Error::Denied`].
+pub async fn prepare(services: &Services, store: &Store, actor: &Actor, mut new: NewUser) -> Result<Prepared> {
+    let password = new.password.take();
+    let (wanted, asked) = (new.clone(), actor.clone());
+    let realm = store.read(&actor.tenant, move |reader| judge(reader, &asked, &wanted)).await?;
+    let hash = match &password {
+        Some(password) => {
+            let (rules, profile) = (realm.password_rules().clone(), new.attributes.clone());
+            Some(services.passwords.asked_by(&actor.ip).admit(rules, password.clone(), profile, Vec::new()).await?)
+        }
+        None => None,
+    };
+    let decided = ask(services, store, actor, &realm, &new, password).await?;
+    Ok(Prepared { new, hash, decided })
+}
+
+/// Creates the user, with everything that follows from it: the event, the log entry, the verification mail, and the code at
+/// post-user-registration.
+///
+/// # Errors
+/// As [`prepare`], for what has changed since.
+pub fn apply(tx: &mut Tx, services: &Services, actor: &Actor, prepared: &Prepared) -> Result<Record> {
+    let Prepared { new, hash, decided } = prepared;
+    let realm = judge(tx, actor, new)?;
+    // A new user may be sent mails, whose links need a domain.
+    links::domain(tx, actor)?;
+    let mut attributes = new.attributes.clone();
+    attributes.retain(|_, value| !value.is_null());
+    decided.merge_into(&mut attributes);
+    attributes::drop_empty_app_metadata(&mut attributes);
+    let local_id = new.local_id.as_ref().or(decided.local_id.as_ref()).filter(|id| !id.is_empty());
+    let credential = hash.clone().map(Imported::Own);
+    let user = create(tx, actor, &realm, attributes, local_id.cloned(), credential)?;
+    triggers::keep(tx, &decided.execution)?;
+    let execution = decided.execution.as_ref();
+    Entry { execution, ..Entry::of("ss").about(&user, Some(&realm)) }.append(tx, actor)?;
+    let wish = verification::Wish {
+        wanted: new.verify_email,
+        client_id: new.client_id.as_deref(),
+        organization_id: new.organization_id.as_deref(),
+    };
+    verification::ask(tx, actor, &user, wish, verification::Occasion::Created)?;
+    tell(tx, services, actor, Trigger::PostUserRegistration, &user)?;
+    Ok(user)
+}
+
+/// Stores a user whose attributes were judged, and tells of it. Imports call this for each row.
+///
+/// # Errors
+/// [`Error::UserExists`], when an identifier or the id is taken.
+pub fn create(
+    tx: &mut Tx,
+    actor: &Actor,
+    realm: &Realm,
+    attributes: Document,
+    local_id: Option<String>,
+    credential: Option<Imported>,
+) -> Result<Record> {
+    let local_id = local_id.unwrap_or_else(|| tx.context().id(Form::Hex24));
+    let mut user = Record::new("", attributes, tx.now());
+    user.document.insert("created_at".into(), tx.now().into());
+    user.document.insert("updated_at".into(), tx.now().into());
+    complete(&mut user, realm, &local_id);
+    if let Some(credential) = credential {
+        keep_credential(&mut user, credential);
+    }
+    insert(tx, actor, user)
+}
+
+/// Gives the main account of a user a credential from outside.
+pub fn keep_credential(user: &mut Record, credential: Imported) {
+    let identity = user.id.clone();
+    match credential {
+        Imported::Own(hash) => set_password(user, &identity, &hash, 0),
+        Imported::Foreign(hash) => set_imported_password(user, &identity, hash),
+    }
+}
+
+/// Stores a complete user.
+pub(super) fn insert(tx: &mut Tx, actor: &Actor, user: Record) -> Result<Record> {
+    let user = tx.insert(&USER, user).map_err(|error| match error {
+        StoreError::Taken { .. } => Error::UserExists,
+        error => error.into(),
+    })?;
+    events::user_created(tx, &user, actor.event_context())?;
+    Ok(user)
+}
+
+/// The connection of a user to be created, after everything that could refuse it.
+fn judge(reader: &Snapshot, actor: &Actor, new: &NewUser) -> Result<Realm> {
+    let connection = reader.find(&CONNECTION, "name", &new.connection)?.ok_or(Error::ConnectionMissing)?;
+    let realm = Realm::of(&connection);
+    if !realm.is_database() && !realm.is_passwordless() {
+        return Err(Error::NoRegistration);
+    }
+    if actor.channel == Channel::Public {
+        let client = actor.client_id.as_deref().unwrap_or_default();
+        if reader.relation(&CONNECTION_CLIENTS, &realm.id, client)?.is_none() {
+            return Err(Error::ConnectionDisabled);
+        }
+        let options = connection.document.get("options").unwrap_or(&Value::Null);
+        if SignUp::deserialize(options).unwrap_or_default().disable_signup {
+            return Err(Error::SignupDisabled);
+        }
+    } else if !is_enabled(reader, &realm)? {
+        return Err(Error::ConnectionDisabled);
+    }
+    attributes::judge(&realm, &new.attributes)?;
+    for key in realm.keys(&new.attributes) {
+        if reader.find(&USER, super::IDENTIFIER, &key)?.is_some() {
+            return Err(Error::UserExists);
+        }
+    }
+    Ok(realm)
+}
+
+/// Whether any client uses the connection.
+pub(super) fn is_enabled(reader: &Snapshot, realm: &Realm) -> Result<bool> {
+    let one = RelationQuery { paging: Paging::Offset { offset: 0, limit: 1 }, ..RelationQuery::default() };
+    Ok(!reader.related(&CONNECTION_CLIENTS, Side::Left(&realm.id), &one)?.items.is_empty())
+}
+
+/// Asks the code at pre-user-registration, after everything else that could refuse the user.
+async fn ask(
+    services: &Services,
+    store: &Store,
+    actor: &Actor,
+    realm: &Realm,
+    new: &NewUser,
+    password: Option<Secret>,
+) -> Result<Decided> {
+    let (triggers, tenant) = (&services.triggers, &actor.tenant);
+    if !triggers.listens(tenant, Trigger::PreUserRegistration).await? {
+        return Ok(Decided::default());
+    }
+    let connection = store.cached(tenant, &CONNECTION, &realm.id).await?.ok_or(Error::ConnectionMissing)?;
+    let client = match new.client_id.as_deref() {
+        Some(id) => store.cached(tenant, &CLIENT, id).await?,
+        None => None,
+    };
+    let request = actor.request();
+    let firing = Firing {
+        client: client.as_deref(),
+        connection: Some(&connection),
+        user: Some(&new.attributes),
+        request: Some(&request),
+        own: actor.event.clone(),
+        password,
+        ..Firing::new(Trigger::PreUserRegistration)
+    };
+    let verdict = triggers.fire(tenant, firing).await?;
+    match verdict.denied.clone() {
+        None => Ok(Decided::of(verdict)),
+        Some(denial) => {
+            note_denial(store, actor, realm, new, &denial, verdict.execution).await?;
+            Err(Error::Denied(denial))
+        }
+    }
+}
+
+/// Logs a refusal (`fs`) in a transaction of its own: the operation has one only if it goes on.
+async fn note_denial(
+    store: &Store,
+    actor: &Actor,
+    realm: &Realm,
+    new: &NewUser,
+    denial: &Denial,
+    execution: Option<Execution>,
+) -> Result {
+    let mut error = log::error("PreUserRegistrationError", &denial.reason);
+    if let Some(message) = &denial.user_message {
+        error["friendly_message"] = message.as_str().into();
+    }
+    let entry = Entry {
+        description: Some("PreUserRegistrationError on pre-user-registration"),
+        realm: Some(realm),
+        user_name: ["username", "email", "phone_number"].iter().find_map(|field| new.attributes.get(*field)?.as_str()),
+        details: Document::from_iter([("error".to_owned(), error)]),
+        execution: execution.as_ref(),
+        ..Entry::of("fs")
+    };
+    let entry = entry.to_document(actor, store.context().now());
+    let work = move |tx: &mut Tx| {
+        triggers::keep(tx, &execution)?;
+        tx.append_log(entry.clone())?;
+        Ok(())
+    };
+    store.write(&actor.tenant, work).await
+}
+
+/// Has the code that listens to what happened to a user run once the transaction is committed.
+pub(super) fn tell(tx: &mut Tx, services: &Services, actor: &Actor, trigger: Trigger, user: &Record) -> Result {
+    let triggers = &services.triggers;
+    if !triggers.listens_within(tx, trigger)? {
+        return Ok(());
+    }
+    let main = super::identities(user).into_iter().next().map(|main| main.connection).unwrap_or_default();
+    let connection = tx.find(&CONNECTION, "name", &main)?;
+    let request = actor.request();
+    let firing = Firing {
+        connection: connection.as_ref(),
+        user: Some(&user.document),
+        request: Some(&request),
+        own: actor.event.clone(),
+        ..Firing::new(trigger)
+    };
+    triggers.defer(tx, firing)
+}
+
+impl Decided {
+    fn of(verdict: Verdict) -> Self {
+        Self {
+            user_metadata: verdict.user_metadata,
+            app_metadata: verdict.app_metadata,
+            local_id: verdict.user_id,
+            execution: verdict.execution,
+        }
+    }
+
+    fn merge_into(&self, attributes: &mut Document) {
+        for (field, changes) in [("user_metadata", &self.user_metadata), ("app_metadata", &self.app_metadata)] {
+            if changes.is_empty() {
+                continue;
+            }
+            let place = attributes.entry(field).or_insert_with(|| Document::new().into());
+            if let Some(metadata) = place.as_object_mut() {
+                kernel::merge_first_level(metadata, changes.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Verified identifiers: the e-mail in which a user of a database is asked to verify an address, and what the answer changes.
+
+use kernel::{Record, Sealed, Value, object};
+use model::USER;
+use serde_json::json;
+use store::Tx;
+
+use super::{Identifier, identities};
+use crate::{
+    Actor, Error, Result,
+    log::Entry,
+    messages::{self, Email},
+    tickets::{self, Ticket, TicketError},
+};
+
+const TEMPLATE: &str = "verify_email";
+
+/// What whoever creates or changes a user says about the mail.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wish<'a> {
+    /// Whether it is wanted, where that is said.
+    pub wanted: Option<bool>,
+    /// The application that it names.
+    pub client_id: Option<&'a str>,
+    /// The organization that it names.
+    pub organization_id: Option<&'a str>,
+}
+
+/// What has happened to the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// The user is new.
+    Created,
+    /// The user was changed.
+    Changed,
+}
+
+/// Has the mail sent where there is a provider: to new users whose address is not verified, and to whom it is wished for.
+pub fn ask(tx: &mut Tx, actor: &Actor, user: &Record, wish: Wish<'_>, occasion: Occasion) -> Result {
+    let is_due = occasion == Occasion::Created && !user.is("email_verified");
+    let is_wanted = wish.wanted.unwrap_or(is_due);
+    let Some(email) = user.text("email").filter(|_| is_wanted && user.id.starts_with("auth0|")) else { return Ok(()) };
+    if !messages::reach_addresses(tx)? {
+        return Ok(());
+    }
+    let url = link(tx, actor, user, None, wish)?;
+    let mail = Email {
+        template: TEMPLATE,
+        user: Some(&user.id),
+        to: email,
+        client: wish.client_id,
+        organization: wish.organization_id,
+        url,
+        domain: &actor.domain,
+        ..Email::default()
+    };
+    Ok(mail.enqueue(tx, None)?)
+}
+
+/// The link by which a user verifies the address of an account, the main one unless another is named.
+pub fn link(tx: &mut Tx, actor: &Actor, user: &Record, account: Option<&str>, wish: Wish<'_>) -> Result<String> {
+    let ticket = Ticket {
+        user_id: user.id.clone(),
+        identity: account.map(str::to_owned),
+        email: super::address_of(user, account).map(str::to_owned),
+        client_id: wish.client_id.map(str::to_owned),
+        organization_id: wish.organization_id.map(str::to_owned),
+        ..Ticket::default()
+    };
+    let lifetime = messages::url_lifetime(tx, TEMPLATE)?;
+    ticket.issue(tx, actor, tickets::VERIFICATION, lifetime, Sealed::new())
+}
+
+/// A ticket that has verified an address.
+#[derive(Clone, Debug)]
+pub struct Redeemed {
+    /// The user, as it is now.
+    pub user: Record,
+    /// What the ticket stood for.
+    pub ticket: Ticket,
+    /// Whether the address was verified before.
+    pub was_verified: bool,
+}
+
+/// Uses a ticket up and verifies its address (`sv`). A ticket that cannot be used is a result, since that is logged (`fv`).
+///
+/// # Errors
+/// What the store fails with.
+pub fn redeem(tx: &mut Tx, actor: &Actor, presented: &str) -> Result<std::result::Result<Redeemed, TicketError>> {
+    let ticket = match tickets::use_up(tx, tickets::VERIFICATION, presented) {
+        Ok((ticket, _)) => ticket,
+        Err(Error::Ticket(error)) => {
+            Entry { description: Some(&error.to_string()), ..Entry::of("fv") }.append(tx, actor)?;
+            return Ok(Err(error));
+        }
+        Err(error) => return Err(error),
+    };
+    let account = ticket.identity.as_deref();
+    let user = tx.get(&USER, &ticket.user_id)?;
+    let is_same = |user: &Record| ticket.email.is_none() || super::address_of(user, account) == ticket.email.as_deref();
+    let Some(old) = user.filter(is_same) else {
+        let text = "The address has been changed.";
+        Entry { description: Some(text), ..Entry::of("fv") }.append(tx, actor)?;
+        return Ok(Err(TicketError::Unknown));
+    };
+    let user = verify(tx, actor, &old.id, account, Identifier::Email)?;
+    let was_verified = user.document == old.document;
+    if !was_verified {
+        let realm = super::changes::main_realm(tx, &user)?;
+        let email = ticket.email.clone();
+        let details = object(
+            json!({"email": email, "title": "Your email was verified. You can continue using the application."}),
+        );
+        Entry { details, ..Entry::of("sv").about(&user, realm.as_ref()) }.append(tx, actor)?;
+    }
+    Ok(Ok(Redeemed { user, ticket, was_verified }))
+}
+
+/// Notes that the user has shown to hold an identifier of an account (the main one unless another is named). Gives the user as it
+/// is now.
+///
+/// # Errors
+/// [`Error::UserMissing`].
+pub fn verify(tx: &mut Tx, actor: &Actor, user: &str, account: Option<&str>, identifier: Identifier) -> Result<Record> {
+    let old = tx.get(&USER, user)?.ok_or(Error::UserMissing)?;
+    let field = match identifier {
+        Identifier::Phone => "phone_verified",
+        Identifier::Email | Identifier::Username => "email_verified",
+    };
+    let mut new = old.clone();
+    let is_main = account.is_none_or(|name| identities(&old).first().is_some_and(|main| main.name() == name));
+    match account {
+        Some(name) if !is_main => super::set_account_field(&mut new, name, field, &Value::Bool(true)),
+        _ => {
+            new.document.insert(field.into(), true.into());
+        }
+    }
+    if new.document == old.document {
+        return Ok(old);
+    }
+    new.updated = tx.now();
+    new.document.insert("updated_at".into(), tx.now().into());
+    super::changes::update(tx, new, actor.event_context())
+}
