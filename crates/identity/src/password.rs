@@ -40,7 +40,8 @@ impl PasswordHash {
     pub fn parse(text: &str) -> Option<Self> {
         let is_version = ["$2a$", "$2b$", "$2y$"].iter().any(|version| text.starts_with(version));
         let is_bcrypt = is_version && text.len() == 60 && text.is_ascii() && text.as_bytes()[6] == b'$';
-        let cost = if is_bcrypt { text[4..6].parse().unwrap_or(u32::MAX) } else { u32::MAX };
+        let has_cost = is_bcrypt && text.as_bytes()[4..6].iter().all(u8::is_ascii_digit);
+        let cost = if has_cost { text[4..6].parse().unwrap_or(u32::MAX) } else { u32::MAX };
         // bcrypt's own least cost is 4.
         let is_affordable = (4..=HIGHEST_COST).contains(&cost);
         is_affordable.then(|| Self::Bcrypt(text.to_owned()))

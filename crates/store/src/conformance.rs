@@ -1131,7 +1131,7 @@ async fn a_deleted_tenant_leaves_nothing(lab: &mut Lab) {
         for n in 0..600 {
             let mut new = record(&n.to_string(), json!({"n": n}));
             new.sealed.set("secret", "s");
-            tx.insert_indexed(&THING, new, &Index::new().key("name", n.to_string()).term("n", n))?;
+            tx.insert_indexed(&THING, new, &Index::new().key("name", n.to_string()).term("n", f64::from(n)))?;
         }
         tx.relate(&LIKES, "1", "2", Document::new())?;
         tx.append_event("user.created", &Document::new())?;
