@@ -1,5 +1,6 @@
 //! The tenant log.
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::header::LINK;
 use serde_json::json;
 
@@ -15,5 +16,31 @@ async fn a_walk_from_an_unknown_entry_names_it_as_it_was_sent() {
     let next = answer.headers()[LINK].to_str().unwrap().to_owned();
     assert!(next.contains(&format!("from={from}&take=2>; rel=\"next\"")), "{next}");
     assert_eq!(answer.json::<serde_json::Value>().await.unwrap(), json!([]));
+    server.end().await;
+}
+
+#[tokio::test]
+async fn strangers_cannot_fill_the_log_with_what_they_send() {
+    let server = TestServer::start().await;
+    let long = "x".repeat(30_000);
+    let request = json!({"grant_type": "client_credentials", "client_id": long, "client_secret": long, "audience": long, "scope": long});
+    let library = BASE64_URL_SAFE_NO_PAD.encode(json!({"name": "y".repeat(4_000)}).to_string());
+    let sent = server.http.post(server.url("/oauth/token")).header("auth0-client", library).json(&request).send().await;
+    assert!(sent.unwrap().status().is_client_error());
+    let entries = server.get("/logs?q=type:feccft").await.body;
+    let entry = &entries.as_array().unwrap()[0];
+    assert_eq!(entry["type"], "feccft");
+    let size = entry.to_string().len();
+    assert!(size < 8_000, "{size} bytes");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn an_entry_of_a_call_tells_all_scopes_of_its_token() {
+    let server = TestServer::start().await;
+    assert_eq!(server.post("/roles", json!({"name": "reader"})).await.status, 200);
+    let entry = server.get("/logs?q=type:sapi").await.body[0].clone();
+    let scopes = entry["details"]["request"]["auth"]["credentials"]["scopes"].as_array().unwrap().clone();
+    assert!(scopes.len() > 100 && scopes.contains(&json!("create:roles")), "{entry}");
     server.end().await;
 }

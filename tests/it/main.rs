@@ -3,6 +3,7 @@
 
 mod actions;
 mod applications;
+mod bearers;
 mod blacklists;
 mod connections;
 mod custom_domains;

@@ -7,7 +7,7 @@ use kernel::{Record, object};
 use serde_json::{Value, json};
 
 use crate::{
-    keys,
+    bearers, keys,
     server::{Answer, TestServer},
 };
 
@@ -122,12 +122,18 @@ async fn wait(server: &TestServer, what: &str) {
     tokio::time::timeout(Duration::from_secs(60), settled()).await.unwrap_or_else(|_| panic!("{what}"));
 }
 
-/// Stores a record, unless it is there.
+/// Stores a record, a session or a refresh token, unless it is there.
 async fn leave(server: &TestServer, what: &str) {
     let [kind, id, document] = what.splitn(3, ' ').map(str::to_owned).collect::<Vec<_>>().try_into().unwrap();
-    let kind = model::kinds().find(|known| known.name == kind).unwrap();
     let mut document = object(serde_json::from_str(&document).unwrap());
     document.insert("id".into(), id.as_str().into());
+    let user = document.get("user_id").and_then(Value::as_str).unwrap_or_default();
+    match kind.as_str() {
+        "session" => return bearers::leave_session(server, &id, user).await,
+        "refresh_token" => return bearers::leave_refresh_token(server, &id, user, |_| ()).await,
+        _ => {}
+    }
+    let kind = model::kinds().find(|known| known.name == kind).unwrap();
     let tenant = server.running.store.tenants().await.unwrap().remove(0);
     let work = move |tx: &mut store::Tx| {
         if tx.get(kind, &id)?.is_some() {

@@ -292,14 +292,7 @@ async fn a_devices_key_and_tokens_are_a_users() {
     assert_eq!(v1.server.get(&format!("/device-credentials?user_id={jane}")).await.body, json!([]));
 
     let user = jane.replace("%7C", "|");
-    let store = &v1.server.running.store;
-    let tenant = store.tenants().await.unwrap().remove(0);
-    let work = move |tx: &mut store::Tx| {
-        let document = json!({"id": "rt_1", "user_id": user}).as_object().unwrap().clone();
-        let record = kernel::Record::new("rt_1", document, tx.now());
-        tx.insert(&model::REFRESH_TOKEN, record).map(drop)
-    };
-    store.write::<_, store::StoreError>(&tenant, work).await.unwrap();
+    crate::bearers::leave_refresh_token(&v1.server, "rt_1", &user, |_| ()).await;
     assert_eq!(v1.get(&format!("{path}/devices")).await[0]["type"], "refresh_token");
     v1.refused(Method::DELETE, &format!("{path}/refresh_tokens/other"), None, 404).await;
     v1.gone(&format!("{path}/refresh_tokens/rt_1")).await;

@@ -22,6 +22,8 @@ pub mod log;
 pub mod messages;
 pub mod password;
 pub mod pool;
+pub mod refresh_tokens;
+pub mod sessions;
 pub mod signature;
 pub mod tickets;
 pub mod triggers;

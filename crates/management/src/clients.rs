@@ -258,6 +258,7 @@ fn forget(tx: &mut Tx, client: &str) -> ApiResult {
         tx.delete(&model::GRANT, &grant.id)?;
     }
     device_credentials::forget(tx, "client_id", client)?;
+    identity::refresh_tokens::end_of_client(tx, client)?;
     tx.unrelate_all(&CONNECTION_CLIENTS, Side::Right(client))?;
     organizations::forget_client(tx, client)
 }

@@ -7,26 +7,43 @@ use store::{Store, StoreResult, Tx};
 
 /// Time between two rounds.
 const PAUSE: Duration = Duration::from_secs(3600);
+/// How many rows go in one transaction.
+const AT_ONCE: u32 = 500;
 /// How long events can be followed from: whoever was away for longer begins anew.
 const EVENTS_KEPT: Duration = Duration::from_secs(30 * 86_400);
+/// How long the tenant log is kept.
+const LOG_RETENTION: Duration = Duration::from_secs(30 * 86_400);
 /// How long jobs that were given up are kept, for whoever looks into why.
 const FAILED_JOBS_KEPT: Duration = Duration::from_secs(30 * 86_400);
 
 /// Tidies up for all tenants, again and again, until it is dropped.
 pub async fn work(store: Store) {
     loop {
-        if let Err(error) = round(&store).await {
+        if let Err(error) = round(&store, LOG_RETENTION).await {
             tracing::warn!(%error, "what is out of date could not be removed");
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-async fn round(store: &Store) -> StoreResult<()> {
+async fn round(store: &Store, log_retention: Duration) -> StoreResult<()> {
+    // What nobody need be told of, until less than a batch is left.
+    while store.sweep(AT_ONCE).await? >= AT_ONCE.into() {}
+    for tenant in store.tenants_with_expired_sessions().await? {
+        let most = usize::try_from(AT_ONCE).unwrap_or(usize::MAX);
+        while store.write(&tenant, |tx| identity::sessions::end_expired(tx, AT_ONCE)).await? >= most {}
+    }
     for tenant in store.tenants().await? {
         tidy(store, &tenant).await?;
+        prune_logs(store, &tenant, log_retention).await?;
     }
     Ok(())
+}
+
+async fn prune_logs(store: &Store, tenant: &TenantId, kept: Duration) -> StoreResult<()> {
+    let prune = move |tx: &mut Tx| tx.prune_logs(before(tx.now(), kept), AT_ONCE);
+    while store.write(tenant, prune).await? >= AT_ONCE.into() {}
+    store.write(tenant, move |tx| tx.prune_log_parts(before(tx.now(), kept))).await.map(drop)
 }
 
 async fn tidy(store: &Store, tenant: &TenantId) -> StoreResult<()> {
@@ -51,6 +68,45 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    async fn the_tenant_log_goes_after_its_time_and_sessions_after_theirs() {
+        let clock = Arc::new(kernel::FixedClock::at(Timestamp::from_seconds(1_000_000)));
+        let context = Context::new(clock.clone(), Arc::new(kernel::SeededRandom::new(1)));
+        let root_key = RootKey::generate(&context);
+        let store = Store::open(Options { database: Database::Memory, root_key, context }).await.unwrap();
+        let tenant = TenantId::new("t");
+        store.create_tenant(&tenant).await.unwrap();
+        let fill = |tx: &mut Tx| {
+            for _ in 0..1_200 {
+                tx.append_log(Document::new())?;
+            }
+            let login = identity::sessions::Login {
+                user_id: "jane".to_owned(),
+                connection: None,
+                organization_id: None,
+                methods: Vec::new(),
+                agent: store::Agent::default(),
+                is_persistent: None,
+                expires: None,
+                idle_expires: None,
+            };
+            identity::sessions::begin(tx, &identity::sessions::Lifetimes::default(), None, login).map(drop)
+        };
+        store.write(&tenant, fill).await.unwrap();
+        let day = Duration::from_secs(86_400);
+        let left = async || {
+            round(&store, 30 * day).await.unwrap();
+            let expired = store.tenants_with_expired_sessions().await.unwrap().len();
+            let count = |reader: &store::Snapshot| reader.count_logs(&store::Filter::All);
+            (store.read(&tenant, count).await.unwrap(), expired)
+        };
+        clock.advance(29 * day);
+        assert_eq!(left().await, (1_200, 0));
+        store.write(&tenant, |tx: &mut Tx| tx.append_log(Document::new())).await.unwrap();
+        clock.advance(2 * day);
+        assert_eq!(left().await, (1, 0));
+    }
+
+    #[tokio::test]
     async fn events_go_after_a_month() {
         let clock = Arc::new(kernel::FixedClock::at(Timestamp::from_seconds(1_000_000)));
         let context = Context::new(clock.clone(), Arc::new(kernel::SeededRandom::new(1)));
@@ -60,7 +116,7 @@ mod tests {
         store.create_tenant(&tenant).await.unwrap();
         let append = |tx: &mut Tx| tx.append_event("user.created", &Document::new());
         let kept = async || {
-            round(&store).await.unwrap();
+            round(&store, LOG_RETENTION).await.unwrap();
             store.read(&tenant, |reader| reader.events_after(EventPosition::default(), 10)).await.unwrap().len()
         };
         store.write(&tenant, append).await.unwrap();

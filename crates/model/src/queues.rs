@@ -8,5 +8,7 @@ pub const MESSAGES: &str = "messages";
 pub const LOG_STREAMS: &str = "log_streams";
 /// Events to be delivered.
 pub const EVENT_STREAMS: &str = "event_streams";
+/// Clients to be told that a session ended.
+pub const BACK_CHANNEL_LOGOUT: &str = "back_channel_logout";
 /// Code of the tenant that is only told of something.
 pub const SCRIPTS: &str = "scripts";

@@ -26,10 +26,6 @@ pub static AUTHENTICATION_METHOD: Kind = Kind::new("authentication_method")
     .unique(&["equal"])
     .sealed(&["totp_secret", "recovery_code"])
     .under(&USER, "user_id");
-/// A session.
-pub static SESSION: Kind = Kind::new("session").indexed(&["user_id", "clients.client_id"]);
-/// A refresh token.
-pub static REFRESH_TOKEN: Kind = Kind::new("refresh_token").indexed(&["user_id", "client_id", "session_id"]);
 /// An account of a user with another service, whose tokens are kept for clients.
 pub static CONNECTED_ACCOUNT: Kind = Kind::new("connected_account").indexed(&["user_id", "connection"]);
 /// Tokens of such an account.
@@ -52,8 +48,6 @@ pub static USER_EXPORT: Kind = Kind::new("user_export").id_given("");
 pub(crate) static KINDS: &[&Kind] = &[
     &USER,
     &AUTHENTICATION_METHOD,
-    &SESSION,
-    &REFRESH_TOKEN,
     &CONNECTED_ACCOUNT,
     &TOKEN_SET,
     &TICKET,

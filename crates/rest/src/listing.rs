@@ -4,7 +4,7 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use kernel::{Document, Value, remove_path, value_at};
 use store::{Order, Page, Paging};
 
-use crate::{ApiError, ApiResult, Call, Sorted};
+use crate::{Answer, ApiError, ApiResult, Call, Sorted};
 
 /// The page that a call asks for, and whether the total is wanted.
 ///
@@ -58,6 +58,17 @@ pub fn envelope(call: &Call, page: Page<Document>) -> Value {
         answer.insert(key.clone(), items);
     }
     answer.into()
+}
+
+/// A page of rows that are no records, as this call wants it: what `shown` makes of each, with the fields that it chooses.
+pub fn rows<T>(call: &Call, page: Page<T>, shown: impl Fn(&T) -> Document) -> Answer {
+    let chosen = |row: &T| {
+        let mut shown = shown(row);
+        select_fields(call, &mut shown);
+        shown
+    };
+    let items = page.items.iter().map(chosen).collect();
+    Answer::json(envelope(call, Page { items, total: page.total, next: page.next }))
 }
 
 /// The order that `sort=field:1` or `sort=field:-1` asks for, else `default`.

@@ -88,6 +88,16 @@ impl Row<'_> {
         }
     }
 
+    pub(crate) fn optional_int(&self, column: usize) -> StoreResult<Option<i64>> {
+        match self {
+            Self::Sqlite(row) => row.get(column).map_err(corrupt),
+            Self::Postgres(row) => row
+                .try_get(column)
+                .map(|number: Option<crate::postgres::AnyInt>| number.map(|crate::postgres::AnyInt(value)| value))
+                .map_err(corrupt),
+        }
+    }
+
     pub(crate) fn real(&self, column: usize) -> StoreResult<f64> {
         match self {
             Self::Sqlite(row) => row.get(column).map_err(corrupt),

@@ -9,9 +9,10 @@ pub(crate) const DELETED: &str = "deleted:";
 /// How many rows one transaction deletes.
 const AT_ONCE: i64 = 500;
 /// Tables whose rows are numbered.
-const NUMBERED: &[&str] = &["relations", "logs", "events", "jobs"];
+const NUMBERED: &[&str] =
+    &["relations", "logs", "log_parts", "events", "jobs", "sessions", "refresh_tokens", "single_use", "tallies"];
 /// Tables with few rows for each tenant.
-const SMALL: &[&str] = &["counts", "counters", "hosts", "data_keys", "root_keys"];
+const SMALL: &[&str] = &["counts", "counters", "hosts", "data_keys", "hash_keys", "root_keys"];
 
 impl Store {
     /// Deletes a tenant: `false` when there is none. With the answer its hosts lead nowhere and its data keys are
@@ -24,7 +25,7 @@ impl Store {
                 let sql = "SELECT number FROM tenants WHERE name = $1";
                 let number = tx.connection.first(sql, &[name.as_str().into()], |row| row.int(0))?;
                 let Some(number) = number else { return Ok(false) };
-                for table in ["hosts", "data_keys", "root_keys", "jobs"] {
+                for table in ["hosts", "data_keys", "hash_keys", "root_keys", "jobs"] {
                     tx.connection.execute(&format!("DELETE FROM {table} WHERE tenant = $1"), &[number.into()])?;
                 }
                 let sql = "UPDATE tenants SET name = $1 WHERE number = $2";

@@ -3,13 +3,16 @@
 
 use std::collections::HashMap;
 
+use aws_lc_rs::hmac;
 use kernel::{Document, TenantId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    RootKey, Snapshot, StoreError, StoreResult, Tx,
+    RootKey, Snapshot, Store, StoreError, StoreResult, Tx,
     connection::Connection,
-    seal::{DataKeys, data_key_place, new_key, root_key_place, version_of},
+    seal::{DataKeys, data_key_place, hash_key_place, new_key, root_key_place, version_of},
+    single_use,
+    store::Mode,
 };
 
 /// How many records are encrypted anew in one transaction.
@@ -34,7 +37,11 @@ pub struct Resealing {
 }
 
 /// Where sealed values are, and the kind under which they are encrypted there.
-const TABLES: [(&str, &str); 2] = [("records", "(SELECT name FROM names WHERE number = r.kind)"), ("jobs", "'job'")];
+const TABLES: [(&str, &str); 3] = [
+    ("records", "(SELECT name FROM names WHERE number = r.kind)"),
+    ("jobs", "'job'"),
+    (single_use::PLACE, "'single_use'"),
+];
 
 impl Resealing {
     /// As a worker's note.
@@ -72,7 +79,7 @@ impl Tx {
         insert_root_key(self, &self.tenant().clone(), self.tenant_number(), &key)
     }
 
-    /// Has all data keys wrapped by this root key of the tenant, and no other.
+    /// Has all data keys, and the key for hashes, wrapped by this root key of the tenant, and no other.
     pub fn wrap_master_key(&mut self, root: i64) -> StoreResult {
         let target = self.root_key(root)?;
         let tenant = self.tenant().clone();
@@ -88,6 +95,12 @@ impl Tx {
             let params = [wrapped.as_slice().into(), root.into(), self.number(), version.into()];
             self.connection.execute(sql, &params)?;
         }
+        let key = wrapped_hash_key(&self.connection, self.tenant_number())?.ok_or_else(missing_hash_key)?;
+        let place = hash_key_place(tenant.as_str());
+        let key = self.root_key(key.root)?.unwrap(&place, &key.wrapped)?;
+        let wrapped = target.wrap(self.context(), &place, &key);
+        let sql = "UPDATE hash_keys SET wrapped = $1, root = $2 WHERE tenant = $3";
+        self.connection.execute(sql, &[wrapped.as_slice().into(), root.into(), self.number()])?;
         self.has_new_keys();
         Ok(())
     }
@@ -135,8 +148,9 @@ impl Tx {
         let sql = "DELETE FROM data_keys WHERE tenant = $1 AND version < $2";
         self.connection.execute(sql, &[self.number(), version.into()])?;
         let sql = "UPDATE root_keys SET wrapped = NULL \
-                   WHERE tenant = $1 AND number NOT IN (SELECT root FROM data_keys WHERE tenant = $2)";
-        self.connection.execute(sql, &[self.number(), self.number()])?;
+                   WHERE tenant = $1 AND number NOT IN (SELECT root FROM data_keys WHERE tenant = $2) \
+                   AND number NOT IN (SELECT root FROM hash_keys WHERE tenant = $3)";
+        self.connection.execute(sql, &[self.number(), self.number(), self.number()])?;
         self.has_new_keys();
         Ok(())
     }
@@ -172,7 +186,72 @@ impl Tx {
 pub(crate) fn create(tx: &Tx, tenant: &TenantId, number: i64) -> StoreResult {
     let key = RootKey::generate(tx.context());
     let root = insert_root_key(tx, tenant, number, &key)?;
-    insert_data_key(tx, tenant, number, 1, (root, &key))
+    insert_data_key(tx, tenant, number, 1, (root, &key))?;
+    insert_hash_key(tx, tenant, number, (root, &key))
+}
+
+/// Gives a key for hashes to tenants that were created before there was one.
+pub(crate) async fn complete(store: &Store) -> StoreResult {
+    let lacking = "SELECT t.name FROM tenants AS t WHERE t.name NOT LIKE 'deleted:%' AND NOT EXISTS (SELECT 1 FROM hash_keys AS h WHERE h.tenant = t.number)";
+    let names = store
+        .transact(Mode::Read, None, move |tx: &mut Tx| {
+            tx.connection.query(lacking, &[], |row| Ok(TenantId::new(row.text(0)?)))
+        })
+        .await?;
+    for name in names {
+        let create = move |tx: &mut Tx| {
+            let sql = "SELECT number FROM tenants WHERE name = $1";
+            let number = tx.connection.first(sql, &[name.as_str().into()], |row| row.int(0))?;
+            let Some(number) = number else { return Ok(()) };
+            // Another node may have been faster.
+            if wrapped_hash_key(&tx.connection, number)?.is_some() {
+                return Ok(());
+            }
+            // Nothing is stored under a root key that does not open what is there.
+            data_keys(&tx.connection, &tx.shared.root_key, name.as_str(), number)?;
+            insert_hash_key(tx, &name, number, (0, &tx.shared.root_key))
+        };
+        store.transact::<_, StoreError>(Mode::Write, None, create).await?;
+    }
+    Ok(())
+}
+
+/// A tenant's key for hashes, as it is stored.
+struct WrappedHashKey {
+    wrapped: Vec<u8>,
+    root: i64,
+}
+
+fn wrapped_hash_key(connection: &Connection, number: i64) -> StoreResult<Option<WrappedHashKey>> {
+    let sql = "SELECT wrapped, root FROM hash_keys WHERE tenant = $1";
+    connection.first(sql, &[number.into()], |row| {
+        Ok(WrappedHashKey { wrapped: row.bytes(0)?.unwrap_or_default().to_vec(), root: row.int(1)? })
+    })
+}
+
+/// The key under which what bearers present is hashed.
+pub(crate) fn hash_key(connection: &Connection, root: &RootKey, tenant: &str, number: i64) -> StoreResult<hmac::Key> {
+    let WrappedHashKey { wrapped, root: wrapping } =
+        wrapped_hash_key(connection, number)?.ok_or_else(missing_hash_key)?;
+    let key = if wrapping == 0 {
+        root.unwrap(&hash_key_place(tenant), &wrapped)?
+    } else {
+        let roots = root_keys(connection, root, tenant, number)?;
+        let found = roots.into_iter().find(|(known, _)| *known == wrapping);
+        found.ok_or_else(|| missing_root(wrapping))?.1.unwrap(&hash_key_place(tenant), &wrapped)?
+    };
+    Ok(hmac::Key::new(hmac::HMAC_SHA256, &*key))
+}
+
+fn insert_hash_key(tx: &Tx, tenant: &TenantId, number: i64, (root, wrapping): (i64, &RootKey)) -> StoreResult {
+    let wrapped = wrapping.wrap(tx.context(), &hash_key_place(tenant.as_str()), &new_key(tx.context()));
+    let sql = "INSERT INTO hash_keys (tenant, wrapped, created, root) VALUES ($1, $2, $3, $4)";
+    let params = [number.into(), wrapped.as_slice().into(), tx.now().micros().into(), root.into()];
+    tx.connection.execute(sql, &params).map(drop)
+}
+
+fn missing_hash_key() -> StoreError {
+    StoreError::Corrupt("the tenant has no key for hashes".to_owned())
 }
 
 /// The data keys of a tenant, unwrapped.

@@ -1,8 +1,13 @@
 //! The tenant log: events in the order of their ingestion, found by the fields that log searches know.
 
+mod bounds;
+mod parts;
+
 use std::ops::Bound;
 
 use kernel::{Document, Timestamp, Value};
+
+pub(crate) use parts::{Key, Parts};
 
 use crate::{
     Field, Filter, Page, Snapshot, Store, StoreError, StoreResult, Term, Tx,
@@ -96,17 +101,26 @@ const TEXTS: [&str; 14] = [
     "strategy_type",
 ];
 
+/// A select of the columns that [`event`] reads, and the texts given.
+macro_rules! select_event {
+    ($($text:literal),*) => {
+        concat!(
+            "SELECT log_id, document, (SELECT text FROM log_parts WHERE seq = logs.part) FROM logs", $($text),*
+        )
+    };
+}
+
 impl Snapshot {
     /// The log event with this id.
     pub fn log(&self, log_id: &str) -> StoreResult<Option<LogEvent>> {
-        let sql = "SELECT log_id, document FROM logs WHERE tenant = $1 AND log_id = $2";
+        let sql = select_event!(" WHERE tenant = $1 AND log_id = $2");
         self.connection.first(sql, &[self.number(), indexed(log_id).into()], event)
     }
 
     /// The log events that a query asks for.
     pub fn logs(&self, query: &LogQuery) -> StoreResult<Page<LogEvent>> {
         let total = query.with_total.then(|| self.count_logs(&query.filter)).transpose()?;
-        let mut sql = Sql::new("SELECT log_id, document FROM logs");
+        let mut sql = Sql::new(select_event!());
         self.write_log_filter(&mut sql, &query.filter)?;
         match &query.paging {
             LogPaging::After { log_id, limit } => {
@@ -247,8 +261,11 @@ impl Snapshot {
 impl Tx {
     /// Appends an event (without `_id` and `log_id`) to the tenant log and gives its id, which is greater than all
     /// before. `date` is the event's own; without one it is now.
-    #[expect(clippy::needless_pass_by_value, reason = "what is stored is given away")]
-    pub fn append_log(&mut self, event: Document) -> StoreResult<String> {
+    ///
+    /// What is too long of it is cut: what strangers send must not fill the disk.
+    pub fn append_log(&mut self, mut event: Document) -> StoreResult<String> {
+        bounds::cut(&mut event);
+        let part = self.take_part(&mut event)?;
         self.changes.has_logs = true;
         let tenant = self.known.as_ref().ok_or_else(|| StoreError::Corrupt("no tenant to log for".to_owned()))?;
         let now = self.context().now().micros();
@@ -258,23 +275,25 @@ impl Tx {
         for column in TEXTS {
             sql.push(", ").push(column);
         }
-        sql.push(", document) VALUES (").bind(self.number()).push(", ").bind(id_of_time(time)).push(" || ");
+        sql.push(", part, document) VALUES (").bind(self.number()).push(", ").bind(id_of_time(time)).push(" || ");
         sql.push(self.connection.log_number()).push(", ").push(self.connection.horizon());
         sql.push(", ").bind(date.map_or(now, Timestamp::micros));
         for column in TEXTS {
             let text = event.get(column).and_then(Value::as_str).filter(|text| !text.is_empty());
             sql.push(", ").bind(text.map(indexed));
         }
-        sql.push(", ").bind(serde_json::to_string(&event)?).push(")");
+        sql.push(", ").bind(part).push(", ").bind(serde_json::to_string(&event)?).push(")");
         let id =
             self.connection.insert(&sql.text, &sql.params, ("logs", "log_id"), |row| Ok(row.text(0)?.to_owned()))?;
         id.ok_or_else(|| StoreError::Corrupt("no log event was appended".to_owned()))
     }
 
-    /// Removes the events ingested before a time and tells how many they were.
-    pub fn prune_logs(&mut self, before: Timestamp) -> StoreResult<u64> {
-        let sql = "DELETE FROM logs WHERE tenant = $1 AND log_id < $2";
-        self.connection.execute(sql, &[self.number(), id_of_time(before.micros()).into()])
+    /// Removes at most so many of the events ingested before a time, the oldest first, and tells how many they were.
+    pub fn prune_logs(&mut self, before: Timestamp, most: u32) -> StoreResult<u64> {
+        let sql = "DELETE FROM logs WHERE seq IN \
+                   (SELECT seq FROM logs WHERE tenant = $1 AND log_id < $2 ORDER BY log_id LIMIT $3)";
+        let params = [self.number(), id_of_time(before.micros()).into(), i64::from(most).into()];
+        self.connection.execute(sql, &params)
     }
 }
 
@@ -325,7 +344,10 @@ fn event(row: &Row<'_>) -> StoreResult<LogEvent> {
     let mut document = Document::new();
     document.insert("_id".to_owned(), log_id.clone().into());
     document.insert("log_id".to_owned(), log_id.clone().into());
-    let stored: Document = serde_json::from_str(row.text(1)?)?;
+    let mut stored: Document = serde_json::from_str(row.text(1)?)?;
+    if let (Some(part), Some(place)) = (row.optional_text(2)?, parts::place(&mut stored)) {
+        *place = serde_json::from_str(part)?;
+    }
     document.extend(stored);
     Ok(LogEvent { log_id, document })
 }

@@ -3,8 +3,12 @@
 use crate::{StoreError, StoreResult, connection::Connection};
 
 /// Every step, oldest first; a released step never changes.
-const STEPS: &[&str] =
-    &[include_str!("migrations/v1.sql"), include_str!("migrations/v2.sql"), include_str!("migrations/v3.sql")];
+const STEPS: &[&str] = &[
+    include_str!("migrations/v1.sql"),
+    include_str!("migrations/v2.sql"),
+    include_str!("migrations/v3.sql"),
+    include_str!("migrations/v4.sql"),
+];
 
 /// The words that differ between the databases.
 pub(crate) type Words = [(&'static str, &'static str); 10];
@@ -84,9 +88,13 @@ mod tests {
         include_str!("migrations/v1.rows.sql"),
         include_str!("migrations/v2.rows.sql"),
         include_str!("migrations/v3.rows.sql"),
+        include_str!("migrations/v4.rows.sql"),
     ];
     /// The root key under which they were written.
     const ROOT_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+    /// What stands for the session and the refresh token of schema 4.
+    const SECRET: &str = "fLMsITr6vNMR_tF1ot_s-oBPhE_6McCVgAVGWMbhexY";
+    const TOKEN: &str = "v1.P_k6AekRcAB3XNKAz-8fyINoBQMSLHzm54XdKid9lDgC1Ru7Ikx4eJ1AldSJZi-h";
 
     async fn open(path: &std::path::Path) -> Store {
         let clock = FixedClock::at(Timestamp::from_seconds(1_800_000_000));
@@ -133,9 +141,27 @@ mod tests {
                 tx.update(&THING, record)
             };
             store.write(&tenant, write).await.unwrap();
+            if index >= 3 {
+                store.write(&tenant, bearers_are_known).await.unwrap();
+            }
             assert_eq!(store.verify(&tenant).await.unwrap(), Vec::<String>::new());
             store.close().await;
         }
+    }
+
+    /// What bearers present, and what was counted, in the rows since schema 4.
+    fn bearers_are_known(tx: &mut Tx) -> Result<(), StoreError> {
+        let session = tx.session_by_secret(SECRET)?.unwrap();
+        assert_eq!((session.id.as_str(), session.details.organizations), ("sid", vec!["org_1".to_owned()]));
+        assert_eq!(session.details.device.last().ip, "10.1.2.3");
+        let exchanged = tx.exchange_refresh_token(TOKEN, std::time::Duration::ZERO, |_| ())?;
+        assert!(matches!(exchanged, crate::Exchange::Rotated(token, _) if token.details.login["auth_time"] == 1));
+        assert_eq!(tx.consume_single_use("code", "hidden")?.unwrap().payload["a"], "b");
+        assert_eq!(tx.tally("failures", "jane")?.unwrap().value, 1);
+        let query = LogQuery { filter: Filter::equals("type", "sapi"), ..LogQuery::default() };
+        let credentials = &tx.logs(&query)?.items[0].document["details"]["request"]["auth"]["credentials"];
+        assert_eq!(credentials.to_string(), r#"{"jti":"1","scopes":["read:users"]}"#);
+        Ok(())
     }
 
     #[tokio::test]

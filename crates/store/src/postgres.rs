@@ -166,14 +166,17 @@ struct Pool {
 }
 
 impl Postgres {
+    /// Whether the database has a tenant. Blocks.
+    pub(crate) fn holds_data(url: &str) -> StoreResult<bool> {
+        let (config, encryption) = configuration(url)?;
+        let mut client = config.connect(encryption)?;
+        let has_table: bool = client.query_one("SELECT to_regclass('tenants') IS NOT NULL", &[])?.try_get(0)?;
+        Ok(has_table && client.query_one("SELECT EXISTS (SELECT 1 FROM tenants)", &[])?.try_get(0)?)
+    }
+
     /// Connects, brings the schema up to date and starts to listen. Blocks.
     pub(crate) fn open(url: &str, shared: Arc<Shared>) -> StoreResult<Self> {
-        let mut config: Config = url.parse()?;
-        config.application_name("aught").keepalives_idle(Duration::from_secs(30));
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(Duration::from_secs(10));
-        }
-        let encryption = Encryption::of(&config)?;
+        let (config, encryption) = configuration(url)?;
         let connection = Connection::from(PostgresConnection::open(&config, &encryption)?);
         connection.batch(&format!("BEGIN; SELECT pg_advisory_xact_lock({LOCK})"))?;
         migrations::run(&connection)?;
@@ -241,6 +244,16 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         self.is_closed.store(true, Ordering::SeqCst);
     }
+}
+
+fn configuration(url: &str) -> StoreResult<(Config, Encryption)> {
+    let mut config: Config = url.parse()?;
+    config.application_name("aught").keepalives_idle(Duration::from_secs(30));
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(Duration::from_secs(10));
+    }
+    let encryption = Encryption::of(&config)?;
+    Ok((config, encryption))
 }
 
 fn closed() -> StoreError {

@@ -85,6 +85,11 @@ pub(crate) fn root_key_place(tenant: &str, number: i64) -> String {
     format!("root key\0{tenant}\0{number}")
 }
 
+/// Where a tenant's key for hashes is wrapped.
+pub(crate) fn hash_key_place(tenant: &str) -> String {
+    format!("hash key\0{tenant}")
+}
+
 fn from_hex(text: &str) -> Option<Vec<u8>> {
     let is_hex = text.len() == 2 * KEY && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let pairs = (0..text.len()).step_by(2);

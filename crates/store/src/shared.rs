@@ -22,6 +22,7 @@ pub(crate) struct Shared {
     pub(crate) names: Names,
     pub(crate) caches: Caches,
     pub(crate) hosts: Hosts,
+    pub(crate) log_parts: crate::logs::Parts,
     /// Told whenever a job may have become due.
     pub(crate) jobs: Notify,
     /// Told whenever this node has appended to a log.
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
 pub(crate) struct Tenant {
     pub(crate) number: i64,
     pub(crate) keys: DataKeys,
+    /// What bearers present is hashed under it.
+    pub(crate) hash_key: aws_lc_rs::hmac::Key,
     /// The time in the newest log id, in microseconds; `i64::MIN` before the first was looked up.
     pub(crate) log_time: AtomicI64,
 }
@@ -57,6 +60,7 @@ impl Shared {
             names: Names::default(),
             caches: Caches::new(),
             hosts: Hosts::new(),
+            log_parts: crate::logs::Parts::default(),
             jobs: Notify::new(),
             events: Notify::new(),
             logs: Notify::new(),
@@ -93,11 +97,12 @@ impl Shared {
             connection.first("SELECT number FROM tenants WHERE name = $1", &[name.into()], |row| row.int(0))?;
         let Some(number) = number else { return Ok(None) };
         let keys = hierarchy::data_keys(connection, &self.root_key, name, number)?;
+        let hash_key = hierarchy::hash_key(connection, &self.root_key, name, number)?;
         let sql = "SELECT max(log_id) FROM logs WHERE tenant = $1";
         let newest = connection.only(sql, &[number.into()], |row| {
             Ok(row.optional_text(0)?.and_then(crate::logs::time_of_id).unwrap_or(i64::MIN))
         })?;
-        Ok(Some(Tenant { number, keys, log_time: AtomicI64::new(newest) }))
+        Ok(Some(Tenant { number, keys, hash_key, log_time: AtomicI64::new(newest) }))
     }
 }
 

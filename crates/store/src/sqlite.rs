@@ -1,7 +1,7 @@
 //! SQLite: one writer thread that commits waiting transactions together, and readers that never wait for it.
 
 use std::{
-    fs::{File, TryLockError},
+    fs::{File, OpenOptions, TryLockError},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread::JoinHandle,
@@ -51,6 +51,7 @@ impl Sqlite {
     /// Opens the database, brings its schema up to date and starts the writer. Blocks.
     pub(crate) fn open(path: Option<&Path>, shared: Arc<Shared>) -> StoreResult<Self> {
         let lock = path.map(lock).transpose()?;
+        path.map(keep_private).transpose()?;
         let connection = match path {
             Some(path) => open_file(path, "PRAGMA cache_size = -16000")?,
             None => configured(rusqlite::Connection::open_in_memory()?, "")?,
@@ -118,7 +119,7 @@ fn lock(path: &Path) -> StoreResult<File> {
     let mut name = path.as_os_str().to_owned();
     name.push("-lock");
     let failed = |error: &dyn std::fmt::Display| StoreError::Unavailable(format!("{}: {error}", path.display()));
-    let file = File::options().create(true).truncate(false).write(true).open(PathBuf::from(name));
+    let file = private(File::options().create(true).truncate(false).write(true)).open(PathBuf::from(name));
     let file = file.map_err(|error| failed(&error))?;
     for _ in 0..50 {
         match file.try_lock() {
@@ -129,6 +130,47 @@ fn lock(path: &Path) -> StoreResult<File> {
         }
     }
     Err(failed(&"another process has this database open"))
+}
+
+/// Makes the database's files readable to their owner alone; those that are made later are as the database.
+fn keep_private(path: &Path) -> StoreResult {
+    let failed = |error: std::io::Error| StoreError::Unavailable(format!("{}: {error}", path.display()));
+    private(File::options().create(true).truncate(false).write(true)).open(path).map_err(failed)?;
+    for suffix in ["", "-wal", "-shm", "-lock"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        restrict(Path::new(&name)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// The options for a new file that only its owner may read.
+#[cfg(unix)]
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600)
+}
+
+/// Takes a file, if it is there, from everybody but its owner.
+#[cfg(unix)]
+fn restrict(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
+        }
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
+}
+
+#[cfg(not(unix))]
+fn restrict(_: &Path) -> std::io::Result<()> {
+    Ok(())
 }
 
 fn open_file(path: &Path, pragmas: &str) -> StoreResult<Connection> {

@@ -31,6 +31,20 @@ pub enum Database {
     Postgres(String),
 }
 
+impl Database {
+    /// Whether something is kept there already, which an earlier root key protects. Blocks.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub fn holds_data(&self) -> StoreResult<bool> {
+        match self {
+            Self::Memory => Ok(false),
+            Self::File(path) => Ok(std::fs::metadata(path).is_ok_and(|file| file.len() > 0)),
+            Self::Postgres(url) => Postgres::holds_data(url),
+        }
+    }
+}
+
 impl FromStr for Database {
     type Err = Infallible;
 
@@ -84,6 +98,7 @@ impl Store {
         });
         let backend = opened.await.map_err(|error| StoreError::Unavailable(error.to_string()))??;
         let store = Self(Arc::new(Inner { shared, backend }));
+        hierarchy::complete(&store).await?;
         store.check_root_key().await?;
         Ok(store)
     }
@@ -316,6 +331,7 @@ pub(crate) fn publish(shared: &Shared, tenant: Option<&TenantId>, changes: &Chan
     if changes.has_hosts {
         shared.hosts.clear();
     }
+    shared.log_parts.keep(&changes.log_parts);
     if changes.has_jobs {
         shared.jobs.notify_waiters();
     }

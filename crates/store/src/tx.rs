@@ -39,6 +39,8 @@ pub(crate) struct Changes {
     pub(crate) has_new_keys: bool,
     pub(crate) has_hosts: bool,
     pub(crate) has_deleted_tenant: bool,
+    /// Parts of log events that were stored or used.
+    pub(crate) log_parts: Vec<(crate::logs::Key, (i64, i64))>,
 }
 
 /// What a transaction does: whether it is to be kept. Run again after a conflict.
@@ -395,6 +397,6 @@ impl Tx {
 }
 
 /// Refuses an identifier or key that PostgreSQL cannot hold; a replacement could be somebody else's.
-fn storable(text: &str, what: &'static str) -> StoreResult {
+pub(crate) fn storable(text: &str, what: &'static str) -> StoreResult {
     if text.contains('\0') { Err(StoreError::Unstorable(what)) } else { Ok(()) }
 }

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use kernel::TenantId;
 
 use crate::{
-    Store, StoreResult, Tx,
+    RefreshTokenDetails, SessionDetails, Store, StoreResult, Tx,
     index::{Columns, Search},
+    single_use,
     snapshot::select_record,
     store::Mode,
 };
@@ -78,7 +79,33 @@ fn verify(tx: &Tx) -> StoreResult<Vec<String>> {
         }
         Ok(())
     })?;
+    verify_bearers(tx, &mut wrong)?;
     Ok(wrong)
+}
+
+/// Whether sessions, refresh tokens and things of single use can be read.
+fn verify_bearers(tx: &Tx, wrong: &mut Vec<String>) -> StoreResult {
+    for table in ["sessions", "refresh_tokens"] {
+        let sql = format!("SELECT id, details FROM {table} WHERE tenant = $1");
+        tx.connection.query(&sql, &[tx.number()], |row| {
+            let details = row.text(1)?;
+            let is_read = match table {
+                "sessions" => serde_json::from_str::<SessionDetails>(details).is_ok(),
+                _ => serde_json::from_str::<RefreshTokenDetails>(details).is_ok(),
+            };
+            if !is_read {
+                wrong.push(format!("the details of {} in {table} cannot be read", row.text(0)?));
+            }
+            Ok(())
+        })?;
+    }
+    tx.connection.query("SELECT id, sealed FROM single_use WHERE tenant = $1", &[tx.number()], |row| {
+        if let Err(error) = tx.unseal(single_use::PLACE, row.text(0)?, row.bytes(1)?) {
+            wrong.push(format!("single_use {}: {error}", row.text(0)?));
+        }
+        Ok(())
+    })?;
+    Ok(())
 }
 
 fn compare<T: Ord + std::fmt::Debug>(

@@ -9,7 +9,12 @@ use super::{
     realm_named, registration, remove_password, set_account_field, set_identifiers, set_password, verification,
 };
 use crate::{
-    Actor, Error, PasswordHash, PasswordRules, Result, actor::Services, blocks, events, log::Entry, triggers::Trigger,
+    Actor, Error, PasswordHash, PasswordRules, Result,
+    actor::Services,
+    blocks, events,
+    log::Entry,
+    sessions::{self, Ending},
+    triggers::Trigger,
 };
 
 /// Members that a change merges one level deep.
@@ -206,11 +211,16 @@ fn follow(tx: &mut Tx, services: &Services, actor: &Actor, change: &Change, old:
     let log = |tx: &mut Tx, kind| Entry::of(kind).about(new, realm.as_ref()).append(tx, actor);
     if is_new_password {
         log(tx, "scp")?;
+        sessions::end_all(tx, &new.id, Ending::PasswordChanged)?;
     }
     for (field, kind) in [("email", "sce"), ("username", "scu"), ("phone_number", "scpn")] {
         if old.document.get(field) != new.document.get(field) {
             log(tx, kind)?;
+            sessions::end_all(tx, &new.id, Ending::IdentifierChanged)?;
         }
+    }
+    if new.is("blocked") && !old.is("blocked") {
+        sessions::end_all(tx, &new.id, Ending::AccountDeactivated)?;
     }
     Ok(())
 }

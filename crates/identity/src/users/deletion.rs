@@ -3,17 +3,19 @@
 use kernel::Record;
 use model::{
     AUTHENTICATION_METHOD, CONNECTED_ACCOUNT, DEVICE_CREDENTIAL, GRANT, GROUP_MEMBERS, MEMBER_ROLES,
-    ORGANIZATION_MEMBERS, REFRESH_TOKEN, SESSION, TICKET, TOKEN_SET, USER, USER_PERMISSIONS, USER_ROLES,
+    ORGANIZATION_MEMBERS, TICKET, TOKEN_SET, USER, USER_PERMISSIONS, USER_ROLES,
 };
 use store::{Filter, Kind, Paging, Query, RelationQuery, Side, StoreResult, Tx};
 
 use super::{changes, identities, realm_named, set_identifiers, unlink};
-use crate::{Actor, Result, blocks, events, log::Entry};
+use crate::{
+    Actor, Result, blocks, events,
+    log::Entry,
+    sessions::{self, Ending},
+};
 
 /// Records that end with the user; each names the user in `user_id`.
-static BELONGINGS: [&Kind; 8] = [
-    &SESSION,
-    &REFRESH_TOKEN,
+static BELONGINGS: [&Kind; 6] = [
     &AUTHENTICATION_METHOD,
     &TICKET,
     &CONNECTED_ACCOUNT,
@@ -36,6 +38,8 @@ pub fn remove(tx: &mut Tx, actor: &Actor, user: &Record) -> Result {
     tx.unrelate_all(&USER_PERMISSIONS, Side::Left(&user.id))?;
     tx.unrelate_all(&GROUP_MEMBERS, Side::Right(&user.id))?;
     leave_organizations(tx, &user.id)?;
+    sessions::end_all_and_tokens(tx, &user.id, Ending::AccountDeleted)?;
+    tx.delete_single_use_of(&user.id, None)?;
     for kind in BELONGINGS {
         for record in tx.list(kind, &Query::of(Filter::equals("user_id", user.id.as_str())))?.items {
             tx.delete(kind, &record.id)?;

@@ -1,16 +1,14 @@
 //! What keeps a user signed in or connected: sessions, refresh tokens, connected accounts, token sets; and groups.
 
+use identity::sessions::{Ending, end, end_all, end_all_and_tokens, end_and_tokens};
 use kernel::Record;
 use model::{GROUP, GROUP_MEMBERS};
 use rest::{Answer, ApiResult, Area, Call, Kind, envelope, paging_of, select_fields};
 use serde::Deserialize;
-use store::{Filter, Page, Query, RelationQuery, Side, Snapshot, Tx};
+use store::{Filter, Held, Page, Query, RelationQuery, Side, Snapshot, Tx};
 
 use super::user;
-use crate::{
-    refresh_tokens::{self, REFRESH_TOKEN},
-    sessions::{self, SESSION},
-};
+use crate::{refresh_tokens, sessions};
 
 /// Accounts at other providers that the user connected.
 pub(crate) static CONNECTED_ACCOUNT: Kind = Kind::of(&model::CONNECTED_ACCOUNT).hidden(&["user_id"]);
@@ -20,28 +18,36 @@ pub(crate) static TOKEN_SET: Kind = Kind::of(&model::TOKEN_SET).hidden(&["user_i
 
 /// Claims the operations on access.
 pub(super) fn claim(area: Area) -> Area {
-    area.read("GET /users/{user_id}/sessions", |reader, call| list(reader, call, &SESSION))
-        .write("DELETE /users/{user_id}/sessions", |tx, call| {
-            let user = user(tx, call)?;
-            sessions::end_all(tx, Filter::equals("user_id", user.id))?;
-            Ok(Answer::empty())
-        })
-        .read("GET /users/{user_id}/refresh-tokens", |reader, call| list(reader, call, &REFRESH_TOKEN))
-        .write("DELETE /users/{user_id}/refresh-tokens", |tx, call| {
-            let user = user(tx, call)?;
-            refresh_tokens::revoke_all(tx, Filter::equals("user_id", user.id))?;
-            Ok(Answer::empty())
-        })
-        .write("POST /users/{id}/revoke-access", revoke_access)
-        .read("GET /users/{id}/connected-accounts", |reader, call| list(reader, call, &CONNECTED_ACCOUNT))
-        .read("GET /users/{id}/federated-connections-tokensets", |reader, call| list(reader, call, &TOKEN_SET))
-        .write("DELETE /users/{id}/federated-connections-tokensets/{tokenset_id}", remove_token_set)
-        .read("GET /users/{id}/groups", groups)
-        .write("POST /users/{id}/risk-assessments/clear", |tx, call| {
-            // No assessor remembers anything of a user yet but what the sessions tell.
-            user(tx, call)?;
-            Ok(Answer::empty())
-        })
+    area.read("GET /users/{user_id}/sessions", |reader, call| {
+        let (user, (paging, with_total)) = (user(reader, call)?, paging_of(call));
+        Ok(rest::rows(call, reader.sessions_of(&user.id, &paging, with_total)?, sessions::shown))
+    })
+    .write("DELETE /users/{user_id}/sessions", |tx, call| {
+        let user = user(tx, call)?;
+        end_all(tx, &user.id, Ending::Revoked)?;
+        Ok(Answer::empty())
+    })
+    .read("GET /users/{user_id}/refresh-tokens", |reader, call| {
+        let (user, (paging, with_total)) = (user(reader, call)?, paging_of(call));
+        let held = Held { user_id: Some(&user.id), ..Held::default() };
+        Ok(rest::rows(call, reader.refresh_tokens(held, &paging, with_total)?, refresh_tokens::shown))
+    })
+    .write("DELETE /users/{user_id}/refresh-tokens", |tx, call| {
+        let user = user(tx, call)?;
+        let held = Held { user_id: Some(&user.id), ..Held::default() };
+        tx.delete_refresh_tokens(held, |token| !token.is_online)?;
+        Ok(Answer::empty())
+    })
+    .write("POST /users/{id}/revoke-access", revoke_access)
+    .read("GET /users/{id}/connected-accounts", |reader, call| list(reader, call, &CONNECTED_ACCOUNT))
+    .read("GET /users/{id}/federated-connections-tokensets", |reader, call| list(reader, call, &TOKEN_SET))
+    .write("DELETE /users/{id}/federated-connections-tokensets/{tokenset_id}", remove_token_set)
+    .read("GET /users/{id}/groups", groups)
+    .write("POST /users/{id}/risk-assessments/clear", |tx, call| {
+        // No assessor remembers anything of a user yet but what the sessions tell.
+        user(tx, call)?;
+        Ok(Answer::empty())
+    })
 }
 
 /// The user's records of a kind, as the call pages them.
@@ -71,14 +77,17 @@ struct Revocation {
 fn revoke_access(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let user = user(tx, call)?;
     let asked: Revocation = if call.body().is_null() { Revocation::default() } else { call.view()? };
-    let own = Filter::equals("user_id", user.id.as_str());
-    let (of_sessions, of_tokens) = match asked.session_id {
-        Some(id) => (own.clone().and(Filter::Ids(vec![id.clone()])), own.and(Filter::equals("session_id", id))),
-        None => (own.clone(), own),
-    };
-    sessions::end_all(tx, of_sessions)?;
-    if !asked.preserve_refresh_tokens {
-        refresh_tokens::revoke_all(tx, of_tokens)?;
+    match (asked.session_id, asked.preserve_refresh_tokens) {
+        (Some(id), preserves) => {
+            let session = tx.session(&id)?.filter(|session| session.user_id == user.id);
+            match session {
+                Some(session) if preserves => end(tx, &session, Ending::Revoked)?,
+                Some(session) => end_and_tokens(tx, &session, Ending::Revoked)?,
+                None => {}
+            }
+        }
+        (None, true) => end_all(tx, &user.id, Ending::Revoked)?,
+        (None, false) => end_all_and_tokens(tx, &user.id, Ending::Revoked)?,
     }
     Ok(Answer::empty())
 }

@@ -9,12 +9,7 @@ use serde_json::json;
 use super::{Ask, answered, encoded, rename, users};
 
 pub(super) async fn list(ask: &Ask) -> ApiResult<Answer> {
-    let id = ask.path("user_id");
-    let mut devices = credentials(ask).await?;
-    for mut token in tokens(ask, id).await? {
-        token["type"] = "refresh_token".into();
-        devices.push(token);
-    }
+    let devices = credentials(ask).await?;
     let shown = devices.into_iter().map(|device| rename(answered(device), "device_name", "device", |name| name));
     Ok(Answer::list(shown.collect()))
 }
@@ -24,21 +19,6 @@ async fn credentials(ask: &Ask) -> ApiResult<Vec<Value>> {
     let id = ask.path("user_id");
     ask.get(&format!("{}?fields=user_id", users::path(id))).await?;
     ask.all(&format!("/device-credentials?user_id={}", encoded(id))).await
-}
-
-/// The refresh tokens of a user.
-async fn tokens(ask: &Ask, id: &str) -> ApiResult<Vec<Value>> {
-    let mut items = Vec::new();
-    let mut from = String::new();
-    loop {
-        let found = ask.get(&format!("{}/refresh-tokens?take=100{from}", users::path(id))).await?;
-        let mut found = answered(found);
-        items.extend(found.shift_remove("tokens").and_then(|tokens| tokens.as_array().cloned()).unwrap_or_default());
-        match found.get("next").and_then(Value::as_str) {
-            Some(next) => from = format!("&from={}", encoded(next)),
-            None => return Ok(items),
-        }
-    }
 }
 
 #[derive(Deserialize)]
@@ -72,14 +52,10 @@ pub(super) async fn remove_key(ask: &Ask) -> ApiResult<Answer> {
 
 pub(super) async fn revoke_token(ask: &Ask) -> ApiResult<Answer> {
     let token = ask.path("token");
-    let is_meant = |item: &Value| item["id"] == token;
-    let credential = credentials(ask).await?.into_iter().find(|item| is_meant(item) && item["type"] != "public_key");
-    if let Some(credential) = credential {
-        return remove(ask, "/device-credentials", &credential).await;
-    }
-    let token = tokens(ask, ask.path("user_id")).await?.into_iter().find(is_meant);
+    let is_meant = |item: &Value| item["id"] == token && item["type"] != "public_key";
+    let token = credentials(ask).await?.into_iter().find(is_meant);
     let token = token.ok_or_else(|| ApiError::not_found("The refresh token does not exist."))?;
-    remove(ask, "/refresh-tokens", &token).await
+    remove(ask, "/device-credentials", &token).await
 }
 
 async fn remove(ask: &Ask, collection: &str, item: &Value) -> ApiResult<Answer> {

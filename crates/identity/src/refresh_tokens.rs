@@ -1,0 +1,228 @@
+//! Refresh tokens: how they are issued, exchanged and ended (reference: authentication API §6, Refresh tokens).
+
+use std::time::Duration;
+
+use kernel::{Document, Secret, Timestamp, id::Form};
+use serde::Deserialize;
+use store::{
+    Access, Agent, Device, Exchange, Held, Paging, Presented, RefreshToken, RefreshTokenDetails, Session, Snapshot,
+    StoreResult, Tx,
+};
+
+/// How many a user may have for a client; the oldest make place.
+pub const MOST_OF_A_CLIENT: u64 = 200;
+
+/// What a client's `refresh_token` says.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Settings {
+    rotation_type: String,
+    expiration_type: String,
+    /// Seconds for which a token can be presented again after it was replaced.
+    leeway: u64,
+    token_lifetime: u64,
+    idle_token_lifetime: u64,
+    infinite_token_lifetime: bool,
+    infinite_idle_token_lifetime: bool,
+    /// What a token may be exchanged for beyond what the login granted.
+    pub policies: Vec<Policy>,
+}
+
+/// An API that a client may ask a token for without a further login, and with which scopes.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Policy {
+    /// The API's identifier.
+    pub audience: String,
+    /// The scopes.
+    pub scope: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            rotation_type: "non-rotating".to_owned(),
+            expiration_type: "non-expiring".to_owned(),
+            leeway: 0,
+            token_lifetime: 2_592_000,
+            idle_token_lifetime: 1_296_000,
+            infinite_token_lifetime: true,
+            infinite_idle_token_lifetime: true,
+            policies: Vec::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// The settings of a client.
+    ///
+    /// # Errors
+    /// Settings that cannot be read: no token is given a life that nobody chose.
+    pub fn of(client: &Document) -> serde_json::Result<Self> {
+        client
+            .get("refresh_token")
+            .filter(|settings| !settings.is_null())
+            .map_or_else(|| Ok(Self::default()), Self::deserialize)
+    }
+
+    /// Whether each exchange replaces a token.
+    pub fn is_rotating(&self) -> bool {
+        self.rotation_type == "rotating"
+    }
+
+    /// For how long a token can be presented again after it was replaced.
+    pub fn leeway(&self) -> Duration {
+        Duration::from_secs(self.leeway)
+    }
+
+    fn is_expiring(&self) -> bool {
+        self.expiration_type == "expiring"
+    }
+
+    /// When a token ends in any case.
+    fn expires(&self, issued: Timestamp) -> Option<Timestamp> {
+        (self.is_expiring() && !self.infinite_token_lifetime).then(|| issued + Duration::from_secs(self.token_lifetime))
+    }
+
+    /// When it ends unless it is exchanged before.
+    fn idle_expires(&self, now: Timestamp) -> Option<Timestamp> {
+        (self.is_expiring() && !self.infinite_idle_token_lifetime)
+            .then(|| now + Duration::from_secs(self.idle_token_lifetime))
+    }
+}
+
+/// A refresh token to be issued.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// To whom.
+    pub user_id: String,
+    /// For which client.
+    pub client_id: String,
+    /// In which session; none where no browser took part.
+    pub session_id: Option<String>,
+    /// What it gives access to.
+    pub access: Vec<Access>,
+    /// What each exchange needs again of the login.
+    pub login: Document,
+    /// From where.
+    pub agent: Agent,
+    /// Whether it ends together with the session (`online_access`).
+    pub is_online: bool,
+}
+
+/// Issues a refresh token and gives it with what the client presents. A user who has too many for the client loses the oldest.
+pub fn issue(tx: &mut Tx, settings: &Settings, grant: Grant) -> StoreResult<(RefreshToken, Secret)> {
+    let now = tx.now();
+    let held = Held { user_id: Some(&grant.user_id), client_id: Some(&grant.client_id), ..Held::default() };
+    let count = tx.refresh_tokens(held, &Paging::Offset { offset: 0, limit: 0 }, true)?.total.unwrap_or(0);
+    if count >= MOST_OF_A_CLIENT {
+        let oldest = Paging::Offset { offset: 0, limit: count - MOST_OF_A_CLIENT + 1 };
+        for token in tx.refresh_tokens(held, &oldest, false)?.items {
+            tx.delete_refresh_token(&token.id)?;
+        }
+    }
+    // An online token lasts as long as its session.
+    let (idle_expires, expires) =
+        if grant.is_online { (None, None) } else { (settings.idle_expires(now), settings.expires(now)) };
+    let token = RefreshToken {
+        id: tx.context().id(Form::Alnum16("rt_")),
+        user_id: grant.user_id,
+        client_id: grant.client_id,
+        session_id: grant.session_id,
+        created: now,
+        last_exchanged: None,
+        idle_expires,
+        expires,
+        is_rotating: settings.is_rotating() && !grant.is_online,
+        is_online: grant.is_online,
+        details: RefreshTokenDetails {
+            device: Device::of(grant.agent),
+            resource_servers: grant.access,
+            login: grant.login,
+            metadata: None,
+        },
+    };
+    let presented = tx.insert_refresh_token(&token)?;
+    Ok((token, presented))
+}
+
+/// What a client presents as a refresh token.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Found {
+    /// A token that can be exchanged now, as it is, and the session that it is bound to.
+    Usable(Box<RefreshToken>, Option<Box<Session>>),
+    /// A token that was replaced: exchanging it ends the family.
+    Reused(Box<RefreshToken>),
+    /// No token of this client, or none any more.
+    Unknown,
+}
+
+/// Looks at what a client presents, and changes nothing.
+pub fn find(reader: &Snapshot, settings: &Settings, client_id: &str, presented: &str) -> StoreResult<Found> {
+    let is_own = |token: &RefreshToken| token.client_id == client_id;
+    let token = match reader.presented_refresh_token(presented)? {
+        Presented::Current(token) if is_own(&token) => token,
+        Presented::Previous(token, rotated) if is_own(&token) => {
+            if reader.now() >= rotated + settings.leeway() {
+                return Ok(Found::Reused(Box::new(token)));
+            }
+            token
+        }
+        Presented::Spent(token) if is_own(&token) => return Ok(Found::Reused(Box::new(token))),
+        _ => return Ok(Found::Unknown),
+    };
+    if !token.is_online {
+        return Ok(Found::Usable(Box::new(token), None));
+    }
+    let session = match &token.session_id {
+        Some(id) => reader.session(id)?,
+        None => None,
+    };
+    Ok(session.map_or(Found::Unknown, |session| Found::Usable(Box::new(token), Some(Box::new(session)))))
+}
+
+/// Exchanges what a client presents, which [`find`] found usable or reused: it is judged again. `change` says what else the
+/// exchange changes, such as what the token gives access to.
+pub fn exchange(
+    tx: &mut Tx,
+    settings: &Settings,
+    client_id: &str,
+    presented: &str,
+    agent: &Agent,
+    change: impl FnOnce(&mut RefreshToken),
+) -> StoreResult<Exchange> {
+    if matches!(find(tx, settings, client_id, presented)?, Found::Unknown) {
+        return Ok(Exchange::Unknown);
+    }
+    let now = tx.now();
+    tx.exchange_refresh_token(presented, settings.leeway(), |token| {
+        token.last_exchanged = Some(now);
+        if !token.is_online {
+            token.is_rotating = settings.is_rotating();
+            // The absolute end is fixed when the token is issued, or when its client begins to have one.
+            token.expires = token.expires.or_else(|| settings.expires(now));
+            token.idle_expires = settings.idle_expires(now);
+            if settings.is_expiring() {
+                token.details.device.used_by(agent.clone());
+            }
+        }
+        change(token);
+    })
+}
+
+/// Ends the refresh tokens that a user has for a client and an API: what a deleted consent takes along.
+pub fn end_of_grant(tx: &mut Tx, user_id: &str, client_id: &str, audience: &str) -> StoreResult<Vec<RefreshToken>> {
+    let held = Held { user_id: Some(user_id), client_id: Some(client_id), ..Held::default() };
+    let is_meant =
+        |token: &RefreshToken| token.details.resource_servers.iter().any(|access| access.audience == audience);
+    tx.delete_refresh_tokens(held, is_meant)
+}
+
+/// Ends the refresh tokens of a client that is gone.
+pub fn end_of_client(tx: &mut Tx, client_id: &str) -> StoreResult<()> {
+    let held = Held { client_id: Some(client_id), ..Held::default() };
+    tx.delete_refresh_tokens(held, |_| true).map(drop)
+}
+
+#[cfg(test)]
+mod tests;

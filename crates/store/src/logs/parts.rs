@@ -1,0 +1,79 @@
+//! Parts of events that stand in many of them: a token's scopes are told with every call that it makes, and stored once.
+
+use std::{
+    collections::HashMap,
+    sync::{PoisonError, RwLock},
+};
+
+use aws_lc_rs::digest;
+use kernel::{Document, Value};
+
+use crate::{StoreResult, Tx, connection::Param};
+
+/// A shorter list stands in the event itself.
+const SHORTEST: usize = 8;
+/// Microseconds of a day.
+const DAY: i64 = 86_400_000_000;
+/// How many parts are remembered.
+const MOST: usize = 10_000;
+
+/// Tenant and digest of a part.
+pub(crate) type Key = (i64, [u8; 32]);
+
+/// Parts that are committed: their number, and the day on which they were last used.
+#[derive(Default)]
+pub(crate) struct Parts(RwLock<HashMap<Key, (i64, i64)>>);
+
+impl Parts {
+    fn get(&self, key: &Key) -> Option<(i64, i64)> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).copied()
+    }
+
+    /// Remembers parts of a transaction that is committed.
+    pub(crate) fn keep(&self, parts: &[(Key, (i64, i64))]) {
+        if parts.is_empty() {
+            return;
+        }
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() > MOST {
+            known.clear();
+        }
+        known.extend(parts.iter().copied());
+    }
+}
+
+/// Where an event has its token's scopes.
+pub(super) fn place(event: &mut Document) -> Option<&mut Value> {
+    event.get_mut("details")?.get_mut("request")?.get_mut("auth")?.get_mut("credentials")?.get_mut("scopes")
+}
+
+impl Tx {
+    /// Takes a long list of scopes out of an event and gives the number under which it is stored.
+    pub(super) fn take_part(&mut self, event: &mut Document) -> StoreResult<Option<i64>> {
+        let is_long = |value: &&mut Value| value.as_array().is_some_and(|scopes| scopes.len() >= SHORTEST);
+        let Some(place) = place(event).filter(is_long) else { return Ok(None) };
+        let text = place.take().to_string();
+        let digest = digest::digest(&digest::SHA256, text.as_bytes());
+        let key = (self.tenant_number(), digest.as_ref().try_into().expect("the digest has 32 bytes"));
+        let today = self.now.micros() / DAY;
+        if let Some((number, day)) = self.shared.log_parts.get(&key)
+            && day == today
+        {
+            return Ok(Some(number));
+        }
+        let sql = "INSERT INTO log_parts (tenant, digest, used, text) VALUES ($1, $2, $3, $4) \
+                   ON CONFLICT (tenant, digest) DO UPDATE SET used = excluded.used RETURNING seq";
+        let params = [self.number(), Param::Bytes(digest.as_ref().into()), today.into(), text.into()];
+        let number = self.connection.only(sql, &params, |row| row.int(0))?;
+        self.changes.log_parts.push((key, (number, today)));
+        Ok(Some(number))
+    }
+
+    /// Removes parts that no event names any more, which were ingested before a time.
+    pub fn prune_log_parts(&mut self, before: kernel::Timestamp) -> StoreResult<u64> {
+        // A day more: what is in use is noted once a day.
+        let day = before.micros() / DAY - 1;
+        let sql = "DELETE FROM log_parts WHERE tenant = $1 AND used < $2";
+        self.connection.execute(sql, &[self.number(), day.into()])
+    }
+}
