@@ -9,8 +9,9 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodRouter, any, get},
 };
+use delivery::events::Sender;
 use kernel::{Peer, Tenant};
-use management::{Messenger, Sender, Services, V1};
+use management::{Messenger, Services, V1};
 use oauth::{Bearer, OAuth};
 use rest::{ApiError, Claims, Engine};
 use store::Store;
@@ -64,7 +65,7 @@ pub(crate) fn workers(store: &Store, services: &Services) -> Vec<JoinHandle<()>>
     vec![
         tokio::spawn(management::work(store.clone())),
         tokio::spawn(management::tidy(store.clone())),
-        tokio::spawn(management::send_logs(store.clone(), services.outbound.clone())),
+        tokio::spawn(delivery::logs::work(store.clone(), services.outbound.clone())),
         tokio::spawn(sender.work(store.clone())),
         tokio::spawn(Messenger::new(services.outbound.clone(), dispatcher.clone()).work(store.clone())),
         tokio::spawn(dispatcher.work()),

@@ -2,17 +2,13 @@
 
 mod deliveries;
 mod samples;
-mod sender;
 mod stats;
 
-use kernel::{Document, Record, Value, id::Form, object};
+use kernel::{Document, Record, Value, id::Form};
 use rest::{ApiError, ApiResult, Area, Call, Change, Kind, Resource, Times, Unique};
-use serde_json::json;
-use store::{Filter, Query, Snapshot, StoreResult, Tx};
+use store::{Filter, Query, Snapshot, Tx};
 
 use crate::Services;
-
-pub use sender::{EventAction, Sender};
 
 /// What is served of `event-streams`.
 pub(crate) fn area(_: &Services) -> Area {
@@ -58,12 +54,12 @@ impl Resource for EventStreams {
     fn check(&self, tx: &mut Tx, _: &Call, old: Option<&Record>, new: &Record) -> ApiResult {
         let is_enabled = |stream: &Record| stream.text("status") == Some("enabled");
         if let Some(old) = old.filter(|old| !is_enabled(old) && is_enabled(new)) {
-            if failed_deliveries(tx, &old.id)? >= sender::MOST_FAILED {
+            if delivery::events::failed_deliveries(tx, &old.id)? >= delivery::events::MOST_FAILED {
                 return Err(ApiError::conflict(
                     "Too many deliveries have failed. Redeliver them before enabling the event stream.",
                 ));
             }
-            stats::forgive(tx, &old.id)?;
+            delivery::events::forgive(tx, &old.id)?;
         }
         Ok(())
     }
@@ -74,27 +70,11 @@ impl Resource for EventStreams {
         for delivery in tx.list(&model::EVENT_DELIVERY, &Query::of(filter))?.items {
             tx.delete(&model::EVENT_DELIVERY, &delivery.id)?;
         }
-        Ok(stats::forget(tx, &old.id)?)
+        Ok(tx.delete(&model::EVENT_STREAM_COUNTS, &old.id).map(drop)?)
     }
 
     fn present(&self, _: &Snapshot, _: &Call, _: &Record, shown: &mut Document) -> ApiResult {
         *shown = ORDER.iter().filter_map(|name| shown.shift_remove_entry(*name)).collect();
         Ok(())
-    }
-}
-
-/// How many deliveries of a stream have failed and wait for being tried again.
-fn failed_deliveries(reader: &Snapshot, stream: &str) -> StoreResult<u64> {
-    let filter = Filter::equals("event_stream_id", stream).and(Filter::equals("status", "failed"));
-    reader.count(&model::EVENT_DELIVERY, &filter)
-}
-
-/// Notes a try of a delivery, or that it will be tried again; the delivery's status is that of the try.
-fn attempted(delivery: &mut Record, status: &str, details: Value) {
-    let mut attempt = object(json!({"status": status}));
-    attempt.extend(object(details));
-    delivery.document.insert("status".into(), status.into());
-    if let Some(attempts) = delivery.document.get_mut("attempts").and_then(Value::as_array_mut) {
-        attempts.push(attempt.into());
     }
 }

@@ -21,7 +21,7 @@ use crate::{Services, actor::actor, tickets::Account, users::USER};
 
 pub use exports::download;
 pub use worker::work;
-pub(crate) use worker::{LEASE, settle};
+pub(crate) use worker::{LEASE, given_up};
 
 /// What is served of `jobs`.
 pub(crate) fn area(_: &Services) -> Area {

@@ -60,12 +60,9 @@ mod users;
 mod users_by_email;
 mod v1;
 mod verifiable_credentials;
-mod worker;
 
 pub use self::actions::Dispatcher;
-pub use event_streams::{EventAction, Sender};
 pub use jobs::{download, work};
-pub use log_streams::work as send_logs;
 pub use messages::Messenger;
 pub use provision::{Fresh, move_to, provision};
 pub use rules::{LOGIN, RuleRun};

@@ -1,17 +1,12 @@
 //! Log streams: where the tenant's log is sent.
 
-mod privacy;
-mod sender;
-mod sinks;
-
+use delivery::logs;
 use kernel::{Record, Value, id::Form};
 use rest::{ApiError, ApiResult, Area, Call, Change, Kind, Resource};
 use serde_json::json;
 use store::{Snapshot, Tx};
 
 use crate::Services;
-
-pub use sender::work;
 
 /// What is served of `log-streams`.
 pub(crate) fn area(_: &Services) -> Area {
@@ -70,10 +65,10 @@ impl Resource for LogStreams {
     fn follow(&self, tx: &mut Tx, _: &Call, change: &Change<'_>) -> ApiResult {
         let is_active = |stream: &Record| stream.text("status") == Some("active");
         match change {
-            Change::Create { new } => sender::begin(tx, new),
-            Change::Update { old, new } if !is_active(old) && is_active(new) => Ok(sender::forgive(tx, &new.id)?),
+            Change::Create { new } => Ok(logs::begin(tx, new)?),
+            Change::Update { old, new } if !is_active(old) && is_active(new) => Ok(logs::forgive(tx, &new.id)?),
             Change::Update { .. } => Ok(()),
-            Change::Delete { old } => Ok(sender::forget(tx, &old.id)?),
+            Change::Delete { old } => Ok(logs::forget(tx, &old.id)?),
         }
     }
 
@@ -131,14 +126,4 @@ fn keep_partner(old: &Record, new: &mut Record) {
             sink.insert(name.into(), known);
         }
     }
-}
-
-/// A line for each category: its name, a colon, the types of entries in it.
-const CATEGORIES: &str = include_str!("log_streams/categories.txt");
-
-/// The category of a type of log entry.
-fn category(kind: &str) -> &'static str {
-    let of_line = |line: &'static str| line.split_once(": ");
-    let found = CATEGORIES.lines().filter_map(of_line).find(|(_, kinds)| kinds.split(' ').any(|known| known == kind));
-    found.map_or("other", |(name, _)| name)
 }

@@ -7,6 +7,7 @@ mod text;
 
 use std::{sync::Arc, time::Duration};
 
+use delivery::{Failed, Queue, runner};
 use identity::triggers::{self, Execution, Firing, Trigger, Triggers, Verdict};
 use kernel::{Document, Record, Sealed, TenantId, Value, object};
 use model::{BRANDING, queues};
@@ -15,14 +16,21 @@ use rest::{ApiError, ApiResult};
 use serde_json::json;
 use store::{Job, NewJob, Snapshot, Store, Tx};
 
-use crate::{Dispatcher, jobs, tenants, worker};
+use crate::{Dispatcher, jobs, tenants};
 
 pub(crate) use phone::try_out;
 
-/// Messages that are sent at the same time.
-const AT_ONCE: u32 = 8;
 /// How long a sender may be silent before another takes its message: longer than code and calls may take.
 const LEASE: Duration = Duration::from_secs(60);
+const QUEUE: Queue = Queue {
+    name: queues::MESSAGES,
+    at_once: 8,
+    lease: LEASE,
+    // A message's own tries end sooner; this is for what goes wrong here.
+    attempts: 2 * ATTEMPTS,
+    pause: Duration::from_secs(60),
+    given_up: Some(jobs::given_up),
+};
 /// Tries of a message; the waits between them begin with five seconds and double.
 const ATTEMPTS: u64 = 6;
 /// Where Twilio answers.
@@ -64,12 +72,9 @@ impl Messenger {
 
     /// Sends the messages of all tenants until it is dropped.
     pub async fn work(self, store: Store) {
-        worker::run(&store, queues::MESSAGES, AT_ONCE, LEASE, |job| {
+        runner::run(&store, &QUEUE, |job| {
             let (messenger, store) = (&self, &store);
-            async move {
-                let sent = messenger.sent(store, &job).await;
-                jobs::settle(store, &job, sent).await;
-            }
+            async move { messenger.sent(store, &job).await.map_err(Failed::for_now) }
         })
         .await;
     }

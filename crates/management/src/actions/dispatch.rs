@@ -22,7 +22,7 @@ pub(crate) use executions::{console, described, stats};
 use hooks::Registering;
 use plan::{Plan, Step};
 
-use crate::EventAction;
+use delivery::events::EventAction;
 
 /// Wall time of all code at one trigger together.
 const TIME: Duration = Duration::from_secs(20);

@@ -135,7 +135,7 @@ fn named(reader: &Snapshot, call: &Call) -> ApiResult<Record> {
 
 /// Has a failed delivery sent once more.
 fn again(tx: &mut Tx, mut delivery: Record) -> ApiResult {
-    super::attempted(&mut delivery, "retrying", serde_json::json!({"timestamp": tx.now()}));
+    delivery::events::attempted(&mut delivery, "retrying", serde_json::json!({"timestamp": tx.now()}));
     let delivery = tx.update(&model::EVENT_DELIVERY, delivery)?;
     Ok(events::enqueue(tx, &delivery)?)
 }

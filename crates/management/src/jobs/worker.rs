@@ -2,25 +2,26 @@
 
 use std::time::Duration;
 
+use delivery::{Failed, Queue, runner};
 use kernel::object;
-use model::queues;
+use model::{JOB, queues};
 use serde_json::json;
-use store::{Job, Store};
+use store::{Job, Store, StoreResult, Tx};
 
-use super::{change, exports, imports};
-use crate::{connections, keys, worker};
+use super::{exports, imports};
+use crate::{connections, keys};
 
 /// How long a worker may be silent before another takes its job.
 pub(crate) const LEASE: Duration = Duration::from_secs(60);
-/// Tries of a job before it is given up.
-const MOST_ATTEMPTS: u64 = 5;
+const QUEUE: Queue =
+    Queue { name: queues::MANAGEMENT, at_once: 1, lease: LEASE, attempts: 5, pause: LEASE, given_up: Some(given_up) };
 
 /// Works on the jobs of all tenants until it is dropped.
 pub async fn work(store: Store) {
-    worker::run(&store, queues::MANAGEMENT, 1, LEASE, |job| done(&store, job)).await;
+    runner::run(&store, &QUEUE, |job| done(&store, job)).await;
 }
 
-async fn done(store: &Store, job: Job) {
+async fn done(store: &Store, job: Job) -> Result<(), Failed> {
     let job = &job;
     let outcome = match job.payload.get("type").and_then(kernel::Value::as_str) {
         Some("users_import") => imports::run(store, job).await,
@@ -28,30 +29,15 @@ async fn done(store: &Store, job: Job) {
         Some(connections::DELETION_JOB) => connections::go_on_deleting(store, job).await,
         Some(connections::SYNCHRONIZATION) => connections::run_synchronization(store, job).await,
         Some(keys::REKEYING) => keys::rekey(store, job).await,
-        _ => Ok(()),
+        _ => return Err(Failed::unknown(job)),
     };
-    settle(store, job, outcome).await;
+    outcome.map_err(Failed::for_now)
 }
 
-/// Gives a job back that failed, to be tried again later, or gives it up.
-pub(crate) async fn settle(store: &Store, job: &Job, outcome: Result<(), rest::ApiError>) {
-    let Err(error) = outcome else { return };
-    tracing::warn!(job = job.id, %error, "a job failed");
-    let given_up = job.attempts >= MOST_ATTEMPTS;
-    let id = job.id.clone();
-    let held = job.clone();
-    let reason = error.to_string();
-    let outcome = store.write(&job.tenant, move |tx| {
-        if given_up {
-            change(tx, &id, object(json!({"status": "failed", "status_details": "The job could not be completed."})))?;
-            tx.fail_job(&held, &reason)?;
-        } else {
-            let later = tx.now() + LEASE;
-            tx.retry_job(&held, later, &reason)?;
-        }
-        Ok::<_, rest::ApiError>(())
-    });
-    if let Err(error) = outcome.await {
-        tracing::warn!(job = job.id, %error, "a job could not be given back");
-    }
+/// Tells callers that a job was given up, where they can see it.
+pub(crate) fn given_up(tx: &mut Tx, job: &Job) -> StoreResult<()> {
+    let Some(mut shown) = tx.get(&JOB, &job.id)? else { return Ok(()) };
+    let told = json!({"status": "failed", "status_details": "The job could not be completed."});
+    shown.document.extend(object(told));
+    tx.update(&JOB, shown).map(drop)
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use delivery::{Failed, Queue, runner};
 use identity::triggers::{self, Trigger};
 use kernel::{Document, Value, object};
 use model::queues;
@@ -10,12 +11,17 @@ use serde_json::json;
 use store::{Job, NewJob, StoreResult, Tx};
 
 use super::Dispatcher;
-use crate::{actions::builds, jobs, worker};
+use crate::{actions::builds, jobs};
 
-/// How many jobs run at a time.
-const LANES: usize = 4;
-/// How long a job may take before another lane takes it: more than the packages of a build.
-const LEASE: Duration = Duration::from_secs(180);
+const QUEUE: Queue = Queue {
+    name: queues::SCRIPTS,
+    at_once: 4,
+    // More than the packages of a build take.
+    lease: Duration::from_secs(180),
+    attempts: 5,
+    pause: Duration::from_secs(60),
+    given_up: Some(jobs::given_up),
+};
 
 /// Has the code at a trigger run once the transaction is committed.
 pub(super) fn enqueue(tx: &mut Tx, trigger: Trigger, event: &Document) -> StoreResult {
@@ -27,18 +33,16 @@ pub(super) fn enqueue(tx: &mut Tx, trigger: Trigger, event: &Document) -> StoreR
 impl Dispatcher {
     /// Works on deferred code and builds of all tenants until it is dropped.
     pub async fn work(self) {
-        // One job at a time in each: a build that takes long holds nobody else up.
-        let lane = |_| worker::run(self.store(), queues::SCRIPTS, 1, LEASE, |job| self.done(job));
-        futures::future::join_all((0..LANES).map(lane)).await;
+        runner::run(self.store(), &QUEUE, |job| self.done(job)).await;
     }
 
-    async fn done(&self, job: Job) {
+    async fn done(&self, job: Job) -> Result<(), Failed> {
         let outcome = match job.payload.get("type").and_then(Value::as_str) {
             Some("trigger") => self.fire_deferred(&job).await,
             Some(builds::JOB) => builds::run(self, &job).await,
-            _ => Ok(()),
+            _ => return Err(Failed::unknown(&job)),
         };
-        jobs::settle(self.store(), &job, outcome).await;
+        outcome.map_err(Failed::for_now)
     }
 
     async fn fire_deferred(&self, job: &Job) -> ApiResult {

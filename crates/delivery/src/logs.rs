@@ -1,21 +1,20 @@
 //! Sending the tenant's log to its streams: whatever was appended since the last that a stream took, in batches, until
 //! its sink takes them. Nothing is lost to a sink that fails; one that fails for long suspends its stream.
 
+mod privacy;
+mod sinks;
+
 use std::{sync::Arc, time::Duration};
 
 use futures::future::join;
 use kernel::{Document, Record, Value, object};
 use model::{LOG_STREAM, LOG_STREAM_STATE, queues};
 use outbound::{Client, Limits};
-use rest::ApiResult;
 use serde_json::json;
 use store::{Filter, Job, LogEvent, LogPaging, LogQuery, NewJob, Query, Snapshot, Store, StoreResult, Tx};
 
-use super::{category, privacy, sinks};
-use crate::worker;
+use crate::runner::{self, Failed, Queue};
 
-/// Streams that are served at the same time.
-const AT_ONCE: u32 = 8;
 /// Entries in one request.
 const BATCH: u64 = 100;
 /// How long a sender may be silent before another takes its stream.
@@ -28,10 +27,24 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const LONGEST_WAIT: Duration = Duration::from_secs(900);
 /// A sink that fails so often in a row, over some four hours, suspends its stream.
 const MOST_FAILURES: u64 = 25;
+const QUEUE: Queue = Queue {
+    name: queues::LOG_STREAMS,
+    at_once: 8,
+    lease: LEASE,
+    // A sink's failures suspend its stream sooner; this is for what goes wrong here.
+    attempts: 2 * MOST_FAILURES,
+    pause: Duration::from_secs(60),
+    given_up: Some(|tx, job| {
+        let stream = job.payload.get("stream").and_then(Value::as_str).unwrap_or_default();
+        suspend(tx, stream)?;
+        // A stream that is active again gets a job again.
+        tx.cancel_job(&job.id).map(drop)
+    }),
+};
 const LIMITS: Limits = Limits { time: Duration::from_secs(15), bytes: 64 << 10, redirects: 0 };
 
 /// Begins a new stream: at `startFrom`, or with what is logged from now on.
-pub(super) fn begin(tx: &mut Tx, stream: &Record) -> ApiResult {
+pub fn begin(tx: &mut Tx, stream: &Record) -> StoreResult {
     let from = stream.text("startFrom").and_then(|time| time.parse().ok()).unwrap_or_else(|| tx.now());
     let document = object(json!({"log_id": store::log_id_at(from), "failures": 0}));
     tx.insert(&LOG_STREAM_STATE, Record::new(stream.id.as_str(), document, tx.now()))?;
@@ -39,24 +52,21 @@ pub(super) fn begin(tx: &mut Tx, stream: &Record) -> ApiResult {
 }
 
 /// Forgets the failures of a stream that is active again.
-pub(super) fn forgive(tx: &mut Tx, stream: &str) -> StoreResult<()> {
+pub fn forgive(tx: &mut Tx, stream: &str) -> StoreResult<()> {
     note(tx, stream, json!({"failures": 0}))
 }
 
-pub(super) fn forget(tx: &mut Tx, stream: &str) -> StoreResult<()> {
+/// Ends what is kept for a stream that is deleted.
+pub fn forget(tx: &mut Tx, stream: &str) -> StoreResult<()> {
     tx.cancel_job(&job_of(stream))?;
     tx.delete(&LOG_STREAM_STATE, stream).map(drop)
 }
 
 /// Sends the logs of all tenants to their streams until it is dropped.
 pub async fn work(store: Store, outbound: Client) {
-    let sending = worker::run(&store, queues::LOG_STREAMS, AT_ONCE, LEASE, |job| {
+    let sending = runner::run(&store, &QUEUE, |job| {
         let (store, outbound) = (&store, &outbound);
-        async move {
-            if let Err(error) = serve(store, outbound, &job).await {
-                tracing::warn!(job = job.id, %error, "a log stream could not be served");
-            }
-        }
+        async move { serve(store, outbound, &job).await.map_err(Failed::for_now) }
     });
     join(watch(&store), sending).await;
 }
@@ -74,7 +84,7 @@ async fn watch(store: &Store) {
     }
 }
 
-async fn enqueue(store: &Store) -> ApiResult {
+async fn enqueue(store: &Store) -> StoreResult {
     for tenant in store.tenants_with(LOG_STREAM.name).await? {
         let due = store.read(&tenant, waiting).await?;
         if due.is_empty() {
@@ -94,7 +104,7 @@ async fn enqueue(store: &Store) -> ApiResult {
 }
 
 /// The active streams that have not taken everything.
-fn waiting(reader: &Snapshot) -> ApiResult<Vec<String>> {
+fn waiting(reader: &Snapshot) -> StoreResult<Vec<String>> {
     let active = reader.list(&LOG_STREAM, &Query::of(Filter::equals("status", "active")))?.items;
     let mut due = Vec::new();
     for stream in active.into_iter().filter(sinks::is_reachable) {
@@ -113,7 +123,7 @@ fn entries(reader: &Snapshot, stream: &str, limit: u64) -> StoreResult<Vec<LogEv
     Ok(reader.logs(&query)?.items)
 }
 
-async fn serve(store: &Store, outbound: &Client, job: &Job) -> ApiResult {
+async fn serve(store: &Store, outbound: &Client, job: &Job) -> StoreResult {
     let id: Arc<str> = job.payload.get("stream").and_then(Value::as_str).unwrap_or_default().into();
     loop {
         let wanted = Arc::clone(&id);
@@ -210,4 +220,14 @@ fn note(tx: &mut Tx, stream: &str, members: Value) -> StoreResult<()> {
 
 fn job_of(stream: &str) -> String {
     format!("log_stream_{stream}")
+}
+
+/// A line for each category: its name, a colon, the types of entries in it.
+const CATEGORIES: &str = include_str!("logs/categories.txt");
+
+/// The category of a type of log entry.
+fn category(kind: &str) -> &'static str {
+    let of_line = |line: &'static str| line.split_once(": ");
+    let found = CATEGORIES.lines().filter_map(of_line).find(|(_, kinds)| kinds.split(' ').any(|known| known == kind));
+    found.map_or("other", |(name, _)| name)
 }

@@ -1,25 +1,38 @@
 //! Sending events to the destinations of streams, again and again where they fail (reference: streams §3).
 
-use std::{sync::Arc, time::Duration};
+mod counts;
+
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, header};
 use identity::events;
-use kernel::{Document, Record, Tenant, TenantId, Value, value_at};
+use kernel::{Document, Record, Tenant, TenantId, Value, object, value_at};
 use model::{EVENT_STREAM, queues};
 use outbound::{Client, Limits};
-use rest::{ApiError, ApiResult, BoxFuture};
 use serde_json::json;
-use store::{Job, Snapshot, Store, Tx};
+use store::{Filter, Job, Snapshot, Store, StoreResult, Tx};
 
-use super::{attempted, stats};
-use crate::worker;
+use crate::runner::{self, Failed, Queue};
 
-/// Deliveries that are sent at the same time.
-const AT_ONCE: u32 = 16;
-/// How long a sender may be silent before another takes its delivery.
-const LEASE: Duration = Duration::from_secs(60);
+pub use counts::{DAY, KEPT, forgive};
+
+const QUEUE: Queue = Queue {
+    name: queues::EVENT_STREAMS,
+    at_once: 16,
+    lease: Duration::from_secs(60),
+    // A delivery's own tries end sooner; this is for what goes wrong here.
+    attempts: 3 * ATTEMPTS,
+    pause: Duration::from_secs(30),
+    given_up: Some(|tx, job| {
+        let id = job.payload.get("delivery").and_then(Value::as_str).unwrap_or_default();
+        let Some(mut delivery) = tx.get(&model::EVENT_DELIVERY, id)? else { return Ok(()) };
+        let attempt = json!({"error_message": "The delivery could not be completed.", "timestamp": tx.now()});
+        attempted(&mut delivery, "failed", attempt);
+        tx.update(&model::EVENT_DELIVERY, delivery).map(drop)
+    }),
+};
 /// Tries of a delivery; the waits between them begin with a second and double.
 const ATTEMPTS: u64 = 4;
 /// A destination has this long to answer.
@@ -27,10 +40,11 @@ const LIMITS: Limits = Limits { time: Duration::from_secs(10), bytes: 64 << 10, 
 /// A stream that fails so often in a row is disabled.
 const MOST_IN_A_ROW: u64 = 500;
 /// As many failed deliveries are kept for a stream; with more it is disabled.
-pub(super) const MOST_FAILED: u64 = 5000;
+pub const MOST_FAILED: u64 = 5000;
 
 /// Runs the Action of a stream: tenant, the Action's id, the event. The error is what the delivery shows.
-pub type EventAction = Arc<dyn Fn(TenantId, String, Document) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+pub type EventAction =
+    Arc<dyn Fn(TenantId, String, Document) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
 
 /// What sending needs.
 #[derive(Clone)]
@@ -57,22 +71,18 @@ struct Failure {
 impl Sender {
     /// Sends the events of all tenants' streams until it is dropped.
     pub async fn work(self, store: Store) {
-        worker::run(&store, queues::EVENT_STREAMS, AT_ONCE, LEASE, |job| {
+        runner::run(&store, &QUEUE, |job| {
             let (sender, store) = (&self, &store);
-            async move {
-                if let Err(error) = sender.delivered(store, &job).await {
-                    tracing::warn!(job = job.id, %error, "an event could not be delivered");
-                }
-            }
+            async move { sender.delivered(store, &job).await.map_err(Failed::for_now) }
         })
         .await;
     }
 
-    async fn delivered(&self, store: &Store, job: &Job) -> ApiResult {
+    async fn delivered(&self, store: &Store, job: &Job) -> StoreResult {
         let id = job.payload.get("delivery").and_then(Value::as_str).unwrap_or_default().to_owned();
         let (delivery, stream) = store.read(&job.tenant, move |reader| due(reader, &id)).await?;
         let Some((delivery, stream)) = delivery.zip(stream) else {
-            return Ok(store.complete_job(job).await.map(drop)?);
+            return store.complete_job(job).await.map(drop);
         };
         let started = store.context().now();
         let Some(tenant) = store.tenant(&job.tenant).await? else { return Ok(()) };
@@ -136,7 +146,7 @@ fn never(message: &str) -> Failure {
 }
 
 /// The delivery with this id and its stream, as far as they are there and something is to be sent.
-fn due(reader: &Snapshot, id: &str) -> ApiResult<(Option<Record>, Option<Record>)> {
+fn due(reader: &Snapshot, id: &str) -> StoreResult<(Option<Record>, Option<Record>)> {
     let delivery = reader.get(&model::EVENT_DELIVERY, id)?;
     let stream = delivery.as_ref().and_then(|delivery| delivery.text("event_stream_id"));
     let stream = stream.map(|stream| reader.get(&EVENT_STREAM, stream)).transpose()?.flatten();
@@ -161,16 +171,16 @@ fn authorization(stream: &Record) -> Option<(HeaderName, HeaderValue)> {
     Some((name, value))
 }
 
-fn succeeded(tx: &mut Tx, job: &Job, delivery: &Record) -> ApiResult {
+fn succeeded(tx: &mut Tx, job: &Job, delivery: &Record) -> StoreResult {
     if tx.complete_job(job)? {
         let stream = delivery.text("event_stream_id").unwrap_or_default();
-        stats::count(tx, stream, true)?;
+        counts::count(tx, stream, true)?;
         tx.delete(&model::EVENT_DELIVERY, &delivery.id)?;
     }
     Ok(())
 }
 
-fn failed(tx: &mut Tx, job: &Job, delivery: &Record, failure: &Failure, taken: i64) -> ApiResult {
+fn failed(tx: &mut Tx, job: &Job, delivery: &Record, failure: &Failure, taken: i64) -> StoreResult {
     let is_last = !failure.may_pass || job.attempts >= ATTEMPTS;
     let wait = Duration::from_secs(1 << job.attempts.saturating_sub(1).min(8));
     let is_held = if is_last { tx.complete_job(job)? } else { tx.retry_job(job, tx.now() + wait, &failure.message)? };
@@ -185,8 +195,8 @@ fn failed(tx: &mut Tx, job: &Job, delivery: &Record, failure: &Failure, taken: i
     let delivery = tx.update(&model::EVENT_DELIVERY, delivery)?;
     if is_last {
         let stream = delivery.text("event_stream_id").unwrap_or_default();
-        let in_a_row = stats::count(tx, stream, false)?;
-        if in_a_row >= MOST_IN_A_ROW || super::failed_deliveries(tx, stream)? >= MOST_FAILED {
+        let in_a_row = counts::count(tx, stream, false)?;
+        if in_a_row >= MOST_IN_A_ROW || failed_deliveries(tx, stream)? >= MOST_FAILED {
             disable(tx, stream)?;
         }
     }
@@ -194,10 +204,26 @@ fn failed(tx: &mut Tx, job: &Job, delivery: &Record, failure: &Failure, taken: i
 }
 
 /// Disables a stream whose destination has failed too often.
-fn disable(tx: &mut Tx, stream: &str) -> ApiResult {
+fn disable(tx: &mut Tx, stream: &str) -> StoreResult {
     let Some(mut stream) = tx.get(&EVENT_STREAM, stream)? else { return Ok(()) };
     stream.document.insert("status".into(), "disabled".into());
     stream.updated = tx.now();
     stream.document.insert("updated_at".into(), tx.now().into());
-    tx.update(&EVENT_STREAM, stream).map(drop).map_err(ApiError::from)
+    tx.update(&EVENT_STREAM, stream).map(drop)
+}
+
+/// How many deliveries of a stream have failed and wait for being tried again.
+pub fn failed_deliveries(reader: &Snapshot, stream: &str) -> StoreResult<u64> {
+    let filter = Filter::equals("event_stream_id", stream).and(Filter::equals("status", "failed"));
+    reader.count(&model::EVENT_DELIVERY, &filter)
+}
+
+/// Notes a try of a delivery, or that it will be tried again; the delivery's status is that of the try.
+pub fn attempted(delivery: &mut Record, status: &str, details: Value) {
+    let mut attempt = object(json!({"status": status}));
+    attempt.extend(object(details));
+    delivery.document.insert("status".into(), status.into());
+    if let Some(attempts) = delivery.document.get_mut("attempts").and_then(Value::as_array_mut) {
+        attempts.push(attempt.into());
+    }
 }
