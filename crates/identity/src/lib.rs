@@ -10,6 +10,7 @@ pub mod blacklist;
 pub mod blocks;
 pub mod certificate;
 pub mod claims;
+pub mod credentials;
 mod error;
 pub mod events;
 pub mod expiring;

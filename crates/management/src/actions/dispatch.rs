@@ -10,7 +10,10 @@ mod plan;
 use std::{sync::Arc, time::Duration};
 
 use ::actions::{Invocation, Outcome, ProgramKind, Runtime};
-use identity::triggers::{self, BoxFuture, Firing, Trigger, Triggers, Verdict};
+use identity::{
+    credentials::Told,
+    triggers::{self, BoxFuture, Firing, Trigger, Triggers, Verdict},
+};
 use kernel::{Document, TenantId, Value};
 use quick_cache::sync::Cache;
 use rest::{ApiError, ApiResult};
@@ -136,9 +139,11 @@ impl Dispatcher {
             let is_hook = step.program.kind == ProgramKind::Hook;
             let argument =
                 if is_hook { hooks::arguments(trigger, &event, registering.as_ref()) } else { event.clone().into() };
+            let told = Told::of(&argument);
             let call = invocation(trigger, step, argument, deadline.saturating_duration_since(Instant::now()));
             let started = context.now();
-            let outcome = self.0.runtime.run(&step.program, call).await;
+            let mut outcome = self.0.runtime.run(&step.program, call).await;
+            executions::hide(&told, &mut outcome);
             recorder.note(step, &outcome, started, context.now());
             if is_hook {
                 hooks::interpret(trigger, &outcome, &mut verdict, &mut event);

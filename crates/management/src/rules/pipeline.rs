@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use ::actions::{Invocation, Program, ProgramKind};
-use identity::triggers::Denial;
+use identity::{credentials::Told, triggers::Denial};
 use kernel::{Document, TenantId, Value};
 use rest::ApiResult;
 use store::{Filter, Order, Query, Snapshot, Store};
@@ -57,12 +57,14 @@ impl Dispatcher {
         let mut run = RuleRun { user, context, executed: Vec::new(), denied: None };
         for rule in pipeline.rules.iter().filter(|rule| rule.stage == stage) {
             let arguments = Value::Array(vec![run.user.clone().into(), run.context.clone().into()]);
+            let told = Told::of(&arguments);
             let mut call = Invocation::new("", "", arguments);
             call.time_left = deadline.saturating_duration_since(Instant::now());
             call.facts.insert("globals".into(), globals.clone().into());
             let outcome = self.runtime().run(&rule.program, call).await;
             run.executed.push(rule.id.clone());
-            if let Some(error) = outcome.error {
+            if let Some(mut error) = outcome.error {
+                told.mask(&mut error.message);
                 let is_failure = error.name != "UnauthorizedError";
                 run.denied = Some(Denial { reason: error.message, is_failure, ..Denial::default() });
                 break;

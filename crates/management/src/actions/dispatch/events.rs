@@ -1,6 +1,9 @@
 //! `event`: what the code at a trigger is told (reference: actions §3).
 
-use identity::triggers::{Firing, Request, Trigger};
+use identity::{
+    credentials,
+    triggers::{Firing, Request, Trigger},
+};
 use kernel::{Document, Record, TenantId, Value, object};
 use serde_json::json;
 
@@ -83,12 +86,13 @@ fn organization(record: &Record) -> Document {
     }))
 }
 
+/// The request, without the credentials that came with it.
 fn request(request: &Request) -> Document {
     let mut shown = object(json!({
         "ip": request.ip,
         "method": request.method,
-        "body": request.body,
-        "query": request.query,
+        "body": credentials::without(&request.body),
+        "query": credentials::without(&request.query),
         "geoip": {},
         "hostname": request.hostname,
         "user_agent": request.user_agent,

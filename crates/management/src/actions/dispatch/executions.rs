@@ -1,7 +1,10 @@
 //! Executions: what happened when the code at a trigger ran, for its author.
 
 use ::actions::{ConsoleLine, Outcome, ScriptError, Stats};
-use identity::triggers::{Denial, Execution, Trigger};
+use identity::{
+    credentials::Told,
+    triggers::{Denial, Execution, Trigger},
+};
 use kernel::{Context, Document, Timestamp, Value, id::Form, object};
 use serde_json::json;
 
@@ -78,6 +81,31 @@ impl Recorder {
             "description": error.message,
             "details": details,
         }))
+    }
+}
+
+/// Takes the credentials that code was told out of what it says: its console, its error, and why it refuses.
+pub(super) fn hide(told: &Told, outcome: &mut Outcome) {
+    for line in &mut outcome.console {
+        told.mask(&mut line.text);
+    }
+    if let Some(error) = &mut outcome.error {
+        told.mask(&mut error.message);
+        for text in error.stack.iter_mut().chain(error.properties.values_mut().filter_map(text_of)) {
+            told.mask(text);
+        }
+    }
+    let refusals =
+        outcome.commands.iter_mut().filter(|command| matches!(&*command.name, "access.deny" | "validation.error"));
+    for text in refusals.flat_map(|command| &mut command.arguments).filter_map(text_of) {
+        told.mask(text);
+    }
+}
+
+fn text_of(value: &mut Value) -> Option<&mut String> {
+    match value {
+        Value::String(text) => Some(text),
+        _ => None,
     }
 }
 
