@@ -13,7 +13,7 @@ use rustls::{
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
 };
-use rustls_pki_types::PrivateKeyDer;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::sync::Mutex;
 
 pub use self::operator::TlsCertificate;
@@ -68,6 +68,17 @@ impl Certificates {
     /// The certificate of the local authority, as PEM.
     pub(crate) async fn authority(&self) -> Result<Arc<str>, Failure> {
         Ok(self.current().await?.authority)
+    }
+
+    /// Whom clients of this server trust: the local authority, and whoever vouches for the operator's certificates.
+    pub(crate) async fn roots(&self) -> Vec<CertificateDer<'static>> {
+        match self.current().await {
+            Ok(Current { names, files, .. }) => files.chains().chain([&names.authority.certificate]).cloned().collect(),
+            Err(failure) => {
+                tracing::error!(%failure, "the server does not trust itself");
+                Vec::new()
+            }
+        }
     }
 
     async fn current(&self) -> Result<Current, Failure> {

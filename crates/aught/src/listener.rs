@@ -86,7 +86,7 @@ pub(crate) async fn serve_plainly(address: &str, routes: Router) -> Result<JoinH
 /// What every connection needs.
 pub(crate) struct Door {
     pub(crate) edge: Edge,
-    pub(crate) certificates: Certificates,
+    pub(crate) certificates: Arc<Certificates>,
     pub(crate) connections: Arc<Connections>,
     /// Turns true when the server should stop.
     pub(crate) stopping: watch::Receiver<bool>,

@@ -9,7 +9,10 @@ use kernel::Secret;
 use management::{Dispatcher, Services};
 use store::Store;
 use tempfile::TempDir;
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{
+    sync::{SetOnce, watch},
+    task::JoinHandle,
+};
 
 use crate::{
     Config, Failure, administration, app,
@@ -41,7 +44,10 @@ impl Server {
             Some(place) => (None, place),
             None => scripts::packages()?,
         };
-        let services = services(&config, &store, config.outbound(addr, hosts.iter().map(String::as_str)), place);
+        let certificates = Arc::new(SetOnce::new());
+        // What tenants have the server call may be the server.
+        let outbound = config.outbound(addr, hosts.iter().map(String::as_str)).trusting(roots(&certificates));
+        let services = services(&config, &store, outbound, place);
         let tenants = Tenants::new(store.clone(), services.keys.clone());
         tenants.at(&domain).await.map_err(|error| Failure::new("the first tenant", error))?;
         let has_metrics = config.metrics == Metrics::Public;
@@ -58,10 +64,13 @@ impl Server {
         let control = Control::open(&config.state, store.clone());
         let (stop, stopping) = watch::channel(false);
         let run = config.context.text(b"0123456789abcdefghijklmnopqrstuvwxyz", 8);
+        let own = Certificates::new(config.state, &domain, config.tls_certificates, tenants.clone());
+        let own = Arc::new(own);
+        let _ = certificates.set(Arc::clone(&own));
         let door = Arc::new(Door {
             edge: Edge::new(routes, tenants.clone(), config.trusted_proxies, run),
             connections: Arc::new(Connections::new(config.connections)),
-            certificates: Certificates::new(config.state, &domain, config.tls_certificates, tenants.clone()),
+            certificates: own,
             stopping,
             drain: config.drain,
         });
@@ -78,6 +87,15 @@ impl Server {
         tracing::info!(%addr, domain, "listening");
         Ok(Running { addr, domain, fresh, store, door, stop, serving, workers, upkeep, control, _packages: packages })
     }
+}
+
+/// The authorities of a server whose certificates are there a little later.
+fn roots(certificates: &Arc<SetOnce<Arc<Certificates>>>) -> outbound::Roots {
+    let certificates = Arc::clone(certificates);
+    Arc::new(move || {
+        let certificates = Arc::clone(&certificates);
+        Box::pin(async move { certificates.wait().await.roots().await })
+    })
 }
 
 /// What areas need beside the store.

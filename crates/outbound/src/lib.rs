@@ -3,12 +3,9 @@
 
 mod address;
 mod dns;
+mod trust;
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response, StatusCode, Uri, header};
@@ -20,6 +17,8 @@ use url::{Host, Url};
 
 pub use address::is_private;
 pub use dns::{Dns, Proof, System};
+use tokio::sync::OnceCell;
+pub use trust::Roots;
 
 /// Bounds of one call.
 #[derive(Debug, Clone, Copy)]
@@ -65,30 +64,45 @@ pub enum Refused {
 }
 
 /// Sends requests to other servers. Cheap to clone; connections are pooled.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Client {
     /// Made at the first call: reading the system's trusted certificates takes longer than a start should.
-    http: Arc<OnceLock<reqwest::Client>>,
+    http: Arc<OnceCell<reqwest::Client>>,
     allows_private: bool,
+    own: Option<Roots>,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("allows_private", &self.allows_private).finish_non_exhaustive()
+    }
 }
 
 impl Client {
     /// A client that reaches private networks only if `allows_private`.
     pub fn new(allows_private: bool) -> Self {
-        Self { http: Arc::default(), allows_private }
+        Self { http: Arc::default(), allows_private, own: None }
     }
 
-    fn http(&self) -> Result<&reqwest::Client, reqwest::Error> {
-        if let Some(http) = self.http.get() {
-            return Ok(http);
-        }
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(redirect::Policy::none())
-            .user_agent(concat!("aught/", env!("CARGO_PKG_VERSION")))
-            .dns_resolver(Arc::new(Resolver { allows_private: self.allows_private }))
-            .build()?;
-        Ok(self.http.get_or_init(|| http))
+    /// The same, with more authorities trusted than the system's: the one that signs for this server itself. They are asked for
+    /// at the first call.
+    pub fn trusting(self, own: Roots) -> Self {
+        Self { http: Arc::default(), own: Some(own), ..self }
+    }
+
+    async fn http(&self) -> Result<&reqwest::Client, String> {
+        let make = || async {
+            let config = trust::config(self.own.as_ref()).await?;
+            reqwest::Client::builder()
+                .no_proxy()
+                .redirect(redirect::Policy::none())
+                .user_agent(concat!("aught/", env!("CARGO_PKG_VERSION")))
+                .dns_resolver(Arc::new(Resolver { allows_private: self.allows_private }))
+                .tls_backend_preconfigured(config)
+                .build()
+                .map_err(|error| error.to_string())
+        };
+        self.http.get_or_try_init(make).await
     }
 
     /// Sends a request with an absolute address and returns the whole answer; its redirects are followed as browsers do
@@ -141,7 +155,8 @@ impl Client {
         let host = address.host_str().unwrap_or_default();
         let failed = |error: reqwest::Error| failure(host, &error);
         let request = reqwest::Request::try_from(request).map_err(failed)?;
-        let mut response = self.http().map_err(failed)?.execute(request).await.map_err(failed)?;
+        let http = self.http().await.map_err(|cause| Refused::Failed(host.to_owned(), cause))?;
+        let mut response = http.execute(request).await.map_err(failed)?;
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > limits.bytes {

@@ -51,6 +51,11 @@ impl Files {
         self.written.iter().all(|(path, written)| time_of(path) == *written)
     }
 
+    /// The certificates, and those that vouch for them.
+    pub(super) fn chains(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
+        self.certificates.iter().flat_map(|known| &known.cert)
+    }
+
     /// The certificate for a host.
     pub(super) fn find(&self, host: &str) -> Option<Arc<CertifiedKey>> {
         let is_for_host = |known: &&Arc<CertifiedKey>| known.end_entity_cert().is_ok_and(|own| names_host(own, host));
