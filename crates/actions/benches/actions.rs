@@ -79,15 +79,6 @@ fn benches(criterion: &mut Criterion) {
                 black_box(tokio.block_on(runtime.run(&fresh, call())))
             });
         });
-        let mut versions = 0;
-        group.bench_function("version in a warm worker", |bencher| {
-            bencher.iter(|| {
-                versions += 1;
-                let mut fresh = Program::clone(&warm);
-                fresh.id = format!("version {versions}");
-                black_box(tokio.block_on(runtime.run(&Arc::new(fresh), call())))
-            });
-        });
         group.finish();
         memory(&tokio, &runtime, name);
     }
@@ -103,42 +94,37 @@ fn cpu(tokio: &tokio::runtime::Runtime, runtime: &Runtime, name: &str, program: 
     );
 }
 
-/// What a worker holds with one program, and with ten more.
+/// What the workers of twenty Actions hold together. Each has a worker of its own.
 fn memory(tokio: &tokio::runtime::Runtime, runtime: &Runtime, name: &str) {
-    let before = resident_children();
+    const ACTIONS: usize = 20;
+    let before = workers();
     let one = program("memory", NOTHING);
-    tokio.block_on(runtime.run(&one, call()));
-    let with_one = resident_children();
-    for version in 0..10 {
-        let mut more = Program::clone(&one);
-        more.id = format!("more {version}");
-        tokio.block_on(runtime.run(&Arc::new(more), call()));
+    for version in 0..ACTIONS {
+        let mut action = Program::clone(&one);
+        action.id = format!("action {version}");
+        tokio.block_on(runtime.run(&Arc::new(action), call()));
     }
-    // The pool may have ended another worker for this one: the newest process tells.
-    let with_more = resident_children();
-    if let (Some(_), Some(one), Some(more)) = (before.last(), with_one.last(), with_more.last()) {
-        eprintln!(
-            "{name}: {one} kB resident in a worker with one program, {:.0} kB for each more",
-            f64::from(more.saturating_sub(*one)) / 10.0
-        );
-    }
+    let own: Vec<u64> = workers()
+        .into_iter()
+        .filter(|(id, _)| !before.iter().any(|(known, _)| known == id))
+        .map(|(_, held)| held)
+        .collect();
+    let total: u64 = own.iter().sum();
+    eprintln!("{name}: {} workers of {ACTIONS} Actions hold {total} kB for themselves", own.len());
 }
 
-/// Resident kilobytes of this process's children, the youngest last.
-fn resident_children() -> Vec<u32> {
+/// Ids of this process's children, and the kilobytes that each holds for itself.
+fn workers() -> Vec<(u32, u64)> {
     let children = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten().flat_map(|task| {
         let listed = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
         listed.split_whitespace().filter_map(|id| id.parse::<u32>().ok()).collect::<Vec<_>>()
     });
-    let mut children: Vec<u32> = children.collect();
-    children.sort_unstable();
-    children
-        .into_iter()
-        .filter_map(|id| {
-            let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-            status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.split_whitespace().next()?.parse().ok()
-        })
-        .collect()
+    let held = |id: u32| {
+        let told = std::fs::read_to_string(format!("/proc/{id}/smaps_rollup")).ok()?;
+        let own = told.lines().filter(|line| line.starts_with("Private_"));
+        Some(own.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).sum())
+    };
+    children.filter_map(|id| Some((id, held(id)?))).collect()
 }
 
 criterion_group!(actions, benches);

@@ -1,4 +1,7 @@
-// What every worker does: keeps programs, runs one at a time, and tells the server what came of it.
+// What every worker does: keeps its program, runs it once at a time, and tells the server what came of it.
+//
+// The program's code shares this realm with it and may replace what the language itself has. What names a run to the server must not
+// be seen by it: what touches that is taken from the language before the code is evaluated.
 'use strict';
 
 const { Program } = require('program');
@@ -7,9 +10,12 @@ const { describe } = require('errors');
 
 const LEVELS = ['log', 'info', 'warn', 'error', 'debug', 'trace'];
 
+const { Error, Promise } = globalThis;
+const { stringify } = JSON;
+const { assign } = Object;
+
 exports.worker = (host, limits) => {
-  const programs = new Map();
-  const { stringify } = JSON;
+  let program;
   let current;
   let calls = 0;
 
@@ -19,7 +25,7 @@ exports.worker = (host, limits) => {
       return;
     }
     calls += 1;
-    current.waiting.set(calls, { resolve, reject });
+    current.waiting[calls] = { resolve, reject };
     host.send({ op, call: calls, ...message });
   });
 
@@ -27,7 +33,7 @@ exports.worker = (host, limits) => {
     if (run !== current) return;
     current = undefined;
     const ended = new Error('The run has ended.');
-    for (const { reject } of run.waiting.values()) reject(ended);
+    for (const call in run.waiting) run.waiting[call].reject(ended);
     host.ended?.();
     const { error, value } = outcome;
     const isOutOfMemory = error && host.isOutOfMemory?.(error.thrown);
@@ -40,11 +46,12 @@ exports.worker = (host, limits) => {
       event: run.changed ? run.message.event : undefined,
       cache: run.cache.changes(),
       error: isOutOfMemory ? { name: 'LimitError', message: `The code used more than the allowed ${limits.memory >> 20} MB of memory.` }
-        : error && describe(error.thrown, run.program),
+        : error && describe(error.thrown, program),
       cpu: host.cpu(),
       tainted: (outcome.tainted || isOutOfMemory || host.integrity?.differs()) ?? false,
     };
     host.sendText(sendable(done));
+    host.rest?.();
   }
 
   // What cannot be told as JSON, or is too long, becomes an error of the run.
@@ -60,14 +67,13 @@ exports.worker = (host, limits) => {
   }
 
   async function start(message) {
-    const program = programs.get(message.program);
     const run = {
       message,
       program,
       host,
       // No property that the code puts on prototypes speaks for the list.
-      commands: Object.assign([], { toJSON: undefined }),
-      waiting: new Map(),
+      commands: assign([], { toJSON: undefined }),
+      waiting: { __proto__: null },
       console: 0,
       changed: false,
       cache: new Cache(message.cache),
@@ -92,25 +98,19 @@ exports.worker = (host, limits) => {
     console: makeConsole(host, limits, () => current),
     // An error that nobody caught, in a timer for example: it ends the run, and nobody knows what it left behind.
     crash: (thrown) => current && finish(current, { error: { thrown }, tainted: true }),
+    isRunning: () => current !== undefined,
+    // What the server tells when nothing runs.
     receive(message) {
-      switch (message.op) {
-        case 'load':
-          programs.set(message.program, new Program(message, host));
-          break;
-        case 'drop':
-          programs.delete(message.program);
-          break;
-        case 'run':
-          start(message);
-          break;
-        case 'answer': {
-          const waiting = current?.waiting.get(message.call);
-          current?.waiting.delete(message.call);
-          if ('error' in message) waiting?.reject(new Error(message.error));
-          else waiting?.resolve(message.ok);
-          break;
-        }
-      }
+      if (message.op === 'load') program = new Program(message, host);
+      else if (message.op === 'run') start(message);
+    },
+    // What it tells while something runs; what an earlier run waited for is of no use any more.
+    answer(message) {
+      const waiting = current?.waiting[message.call];
+      if (!waiting) return;
+      delete current.waiting[message.call];
+      if ('error' in message) waiting.reject(new Error(message.error));
+      else waiting.resolve(message.ok);
     },
   };
 };

@@ -1,4 +1,5 @@
-//! What the kernel denies a worker, whatever its JavaScript manages to do: sockets, signals to other processes, tracing, files.
+//! What the kernel denies a worker, whatever its JavaScript manages to do: sockets, signals to other processes, tracing, files, and
+//! the rights of the superuser.
 
 use std::path::PathBuf;
 
@@ -13,13 +14,27 @@ pub(crate) struct Confinement {
 #[cfg(target_os = "linux")]
 pub(crate) use linux::confine_thread;
 
+/// Whether the kernel can hide files from workers: a thread that ends at once has tried it.
+#[cfg(target_os = "linux")]
+pub(crate) fn hides_files() -> bool {
+    std::thread::spawn(linux::hides_files).join().unwrap_or(false)
+}
+
+/// Other systems have nothing like it that a thread may ask for itself.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn hides_files() -> bool {
+    false
+}
+
 #[cfg(target_os = "linux")]
 mod linux {
     use std::{collections::BTreeMap, io, path::PathBuf};
 
     use landlock::{
-        ABI, Access, AccessFs, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr,
+        ABI, Access, AccessFs, CompatLevel, Compatible, PathBeneath, PathFd, RestrictionStatus, Ruleset, RulesetAttr,
+        RulesetCreatedAttr, RulesetStatus,
     };
+    use rustix::thread::{CapabilitySet, CapabilitySets, remove_capability_from_bounding_set, set_capabilities};
     use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, SeccompRule, TargetArch};
 
     use super::Confinement;
@@ -27,11 +42,31 @@ mod linux {
     /// Confines the calling thread, and with it every process that it starts, for good.
     pub(crate) fn confine_thread(confinement: &Confinement) -> io::Result<()> {
         restrict_files(confinement).map_err(io::Error::other)?;
-        seccompiler::apply_filter(&filter().map_err(io::Error::other)?).map_err(io::Error::other)
+        seccompiler::apply_filter(&filter().map_err(io::Error::other)?).map_err(io::Error::other)?;
+        drop_capabilities()
     }
 
-    /// Files are hidden where the kernel can do that; elsewhere the engines alone do.
-    fn restrict_files(confinement: &Confinement) -> Result<(), landlock::RulesetError> {
+    /// Tries to hide all files from the calling thread.
+    pub(super) fn hides_files() -> bool {
+        let nothing = Confinement { programs: Vec::new(), readable: Vec::new() };
+        restrict_files(&nothing).is_ok_and(|status| status.ruleset != RulesetStatus::NotEnforced)
+    }
+
+    /// A server that runs as root has workers without root's rights. They do not come back with a new program, since the filter
+    /// before this has said that no program gains any.
+    fn drop_capabilities() -> io::Result<()> {
+        for bit in 0..u64::BITS {
+            // Only root may narrow this bound, and only root needs it narrowed; numbers that the kernel does not know are refused.
+            let _ = remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << bit));
+        }
+        let none = CapabilitySet::empty();
+        set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })?;
+        Ok(())
+    }
+
+    /// Files are hidden where the kernel can do that; elsewhere the engines alone do. Nothing below `/proc` is shown: a rule for
+    /// `/proc/self` would be one for the server's own entries, which is who makes it.
+    fn restrict_files(confinement: &Confinement) -> Result<RestrictionStatus, landlock::RulesetError> {
         let read = AccessFs::from_read(ABI::V1);
         let mut rules = Ruleset::default()
             .set_compatibility(CompatLevel::BestEffort)
@@ -48,7 +83,7 @@ mod linux {
                 rules = rules.add_rule(PathBeneath::new(file, allowed))?;
             }
         }
-        let system = ["/etc/ld.so.cache", "/etc/localtime", "/etc/ssl/openssl.cnf", "/dev/urandom", "/proc/self"];
+        let system = ["/etc/ld.so.cache", "/etc/localtime", "/etc/ssl/openssl.cnf", "/dev/urandom"];
         for path in confinement.readable.iter().chain(&system.map(Into::into)) {
             if let Ok(file) = PathFd::new(path) {
                 let allowed =
@@ -59,7 +94,7 @@ mod linux {
         if let Ok(file) = PathFd::new("/dev/null") {
             rules = rules.add_rule(PathBeneath::new(file, AccessFs::ReadFile | AccessFs::WriteFile))?;
         }
-        rules.restrict_self().map(|_| ())
+        rules.restrict_self()
     }
 
     /// Denies the system calls that no JavaScript of tenants needs.
@@ -119,15 +154,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_confined_thread_reaches_neither_network_nor_files() {
+    fn a_confined_thread_reaches_neither_network_nor_files_and_has_no_rights_of_root() {
         let confined = thread::spawn(|| {
             confine_thread(&Confinement { programs: Vec::new(), readable: Vec::new() })
                 .expect("the kernel has seccomp");
             let bound = TcpListener::bind("127.0.0.1:0").err().map(|error| error.kind());
             let local = UnixListener::bind("/tmp/aught-confined").err().map(|error| error.kind());
-            (bound, local, fs::read("/etc/passwd").is_ok(), fs::write("/tmp/aught-confined", "x").is_ok())
+            let rights = rustix::thread::capabilities(None).expect("they can be read");
+            let environment = fs::read("/proc/self/environ").is_ok();
+            let can_read = fs::read("/etc/passwd").is_ok();
+            (bound, local, can_read, fs::write("/tmp/aught-confined", "x").is_ok(), environment, rights)
         });
-        let (bound, local, can_read, can_write) = confined.join().expect("it does not panic");
+        let (bound, local, can_read, can_write, environment, rights) = confined.join().expect("it does not panic");
+        assert!(rights.permitted.is_empty() && rights.effective.is_empty(), "{rights:?}");
+        assert_eq!((can_read, environment), (!hides_files(), !hides_files()));
         assert_eq!((bound, local), (Some(ErrorKind::PermissionDenied), Some(ErrorKind::PermissionDenied)));
         // Kernels without Landlock leave files to the engines.
         assert_eq!(can_read, can_write);

@@ -1,6 +1,6 @@
 //! The protocol between server and worker: JSON messages, each after its length in four bytes.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use kernel::{Document, Value};
 use serde::{Deserialize, Serialize};
@@ -14,13 +14,11 @@ use crate::{Command, ScriptError, program::ProgramKind};
 pub(crate) enum ToWorker<'a> {
     /// First of all: the prelude, for an engine that does not carry it, and the limits that it keeps itself.
     Start { sources: &'a BTreeMap<&'static str, &'static str>, console: usize, result: usize, memory: usize },
-    /// A program that will be run. Its code is evaluated at its first run.
+    /// The program that the worker is for. Its code is evaluated at its first run.
     Load(Load<'a>),
-    /// A program that will not be run again.
-    Drop { program: &'a str },
     /// Call a program's handler.
     Run(Run<'a>),
-    /// What came of a `fetch` or an `ask`.
+    /// What came of a `fetch` or an `ask`; it goes a way of its own, since a worker reads the others only when nothing runs in it.
     Answer {
         call: u64,
         #[serde(flatten)]
@@ -30,7 +28,6 @@ pub(crate) enum ToWorker<'a> {
 
 #[derive(Serialize)]
 pub(crate) struct Load<'a> {
-    pub program: &'a str,
     pub name: &'a str,
     pub kind: ProgramKind,
     pub code: &'a str,
@@ -38,6 +35,14 @@ pub(crate) struct Load<'a> {
     pub packages: Option<String>,
     pub secrets: &'a Document,
     pub configuration: &'a Document,
+}
+
+impl Load<'_> {
+    /// The folders of packages that the program may read.
+    pub(crate) fn folders(&self) -> Vec<PathBuf> {
+        let of_modules = self.modules.iter().map(|module| &module.packages);
+        of_modules.chain([&self.packages]).flatten().map(PathBuf::from).collect()
+    }
 }
 
 #[derive(Serialize)]
@@ -50,9 +55,9 @@ pub(crate) struct LoadModule<'a> {
 
 #[derive(Serialize)]
 pub(crate) struct Run<'a> {
+    /// Random; only who has it can end the run, and the code of the run does not see it.
     #[serde(rename = "run")]
-    pub number: u64,
-    pub program: &'a str,
+    pub nonce: &'a str,
     pub trigger: &'a str,
     pub version: &'a str,
     pub handler: &'a str,
@@ -103,7 +108,7 @@ pub(crate) struct Fetch {
 /// The end of a run.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Done {
-    pub run: u64,
+    pub run: String,
     #[serde(default)]
     pub commands: Vec<Command>,
     pub result: Option<Value>,

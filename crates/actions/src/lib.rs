@@ -15,8 +15,14 @@ mod pool;
 mod prelude;
 mod program;
 mod runtime;
+pub mod samples;
 mod settings;
 mod worker;
+
+/// Whether the kernel can keep the server's files from workers.
+pub fn can_confine() -> bool {
+    confine::hides_files()
+}
 
 pub use call::{Command, ConsoleLine, Invocation, Outcome, ScriptError, Services, Stats};
 pub use embedded::script_worker;
@@ -24,4 +30,4 @@ pub use network::Outbound;
 pub use packages::BuildError;
 pub use program::{Dependency, Module, Program, ProgramKind};
 pub use runtime::Runtime;
-pub use settings::{Engine, Limits, Settings};
+pub use settings::{Confinement, Engine, Limits, Settings};

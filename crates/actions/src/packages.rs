@@ -1,4 +1,9 @@
-//! Packages of npm: resolved and unpacked by the npm client, once for each set of versions.
+//! Packages of npm: found in the registry and unpacked, once for each set of versions. Nothing that they bring is run, and nothing
+//! but the one registry is asked.
+
+mod registry;
+mod resolve;
+mod unpack;
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -11,10 +16,20 @@ use std::{
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use kernel::{Document, Value};
-use serde_json::json;
-use tokio::{fs, process::Command, sync::Mutex, time::timeout};
+use bytes::Bytes;
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
+use tokio::{
+    fs,
+    process::Command,
+    sync::{Mutex, OnceCell},
+    time::timeout,
+};
 
+use self::{
+    registry::{Registry, wanted},
+    resolve::{Placed, Tree},
+    unpack::{Room, unpack},
+};
 use crate::{Dependency, Settings, engine::find_program};
 
 /// Why a build failed, for its author.
@@ -22,23 +37,36 @@ use crate::{Dependency, Settings, engine::find_program};
 #[error("{0}")]
 pub struct BuildError(pub String);
 
-/// How long the npm client may take.
+/// How long a build may take.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Packages that are fetched at a time.
+const AT_A_TIME: usize = 6;
 
 /// The sets of packages of an installation.
 pub(crate) struct Packages {
     directory: PathBuf,
     search_path: OsString,
+    home: OsString,
+    /// The registry's address, where the operator names it.
+    named: Option<String>,
+    registry: OnceCell<Registry>,
     /// Sets that are known to be unpacked.
     unpacked: std::sync::Mutex<HashSet<PathBuf>>,
-    /// One npm client at a time; those who wait find what they need unpacked.
+    /// One build at a time; those who wait find what they need unpacked.
     installing: Mutex<()>,
 }
 
 impl Packages {
     pub(crate) fn new(settings: &Settings) -> Self {
-        let (directory, search_path) = (settings.directory.clone(), settings.search_path.clone());
-        Self { directory, search_path, unpacked: std::sync::Mutex::default(), installing: Mutex::new(()) }
+        Self {
+            directory: settings.directory.clone(),
+            search_path: settings.search_path.clone(),
+            home: settings.home.clone(),
+            named: settings.registry.clone(),
+            registry: OnceCell::new(),
+            unpacked: std::sync::Mutex::default(),
+            installing: Mutex::new(()),
+        }
     }
 
     /// Unpacks the dependencies and returns them with the versions that were found.
@@ -54,8 +82,7 @@ impl Packages {
             return Ok(dependencies.to_vec());
         }
         let _alone = self.installing.lock().await;
-        let unpacked = self.install(dependencies).await?;
-        let exact = exact_versions(unpacked.path(), dependencies).await?;
+        let (unpacked, exact) = self.install(dependencies).await?;
         self.keep(unpacked, &exact).await?;
         Ok(exact)
     }
@@ -68,7 +95,10 @@ impl Packages {
         }
         let _alone = self.installing.lock().await;
         if !is_directory(&directory).await {
-            let unpacked = self.install(dependencies).await?;
+            for dependency in dependencies {
+                check(dependency)?;
+            }
+            let (unpacked, _) = self.install(dependencies).await?;
             self.keep(unpacked, dependencies).await?;
         }
         self.known().insert(directory.clone());
@@ -83,45 +113,64 @@ impl Packages {
         let names: BTreeSet<String> =
             dependencies.iter().map(|wanted| format!("{}@{}\n", wanted.name, wanted.version)).collect();
         let digest = digest(&SHA256, names.into_iter().collect::<String>().as_bytes());
-        self.directory.join(format!("set-{}", BASE64_URL_SAFE_NO_PAD.encode(&digest.as_ref()[..16])))
+        self.directory.join(format!("packages-{}", BASE64_URL_SAFE_NO_PAD.encode(&digest.as_ref()[..16])))
     }
 
-    /// Runs the npm client in a new directory. Scripts of packages are not run: they would run outside any worker.
-    async fn install(&self, dependencies: &[Dependency]) -> Result<tempfile::TempDir, BuildError> {
-        let npm = find_program("npm", &self.search_path).ok_or_else(|| {
-            let names: Vec<&str> = dependencies.iter().map(|wanted| wanted.name.as_str()).collect();
-            BuildError(format!(
-                "The dependencies {} cannot be installed: there is no npm client here.",
-                names.join(", ")
-            ))
-        })?;
+    /// Finds all packages of the set, fetches and unpacks them into a new folder, and tells the versions of those that were asked
+    /// for.
+    async fn install(&self, dependencies: &[Dependency]) -> Result<(tempfile::TempDir, Vec<Dependency>), BuildError> {
+        let registry = self.registry.get_or_try_init(|| self.find_registry(dependencies)).await?;
         fs::create_dir_all(&self.directory).await.map_err(|error| failed("making its directory", &error))?;
         let unpacked = tempfile::Builder::new().prefix(".unpacking-").tempdir_in(&self.directory);
         let unpacked = unpacked.map_err(|error| failed("making its directory", &error))?;
-        let manifest = json!({"private": true, "dependencies": wanted(dependencies)}).to_string();
-        fs::write(unpacked.path().join("package.json"), manifest).await.map_err(|error| failed("writing", &error))?;
-        let client = Command::new(npm)
-            .args([
-                "install",
-                "--ignore-scripts",
-                "--no-audit",
-                "--no-fund",
-                "--no-progress",
-                "--omit=dev",
-                "--install-links",
-            ])
-            .arg("--loglevel=error")
-            .current_dir(unpacked.path())
-            .env("PATH", &self.search_path)
-            .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .output();
-        let output = timeout(PATIENCE, client).await.map_err(|_| BuildError("The npm client took too long.".into()))?;
-        let output = output.map_err(|error| failed("starting the npm client", &error))?;
-        if !output.status.success() {
-            return Err(BuildError(explain(&String::from_utf8_lossy(&output.stderr))));
+        let wished: Vec<(String, String)> =
+            dependencies.iter().map(|wanted| (wanted.name.clone(), wanted.version.clone())).collect();
+        let work = async {
+            let placed = Tree::grow(registry, &wished).await?;
+            fetch(registry, &placed, unpacked.path()).await?;
+            let version = |name: &str| {
+                placed
+                    .iter()
+                    .find(|found| found.depth == 0 && found.given() == name)
+                    .map(|found| &found.manifest.version)
+            };
+            let exact = dependencies.iter().map(|wanted| Dependency {
+                name: wanted.name.clone(),
+                version: version(&wanted.name).cloned().unwrap_or_else(|| wanted.version.clone()),
+            });
+            Ok(exact.collect())
+        };
+        let exact = timeout(PATIENCE, work)
+            .await
+            .map_err(|_| BuildError("The dependencies cannot be installed: the registry took too long.".into()))??;
+        // Where Node looks for the nearest manifest, there must be one that says nothing.
+        let manifest = unpacked.path().join("package.json");
+        fs::write(manifest, r#"{"private":true}"#).await.map_err(|error| failed("writing", &error))?;
+        Ok((unpacked, exact))
+    }
+
+    /// The registry that the operator names, else the one that the machine's npm client is set to.
+    async fn find_registry(&self, dependencies: &[Dependency]) -> Result<Registry, BuildError> {
+        if let Some(named) = &self.named {
+            return Registry::new(named);
         }
-        Ok(unpacked)
+        let npm = find_program("npm", &self.search_path).ok_or_else(|| {
+            let names: Vec<&str> = dependencies.iter().map(|wanted| wanted.name.as_str()).collect();
+            BuildError(format!(
+                "The dependencies {} cannot be installed: no registry is set, and there is no npm client here to tell one.",
+                names.join(", ")
+            ))
+        })?;
+        // It reads the operator's own settings; nothing of a tenant's is told to it.
+        let mut client = Command::new(npm);
+        client.args(["config", "get", "registry"]).current_dir("/").env_clear().env("PATH", &self.search_path);
+        if !self.home.is_empty() {
+            client.env("HOME", &self.home);
+        }
+        let client = client.stdin(Stdio::null()).kill_on_drop(true).output();
+        let told = timeout(Duration::from_secs(30), client).await.map_err(io::Error::other).flatten();
+        let told = told.map_err(|error| failed("asking the npm client for its registry", &error))?;
+        Registry::new(&String::from_utf8_lossy(&told.stdout))
     }
 
     /// Moves what was unpacked to its place, at once and as a whole.
@@ -150,25 +199,29 @@ fn failed(doing: &str, error: &io::Error) -> BuildError {
 
 /// Only what the registry serves under a name and a version: no addresses, files or aliases.
 fn check(dependency: &Dependency) -> Result<(), BuildError> {
-    let name = &dependency.name;
+    let Dependency { name: given, version } = dependency;
+    if !name(given) {
+        return Err(BuildError(format!("\"{given}\" is not a name of a package.")));
+    }
+    match wanted(given, version) {
+        Ok((real, _)) if real == *given => Ok(()),
+        _ => Err(BuildError(format!("\"{version}\" is not a version of {given}."))),
+    }
+}
+
+/// Whether this can be the name of a package, and so of a folder.
+fn name(given: &str) -> bool {
     let part = |part: &str| {
         !part.is_empty()
             && !part.starts_with(['.', '_', '-'])
+            && part != "node_modules"
             && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-~".contains(&byte))
     };
-    let is_name = match name.strip_prefix('@') {
-        None => part(name),
+    let is_name = match given.strip_prefix('@') {
+        None => part(given),
         Some(scoped) => scoped.split_once('/').is_some_and(|(scope, name)| part(scope) && part(name)),
     };
-    if !is_name || name.len() > 214 {
-        return Err(BuildError(format!("\"{name}\" is not a name of a package.")));
-    }
-    let is_version =
-        dependency.version.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-+~^<>=*| ".contains(&byte));
-    if !is_version {
-        return Err(BuildError(format!("\"{}\" is not a version of {name}.", dependency.version)));
-    }
-    Ok(())
+    is_name && given.len() <= 214
 }
 
 fn is_exact(dependency: &Dependency) -> bool {
@@ -178,43 +231,35 @@ fn is_exact(dependency: &Dependency) -> bool {
         && numbers.all(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-fn wanted(dependencies: &[Dependency]) -> Document {
-    (dependencies.iter())
-        .map(|wanted| {
-            let version = if wanted.version.trim().is_empty() { "latest" } else { wanted.version.as_str() };
-            (wanted.name.clone(), Value::from(version))
-        })
-        .collect()
+async fn fetch_one<'a>(registry: &Registry, package: &'a Placed) -> Result<(&'a Placed, Bytes), BuildError> {
+    let tarball = registry.tarball(&package.name, &package.manifest.dist).await?;
+    Ok((package, tarball))
 }
 
-async fn exact_versions(unpacked: &Path, dependencies: &[Dependency]) -> Result<Vec<Dependency>, BuildError> {
-    let mut exact = Vec::with_capacity(dependencies.len());
-    for Dependency { name, .. } in dependencies {
-        let manifest = fs::read(unpacked.join("node_modules").join(name).join("package.json")).await;
-        let manifest = manifest.ok().and_then(|manifest| serde_json::from_slice::<Value>(&manifest).ok());
-        let version = manifest.as_ref().and_then(|manifest| manifest["version"].as_str());
-        let version = version.ok_or_else(|| BuildError(format!("The package {name} was not installed.")))?;
-        exact.push(Dependency { name: name.clone(), version: version.to_owned() });
+/// Fetches and unpacks packages, each to its place below `folder`.
+async fn fetch(registry: &Registry, placed: &[Placed], folder: &Path) -> Result<(), BuildError> {
+    let fetches: Vec<BoxFuture<'_, _>> = placed.iter().map(|package| fetch_one(registry, package).boxed()).collect();
+    let mut fetched = stream::iter(fetches).buffered(AT_A_TIME);
+    let mut room = Room::default();
+    while let Some(answer) = fetched.next().await {
+        let (package, tarball) = answer?;
+        let target = folder.join(&package.folder);
+        let work = move || {
+            let done = unpack(&tarball, &target, &mut room);
+            (room, done)
+        };
+        let done =
+            tokio::task::spawn_blocking(work).await.map_err(|error| failed("unpacking", &io::Error::other(error)))?;
+        room = done.0;
+        done.1.map_err(|error| {
+            BuildError(format!("The dependencies cannot be installed: {} cannot be unpacked: {error}.", package.name))
+        })?;
     }
-    Ok(exact)
-}
-
-/// What of the npm client's words its user can act on.
-fn explain(words: &str) -> String {
-    let lines: Vec<&str> = (words.lines())
-        .filter_map(|line| line.strip_prefix("npm error ").or_else(|| line.strip_prefix("npm ERR! ")))
-        .filter(|line| {
-            !line.contains("complete log of this run") && !line.contains("/_logs/") && !line.trim().is_empty()
-        })
-        .take(6)
-        .collect();
-    format!("The dependencies cannot be installed: {}", lines.join("; "))
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use kernel::object;
-
     use super::*;
 
     fn dependency(name: &str, version: &str) -> Dependency {
@@ -247,10 +292,5 @@ mod tests {
         for range in ["", "latest", "^1.2.3", "1.2", "1.x.0", "*"] {
             assert!(!is_exact(&dependency("x", range)), "{range}");
         }
-    }
-
-    #[test]
-    fn no_version_means_the_latest() {
-        assert_eq!(wanted(&[dependency("x", "")]), object(json!({"x": "latest"})));
     }
 }

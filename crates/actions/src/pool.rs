@@ -1,6 +1,6 @@
 //! The workers of an installation: who gets one, who waits, which one ends.
 
-use std::{collections::HashMap, io, sync::Mutex, time::Duration};
+use std::{collections::HashMap, sync::Mutex, time::Duration};
 
 use kernel::TenantId;
 use tokio::{
@@ -8,9 +8,12 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::{Settings, engine::Launch, worker::Worker};
+use crate::{Settings, worker::Worker};
 
-/// Warm workers, bounded in number.
+/// Processor time that a worker may use while nobody uses it.
+const IDLE_CPU: Duration = Duration::from_secs(1);
+
+/// Warm workers, each of one version of one program, bounded in number and memory.
 #[derive(Default)]
 pub(crate) struct Pool {
     state: Mutex<State>,
@@ -27,8 +30,11 @@ struct State {
 
 struct Idle {
     tenant: TenantId,
+    program: String,
     worker: Worker,
     since: Instant,
+    /// What it had used of the processor when it was first looked at since it was given back.
+    cpu: Option<Duration>,
 }
 
 impl State {
@@ -40,79 +46,93 @@ impl State {
         self.idle.len() + self.busy.values().sum::<usize>()
     }
 
-    /// An idle worker of the tenant, one that has loaded the program before all others.
+    /// An idle worker of the program. One that has run another program's code is never taken.
     fn take_idle(&mut self, tenant: &TenantId, program: &str) -> Option<Worker> {
-        self.idle.retain_mut(|idle| idle.worker.is_alive());
-        let of_tenant = |idle: &Idle| idle.tenant == *tenant;
-        let warm = self.idle.iter().rposition(|idle| of_tenant(idle) && idle.worker.has(program));
-        let position = warm.or_else(|| self.idle.iter().rposition(of_tenant))?;
-        Some(self.idle.remove(position).worker)
+        loop {
+            let position = self.idle.iter().rposition(|idle| idle.tenant == *tenant && idle.program == program)?;
+            let mut worker = self.idle.remove(position).worker;
+            if worker.is_alive() {
+                return Some(worker);
+            }
+        }
     }
 }
 
-/// Why there is no worker.
+/// All workers were busy for too long.
 #[derive(Debug)]
-pub(crate) enum NoWorker {
-    /// All were busy for too long.
-    Exhausted,
-    /// The process could not be started.
-    Failed(io::Error),
-}
+pub(crate) struct Exhausted;
 
-/// A worker that its holder uses alone. Dropped without [`Lease::release`], it ends.
+/// The right to use one worker alone. Dropped without [`Lease::release`], the worker ends.
 pub(crate) struct Lease<'a> {
     pool: &'a Pool,
     tenant: TenantId,
+    program: String,
     worker: Option<Worker>,
 }
 
 impl Pool {
-    /// A worker for a program of a tenant, a warm one if possible, or a new one started with `launch`.
+    /// A warm worker of a program of a tenant, or the right to start one.
     pub(crate) async fn acquire(
         &self,
         tenant: &TenantId,
         program: &str,
-        launch: &Launch,
         settings: &Settings,
         patience: Duration,
-    ) -> Result<Lease<'_>, NoWorker> {
+    ) -> Result<Lease<'_>, Exhausted> {
         let deadline = Instant::now() + patience;
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            if let Some(mut lease) = self.try_acquire(tenant, program, settings) {
-                if lease.worker.is_none() {
-                    lease.worker = Some(Worker::start(launch, settings).await.map_err(NoWorker::Failed)?);
-                }
+            if let Some(lease) = self.try_acquire(tenant, program, settings) {
                 return Ok(lease);
             }
-            timeout_at(deadline, changed).await.map_err(|_| NoWorker::Exhausted)?;
+            timeout_at(deadline, changed).await.map_err(|_| Exhausted)?;
         }
     }
 
     /// A lease with an idle worker, or the right to start one.
     fn try_acquire(&self, tenant: &TenantId, program: &str, settings: &Settings) -> Option<Lease<'_>> {
         let mut state = self.lock();
+        if state.busy_of(tenant) >= settings.limits.workers {
+            return None;
+        }
         let worker = state.take_idle(tenant, program);
-        if worker.is_none() {
-            if state.busy_of(tenant) >= settings.limits.workers {
+        if worker.is_none() && state.all() >= settings.pool {
+            if state.idle.is_empty() {
                 return None;
             }
-            if state.all() >= settings.pool {
-                if state.idle.is_empty() {
-                    return None;
-                }
-                state.idle.remove(0);
-            }
+            state.idle.remove(0);
         }
         *state.busy.entry(tenant.clone()).or_default() += 1;
-        Some(Lease { pool: self, tenant: tenant.clone(), worker })
+        Some(Lease { pool: self, tenant: tenant.clone(), program: program.to_owned(), worker })
     }
 
-    /// Ends the workers that nobody has used for so long.
-    pub(crate) fn end_idle(&self, longest: Duration) {
-        self.lock().idle.retain(|idle| idle.since.elapsed() < longest);
+    /// Ends the workers that nobody has used for long, that do something although nobody uses them, and, the longest idle first, as
+    /// many as it takes to keep their memory within its bound.
+    pub(crate) fn watch(&self, settings: &Settings) {
+        let mut state = self.lock();
+        state.idle.retain_mut(|idle| {
+            let used = idle.worker.processor_time();
+            let is_quiet = used.saturating_sub(*idle.cpu.get_or_insert(used)) < IDLE_CPU;
+            if !is_quiet {
+                tracing::warn!(
+                    tenant = idle.tenant.as_str(),
+                    "a script worker is ended: it worked although nothing ran in it"
+                );
+            }
+            is_quiet && idle.since.elapsed() < settings.idle && idle.worker.is_alive()
+        });
+        let mut held = 0;
+        let mut kept = state.idle.len();
+        for idle in state.idle.iter().rev() {
+            held += idle.worker.memory();
+            if held > settings.idle_memory {
+                break;
+            }
+            kept -= 1;
+        }
+        state.idle.drain(..kept);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -121,16 +141,26 @@ impl Pool {
 }
 
 impl Lease<'_> {
-    /// The worker.
+    /// Whether a worker has to be started.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.worker.is_none()
+    }
+
+    /// The worker, after it is put in if there was none.
     pub(crate) fn worker(&mut self) -> &mut Worker {
-        self.worker.as_mut().expect("a lease is handed out with its worker")
+        self.worker.as_mut().expect("whoever got an empty lease has put a worker in")
+    }
+
+    /// Puts a worker in that has been started.
+    pub(crate) fn put(&mut self, worker: Worker) {
+        self.worker = Some(worker);
     }
 
     /// Keeps the worker for the next call.
     pub(crate) fn release(mut self) {
         if let Some(worker) = self.worker.take() {
-            let idle = Idle { tenant: self.tenant.clone(), worker, since: Instant::now() };
-            self.pool.lock().idle.push(idle);
+            let (tenant, program) = (self.tenant.clone(), std::mem::take(&mut self.program));
+            self.pool.lock().idle.push(Idle { tenant, program, worker, since: Instant::now(), cpu: None });
         }
     }
 }

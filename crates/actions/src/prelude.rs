@@ -15,7 +15,7 @@ macro_rules! sources {
 /// The prelude's modules for Node.
 pub(crate) fn for_node() -> BTreeMap<&'static str, &'static str> {
     let mut sources = shared();
-    sources.append(&mut sources!["node/host", "node/network", "node/guard"]);
+    sources.append(&mut sources!["node/host", "node/network", "node/guard", "node/timers"]);
     sources
 }
 

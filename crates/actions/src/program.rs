@@ -39,6 +39,13 @@ impl fmt::Debug for Program {
     }
 }
 
+impl Program {
+    /// Whether packages belong to it or to its modules.
+    pub(crate) fn has_packages(&self) -> bool {
+        !self.dependencies.is_empty() || self.modules.iter().any(|module| !module.dependencies.is_empty())
+    }
+}
+
 /// How code is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

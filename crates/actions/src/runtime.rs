@@ -13,8 +13,12 @@ use crate::{
     engine::Launch,
     frame::{Done, Load, LoadModule, Run},
     packages::{BuildError, Packages},
-    pool::{Lease, NoWorker, Pool},
+    pool::{Exhausted, Lease, Pool},
+    worker::Worker,
 };
+
+/// How often it is looked after workers that nobody uses.
+const WATCH: Duration = Duration::from_secs(1);
 
 /// Runs tenants' code in worker processes. Cheap to clone; nothing is started before the first run.
 #[derive(Clone)]
@@ -61,6 +65,12 @@ impl Runtime {
 
     /// Resolves a program's dependencies, its modules' included, unpacks them, and returns the program's own with exact versions.
     pub async fn build(&self, program: &Program) -> Result<Vec<Dependency>, BuildError> {
+        if program.has_packages()
+            && let Ok(launch) = self.launch().await
+            && let Some(refusal) = launch.refusal(true)
+        {
+            return Err(BuildError(refusal.to_owned()));
+        }
         for module in &program.modules {
             self.0.packages.build(&module.dependencies).await?;
         }
@@ -76,14 +86,16 @@ impl Runtime {
     ) -> Result<Done, ScriptError> {
         let Inner { settings, outbound, pool, caches, .. } = &*self.0;
         let deadline = started + call.time_left;
+        let launch = self.launch().await.map_err(ScriptError::worker)?;
+        if let Some(refusal) = launch.refusal(program.has_packages()) {
+            return Err(ScriptError::worker(refusal));
+        }
         let load = self.load_message(program).await?;
-        let mut lease = self.lease(program, call.time_left, pool).await?;
+        let mut lease = self.lease(program, launch, load, call.time_left, pool).await?;
         outcome.stats.boot = started.elapsed();
         let running = Instant::now();
-        lease.worker().load(&program.id, || load);
         let run = Run {
-            number: 0,
-            program: &program.id,
+            nonce: "",
             trigger: &call.trigger,
             version: &call.version,
             handler: &call.handler,
@@ -100,22 +112,35 @@ impl Runtime {
         Ok(done)
     }
 
-    async fn lease<'a>(&self, program: &Program, time: Duration, pool: &'a Pool) -> Result<Lease<'a>, ScriptError> {
+    async fn lease<'a>(
+        &self,
+        program: &Program,
+        launch: &Launch,
+        load: Load<'_>,
+        time: Duration,
+        pool: &'a Pool,
+    ) -> Result<Lease<'a>, ScriptError> {
         let settings = &self.0.settings;
-        let launch = self.0.launch.get_or_init(|| async {
-            tokio::spawn(end_idle_workers(Arc::downgrade(&self.0)));
-            Launch::find(settings).await
-        });
-        let launch = launch.await;
-        let launch = launch.as_ref().map_err(ScriptError::worker)?;
         let patience = settings.limits.patience.min(time);
-        pool.acquire(&program.tenant, &program.id, launch, settings, patience).await.map_err(|missing| match missing {
-            NoWorker::Exhausted => ScriptError::limit("resource_exhausted"),
-            NoWorker::Failed(error) => {
+        let lease = pool.acquire(&program.tenant, &program.id, settings, patience).await;
+        let mut lease = lease.map_err(|Exhausted| ScriptError::limit("resource_exhausted"))?;
+        if lease.is_empty() {
+            let started = Worker::start(launch, settings, load).await;
+            lease.put(started.map_err(|error| {
                 tracing::error!(%error, "a script worker could not be started");
                 ScriptError::worker("The worker for the code could not be started.")
-            }
-        })
+            })?);
+        }
+        Ok(lease)
+    }
+
+    /// How workers are started here, or what is missing for it.
+    async fn launch(&self) -> Result<&Launch, &str> {
+        let launch = self.0.launch.get_or_init(|| async {
+            tokio::spawn(watch_workers(Arc::downgrade(&self.0)));
+            Launch::find(&self.0.settings).await
+        });
+        launch.await.as_ref().map_err(String::as_str)
     }
 
     /// The program as its worker needs it, its packages unpacked if they were not.
@@ -126,7 +151,6 @@ impl Runtime {
             modules.push(LoadModule { name: &module.name, code: &module.code, secrets: &module.secrets, packages });
         }
         Ok(Load {
-            program: &program.id,
             name: &program.name,
             kind: program.kind,
             code: &program.code,
@@ -146,12 +170,11 @@ impl Runtime {
     }
 }
 
-/// Gives back, as long as the runtime is there, what nobody uses any more.
-async fn end_idle_workers(runtime: Weak<Inner>) {
+/// Looks after the workers that nobody uses, as long as the runtime is there.
+async fn watch_workers(runtime: Weak<Inner>) {
     while let Some(inner) = runtime.upgrade() {
-        let idle = inner.settings.idle;
-        inner.pool.end_idle(idle);
+        inner.pool.watch(&inner.settings);
         drop(inner);
-        tokio::time::sleep(idle / 2).await;
+        tokio::time::sleep(WATCH).await;
     }
 }

@@ -14,6 +14,17 @@ pub enum Engine {
     Embedded,
 }
 
+/// What happens where the kernel cannot confine workers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Confinement {
+    /// Code that only the kernel would keep from the server's files is not run: packages on the embedded engine, and anything on
+    /// a Node without permissions of its own (older than 20).
+    #[default]
+    Required,
+    /// It is run. The operator trusts whoever may write it.
+    Waived,
+}
+
 /// How the runtime works in an installation.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -21,8 +32,17 @@ pub struct Settings {
     pub engine: Engine,
     /// The directories in which `node` and `npm` are looked for, as `PATH` tells them.
     pub search_path: std::ffi::OsString,
+    /// The home folder of whoever runs the server: where the npm client finds its settings.
+    pub home: std::ffi::OsString,
+    /// Address of the registry that packages come from, with credentials if it asks for some; without one the registry of the npm
+    /// client.
+    pub registry: Option<String>,
+    /// Whether code is run that nothing confines.
+    pub confinement: Confinement,
     /// Worker processes at a time, over all tenants.
     pub pool: usize,
+    /// Bytes that workers which nobody uses may hold together, beyond what they share.
+    pub idle_memory: usize,
     /// How long a worker that nobody uses stays.
     pub idle: Duration,
     /// Where packages are unpacked. Made at the first build.
@@ -39,7 +59,11 @@ impl Settings {
         Self {
             engine: Engine::Auto,
             search_path: std::ffi::OsString::new(),
-            pool: 8,
+            home: std::ffi::OsString::new(),
+            registry: None,
+            confinement: Confinement::default(),
+            pool: 32,
+            idle_memory: 1 << 30,
             idle: Duration::from_secs(300),
             directory,
             embedded: Vec::new(),

@@ -1,16 +1,25 @@
 //! One worker process, seen from the server: starting it, talking to it, ending it.
+//!
+//! It is of one program. Runs come in by standard input, which the worker reads only when nothing runs in it, waiting with all else
+//! standing still: what code left behind does not go on. What code asked for while it runs comes in by standard error.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
-    io,
-    os::unix::process::{CommandExt, ExitStatusExt},
+    collections::BTreeMap,
+    io::{self, PipeReader},
+    os::{
+        fd::OwnedFd,
+        unix::process::{CommandExt, ExitStatusExt},
+    },
+    path::PathBuf,
     process::Stdio,
     sync::Arc,
     time::Duration,
 };
 
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use bytes::{Buf, BytesMut};
 use futures::{StreamExt, stream::FuturesUnordered};
+use kernel::{Random, SystemRandom};
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process_group};
 use tokio::{
     net::unix::pipe,
@@ -29,12 +38,12 @@ use crate::{
     prelude,
 };
 
-/// Programs that one worker keeps loaded; the one that was not used for longest goes first.
-const PROGRAMS: usize = 16;
 /// Bytes that a worker may hold beside its JavaScript's memory: the engine itself, and buffers outside its heap.
 const NATIVE_MEMORY: usize = 160 << 20;
 /// Bytes that a worker may reserve beside its JavaScript's memory. Engines reserve much more than they use.
 const RESERVED_MEMORY: u64 = 1 << 30;
+/// Levels of nesting in what a worker tells; the parser of the server ends at some more.
+const DEPTH: usize = 100;
 /// How often it is looked at what a worker holds while it runs.
 const WATCH: Duration = Duration::from_millis(50);
 
@@ -43,18 +52,19 @@ pub(crate) struct Worker {
     child: Child,
     pid: Pid,
     reader: FramedRead<pipe::Receiver, LengthDelimitedCodec>,
-    writer: Writer,
-    /// Ids of the programs that it has loaded, the last used one last.
-    loaded: VecDeque<String>,
-    runs: u64,
+    /// The way of runs.
+    runs: Writer,
+    /// The way of what a run asked for.
+    answers: Writer,
     /// Processor time that it has used, as of its last run.
     cpu: Duration,
 }
 
 impl Worker {
-    /// Starts a process, confined, with an empty environment and in a group of its own.
-    pub(crate) async fn start(launch: &Launch, settings: &Settings) -> io::Result<Self> {
-        let mut child = spawn(launch, settings).await?;
+    /// Starts a process for a program, confined, with an empty environment and in a group of its own.
+    pub(crate) async fn start(launch: &Launch, settings: &Settings, load: Load<'_>) -> io::Result<Self> {
+        let (of_answers, answers) = io::pipe()?;
+        let mut child = spawn(launch, settings, &load.folders(), of_answers).await?;
         let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         let pid = pid.ok_or_else(|| io::Error::other("the worker ended at once"))?;
         let (stdin, stdout) = (child.stdin.take().expect("it is piped"), child.stdout.take().expect("it is piped"));
@@ -64,48 +74,29 @@ impl Worker {
             child,
             pid,
             reader: FramedRead::new(pipe::Receiver::from_owned_fd(stdout.into_owned_fd()?)?, frame::codec(longest)),
-            writer: Writer { pipe: pipe::Sender::from_owned_fd(stdin.into_owned_fd()?)?, waiting: BytesMut::new() },
-            loaded: VecDeque::new(),
-            runs: 0,
+            runs: Writer::new(stdin.into_owned_fd()?)?,
+            answers: Writer::new(answers.into())?,
             cpu: Duration::ZERO,
         };
         worker.limit_process(settings);
         let sources = if matches!(launch, Launch::Node { .. }) { prelude::for_node() } else { BTreeMap::default() };
         let limits = settings.limits;
-        worker.writer.push(&ToWorker::Start {
+        worker.runs.push(&ToWorker::Start {
             sources: &sources,
             console: limits.console,
             result: limits.result,
             memory: limits.memory,
         });
+        worker.runs.push(&ToWorker::Load(load));
         Ok(worker)
     }
 
-    /// Whether its process still runs.
+    /// Whether its process is still there.
     pub(crate) fn is_alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Whether it has loaded the program.
-    pub(crate) fn has(&self, program: &str) -> bool {
-        self.loaded.iter().any(|loaded| loaded == program)
-    }
-
-    /// Tells it a program that a later run will name. `load` is only asked when it does not know the program.
-    pub(crate) fn load<'a>(&mut self, program: &str, load: impl FnOnce() -> Load<'a>) {
-        if let Some(position) = self.loaded.iter().position(|loaded| loaded == program) {
-            self.loaded.remove(position);
-        } else {
-            self.writer.push(&ToWorker::Load(load()));
-            if self.loaded.len() == PROGRAMS {
-                let oldest = self.loaded.pop_front().expect("it is full");
-                self.writer.push(&ToWorker::Drop { program: &oldest });
-            }
-        }
-        self.loaded.push_back(program.to_owned());
-    }
-
-    /// Runs a loaded program until it is done, `deadline` has passed or the process has broken a rule. Console lines and times
+    /// Runs the program until it is done, `deadline` has passed or the process has broken a rule. Console lines and times
     /// go to `outcome` in any case.
     pub(crate) async fn run(
         &mut self,
@@ -116,10 +107,10 @@ impl Worker {
         deadline: Instant,
         outcome: &mut Outcome,
     ) -> Result<Done, Broken> {
-        self.runs += 1;
-        run.number = self.runs;
+        let nonce = nonce();
+        run.nonce = &nonce;
         self.limit_processor_time(settings.limits.cpu);
-        self.writer.push(&ToWorker::Run(run));
+        self.runs.push(&ToWorker::Run(run));
         let mut exchange = Exchange { calls: 0, console: 0, external_since: None };
         let mut answers = FuturesUnordered::new();
         let mut watch = interval_at(Instant::now() + WATCH, WATCH);
@@ -128,7 +119,7 @@ impl Worker {
                 biased;
                 message = self.reader.next() => match self.read(message).await? {
                     FromWorker::Console { level, text } => exchange.console(settings, outcome, level, text),
-                    FromWorker::Done(done) if done.run == self.runs => break done,
+                    FromWorker::Done(done) if done.run == nonce => break done,
                     FromWorker::Done(_) => return Err(Broken::Protocol),
                     FromWorker::Fetch(fetch) => {
                         let permitted = exchange.permit_call(settings);
@@ -150,12 +141,15 @@ impl Worker {
                         }));
                     }
                 },
-                sent = self.writer.flush(), if !self.writer.waiting.is_empty() => {
-                    // A process that takes nothing any more has ended; reading tells how.
-                    if sent.is_err() { self.writer.waiting.clear(); }
+                // A process that takes nothing any more has ended; reading tells how.
+                sent = self.runs.flush(), if !self.runs.waiting.is_empty() => {
+                    if sent.is_err() { self.runs.waiting.clear(); }
+                },
+                sent = self.answers.flush(), if !self.answers.waiting.is_empty() => {
+                    if sent.is_err() { self.answers.waiting.clear(); }
                 },
                 Some((call, answer)) = answers.next(), if !answers.is_empty() => {
-                    self.writer.push(&ToWorker::Answer { call, answer });
+                    self.answers.push(&ToWorker::Answer { call, answer });
                     if answers.is_empty() { exchange.end_wait(outcome); }
                 },
                 _ = watch.tick() => if self.resident() > settings.limits.memory + NATIVE_MEMORY {
@@ -173,13 +167,38 @@ impl Worker {
 
     /// Bytes that the process holds, as far as the system tells.
     fn resident(&self) -> usize {
-        let pages = std::fs::read_to_string(format!("/proc/{}/statm", self.pid.as_raw_nonzero())).ok();
-        let pages = pages.and_then(|told| told.split(' ').nth(1)?.parse::<usize>().ok());
-        pages.unwrap_or_default() * rustix::param::page_size()
+        self.pages().0 * rustix::param::page_size()
+    }
+
+    /// Bytes that the process holds for itself: not its program's and libraries' code, which all workers share.
+    pub(crate) fn memory(&self) -> usize {
+        let (resident, shared) = self.pages();
+        resident.saturating_sub(shared) * rustix::param::page_size()
+    }
+
+    /// Pages that are resident, and those of them that belong to files.
+    fn pages(&self) -> (usize, usize) {
+        let told = self.told("statm");
+        let mut numbers = told.split(' ').skip(1).map(|number| number.parse().unwrap_or_default());
+        (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default())
+    }
+
+    /// Processor time that the process has used, as far as the system tells.
+    pub(crate) fn processor_time(&self) -> Duration {
+        let told = self.told("stat");
+        // After the program's name, which may hold anything, come the state and twelve more fields before these two.
+        let fields = told.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace().skip(11);
+        let ticks: u64 = fields.take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+        Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second())
+    }
+
+    fn told(&self, file: &str) -> String {
+        std::fs::read_to_string(format!("/proc/{}/{file}", self.pid.as_raw_nonzero())).unwrap_or_default()
     }
 
     async fn read(&mut self, message: Option<io::Result<BytesMut>>) -> Result<FromWorker, Broken> {
         match message {
+            Some(Ok(message)) if depth(&message) > DEPTH => Err(Broken::TooDeep),
             Some(Ok(message)) => serde_json::from_slice(&message).map_err(|_| Broken::Protocol),
             Some(Err(error)) if error.kind() == io::ErrorKind::InvalidData => Err(Broken::TooLarge),
             Some(Err(_)) | None => {
@@ -233,20 +252,48 @@ async fn ask(call: &Invocation, question: &str, arguments: Vec<kernel::Value>) -
 }
 
 /// The process is started by a thread of its own that first denies itself what the worker must not have, and ends then.
-async fn spawn(launch: &Launch, settings: &Settings) -> io::Result<Child> {
-    let (program, arguments) = launch.command(settings);
-    let confinement = launch.confinement(settings);
+async fn spawn(launch: &Launch, settings: &Settings, folders: &[PathBuf], answers: PipeReader) -> io::Result<Child> {
+    let (program, arguments) = launch.command(settings, folders);
+    let confinement = launch.confinement(folders);
     let (send, receive) = oneshot::channel();
     let runtime = tokio::runtime::Handle::current();
     std::thread::Builder::new().name("worker-start".into()).spawn(move || {
         let _inside = runtime.enter();
         let mut command = std::process::Command::new(program);
         command.args(arguments).env_clear().current_dir("/").process_group(0);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        // No worker writes to standard error; its place is taken by a second way in.
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(answers);
         let child = confine_thread(&confinement).and_then(|()| Command::from(command).kill_on_drop(true).spawn());
         let _ = send.send(child);
     })?;
     receive.await.map_err(io::Error::other)?
+}
+
+/// What no code can guess.
+fn nonce() -> String {
+    let mut bytes = [0; 16];
+    SystemRandom.fill(&mut bytes);
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// How deep lists and objects are nested in JSON. What is no JSON has some depth, too.
+fn depth(json: &[u8]) -> usize {
+    let (mut now, mut deepest, mut is_text, mut is_escaped) = (0_usize, 0, false, false);
+    for byte in json {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_text => is_escaped = true,
+            b'"' => is_text = !is_text,
+            _ if is_text => {}
+            b'[' | b'{' => {
+                now += 1;
+                deepest = deepest.max(now);
+            }
+            b']' | b'}' => now = now.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 /// Why a run did not come to its end.
@@ -260,6 +307,8 @@ pub(crate) enum Broken {
     Died(Option<i32>),
     /// It gave back more than it may.
     TooLarge,
+    /// It gave back something that is nested too deep.
+    TooDeep,
     /// It said what no worker says.
     Protocol,
 }
@@ -272,6 +321,9 @@ impl Broken {
             Self::Timeout => ScriptError::limit("Request to Webtask exceeded allowed execution time"),
             Self::TooLarge => {
                 ScriptError::limit(format!("The result is larger than the allowed {} bytes.", limits.result))
+            }
+            Self::TooDeep => {
+                ScriptError::limit(format!("The result is nested more deeply than the allowed {DEPTH} levels."))
             }
             Self::Memory => out_of_memory(settings),
             Self::Protocol => ScriptError::worker("The code disturbed the worker that ran it."),
@@ -333,6 +385,10 @@ struct Writer {
 }
 
 impl Writer {
+    fn new(pipe: OwnedFd) -> io::Result<Self> {
+        Ok(Self { pipe: pipe::Sender::from_owned_fd(pipe)?, waiting: BytesMut::new() })
+    }
+
     fn push(&mut self, message: &ToWorker) {
         self.waiting.extend_from_slice(&frame::encode(message));
         if let Ok(written) = self.pipe.try_write(&self.waiting) {

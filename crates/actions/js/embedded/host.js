@@ -12,7 +12,7 @@ const { parse, stringify } = JSON;
 exports.start = (limits) => {
   const host = {
     send: (message) => native.send(stringify(message)),
-    sendText: native.send,
+    sendText: native.finish,
     compile(code, parameters, filename, packages) {
       const file = packages ? `${packages}/${filename}` : filename;
       shifted.set(file, `(function (${parameters.join(', ')}) {`.length);
@@ -35,12 +35,13 @@ exports.start = (limits) => {
     isOutOfMemory: (error) => error === null || (error instanceof InternalError && error.message === 'out of memory'),
   };
   const { InternalError } = globalThis;
-  const { receive, crash, call, console } = worker(host, limits);
+  const { receive, answer, crash, call, console } = worker(host, limits);
   defineGlobals({ console, fetch: fetcher(host, (request) => call('fetch', request)) });
 
   const rejected = new Map();
   return {
     receive: (text) => receive(parse(text)),
+    answer: (text) => answer(parse(text)),
     // Milliseconds until the next timer, or a negative number.
     tick: () => timers.fire(crash),
     track: (promise, reason, isHandled) => void (isHandled ? rejected.delete(promise) : rejected.set(promise, reason)),

@@ -8,7 +8,7 @@ const REFUSED = new Set(['child_process', 'cluster', 'dgram', 'dns', 'dns/promis
   'sqlite', 'test', 'trace_events', 'wasi', 'worker_threads']);
 const NETWORK = new Set(['http', 'https', 'net', 'tls']);
 const REFUSED_MEMBERS = {
-  v8: ['setFlagsFromString', 'writeHeapSnapshot', 'getHeapSnapshot', 'setHeapSnapshotNearHeapLimit', 'takeCoverage'],
+  v8: ['setFlagsFromString', 'writeHeapSnapshot', 'getHeapSnapshot', 'setHeapSnapshotNearHeapLimit', 'takeCoverage', 'queryObjects'],
   http2: ['connect', 'createServer', 'createSecureServer'],
   os: ['networkInterfaces', 'userInfo', 'setPriority'],
 };

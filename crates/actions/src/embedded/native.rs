@@ -2,7 +2,12 @@
 //!
 //! Bytes come in as base64, because reading the engine's own byte arrays would need unsafe code; they go out as byte arrays.
 
-use std::{io::Write, path::Path};
+use std::{
+    cell::Cell,
+    io::Write,
+    path::{Path, PathBuf},
+    rc::Rc,
+};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use kernel::{Random, SystemRandom};
@@ -18,7 +23,12 @@ use crate::prelude;
 type Bytes<'js> = TypedArray<'js, u8>;
 
 /// The object that the prelude knows as `native`.
-pub(super) fn functions<'js>(ctx: &Ctx<'js>, limits: Limits) -> Result<Object<'js>> {
+pub(super) fn functions<'js>(
+    ctx: &Ctx<'js>,
+    limits: Limits,
+    folders: Vec<PathBuf>,
+    is_running: &Rc<Cell<bool>>,
+) -> Result<Object<'js>> {
     let native = Object::new(ctx.clone())?;
     let sources = prelude::for_embedded();
     native.set("source", Function::new(ctx.clone(), move |name: String| sources.get(name.as_str()).copied())?)?;
@@ -32,7 +42,13 @@ pub(super) fn functions<'js>(ctx: &Ctx<'js>, limits: Limits) -> Result<Object<'j
             Result::Ok(shown)
         })?,
     )?;
-    native.set("send", Function::new(ctx.clone(), send)?)?;
+    native.set("send", Function::new(ctx.clone(), |message: String| send(&message))?)?;
+    let is_running = Rc::clone(is_running);
+    let finish = move |message: String| {
+        is_running.set(false);
+        send(&message);
+    };
+    native.set("finish", Function::new(ctx.clone(), finish)?)?;
     native.set("compile", Function::new(ctx.clone(), compile)?)?;
     native.set("cpu", Function::new(ctx.clone(), processor_time)?)?;
     native.set("utf8Encode", Function::new(ctx.clone(), |ctx, text: String| Bytes::new_copy(ctx, text))?)?;
@@ -43,9 +59,15 @@ pub(super) fn functions<'js>(ctx: &Ctx<'js>, limits: Limits) -> Result<Object<'j
     native.set("random", Function::new(ctx.clone(), random)?)?;
     native.set("url", Function::new(ctx.clone(), url)?)?;
     native.set("urlSet", Function::new(ctx.clone(), set_part)?)?;
-    native
-        .set("read", Function::new(ctx.clone(), |path: String| std::fs::read_to_string(path).unwrap_or_default())?)?;
-    native.set("kind", Function::new(ctx.clone(), |path: String| kind(Path::new(&path)))?)?;
+    let folders: Rc<[PathBuf]> = folders.into();
+    let readable = Rc::clone(&folders);
+    let read = move |path: String| {
+        let file = within(&readable, Path::new(&path));
+        file.and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default()
+    };
+    native.set("read", Function::new(ctx.clone(), read)?)?;
+    let kind = move |path: String| within(&folders, Path::new(&path)).and_then(|path| kind(&path));
+    native.set("kind", Function::new(ctx.clone(), kind)?)?;
     crypto::define(ctx, &native)?;
     Ok(native)
 }
@@ -55,8 +77,7 @@ pub(super) fn bytes(text: &str) -> Vec<u8> {
     BASE64_STANDARD.decode(text).unwrap_or_default()
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "JavaScript's values arrive owned")]
-fn send(message: String) {
+fn send(message: &str) {
     let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
     let mut out = std::io::stdout().lock();
     // When the server is gone, the end of standard input tells.
@@ -142,7 +163,38 @@ fn parts(url: &Url) -> String {
     .to_string()
 }
 
+/// The path with all links resolved, if it lies in one of the folders. The prelude's own look at a path is not relied on.
+fn within(folders: &[PathBuf], path: &Path) -> Option<PathBuf> {
+    let path = path.canonicalize().ok()?;
+    folders.iter().any(|folder| path.starts_with(folder)).then_some(path)
+}
+
 fn kind(path: &Path) -> Option<&'static str> {
     let found = path.metadata().ok()?;
     Some(if found.is_dir() { "folder" } else { "file" })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use super::*;
+
+    #[test]
+    fn only_what_lies_in_the_folders_is_read() {
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path().canonicalize().unwrap();
+        fs::create_dir_all(root.join("set/lib")).unwrap();
+        fs::create_dir_all(root.join("set-of-another")).unwrap();
+        for file in ["set/lib/a.js", "set-of-another/b.js", "secret"] {
+            fs::write(root.join(file), "").unwrap();
+        }
+        symlink(root.join("secret"), root.join("set/link.js")).unwrap();
+        let folders = [root.join("set")];
+        let is_read = |path: &str| within(&folders, &root.join(path)).is_some();
+        assert!(is_read("set/lib/a.js") && is_read("set/lib/../lib/a.js"));
+        for path in ["secret", "set/../secret", "set/link.js", "set-of-another/b.js", "SET/lib/a.js", "/etc/passwd"] {
+            assert!(!is_read(path), "{path}");
+        }
+    }
 }

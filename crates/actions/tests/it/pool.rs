@@ -65,7 +65,7 @@ async fn a_caller_that_goes_away_leaves_no_worker_behind() {
 }
 
 #[tokio::test]
-async fn many_programs_of_a_tenant_share_a_worker() {
+async fn each_program_has_a_worker_of_its_own() {
     for runtime in Engines::all().await {
         for n in 0..20 {
             let code = format!("exports.onExecutePostLogin = async (event, api) => {{ api.access.deny('{n}'); }};");

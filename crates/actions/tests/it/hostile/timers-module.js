@@ -1,0 +1,1 @@
+require('timers').setInterval(() => { for (;;); }, 0);
