@@ -359,6 +359,9 @@ async fn a_draft_is_tried_with_an_event_of_its_authors_choice() {
         (&json!("RangeError"), &json!("too far"), &json!(5))
     );
 
+    let sampled = server.post(&path, json!({"payload": {}})).await.body;
+    assert_eq!(sampled["payload"]["logs"], "hello My App", "{sampled}");
+
     let broken = json!({"code": "exports.onExecuteCredentialsExchange = async () => {\n  let 1x;\n};"});
     assert_eq!(server.patch(&format!("/actions/actions/{action}"), broken).await.status, 200);
     let failed = server.post(&path, json!({"payload": {"event": {}}})).await.body;
@@ -385,6 +388,72 @@ async fn secrets_of_actions_are_shown_nowhere() {
     for value in seen {
         assert!(!value.to_string().contains("s3cret"), "{value}");
     }
+    server.end().await;
+}
+
+#[tokio::test]
+async fn code_is_not_told_the_credentials_of_a_request() {
+    let server = TestServer::start().await;
+    let machine = Machine::new(&server).await;
+    let body = "api.accessToken.setCustomClaim('told', JSON.stringify(event)); console.log(JSON.stringify(event));";
+    let action = exchange_action(&server, "Curious", body).await;
+    bind(&server, "credentials-exchange", &[&action]).await;
+    let hook = "module.exports = (client, scope, audience, context, cb) => { console.log(JSON.stringify([client, context])); cb(null, { scope }); };";
+    let hook = json!({"name": "curious", "triggerId": "credentials-exchange", "script": hook, "enabled": true});
+    assert_eq!(server.post("/hooks", hook).await.status, 201);
+    let told = machine.claims(&server).await["told"].as_str().unwrap().to_owned();
+    assert!(told.contains("\"grant_type\":\"client_credentials\""), "{told}");
+    assert!(!told.contains(&machine.client_secret), "{told}");
+    let form = format!("grant_type=client_credentials&audience={API}");
+    let basic =
+        server.http.post(server.url("/oauth/token")).basic_auth(&machine.client_id, Some(&machine.client_secret));
+    let basic = basic.header("content-type", "application/x-www-form-urlencoded").body(form).send().await.unwrap();
+    assert_eq!(basic.status().as_u16(), 200);
+    let basic: Value = basic.json().await.unwrap();
+    let told = claims(basic["access_token"].as_str().unwrap())["told"].to_string();
+    assert!(!told.contains(&machine.client_secret), "{told}");
+    let kept = execution(&server, &logged(&server, "seccft").await).await.to_string();
+    assert!(!kept.contains(&machine.client_secret), "{kept}");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_password_that_a_hook_is_told_is_not_kept() {
+    let server = TestServer::start().await;
+    let hook = "module.exports = (user, context, cb) => {
+        console.log(user.password, JSON.stringify(user));
+        if (user.email.startsWith('joe')) throw new Error('thrown for ' + user.password);
+        cb(new PreUserRegistrationError('refused for ' + user.password, 'No.'));
+    };";
+    let hook = json!({"name": "before", "triggerId": "pre-user-registration", "script": hook, "enabled": true});
+    assert_eq!(server.post("/hooks", hook).await.status, 201);
+    for email in ["jane@good.example", "joe@good.example"] {
+        let user = json!({"connection": DATABASE, "email": email, "password": "correct \"horse\" Battery 9"});
+        assert_eq!(server.post("/users", user).await.status, 400);
+        let entry = logged(&server, "fs").await;
+        let kept = execution(&server, &entry).await;
+        let told = kept["results"][0]["response"]["logs"].as_str().unwrap();
+        assert!(told.starts_with("***** {") && told.contains("\"password\":\"*****\""), "{told}");
+        let all = format!("{kept}{}", server.get("/logs").await.body);
+        assert!(!all.contains("Battery 9") && !all.contains("horse"), "{all}");
+        assert!(all.contains("for *****"), "{all}");
+    }
+    server.end().await;
+}
+
+#[tokio::test]
+async fn an_action_calls_the_api_of_its_own_tenant() {
+    let server = TestServer::start().await;
+    let machine = Machine::new(&server).await;
+    let body = format!(
+        "const answer = await fetch('https://{}/.well-known/openid-configuration');
+         api.accessToken.setCustomClaim('issuer', (await answer.json()).issuer);",
+        server.running.domain
+    );
+    let action = exchange_action(&server, "Own", &body).await;
+    bind(&server, "credentials-exchange", &[&action]).await;
+    let claims = machine.claims(&server).await;
+    assert_eq!(claims["issuer"], claims["iss"]);
     server.end().await;
 }
 

@@ -9,7 +9,7 @@ use crate::{
     administration::{self, Wish},
     config::Settings,
     control, run,
-    scripts::{self, RunAction},
+    scripts::{self, RunAction, Sample},
     signals::Stop,
     telemetry, tenants,
 };
@@ -35,7 +35,8 @@ enum Command {
     /// A new tenant in memory answers on a free port. The command finds it in AUTH0_DOMAIN, AUTH0_CLIENT_ID,
     /// AUTH0_CLIENT_SECRET and AUTH0_AUDIENCE, and trusts its https by NODE_EXTRA_CA_CERTS, SSL_CERT_FILE,
     /// REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE and, for the JVM, JAVA_TOOL_OPTIONS. When the command ends, the tenant is
-    /// gone, and aught ends with the command's status.
+    /// gone, and aught ends with the command's status. What is printed is the command's alone; the tenant's own log goes
+    /// to the file of --log.
     Run(Run),
     /// List, make and delete the tenants of an installation
     ///
@@ -95,10 +96,13 @@ struct Place {
 
 #[derive(Debug, Subcommand)]
 enum Actions {
-    /// Run a file's Action and print its console, what it asked for, and how long it took
+    /// Run a file's Action, rule or hook and print its console, what it asked for, and how long it took
     ///
-    /// The same runtime and limits as a server's. Ends with 1 when the Action fails.
-    Run(RunAction),
+    /// The same runtime and limits as a server's. Ends with 1 when the code fails, as it does on a syntax error.
+    // It has many options, and there is one of it.
+    Run(Box<RunAction>),
+    /// Print a sample event of a trigger, to be changed and given to `run --event`
+    Sample(Sample),
 }
 
 /// Secrets are no flags because every process of a machine can read command lines.
@@ -124,9 +128,13 @@ struct Serve {
 
 #[derive(Debug, Args)]
 struct Run {
-    /// The least important level of log lines, overall or by part (`info,aught::requests=debug`)
-    #[arg(long, value_name = "FILTER", env = "AUGHT_LOG", default_value = "warn")]
-    log: String,
+    /// Write the server's log to a file, one JSON object a line [default: it is not written]
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+
+    /// The least important level of its lines, overall or by part (`info,aught::requests=debug`)
+    #[arg(long, value_name = "FILTER", env = "AUGHT_LOG", default_value = "info")]
+    log_level: String,
 
     /// The command and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
@@ -137,9 +145,10 @@ struct Run {
 pub fn command_line() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(serve) => on_runtime(self::serve(serve)),
-        Command::Run(run) => on_runtime(run::run(run.log, run.command)),
+        Command::Run(run) => on_runtime(run::run(run.log, run.log_level, run.command)),
         Command::Tenants(wish) => on_runtime(self::tenants(wish)),
-        Command::Actions(Actions::Run(asked)) => on_runtime(scripts::run(asked)),
+        Command::Actions(Actions::Run(asked)) => on_runtime(scripts::run(*asked)),
+        Command::Actions(Actions::Sample(asked)) => scripts::sample(&asked),
         Command::ScriptWorker => Ok(actions::script_worker()),
     };
     done.unwrap_or_else(|failure| {
@@ -164,7 +173,7 @@ async fn tenants(asked: Tenants) -> Result<ExitCode, Failure> {
         Tenants::Delete { name, place } => (Wish::Delete { name }, place),
     };
     let settings = Settings::of_place(place.database, place.state_dir).resolve(place.config.as_deref())?;
-    telemetry::start_log("warn")?;
+    telemetry::start_log("warn", None)?;
     let config = settings.config()?;
     let told = match control::ask(&config.state, &wish).await? {
         Some(told) => told,
@@ -179,9 +188,23 @@ async fn tenants(asked: Tenants) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Tells what makes a flaw in this server or in tenants' code worse than it need be.
+fn warn_of_rights() {
+    if rustix::process::geteuid().is_root() {
+        tracing::warn!("the server runs as root; give it a user of its own, who owns only its state");
+    }
+    if !actions::can_confine() {
+        tracing::warn!(
+            "the kernel cannot keep the server's files from the code of Actions, rules and hooks: packages on the embedded \
+             engine, and any code on a Node older than 20, are refused unless --actions-confinement says waive"
+        );
+    }
+}
+
 async fn serve(serve: Serve) -> Result<ExitCode, Failure> {
     let settings = serve.settings.resolve(serve.config.as_deref())?;
-    telemetry::start_log(settings.log().unwrap_or("info"))?;
+    telemetry::start_log(settings.log().unwrap_or("info"), None)?;
+    warn_of_rights();
     let mut stop = Stop::listen()?;
     if rustix::process::geteuid().is_root() {
         tracing::warn!("running as root: whoever breaks in has the whole machine; use a user of its own");

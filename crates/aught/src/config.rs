@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use actions::Engine;
+use actions::{Confinement, Engine};
 use figment::{
     Figment,
     providers::{Format, Serialized, Toml},
@@ -88,6 +88,18 @@ pub(crate) struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     actions_engine: Option<ActionsEngine>,
 
+    /// Where the kernel cannot keep the server's files from code: whether code that only it would keep from them is
+    /// refused, or run by your explicit will (waive) [default: require]
+    #[arg(long, value_name = "require | waive", env = "AUGHT_ACTIONS_CONFINEMENT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actions_confinement: Option<ActionsConfinement>,
+
+    /// Address of the registry of npm packages for Actions and hooks [default: the one that the npm client is set to]
+    // It may hold a password.
+    #[arg(long, value_name = "ADDRESS", env = "AUGHT_ACTIONS_REGISTRY", hide_env_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actions_registry: Option<String>,
+
     /// How long a stopping server waits for requests that it has begun to answer
     #[arg(
         long,
@@ -142,6 +154,26 @@ pub enum Metrics {
     Public,
     /// On an address and port of their own.
     At(String),
+}
+
+/// What happens to code that nothing keeps from the server's files.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum ActionsConfinement {
+    /// It is refused.
+    #[default]
+    Require,
+    /// It is run: whoever may write code is trusted with the server's files.
+    Waive,
+}
+
+impl From<ActionsConfinement> for Confinement {
+    fn from(confinement: ActionsConfinement) -> Self {
+        match confinement {
+            ActionsConfinement::Require => Self::Required,
+            ActionsConfinement::Waive => Self::Waived,
+        }
+    }
 }
 
 /// What runs the code of Actions, rules and hooks.
@@ -238,6 +270,8 @@ impl Settings {
                 _ => Dns::default(),
             },
             actions_engine: self.actions_engine.unwrap_or_default(),
+            actions_confinement: self.actions_confinement.unwrap_or_default(),
+            actions_registry: self.actions_registry.filter(|address| !address.is_empty()).map(Secret::new),
             drain: Duration::from_secs(self.drain_seconds.unwrap_or(10)),
             context: Context::system(),
         })
@@ -279,6 +313,10 @@ pub struct Config {
     pub dns: Dns,
     /// What runs the code of Actions, rules and hooks.
     pub actions_engine: ActionsEngine,
+    /// Whether code is run that nothing keeps from the server's files.
+    pub actions_confinement: ActionsConfinement,
+    /// The registry of packages, with its password if it has one; without one it is the npm client's.
+    pub actions_registry: Option<Secret>,
     /// How long a stopping server waits for requests that it has begun to answer.
     pub drain: Duration,
     /// Time and randomness of everything that the server keeps.
@@ -309,6 +347,8 @@ impl Config {
             outbound_private: None,
             dns: Dns::default(),
             actions_engine: ActionsEngine::default(),
+            actions_confinement: ActionsConfinement::default(),
+            actions_registry: None,
             drain: Duration::from_secs(10),
             context: Context::system(),
         }
@@ -334,7 +374,12 @@ impl Config {
 
     /// How the code of tenants is run.
     pub(crate) fn scripts(&self, packages: PathBuf) -> actions::Settings {
-        scripts::settings(self.actions_engine.into(), packages)
+        let mut settings = scripts::settings(self.actions_engine.into(), packages);
+        settings.confinement = self.actions_confinement.into();
+        if let Some(registry) = &self.actions_registry {
+            settings.registry = Some(registry.reveal().to_owned());
+        }
+        settings
     }
 }
 

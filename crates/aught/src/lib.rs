@@ -29,7 +29,7 @@ mod wire;
 
 pub use certificates::TlsCertificate;
 pub use cli::command_line;
-pub use config::{ActionsEngine, Config, InitialClient, Metrics, OutboundPrivate, State};
+pub use config::{ActionsConfinement, ActionsEngine, Config, InitialClient, Metrics, OutboundPrivate, State};
 pub use connections::ConnectionLimits;
 pub use forwarding::TrustedProxies;
 pub use outbound::Dns;

@@ -4,6 +4,7 @@ use std::{
     ffi::OsString,
     io::{ErrorKind, IsTerminal},
     os::unix::process::ExitStatusExt,
+    path::PathBuf,
     process::{ExitCode, ExitStatus},
 };
 
@@ -17,8 +18,10 @@ use tokio::{
 use crate::{Config, Failure, Server, telemetry, trust};
 
 /// Runs the command against a new tenant and ends as it ends.
-pub(crate) async fn run(log: String, command: Vec<OsString>) -> Result<ExitCode, Failure> {
-    telemetry::start_log(&log)?;
+pub(crate) async fn run(log: Option<PathBuf>, level: String, command: Vec<OsString>) -> Result<ExitCode, Failure> {
+    // The command's own output stays its own: without a file there is no log.
+    let level = if log.is_some() { level.as_str() } else { "off" };
+    telemetry::start_log(level, log.as_deref())?;
     // Taken over before the command starts, so that no signal ends us alone and leaves it behind.
     let mut signals = forwarded_signals()?;
     let running = Server::start(Config::in_memory()).await?;

@@ -10,12 +10,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use actions::{Dependency, Engine, Invocation, Module, Outcome, Program, ProgramKind, Runtime};
-use clap::Args;
+use actions::{Dependency, Engine, Invocation, Module, Outcome, Program, ProgramKind, Runtime, samples};
+use clap::{Args, ValueEnum};
 use kernel::{Document, TenantId, Value};
 use tempfile::TempDir;
 
-use crate::{ActionsEngine, Failure, config::variable, telemetry};
+use crate::{ActionsConfinement, ActionsEngine, Failure, config::variable, telemetry};
 
 /// The hidden command that starts the embedded engine's worker.
 pub(crate) const WORKER: &str = "script-worker";
@@ -25,6 +25,10 @@ pub(crate) fn settings(engine: Engine, directory: PathBuf) -> actions::Settings 
     let mut settings = actions::Settings::new(directory);
     settings.engine = engine;
     settings.search_path = variable("PATH").unwrap_or_default();
+    settings.home = variable("HOME").unwrap_or_default();
+    // As the npm client itself reads it.
+    let registry = variable("NPM_CONFIG_REGISTRY").or_else(|| variable("npm_config_registry"));
+    settings.registry = registry.and_then(|address| address.into_string().ok());
     if let Ok(program) = std::env::current_exe() {
         settings.embedded = vec![program.into(), OsString::from(WORKER)];
     }
@@ -34,11 +38,15 @@ pub(crate) fn settings(engine: Engine, directory: PathBuf) -> actions::Settings 
 /// A program to run, and what to give it.
 #[derive(Debug, Args)]
 pub(crate) struct RunAction {
-    /// The Action's code
+    /// The code of the Action, rule or hook
     #[arg(value_name = "FILE")]
     code: PathBuf,
 
-    /// The trigger whose handler is called
+    /// What the code is
+    #[arg(long, value_name = "action | rule | hook", default_value = "action")]
+    kind: Kind,
+
+    /// The trigger whose handler is called; for a hook its extensibility point
     #[arg(long, value_name = "TRIGGER", default_value = "post-login")]
     trigger: String,
 
@@ -46,11 +54,16 @@ pub(crate) struct RunAction {
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     handler: String,
 
-    /// The event, as JSON [default: an empty one]
+    /// The event, as JSON: for an Action an object, for a rule the list of user and context, for a hook the list of its
+    /// arguments before the callback [default: an empty one]
     #[arg(long, value_name = "FILE")]
     event: Option<PathBuf>,
 
-    /// The secrets, as a JSON object of texts
+    /// Give the code a sample event of its trigger; `aught actions sample` prints it
+    #[arg(long, conflicts_with = "event")]
+    sample: bool,
+
+    /// The secrets, as a JSON object of texts; for a rule its configuration
     #[arg(long, value_name = "FILE")]
     secrets: Option<PathBuf>,
 
@@ -66,18 +79,79 @@ pub(crate) struct RunAction {
     #[arg(long, value_name = "auto | node | embedded", env = "AUGHT_ACTIONS_ENGINE", default_value = "auto")]
     engine: ActionsEngine,
 
+    /// Where the kernel cannot keep your files from code: whether code that only it would keep from them is refused, or
+    /// run by your explicit will (waive)
+    #[arg(long, value_name = "require | waive", env = "AUGHT_ACTIONS_CONFINEMENT", default_value = "require")]
+    confinement: ActionsConfinement,
+
+    /// Address of the registry of npm packages [default: the one that the npm client is set to]
+    #[arg(long, value_name = "ADDRESS", env = "AUGHT_ACTIONS_REGISTRY", hide_env_values = true)]
+    registry: Option<String>,
+
     /// Run again whenever one of the files changes, until Ctrl-C
     #[arg(long)]
     watch: bool,
 }
 
+/// The trigger to print a sample event of.
+#[derive(Debug, Args)]
+pub(crate) struct Sample {
+    /// What the code is
+    #[arg(long, value_name = "action | rule | hook", default_value = "action")]
+    kind: Kind,
+
+    /// The trigger, or a hook's extensibility point
+    #[arg(long, value_name = "TRIGGER", default_value = "post-login")]
+    trigger: String,
+}
+
+/// Prints a sample event, to be changed and given to `--event`.
+pub(crate) fn sample(asked: &Sample) -> Result<ExitCode, Failure> {
+    let event = sample_of(asked.kind, &asked.trigger)?;
+    telemetry::say(&format!("{event:#}\n"));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn sample_of(kind: Kind, trigger: &str) -> Result<Value, Failure> {
+    let found = samples::event(kind.into(), trigger);
+    found.ok_or_else(|| {
+        Failure::new("the sample", format!("there is none for a {kind:?} at {trigger:?}").to_lowercase())
+    })
+}
+
+/// What a file's code is.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum Kind {
+    /// Handlers in `exports`.
+    Action,
+    /// A function expression.
+    Rule,
+    /// A function in `module.exports`.
+    Hook,
+}
+
+impl From<Kind> for ProgramKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Action => Self::Action,
+            Kind::Rule => Self::Rule,
+            Kind::Hook => Self::Hook,
+        }
+    }
+}
+
 /// Runs the program once, or again and again, and tells what came of it.
 pub(crate) async fn run(asked: RunAction) -> Result<ExitCode, Failure> {
-    telemetry::start_log("warn")?;
+    telemetry::start_log("warn", None)?;
     // An author's own machine: what they can call, their code may.
     let outbound = outbound::Client::new(true);
     let (_kept, packages) = packages()?;
-    let runtime = Runtime::new(settings(asked.engine.into(), packages), Arc::new(outbound));
+    let mut settings = settings(asked.engine.into(), packages);
+    settings.confinement = asked.confinement.into();
+    if asked.registry.is_some() {
+        settings.registry.clone_from(&asked.registry);
+    }
+    let runtime = Runtime::new(settings, Arc::new(outbound));
     loop {
         let state = asked.state();
         let ended = asked.once(&runtime).await;
@@ -119,12 +193,33 @@ impl RunAction {
 
     async fn once(&self, runtime: &Runtime) -> Result<ExitCode, Failure> {
         let mut program = self.program()?;
-        let event = self.event.as_deref().map_or_else(|| Ok(Value::Object(Document::new())), json)?;
+        let event = self.event()?;
         program.dependencies = runtime.build(&program).await.map_err(|error| Failure::new("the build", error))?;
-        let call = Invocation::new(&self.trigger, &self.handler, event);
+        // A rule has no trigger, and only an Action has handlers.
+        let call = match self.kind {
+            Kind::Action => Invocation::new(&self.trigger, &self.handler, event),
+            Kind::Rule => Invocation::new("", "", event),
+            Kind::Hook => Invocation::new(&self.trigger, "", event),
+        };
         let outcome = runtime.run(&Arc::new(program), call).await;
         telemetry::say(&told(&outcome));
         Ok(if outcome.error.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+
+    /// What the code is called with: the file, the sample, or as little as there can be.
+    fn event(&self) -> Result<Value, Failure> {
+        let event = match &self.event {
+            Some(file) => json(file)?,
+            None if self.sample => sample_of(self.kind, &self.trigger)?,
+            None => match self.kind {
+                Kind::Action => Value::Object(Document::new()),
+                Kind::Rule => Value::Array(vec![Document::new().into(), Document::new().into()]),
+                Kind::Hook => Value::Array(Vec::new()),
+            },
+        };
+        let fits = if self.kind == Kind::Action { event.is_object() } else { event.is_array() };
+        let expected = if self.kind == Kind::Action { "expected an object" } else { "expected a list of arguments" };
+        if fits { Ok(event) } else { Err(Failure::new("the event", expected)) }
     }
 
     fn program(&self) -> Result<Program, Failure> {
@@ -143,12 +238,12 @@ impl RunAction {
             // Content that changes is another program; the same content stays warm.
             id,
             name: self.code.display().to_string(),
-            kind: ProgramKind::Action,
+            kind: self.kind.into(),
             code,
             modules,
             dependencies: self.dependencies.iter().map(|given| dependency(given)).collect(),
+            configuration: if self.kind == Kind::Rule { secrets.clone() } else { Document::new() },
             secrets,
-            configuration: Document::new(),
         })
     }
 }
@@ -183,6 +278,9 @@ fn told(outcome: &Outcome) -> String {
     let mut told = String::new();
     for line in &outcome.console {
         let _ = writeln!(told, "{:>5} | {}", line.level, line.text.replace('\n', "\n      | "));
+    }
+    if let Some(result) = &outcome.result {
+        let _ = writeln!(told, "answers {result}");
     }
     for command in &outcome.commands {
         let arguments: Vec<String> = command.arguments.iter().map(ToString::to_string).collect();

@@ -300,3 +300,54 @@ fn tenants_are_made_and_deleted_beside_a_running_server_and_without_one() {
     assert!(tenants(&["list"]).1.contains(&format!("acme.localhost:{port}\n")));
     running.stop();
 }
+
+#[test]
+fn rules_hooks_and_sample_events_run_without_a_tenant() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |code: &str, arguments: &[&str]| {
+        let path = folder.path().join("code.js");
+        std::fs::write(&path, code).unwrap();
+        let path = path.to_string_lossy().into_owned();
+        let output = aught(&[&["actions", "run", &path, "--engine", "embedded", "--sample"], arguments].concat());
+        assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+        text(&output.stdout)
+    };
+    let rule = "function (user, context, callback) { console.log(user.name, context.protocol); callback(null, user); }";
+    assert!(run(rule, &["--kind", "rule"]).starts_with("  log | Jane Doe oidc-basic-profile\nanswers [{"));
+    let hook =
+        "module.exports = (user, context, cb) => { console.log(user.email, context.connection.name); cb(null, {}); };";
+    let told = run(hook, &["--kind", "hook", "--trigger", "pre-user-registration"]);
+    assert!(told.starts_with("  log | jane@example.com Username-Password-Authentication\nanswers [{}]\n"), "{told}");
+    let triggers = [
+        ("post-login", "onExecutePostLogin"),
+        ("credentials-exchange", "onExecuteCredentialsExchange"),
+        ("pre-user-registration", "onExecutePreUserRegistration"),
+        ("post-user-registration", "onExecutePostUserRegistration"),
+        ("post-change-password", "onExecutePostChangePassword"),
+        ("send-phone-message", "onExecuteSendPhoneMessage"),
+        ("password-reset-post-challenge", "onExecutePostChallenge"),
+        ("custom-token-exchange", "onExecuteCustomTokenExchange"),
+        ("custom-email-provider", "onExecuteCustomEmailProvider"),
+        ("custom-phone-provider", "onExecuteCustomPhoneProvider"),
+        ("event-stream", "onExecuteEventStream"),
+    ];
+    for (trigger, handler) in triggers {
+        let code =
+            format!("exports.{handler} = async (event) => {{ console.log(event.tenant?.id ?? event.message.type); }};");
+        let told = run(&code, &["--trigger", trigger]);
+        assert!(told.contains("my-tenant") || told.contains("user.created"), "{trigger}: {told}");
+    }
+    let printed = aught(&["actions", "sample", "--trigger", "credentials-exchange"]).stdout;
+    let printed: serde_json::Value = serde_json::from_slice(&printed).unwrap();
+    assert_eq!(printed["resource_server"]["identifier"], "https://api.example.com");
+    assert_eq!(aught(&["actions", "sample", "--trigger", "nowhere"]).status.code(), Some(1));
+}
+
+#[test]
+fn the_log_of_a_commands_tenant_is_a_file_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log.jsonl");
+    let output = aught(&["run", "--log", &log.to_string_lossy(), "--", "sh", "-c", "echo out; echo err >&2"]);
+    assert_eq!((text(&output.stdout).as_str(), text(&output.stderr).as_str()), ("out\n", "err\n"));
+    assert!(std::fs::read_to_string(&log).unwrap().contains("\"listening\""));
+}

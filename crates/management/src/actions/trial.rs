@@ -1,8 +1,8 @@
-//! The test operation: runs a draft with an event of its author's choice, and tells what it asked for.
+//! The test operation: runs a draft with an event of its author's choice, or a sample one, and tells what it asked for.
 
 use std::sync::Arc;
 
-use ::actions::{Invocation, Outcome};
+use ::actions::{Invocation, Outcome, ProgramKind, samples};
 use identity::triggers::Trigger;
 use kernel::{Document, Value, object};
 use rest::{Answer, ApiError, ApiResult, Call, Task};
@@ -19,7 +19,9 @@ use super::{
 pub(super) async fn test(dispatcher: Dispatcher, task: Task) -> ApiResult<Answer> {
     let (program, trigger, version) = task.read(draft).await?;
     let payload = task.call.body().get("payload").and_then(Value::as_object).cloned().unwrap_or_default();
-    let event = payload.get("event").and_then(Value::as_object).cloned().unwrap_or_default();
+    let sample = || samples::event(ProgramKind::Action, trigger.name());
+    let event = payload.get("event").cloned().or_else(sample);
+    let event = event.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
     let outcome = if let Some(error) = missing(trigger, &event) {
         Outcome { error: Some(error), ..Outcome::default() }
     } else {
