@@ -188,6 +188,8 @@ fn certified(
 
 #[cfg(test)]
 mod tests {
+    use rustls::client::danger::ServerCertVerifier;
+
     use super::*;
 
     const DAY: Duration = Duration::from_secs(86_400);

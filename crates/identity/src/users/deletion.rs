@@ -15,14 +15,8 @@ use crate::{
 };
 
 /// Records that end with the user; each names the user in `user_id`.
-static BELONGINGS: [&Kind; 6] = [
-    &AUTHENTICATION_METHOD,
-    &TICKET,
-    &CONNECTED_ACCOUNT,
-    &TOKEN_SET,
-    &DEVICE_CREDENTIAL,
-    &GRANT,
-];
+static BELONGINGS: [&Kind; 6] =
+    [&AUTHENTICATION_METHOD, &TICKET, &CONNECTED_ACCOUNT, &TOKEN_SET, &DEVICE_CREDENTIAL, &GRANT];
 
 /// Deletes a user whom somebody asks to delete: the log entry (`sdu`) tells of it.
 pub fn delete(tx: &mut Tx, actor: &Actor, user: &Record) -> Result {
