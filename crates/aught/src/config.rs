@@ -475,7 +475,7 @@ mod tests {
             change(&mut config);
             config.allows_private(addr.parse().unwrap(), hosts.iter().copied())
         };
-        assert!(allows("127.0.0.1:80", &["localhost", "acme.localhost", "::1"], |_| {}));
+        assert!(allows("127.0.0.1:80", &["localhost", "acme.localhost", "[::1]"], |_| {}));
         assert!(!allows("127.0.0.1:80", &["localhost", "login.example.com"], |_| {}));
         assert!(!allows("0.0.0.0:80", &["localhost"], |_| {}));
         let behind_proxy = |config: &mut Config| {

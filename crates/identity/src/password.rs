@@ -21,8 +21,10 @@ use crate::{
 const COST: u32 = 10;
 /// The greatest cost of a hash from elsewhere that is checked: about two seconds of a core.
 const HIGHEST_COST: u32 = 14;
+/// Lowest cost that bcrypt knows.
+const LOWEST_COST: u32 = 4;
 /// A hash of no password, by which the password of nobody is verified: that takes as long as somebody's.
-const OF_NOBODY: &str = "$2b$10$CuBVuJWJYYGGc6V0TaZXj.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const OF_NOBODY: &str = "$2b$10$CuBVuJWJYYGGc6V0TaZXj.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAC";
 /// bcrypt reads no more of a password.
 pub(crate) const LONGEST: usize = 72;
 /// Hashes that may wait, per core: at 100 ms each the last one waits for about 13 seconds.

@@ -94,8 +94,6 @@ pub async fn prepare(services: &Services, store: &Store, actor: &Actor, mut new:
 pub fn apply(tx: &mut Tx, services: &Services, actor: &Actor, prepared: &Prepared) -> Result<Record> {
     let Prepared { new, hash, decided } = prepared;
     let realm = judge(tx, actor, new)?;
-    // A new user may be sent mails, whose links need a domain.
-    links::domain(tx, actor)?;
     let mut attributes = new.attributes.clone();
     attributes.retain(|_, value| !value.is_null());
     decided.merge_into(&mut attributes);
@@ -165,6 +163,8 @@ fn judge(reader: &Snapshot, actor: &Actor, new: &NewUser) -> Result<Realm> {
     if !realm.is_database() && !realm.is_passwordless() {
         return Err(Error::NoRegistration);
     }
+    // A new user may be sent mails, whose links need a domain.
+    links::domain(reader, actor)?;
     if actor.channel == Channel::Public {
         let client = actor.client_id.as_deref().unwrap_or_default();
         if reader.relation(&CONNECTION_CLIENTS, &realm.id, client)?.is_none() {
