@@ -77,12 +77,13 @@ async fn links_bear_the_domain_that_the_header_or_the_default_chooses() {
         let (path, _) = domain(&server, name, "auth0_managed_certs").await;
         assert_eq!(link(Some(name)).await, unknown);
         server.post(&format!("{path}/verify"), json!({})).await;
-        assert_eq!(link(Some(name)).await, format!("https://{name}"));
+        let port = server.running.addr.port();
+        assert_eq!(link(Some(name)).await, format!("https://{name}:{port}"));
     }
     assert_eq!(link(None).await, "The tenant has multiple verified custom domains.");
     let refused = server.post("/users", body).await;
     assert_eq!((refused.status, &refused.body["errorCode"]), (409, &json!("custom_domain_conflict")));
     server.patch("/custom-domains/default", json!({"domain": "two.example.com"})).await;
-    assert_eq!(link(None).await, "https://two.example.com");
+    assert_eq!(link(None).await, format!("https://two.example.com:{}", server.running.addr.port()));
     server.end().await;
 }

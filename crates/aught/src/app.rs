@@ -63,6 +63,7 @@ pub(crate) fn workers(store: &Store, services: &Services) -> Vec<JoinHandle<()>>
     let dispatcher = services.dispatcher.clone();
     let sender = Sender { outbound: services.outbound.clone(), action: Some(dispatcher.event_action()) };
     vec![
+        tokio::spawn(finish_deletions(store.clone())),
         tokio::spawn(management::work(store.clone())),
         tokio::spawn(management::tidy(store.clone())),
         tokio::spawn(delivery::logs::work(store.clone(), services.outbound.clone())),
@@ -70,6 +71,13 @@ pub(crate) fn workers(store: &Store, services: &Services) -> Vec<JoinHandle<()>>
         tokio::spawn(Messenger::new(services.outbound.clone(), dispatcher.clone()).work(store.clone())),
         tokio::spawn(dispatcher.work()),
     ]
+}
+
+/// Deletes what is left of tenants whose deletion was cut short.
+async fn finish_deletions(store: Store) {
+    if let Err(error) = store.finish_deletions().await {
+        tracing::warn!(%error, "what is left of a deleted tenant could not be removed");
+    }
 }
 
 /// What a link to an export carries.
