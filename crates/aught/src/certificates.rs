@@ -86,10 +86,11 @@ impl Certificates {
         // The clients judge certificates by their own clocks, so a tenant's clock has no say here.
         let now = Timestamp::of_system();
         if let Some(current) = current.as_mut().filter(|current| now < current.renew_at) {
-            if now < current.looked + LOOK || current.files.are_unchanged() {
-                if now >= current.looked + LOOK {
-                    current.looked = now;
-                }
+            let is_time_to_look = now >= current.looked + LOOK;
+            if is_time_to_look && current.files.are_unchanged() {
+                current.looked = now;
+            }
+            if now < current.looked + LOOK {
                 return Ok(current.clone());
             }
         }

@@ -175,14 +175,13 @@ async fn tenants(asked: Tenants) -> Result<ExitCode, Failure> {
     let settings = Settings::of_place(place.database, place.state_dir).resolve(place.config.as_deref())?;
     telemetry::start_log("warn", None)?;
     let config = settings.config()?;
-    let told = match control::ask(&config.state, &wish).await? {
-        Some(told) => told,
-        None => {
-            let store = tenants::open_store(&config).await?;
-            let told = administration::perform(&store, wish).await;
-            store.close().await;
-            told?
-        }
+    let told = if let Some(told) = control::ask(&config.state, &wish).await? {
+        told
+    } else {
+        let store = tenants::open_store(&config).await?;
+        let told = administration::perform(&store, wish).await;
+        store.close().await;
+        told?
     };
     telemetry::say(&told);
     Ok(ExitCode::SUCCESS)

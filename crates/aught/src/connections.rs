@@ -101,8 +101,13 @@ impl Drop for Counted {
         let mut open = self.connections.open.lock().unwrap_or_else(PoisonError::into_inner);
         let Open { usual, reserve, by_address } = &mut *open;
         let Some(of_address) = by_address.get_mut(&self.address) else { return };
-        let counts = if self.is_reserve { [reserve, &mut of_address.reserve] } else { [usual, &mut of_address.usual] };
-        counts.into_iter().for_each(|count| *count -= 1);
+        if self.is_reserve {
+            *reserve -= 1;
+            of_address.reserve -= 1;
+        } else {
+            *usual -= 1;
+            of_address.usual -= 1;
+        }
         if of_address.usual + of_address.reserve == 0 {
             by_address.remove(&self.address);
         }

@@ -1,6 +1,11 @@
 //! Certificates that the operator brings, in files that another program may renew.
 
-use std::{fs, path::PathBuf, sync::Arc, time::SystemTime};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
 
 use rustls::{crypto::CryptoProvider, sign::CertifiedKey};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
@@ -63,7 +68,7 @@ impl Files {
     }
 }
 
-fn time_of(path: &PathBuf) -> Option<SystemTime> {
+fn time_of(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
 }
 

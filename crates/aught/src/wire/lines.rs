@@ -154,7 +154,9 @@ mod tests {
         let outcome = |piece: usize| {
             let mut lines = Lines::default();
             let mut bytes = text.as_bytes().to_vec();
-            bytes.chunks_mut(piece).for_each(|piece| lines.take_in(piece));
+            for piece in bytes.chunks_mut(piece) {
+                lines.take_in(piece);
+            }
             String::from_utf8(bytes).unwrap()
         };
         let whole = outcome(text.len());
