@@ -44,8 +44,7 @@ impl PasswordHash {
         let is_bcrypt = is_version && text.len() == 60 && text.is_ascii() && text.as_bytes()[6] == b'$';
         let has_cost = is_bcrypt && text.as_bytes()[4..6].iter().all(u8::is_ascii_digit);
         let cost = if has_cost { text[4..6].parse().unwrap_or(u32::MAX) } else { u32::MAX };
-        // bcrypt's own least cost is 4.
-        let is_affordable = (4..=HIGHEST_COST).contains(&cost);
+        let is_affordable = (LOWEST_COST..=HIGHEST_COST).contains(&cost);
         is_affordable.then(|| Self::Bcrypt(text.to_owned()))
     }
 
