@@ -1,11 +1,14 @@
 //! Blocks of brute-force protection: an identifier that failed too often, from one address or from everywhere.
 
 use kernel::{Document, Record, Timestamp, Value, object};
-use model::{IP_BLOCK, USER_BLOCK};
+use model::{IP_BLOCK, USER, USER_BLOCK};
 use serde_json::json;
 use store::{Filter, Kind, Query, Snapshot, StoreResult, Tx};
 
-use crate::users::{self, Identifier, LINKED};
+use crate::{
+    Actor, Error, Result, log, protection, tickets,
+    users::{self, Identifier, LINKED},
+};
 
 /// Blocks an identifier of a connection until a time: from one address, or from everywhere.
 pub fn block(
@@ -52,18 +55,38 @@ pub fn of_user(reader: &Snapshot, user: &Record) -> StoreResult<Vec<Record>> {
     Ok(blocks)
 }
 
-/// Ends all blocks of a user.
+/// Ends all blocks of a user, and forgets the failures that could lead to more.
 pub fn lift_of(tx: &mut Tx, user: &Record) -> StoreResult<()> {
     let blocks = of_user(tx, user)?;
-    lift(tx, &blocks)
+    lift(tx, &blocks)?;
+    for identity in users::identities(user) {
+        for identifier in identifiers_of(user) {
+            protection::forget_failures(tx, &identity.connection, &identifier)?;
+        }
+    }
+    Ok(())
 }
 
-/// Removes blocks.
+/// Ends blocks, and forgets the failures that led to them.
 pub fn lift(tx: &mut Tx, blocks: &[Record]) -> StoreResult<()> {
     for block in blocks {
         tx.delete(&USER_BLOCK, &block.id)?;
+        let text = |field: &str| block.text(field).unwrap_or_default();
+        protection::forget_failures(tx, text("connection"), text("identifier"))?;
     }
     Ok(())
+}
+
+/// Ends the blocks of whom a ticket means, as its mail offers (`ublkdu`).
+///
+/// # Errors
+/// [`Error::Ticket`].
+pub fn unblock(tx: &mut Tx, actor: &Actor, presented: &str) -> Result<Record> {
+    let (ticket, _) = tickets::use_up(tx, tickets::UNBLOCK, presented)?;
+    let user = tx.get(&USER, &ticket.user_id)?.ok_or(Error::UserMissing)?;
+    lift_of(tx, &user)?;
+    log::about(tx, actor, "ublkdu", &user)?;
+    Ok(user)
 }
 
 /// Blocks an address until a time.

@@ -7,6 +7,7 @@ use crate::{
     PasswordError,
     links::LinkError,
     pool::Refused,
+    protection::Limited,
     tickets::TicketError,
     triggers::Denial,
     users::{AttributeError, ChangeError},
@@ -66,6 +67,12 @@ pub enum Error {
     /// A ticket cannot be used.
     #[error(transparent)]
     Ticket(#[from] TicketError),
+    /// Attack protection lets nobody in from there for a while.
+    #[error("there were too many attempts")]
+    Limited(Limited),
+    /// The password is known to have leaked.
+    #[error("the password is known to have leaked")]
+    PasswordLeaked,
     /// A defect; the text is for the log.
     #[error("{0}")]
     Failed(String),

@@ -1,6 +1,6 @@
 //! Addresses that are blocked after suspicious behaviour.
 
-use identity::blocks;
+use identity::{blocks, protection};
 
 use rest::{Answer, ApiError, Area};
 
@@ -17,7 +17,7 @@ pub(crate) fn area(_: &Services) -> Area {
             }
         })
         .write("DELETE /anomaly/blocks/ips/{id}", |tx, call| {
-            tx.delete(&model::IP_BLOCK, call.path("id"))?;
+            protection::lift_ip(tx, call.path("id"))?;
             Ok(Answer::empty())
         })
 }

@@ -183,6 +183,10 @@ impl From<identity::Error> for ApiError {
             Error::Link(LinkError::Ambiguous) => {
                 Self::conflict("The tenant has multiple verified custom domains.").code("custom_domain_conflict")
             }
+            Error::Limited(_) => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many attempts").code("too_many_attempts")
+            }
+            Error::PasswordLeaked => Self::bad_request("Password is known to have leaked").code("password_leaked"),
             Error::Ticket(error) => Self::bad_request(error.to_string()),
             Error::Failed(cause) => Self::internal(cause),
         }

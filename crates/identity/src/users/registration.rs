@@ -3,6 +3,7 @@
 use kernel::{Document, Record, Secret, Value, id::Form};
 use model::{CLIENT, CONNECTION, CONNECTION_CLIENTS, USER};
 use serde::Deserialize;
+use serde_json::json;
 use store::{Paging, RelationQuery, Side, Snapshot, Store, StoreError, Tx};
 
 use super::{Realm, attributes, complete, set_imported_password, set_password, verification};
@@ -11,6 +12,7 @@ use crate::{
     actor::{Channel, Services},
     events, links,
     log::{self, Entry},
+    protection,
     triggers::{self, Denial, Execution, Firing, Trigger, Verdict},
 };
 
@@ -31,6 +33,13 @@ pub struct NewUser {
     pub client_id: Option<String>,
     /// The organization that the user signs up at.
     pub organization_id: Option<String>,
+}
+
+impl NewUser {
+    /// What log entries call the user.
+    fn name(&self) -> Option<&str> {
+        ["username", "email", "phone_number"].iter().find_map(|field| self.attributes.get(*field)?.as_str())
+    }
 }
 
 /// A user who may be created: the password hashed, the tenant's code asked.
@@ -70,11 +79,63 @@ struct SignUp {
 ///
 /// # Errors
 /// Whatever refuses the user: [`Error::ConnectionMissing`], [`Error::ConnectionDisabled`], [`Error::SignupDisabled`],
-/// [`Error::Attribute`], [`Error::UserExists`], [`Error::Password`], [`Error::Denied`].
-pub async fn prepare(services: &Services, store: &Store, actor: &Actor, mut new: NewUser) -> Result<Prepared> {
+/// [`Error::Attribute`], [`Error::UserExists`], [`Error::Password`], [`Error::Denied`]; of public sign-ups [`Error::Limited`] and
+/// [`Error::PasswordLeaked`] too, and what refuses them is logged.
+pub async fn prepare(services: &Services, store: &Store, actor: &Actor, new: NewUser) -> Result<Prepared> {
+    if actor.channel != Channel::Public {
+        return admit(services, store, actor, new).await;
+    }
+    let asked = actor.clone();
+    let count = move |tx: &mut Tx| protection::count_signup(tx, &asked);
+    if let Some(limited) = store.write(&actor.tenant, count).await? {
+        return Err(Error::Limited(limited));
+    }
+    let wanted = new.clone();
+    let outcome = admit(services, store, actor, new).await;
+    if let Err(error) = &outcome {
+        note_failure(store, actor, &wanted, error).await?;
+    }
+    outcome
+}
+
+/// Logs why somebody could not sign up (`fs`), unless the tenant's code has refused, which is logged with what it said.
+async fn note_failure(store: &Store, actor: &Actor, new: &NewUser, error: &Error) -> Result {
+    let description = match error {
+        Error::Denied(_) | Error::Store(_) | Error::Busy | Error::Failed(_) => return Ok(()),
+        Error::UserExists => "The user already exists.".to_owned(),
+        Error::SignupDisabled => "Public signup is disabled".to_owned(),
+        Error::Password(error) => error.message().to_owned(),
+        error => error.to_string(),
+    };
+    let kind = if *error == Error::PasswordLeaked { "signup_pwd_leak" } else { "fs" };
+    let (asked, new) = (actor.clone(), new.clone());
+    let work = move |tx: &mut Tx| {
+        let realm = super::realm_named(tx, &new.connection)?;
+        let details = Document::from_iter([("error".to_owned(), json!({"message": description}))]);
+        let entry = Entry {
+            description: Some(&description),
+            realm: realm.as_ref(),
+            user_name: new.name(),
+            details,
+            ..Entry::of(kind)
+        };
+        Ok(entry.append(tx, &asked)?)
+    };
+    store.write(&actor.tenant, work).await
+}
+
+async fn admit(services: &Services, store: &Store, actor: &Actor, mut new: NewUser) -> Result<Prepared> {
     let password = new.password.take();
+    let is_leaked = password.as_ref().is_some_and(|password| protection::is_leaked(password.reveal()));
     let (wanted, asked) = (new.clone(), actor.clone());
-    let realm = store.read(&actor.tenant, move |reader| judge(reader, &asked, &wanted)).await?;
+    let judge = move |reader: &Snapshot| {
+        let realm = judge(reader, &asked, &wanted)?;
+        if asked.channel == Channel::Public && protection::refuses_leaked_signup(reader, is_leaked)? {
+            return Err(Error::PasswordLeaked);
+        }
+        Ok(realm)
+    };
+    let realm = store.read(&actor.tenant, judge).await?;
     let hash = match &password {
         Some(password) => {
             let (rules, profile) = (realm.password_rules().clone(), new.attributes.clone());
@@ -246,7 +307,7 @@ async fn note_denial(
     let entry = Entry {
         description: Some("PreUserRegistrationError on pre-user-registration"),
         realm: Some(realm),
-        user_name: ["username", "email", "phone_number"].iter().find_map(|field| new.attributes.get(*field)?.as_str()),
+        user_name: new.name(),
         details: Document::from_iter([("error".to_owned(), error)]),
         execution: execution.as_ref(),
         ..Entry::of("fs")
