@@ -1,9 +1,21 @@
 //! Universal login: its screens, their texts and HTML, and the login as a resumable state machine. It knows no OAuth.
 
+pub mod accounts;
 mod brand;
 mod captcha;
+mod carrier;
+mod load;
 pub mod machine;
 mod page;
+mod reply;
+mod router;
 mod screens;
+mod service;
 pub mod texts;
+mod users;
 pub mod world;
+
+pub use reply::Reply;
+pub use router::{browser, router};
+pub use service::{ErrorPage, Login};
+pub use users::Users;

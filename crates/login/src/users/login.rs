@@ -127,7 +127,7 @@ impl Users {
         if before.is_blocked {
             return self.refuse(call, keep, None, Fault::whole("user-blocked")).await;
         }
-        let checked = self.services.passwords.check(&actor.ip, password, before.known.clone()).await;
+        let checked = self.services.passwords.asked_by(&actor.ip).check(password, before.known.clone()).await;
         match checked.map_err(faults::other)? {
             Checked::Wrong => self.failed(call, actor, before, identifier, keep).await,
             Checked::Right(rehashed) => self.succeeded(call, actor, before, identifier, rehashed, keep).await,
