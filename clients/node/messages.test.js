@@ -36,7 +36,7 @@ test("a mail's template is made once, changed in part, and replaced", async () =
     includeEmailInRedirect: false,
     enabled: true,
   };
-  await refused(emailTemplates.get("reset_email"), 404, "Template not found.");
+  await refused(emailTemplates.get("reset_email"), 404, "The template does not exist.");
   holds(await emailTemplates.create(fields), fields);
   await refused(emailTemplates.create(fields), 409, "Template reset_email already exists.");
   await emailTemplates.update("reset_email", { subject: "Your password" });

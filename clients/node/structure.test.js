@@ -21,7 +21,7 @@ test("a custom domain waits for its proof, and is changed and deleted", async ()
   await refused(customDomains.test(id), 409, "The custom domain is not ready.");
   assert.equal((await customDomains.getDefault()).domain, domain);
   await refused(customDomains.setDefault({ domain: "elsewhere.example.com" }), 404, "Custom domain not found.");
-  await refused(customDomains.create(fields), 409, "Custom domain already exists.");
+  await refused(customDomains.create(fields), 409, "The specified custom domain already exists.");
   await refused(customDomains.create({ domain: "no domain", type: "auth0_managed_certs" }), 400, /domain/, "invalid_body");
   await ends(customDomains, id, "Custom domain not found.");
 });

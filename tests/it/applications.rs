@@ -131,3 +131,70 @@ async fn the_identifier_of_the_profile_endpoint_is_no_apis() {
     assert_eq!((refused.status, &refused.body["message"]), (400, &json!("The selected identifier is reserved.")));
     server.end().await;
 }
+
+#[tokio::test]
+async fn members_of_a_clients_settings_are_merged_and_completed() {
+    let server = TestServer::start().await;
+    let android = |name: &str| json!({"app_package_name": name, "sha256_cert_fingerprints": ["D8"]});
+    let ios = json!({"team_id": "9JA89QQLNQ", "app_bundle_identifier": "com.example"});
+    let body = json!({
+        "name": "App",
+        "mobile": {"android": android("com.example"), "ios": ios},
+        "session_transfer": {"allow_refresh_token": true},
+    });
+    let made = server.post("/clients", body).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    assert_eq!(made.body["async_approval_notification_channels"], json!(["guardian-push"]));
+    let completed = json!({
+        "can_create_session_transfer_token": false,
+        "allowed_authentication_methods": [],
+        "enforce_device_binding": "ip",
+        "allow_refresh_token": true,
+    });
+    assert_eq!(made.body["session_transfer"], completed);
+    let path = format!("/clients/{}", made.body["client_id"].as_str().unwrap());
+    let change = json!({
+        "mobile": {"android": android("org.example")},
+        "session_transfer": {"allowed_authentication_methods": ["cookie"]},
+    });
+    let changed = server.patch(&path, change).await.body;
+    assert_eq!(changed["mobile"], json!({"android": android("org.example"), "ios": ios}));
+    assert_eq!(changed["session_transfer"]["allowed_authentication_methods"], json!(["cookie"]));
+    assert_eq!(changed["session_transfer"]["allow_refresh_token"], true);
+    let changed = server.patch(&path, json!({"session_transfer": null})).await.body;
+    assert_eq!(changed.get("session_transfer"), None);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_client_that_authenticates_by_keys_shows_no_secret() {
+    let server = TestServer::start().await;
+    let made = server.post("/clients", json!({"name": "App", "jwt_configuration": {"alg": "RS256"}})).await.body;
+    let path = format!("/clients/{}", made["client_id"].as_str().unwrap());
+    let methods = json!({"private_key_jwt": {"credentials": []}});
+    let change = json!({"client_authentication_methods": methods, "token_endpoint_auth_method": null});
+    let changed = server.patch(&path, change).await;
+    assert_eq!((changed.status, changed.body.get("client_secret")), (200, None), "{changed:?}");
+    assert_eq!(server.get(&path).await.body.get("client_secret"), None);
+    let back = json!({"client_authentication_methods": null, "token_endpoint_auth_method": "client_secret_post"});
+    assert_eq!(server.patch(&path, back).await.status, 200);
+    assert_eq!(server.get(&path).await.body["client_secret"], made["client_secret"]);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn devices_need_a_client_without_a_secret() {
+    let server = TestServer::start().await;
+    let grant = "urn:ietf:params:oauth:grant-type:device_code";
+    let refused = server.post("/clients", json!({"name": "TV", "grant_types": [grant]})).await;
+    let text =
+        format!("Application must have Token Endpoint Authentication Method set to \"none\" when {grant} is enabled");
+    assert_eq!((refused.status, &refused.body["message"]), (400, &json!(text)));
+    let public = json!({"name": "TV", "grant_types": [grant], "token_endpoint_auth_method": "none"});
+    let made = server.post("/clients", public).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let path = format!("/clients/{}", made.body["client_id"].as_str().unwrap());
+    let refused = server.patch(&path, json!({"token_endpoint_auth_method": "client_secret_post"})).await;
+    assert_eq!((refused.status, &refused.body["message"]), (400, &json!(text)));
+    server.end().await;
+}

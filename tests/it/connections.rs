@@ -34,7 +34,9 @@ async fn a_deleted_connection_is_gone_with_its_users_and_its_name_is_free() {
 #[tokio::test]
 async fn many_users_of_a_deleted_connection_follow_it() {
     let server = TestServer::start().await;
-    let made = server.post("/connections", database(&server)).await;
+    let mut body = database(&server);
+    body["options"] = json!({"authentication_methods": {"password": {"enabled": true, "api_behavior": "optional"}}});
+    let made = server.post("/connections", body).await;
     let path = format!("/connections/{}", made.body["id"].as_str().unwrap());
     for number in 0..230 {
         let user = json!({"connection": "people", "email": format!("{number}@example.com")});
@@ -153,7 +155,8 @@ async fn a_database_with_users_keeps_who_holds_them() {
     let kept = json!({"options": {"enabledDatabaseCustomization": false}});
     assert_eq!(server.patch(&path, own.clone()).await.status, 200);
     assert_eq!(server.patch(&path, kept.clone()).await.status, 200);
-    assert_eq!(server.post("/users", json!({"connection": "people", "email": "a@b.example"})).await.status, 201);
+    let user = json!({"connection": "people", "email": "a@b.example", "password": "Correct-Horse-7"});
+    assert_eq!(server.post("/users", user).await.status, 201);
     assert_eq!(server.patch(&path, kept).await.status, 200);
     let refused = server.patch(&path, own).await;
     assert_eq!(refused.status, 400);
@@ -200,5 +203,50 @@ async fn a_self_service_ticket_changes_a_connection_that_is_there() {
     assert_eq!((refused.status, &refused.body["message"]), (400, &json!("The connection does not exist")));
     let partner = server.post("/connections", json!({"name": "partner", "strategy": "samlp"})).await;
     assert_eq!(server.post(&path, json!({"connection_id": partner.body["id"]})).await.status, 201);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_connection_reads_the_same_after_it_was_changed_by_what_it_read() {
+    let server = TestServer::start().await;
+    let listed = server.get("/connections?name=Username-Password-Authentication").await.body;
+    let path = format!("/connections/{}", listed[0]["id"].as_str().unwrap());
+    let before = server.get(&path).await.body;
+    assert_eq!(server.patch(&path, json!({"options": before["options"]})).await.status, 200);
+    let after = server.get(&path).await.body;
+    assert_eq!(after.to_string(), before.to_string());
+    assert_eq!(server.patch(&path, json!({"display_name": "People", "realms": before["realms"]})).await.status, 200);
+    let names = |connection: &serde_json::Value| {
+        connection.as_object().unwrap().keys().filter(|name| *name != "display_name").cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(names(&server.get(&path).await.body), names(&before));
+    server.end().await;
+}
+
+#[tokio::test]
+async fn derived_scopes_do_not_depend_on_the_order_of_a_body() {
+    let server = TestServer::start().await;
+    let one = json!({"client_id": "x", "email": true, "name": true});
+    let other = json!({"client_id": "x", "name": true, "email": true});
+    let mut scopes = Vec::new();
+    for (name, options) in [("one", one), ("other", other)] {
+        let made = server.post("/connections", json!({"name": name, "strategy": "apple", "options": options})).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        scopes.push(made.body["options"]["scope"].clone());
+    }
+    assert_eq!(scopes, ["name email", "name email"]);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_new_database_has_what_newest_tenants_have() {
+    let server = TestServer::start().await;
+    let made = server.post("/connections", json!({"name": "people", "strategy": "auth0"})).await.body;
+    let options = &made["options"];
+    let off = json!({"enabled": false});
+    let methods = &options["authentication_methods"];
+    assert_eq!((&methods["email_otp"], &methods["phone_otp"]), (&off, &off));
+    assert_eq!(options["password_options"]["complexity"]["min_length"], 15);
+    assert_eq!(options["password_options"]["history"], json!({"active": false, "size": 3}));
     server.end().await;
 }

@@ -59,8 +59,11 @@ async fn a_proven_domain_is_ready_and_can_be_the_default() {
 #[tokio::test]
 async fn links_bear_the_domain_that_the_header_or_the_default_chooses() {
     let server = TestServer::of(Config { dns: Dns::Trusting, ..Config::in_memory() }).await;
-    let body = json!({"connection": "Username-Password-Authentication", "email": "ann@example.com"});
-    let user = server.post("/users", body.clone()).await.body["user_id"].clone();
+    let someone = |email: &str| {
+        let connection = "Username-Password-Authentication";
+        json!({"connection": connection, "email": email, "password": "Correct-Horse-7"})
+    };
+    let user = server.post("/users", someone("ann@example.com")).await.body["user_id"].clone();
     let link = async |header: Option<&str>| {
         let request = server.http.post(server.url("/api/v2/tickets/email-verification")).bearer_auth(&server.token);
         let request = request.json(&json!({"user_id": user}));
@@ -81,9 +84,20 @@ async fn links_bear_the_domain_that_the_header_or_the_default_chooses() {
         assert_eq!(link(Some(name)).await, format!("https://{name}:{port}"));
     }
     assert_eq!(link(None).await, "The tenant has multiple verified custom domains.");
-    let refused = server.post("/users", body).await;
+    let refused = server.post("/users", someone("bob@example.com")).await;
     assert_eq!((refused.status, &refused.body["errorCode"]), (409, &json!("custom_domain_conflict")));
     server.patch("/custom-domains/default", json!({"domain": "two.example.com"})).await;
     assert_eq!(link(None).await, format!("https://two.example.com:{}", server.running.addr.port()));
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_custom_domain_is_there_once() {
+    let server = TestServer::start().await;
+    let body = json!({"domain": "login.example.com", "type": "auth0_managed_certs"});
+    assert_eq!(server.post("/custom-domains", body.clone()).await.status, 201);
+    let refused = server.post("/custom-domains", body).await;
+    let text = "The specified custom domain already exists.";
+    assert_eq!((refused.status, &refused.body["message"]), (409, &json!(text)));
     server.end().await;
 }

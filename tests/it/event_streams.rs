@@ -2,7 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use axum::{
@@ -23,6 +26,14 @@ use crate::server::TestServer;
 /// What a webhook got: `Authorization` and body.
 pub(crate) type Got = (Option<String>, Value);
 
+/// What a webhook answers, and how often it has.
+#[derive(Clone)]
+struct Answers {
+    receiver: Receiver,
+    statuses: Arc<[StatusCode]>,
+    given: Arc<AtomicUsize>,
+}
+
 /// A webhook.
 #[derive(Clone, Default)]
 pub(crate) struct Receiver {
@@ -33,14 +44,21 @@ pub(crate) struct Receiver {
 impl Receiver {
     /// Answers everything with this status; gives its address.
     pub(crate) async fn listen(&self, status: u16) -> String {
-        let status = StatusCode::from_u16(status).unwrap();
-        let take = async move |State(receiver): State<Self>, headers: HeaderMap, body: Bytes| {
+        self.listen_in_turn(&[status]).await
+    }
+
+    /// Answers with these statuses, one after another, and with the last from then on; gives its address.
+    pub(crate) async fn listen_in_turn(&self, statuses: &[u16]) -> String {
+        let statuses = statuses.iter().map(|status| StatusCode::from_u16(*status).unwrap()).collect();
+        let answers = Answers { receiver: self.clone(), statuses, given: Arc::default() };
+        let take = async |State(answers): State<Answers>, headers: HeaderMap, body: Bytes| {
             let authorization = headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
+            let Answers { receiver, statuses, given } = answers;
             receiver.got.lock().unwrap().push_back((authorization, serde_json::from_slice(&body).unwrap()));
             receiver.told.notify_one();
-            status
+            statuses[given.fetch_add(1, Ordering::SeqCst).min(statuses.len() - 1)]
         };
-        let router = Router::new().route("/", post(take)).with_state(self.clone());
+        let router = Router::new().route("/", post(take)).with_state(answers);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}/", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -171,5 +189,23 @@ async fn events_are_followed_live_and_from_an_offset() {
     let rest = follow(&format!("?from={offset}&event_type=organization.deleted"), 1).await;
     assert_eq!(rest, [all[3].clone()]);
     assert_eq!(server.get("/events?from=x").await.status, 400);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_stream_is_told_of_one_event_after_another() {
+    let server = TestServer::start().await;
+    let receiver = Receiver::default();
+    let path = stream(&server, &receiver.listen_in_turn(&[503, 503, 204]).await, &["organization.created"]).await;
+    for name in ["first", "second", "third"] {
+        assert_eq!(server.post("/organizations", json!({ "name": name })).await.status, 201);
+    }
+    let mut names = Vec::new();
+    for _ in 0..5 {
+        names.push(receiver.next().await.1["data"]["object"]["name"].as_str().unwrap().to_owned());
+    }
+    // The tries of the first come before the second.
+    assert_eq!(names, ["first", "first", "first", "second", "third"]);
+    until(&server, &format!("{path}/stats"), |stats| stats["metrics"][0]["window_total"] == 3).await;
     server.end().await;
 }

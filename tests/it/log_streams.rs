@@ -65,7 +65,7 @@ async fn a_filtered_stream_gets_its_categories_only() {
     let filters = json!({"filters": [{"type": "category", "name": "auth.signup.success"}]});
     stream(&server, &receiver.listen(200).await, filters).await;
     server.post("/organizations", json!({"name": "acme"})).await;
-    let user = json!({"connection": "Username-Password-Authentication", "email": "jane@example.com"});
+    let user = json!({"connection": "Username-Password-Authentication", "email": "jane@example.com", "password": "Correct-Horse-7"});
     assert_eq!(server.post("/users", user).await.status, 201);
     let (_, items) = receiver.next().await;
     let kinds: Vec<&Value> = items.as_array().unwrap().iter().map(|item| &item["data"]["type"]).collect();

@@ -107,7 +107,7 @@ async fn a_new_user_is_asked_to_verify_the_address() {
     delivering(&server, EMAIL, "onExecuteCustomEmailProvider", tell).await;
     server.post("/emails/provider", json!({"name": "custom", "credentials": {}})).await;
     let user = user(&server).await;
-    let other = json!({"connection": "Username-Password-Authentication", "email": "bob@example.com"});
+    let other = json!({"connection": "Username-Password-Authentication", "email": "bob@example.com", "password": "Correct-Horse-7"});
     let other = server.post("/users", other).await.body["user_id"].clone();
     let entry = failure(&server).await;
     assert_eq!((&entry["user_id"], &entry["details"]["error"]), (&other, &json!("verify_email")));

@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use crate::server::TestServer;
 
 const DATABASE: &str = "Username-Password-Authentication";
+const PASSWORD: &str = "Correct-Horse-7";
 
 /// Makes a user of the default database; gives the path of its own.
 async fn user(server: &TestServer, email: &str, more: Value) -> String {
-    let mut body = json!({"connection": DATABASE, "email": email});
+    let mut body = json!({"connection": DATABASE, "email": email, "password": PASSWORD});
     body.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
     let answer = server.post("/users", body).await;
     assert_eq!(answer.status, 201, "{answer:?}");
@@ -28,7 +29,8 @@ async fn an_address_is_taken_once_in_a_connection() {
     let server = TestServer::start().await;
     let jane = user(&server, "Jane@Example.com", json!({})).await;
     assert_eq!(server.get(&jane).await.body["email"], "jane@example.com");
-    let again = server.post("/users", json!({"connection": DATABASE, "email": "JANE@example.com"})).await;
+    let again =
+        server.post("/users", json!({"connection": DATABASE, "email": "JANE@example.com", "password": PASSWORD})).await;
     assert_eq!((again.status, &again.body["message"]), (409, &json!("The user already exists.")));
     let joe = user(&server, "joe@example.com", json!({})).await;
     assert_eq!(server.patch(&joe, json!({"email": "jane@example.com"})).await.status, 400);
@@ -100,7 +102,8 @@ async fn a_linked_account_comes_back_when_it_is_unlinked() {
     assert_eq!((linked.status, linked.body.as_array().unwrap().len()), (201, 2));
     assert_eq!(linked.body[1]["profileData"]["email"], "joe@example.com");
     assert_eq!(server.get(&joe).await.status, 404);
-    let taken = server.post("/users", json!({"connection": DATABASE, "email": "joe@example.com"})).await;
+    let taken =
+        server.post("/users", json!({"connection": DATABASE, "email": "joe@example.com", "password": PASSWORD})).await;
     assert_eq!(taken.status, 409);
     let left = server.delete(&format!("{identities}/auth0/joe")).await;
     assert_eq!((left.status, left.body.as_array().unwrap().len()), (200, 1));
@@ -176,66 +179,81 @@ async fn what_was_shown_before_is_never_shown_for_a_changed_user() {
     server.end().await;
 }
 
-/// Imports users into the database connection: the job's path, and how it ended.
-async fn imported(server: &TestServer, rows: Vec<Value>) -> (String, Value) {
-    let connections = server.get(&format!("/connections?name={DATABASE}")).await.body;
-    let part =
-        |name: &str, text: &str| format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n");
-    let id = part("connection_id", connections[0]["id"].as_str().unwrap());
-    let body = id + &part("users", &Value::from(rows).to_string()) + "--x--\r\n";
-    let request = server.http.post(server.url("/api/v2/jobs/users-imports"));
-    let request = request.bearer_auth(server.token_for("").await);
-    let request = request.header("content-type", "multipart/form-data; boundary=x").body(body);
-    let job: Value = request.send().await.unwrap().json().await.unwrap();
-    let job = format!("/jobs/{}", job["id"].as_str().unwrap());
-    let done = loop {
-        let state = server.get(&job).await.body;
-        if state["status"] == "completed" || state["status"] == "failed" {
-            break state;
-        }
-        tokio::task::yield_now().await;
-    };
-    (job, done)
-}
-
 #[tokio::test]
-async fn an_import_takes_every_row_once() {
+async fn a_path_that_leads_to_an_object_is_found() {
     let server = TestServer::start().await;
-    let row = |number: usize| json!({"email": format!("u{number}@example.com"), "user_metadata": {"n": number}});
-    let mut rows: Vec<Value> = (0..450).map(row).collect();
-    rows.extend([row(3), json!({"email": "none"})]);
-    let (job, done) = imported(&server, rows).await;
-    assert_eq!(done["summary"], json!({"failed": 2, "updated": 0, "inserted": 450, "total": 452}));
-    let errors = server.get(&format!("{job}/errors")).await.body;
-    let codes: Vec<_> = errors.as_array().unwrap().iter().map(|row| &row["errors"][0]["code"]).collect();
-    assert_eq!(codes, ["DUPLICATED_USER", "INVALID_FORMAT"]);
-    assert_eq!(found(&server, "user_metadata.n:449").await, ["u449@example.com"]);
+    let metadata = json!({"app_metadata": {"sites": {"12345": {"role": "x"}}, "plans": [{"name": "a"}], "none": {}}});
+    user(&server, "first@example.com", metadata).await;
+    user(&server, "second@example.com", json!({})).await;
+    let (first, second) = ("first@example.com", "second@example.com");
+    let cases: [(&str, &[&str]); 10] = [
+        ("app_metadata.sites.12345:*", &[first]),
+        ("_exists_:app_metadata.sites.12345", &[first]),
+        ("_exists_:app_metadata.sites", &[first]),
+        ("_exists_:app_metadata.plans", &[first]),
+        ("_exists_:app_metadata", &[first]),
+        ("NOT _exists_:app_metadata", &[second]),
+        ("_exists_:identities", &[first, second]),
+        ("app_metadata.sites.12345.role:*", &[first]),
+        ("_exists_:app_metadata.none", &[]),
+        ("_exists_:app_metadata.site", &[]),
+    ];
+    for (query, expected) in cases {
+        assert_eq!(found(&server, query).await, expected, "{query}");
+    }
     server.end().await;
 }
 
 #[tokio::test]
-async fn an_imported_hash_does_not_bring_its_own_cost() {
+async fn a_database_user_needs_a_password_where_the_method_is_on() {
     let server = TestServer::start().await;
-    let digits = "a".repeat(53);
-    let custom = |algorithm: &str, value: &str| json!({"algorithm": algorithm, "hash": {"value": value}});
-    let hashes = [
-        json!({"password_hash": format!("$2b$31${digits}")}),
-        json!({"password_hash": format!("$2b$12${digits}")}),
-        json!({"custom_password_hash": custom("bcrypt", &format!("$2b$31${digits}"))}),
-        json!({"custom_password_hash": custom("argon2", "$argon2id$v=19$m=4194304,t=100,p=1$c2FsdHNhbHQ$aGFzaA")}),
-        json!({"custom_password_hash": custom("pbkdf2", "$pbkdf2-sha512$i=4294967295,l=64$c2FsdA$aGFzaA")}),
-        json!({"password_hash": format!("$2b$10${digits}")}),
-        json!({"custom_password_hash": custom("pbkdf2", "$pbkdf2-sha512$i=100000,l=64$c2FsdA$aGFzaA")}),
-    ];
-    let rows = hashes.into_iter().enumerate().map(|(number, mut row)| {
-        row["email"] = format!("u{number}@example.com").into();
-        row
-    });
-    let (job, done) = imported(&server, rows.collect()).await;
-    assert_eq!(done["summary"], json!({"failed": 5, "updated": 0, "inserted": 2, "total": 7}));
-    let errors = server.get(&format!("{job}/errors")).await.body;
-    let codes: Vec<_> = errors.as_array().unwrap().iter().map(|row| &row["errors"][0]["code"]).collect();
-    assert_eq!(codes, ["PATTERN"; 5]);
+    let without = |connection: &str| json!({"connection": connection, "email": "a@x.example"});
+    let refused = server.post("/users", without(DATABASE)).await;
+    let text = "Payload validation error: 'Missing required property: password'.";
+    assert_eq!((refused.status, &refused.body["message"]), (400, &json!(text)));
+    assert_eq!(server.get("/users").await.body, json!([]));
+    let clients = server.get("/clients").await.body;
+    let database = |name: &str, password: Value| {
+        let options = json!({"authentication_methods": {"password": password}});
+        json!({"name": name, "strategy": "auth0", "options": options, "enabled_clients": [clients[0]["client_id"]]})
+    };
+    let off = json!({"enabled": false});
+    let optional = json!({"enabled": true, "api_behavior": "optional"});
+    for (name, password) in [("off", off), ("optional", optional)] {
+        assert_eq!(server.post("/connections", database(name, password)).await.status, 201);
+        assert_eq!(server.post("/users", without(name)).await.status, 201, "{name}");
+    }
+    let mail = json!({"name": "email", "strategy": "email", "enabled_clients": [clients[0]["client_id"]]});
+    assert_eq!(server.post("/connections", mail).await.status, 201);
+    assert_eq!(server.post("/users", without("email")).await.status, 201);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_user_needs_a_connection_that_some_client_has() {
+    let server = TestServer::start().await;
+    assert_eq!(server.post("/connections", json!({"name": "people", "strategy": "auth0"})).await.status, 201);
+    let body = json!({"connection": "people", "email": "a@x.example", "password": PASSWORD});
+    let refused = server.post("/users", body).await;
+    let begins = "Connection must be enabled for this client to perform single user creation and signup operations";
+    assert!(refused.body["message"].as_str().unwrap().starts_with(begins), "{refused:?}");
+    assert_eq!(refused.status, 400);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_user_is_named_by_provider_and_identifier() {
+    let server = TestServer::start().await;
+    for path in ["/users/jane@example.com", "/users/jane/roles", "/users/jane/sessions", "/user-blocks/jane"] {
+        let refused = server.get(path).await;
+        let message = refused.body["message"].as_str().unwrap();
+        assert_eq!((refused.status, &refused.body["errorCode"]), (400, &json!("invalid_uri")), "{path}");
+        assert!(message.contains("Object didn't pass validation for format user-id: jane"), "{message}");
+    }
+    assert_eq!(server.get("/users/auth0%7Cnobody").await.status, 404);
+    let refused = server.get("/event-streams/unknown").await;
+    let text = "Object didn't pass validation for format event-stream-id: unknown";
+    assert!(refused.status == 400 && refused.body["message"].as_str().unwrap().contains(text), "{refused:?}");
     server.end().await;
 }
 

@@ -10,7 +10,7 @@ use url::form_urlencoded;
 use crate::{
     Refusal,
     overlay::RequestSource,
-    parameters::{refusal_text, typed},
+    parameters::typed,
     schema::{Additional, Schema, Schemas, type_name},
     validation::{self, Violation},
 };
@@ -73,7 +73,7 @@ impl Request {
 
 fn refusal(violation: &Violation) -> Refusal {
     let place = violation.path();
-    Refusal::Body(refusal_text("Payload", &violation.text, &place, violation.description.as_deref()))
+    Refusal::Body(violation.message("Payload", &place, violation.description.as_deref()))
 }
 
 fn from_json(bytes: &[u8]) -> Result<Value, Refusal> {

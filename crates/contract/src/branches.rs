@@ -10,7 +10,8 @@ use crate::{
 /// Judges a value by several schemas, of which one has to fit. `oneOf` is not taken to mean "only one": in the contract
 /// the branches of nullable unions overlap, and the service accepts such values.
 ///
-/// When none fits, the branch that the value is meant for is judged alone, so that the message names the property.
+/// When none of `oneOf` fits, the branch that the value is meant for is judged alone, so that the message names the property;
+/// for `anyOf` the service tells what is wrong by each branch that is of the value's type.
 pub(crate) fn check(
     schemas: &Schemas,
     schema: &Schema,
@@ -25,8 +26,12 @@ pub(crate) fn check(
             Err(violation) => failed.push(Branch::new(schemas, branch, value, violation)),
         }
     }
-    Err(meant(failed, value)
-        .unwrap_or_else(|| Violation::new(schema, format!("Data does not match any schemas from '{keyword}'"))))
+    let unmet = || Violation::new(schema, format!("Data does not match any schemas from '{keyword}'"));
+    of_its_type(&mut failed, value);
+    if keyword == "anyOf" && failed.len() > 1 {
+        return Err(Violation::of_branches(schema, failed.into_iter().map(|branch| branch.violation)));
+    }
+    Err(meant(failed, value).unwrap_or_else(unmet))
 }
 
 struct Branch<'a> {
@@ -74,12 +79,16 @@ fn contradicts(schemas: &Schemas, parts: &[&Schema], object: &Map<String, Value>
     })
 }
 
-/// What is wrong with the branch that the value is meant for, if that can be told.
-fn meant(mut branches: Vec<Branch<'_>>, value: &Value) -> Option<Violation> {
+/// Leaves the branches that take values of this type; only one stays in any case.
+fn of_its_type(branches: &mut Vec<Branch<'_>>, value: &Value) {
     branches.retain(|branch| !branch.types().is_only_null());
     if branches.len() > 1 {
         branches.retain(|branch| branch.types().admit(value));
     }
+}
+
+/// What is wrong with the branch that the value is meant for, if that can be told.
+fn meant(mut branches: Vec<Branch<'_>>, value: &Value) -> Option<Violation> {
     if let Value::Object(object) = value
         && branches.len() > 1
     {

@@ -25,6 +25,7 @@ pub use paging::Paging;
 pub use parameters::{Arguments, PathValues};
 pub use refusal::Refusal;
 pub use routing::Route;
+pub use validation::Breach;
 
 use overlay::Overlay;
 use routing::Routes;
@@ -39,6 +40,7 @@ pub struct Contract {
     operations: Vec<Operation>,
     by_name: HashMap<String, usize>,
     routes: Routes,
+    schemas: Arc<Schemas>,
 }
 
 impl Contract {
@@ -62,7 +64,7 @@ impl Contract {
             .collect::<serde_json::Result<Vec<_>>>()?;
         let by_name = operations.iter().enumerate().map(|(index, operation)| (operation.name(), index)).collect();
         let routes = Routes::new(&operations);
-        Ok(Contract { operations, by_name, routes })
+        Ok(Contract { operations, by_name, routes, schemas })
     }
 
     /// Every operation, in the order of the published file, then those that only the overlay knows.
@@ -73,6 +75,15 @@ impl Contract {
     /// The operation of a name like `PATCH /roles/{id}`.
     pub fn find(&self, name: &str) -> Option<&Operation> {
         self.by_name.get(name).map(|&index| &self.operations[index])
+    }
+
+    /// How a value breaks a named schema, for what no operation takes as its body; `None` when it does not.
+    ///
+    /// # Panics
+    /// When the contract has no such schema: a mistake in our own source.
+    pub fn breach(&self, schema: &str, value: &serde_json::Value) -> Option<Breach> {
+        let schema = self.schemas.named(schema).unwrap_or_else(|| panic!("the contract has no schema {schema}"));
+        validation::check(&self.schemas, schema, value).err().map(Breach::from)
     }
 
     /// The operation that a request is for. `path` is what follows `/api/v2`, still percent-encoded.

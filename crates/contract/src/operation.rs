@@ -123,14 +123,23 @@ impl Operation {
         self.request.as_ref().is_some_and(|request| request.is_multipart)
     }
 
-    /// The answer without what its closed schemas do not know.
+    /// The answer without what its closed schemas do not know, its members in their order. The counters around a list keep
+    /// the order that they have.
     pub fn project(&self, mut answer: Value) -> Value {
         if let Some(response) = &self.response {
             let projection =
                 response.projection.get_or_init(|| Projection::of(&self.schemas, response.schema(&self.schemas)));
             projection.apply(&self.schemas, &mut answer);
+            if self.paging.envelope.is_none() {
+                projection.arrange(&self.schemas, &mut answer);
+            }
         }
         answer
+    }
+
+    /// Whether the contract names this status among the answers.
+    pub fn knows_status(&self, status: u16) -> bool {
+        self.statuses.contains(&status)
     }
 
     /// What is wrong with an answer of ours; nothing for a good one.

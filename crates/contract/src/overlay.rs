@@ -36,6 +36,20 @@ struct Correction {
     /// `Role`, or a place within it (`Role/properties/name`, `Role/oneOf/1`) → what changes there; an unknown name adds a schema.
     #[serde(default)]
     schemas: IndexMap<String, Value>,
+    /// A path that operations begin with, and one of its parameters → what changes in the parameter's schema.
+    #[serde(default)]
+    path_parameters: IndexMap<String, IndexMap<String, Value>>,
+    /// In which order answers hold the members of schemas, where that is not the published one.
+    #[serde(default)]
+    orders: Vec<MemberOrder>,
+}
+
+/// The order of what some schemas have in common; further members follow as published.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MemberOrder {
+    schemas: Vec<String>,
+    members: Vec<String>,
 }
 
 /// One operation as the file describes it.
@@ -122,10 +136,11 @@ impl Overlay {
         for (path, methods) in &published.paths {
             for (method, raw) in methods {
                 let method = method.to_uppercase();
-                let source = match patches.shift_remove(format!("{method} {path}").as_str()) {
+                let mut source = match patches.shift_remove(format!("{method} {path}").as_str()) {
                     None => serde_json::from_str(raw.get())?,
                     Some(patches) => patched_operation(raw.get(), &patches)?,
                 };
+                self.patch_path_parameters(path, &mut source)?;
                 operations.push((method, (*path).to_owned(), source));
             }
         }
@@ -136,13 +151,34 @@ impl Overlay {
         Ok(operations)
     }
 
+    fn patch_path_parameters(&self, path: &str, operation: &mut OperationSource) -> serde_json::Result<()> {
+        let begins =
+            |beginning: &str| path.strip_prefix(beginning).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let meant = self.corrections().flat_map(|correction| &correction.path_parameters);
+        for (name, patch) in meant.filter(|(beginning, _)| begins(beginning)).flat_map(|(_, patches)| patches) {
+            let is_meant =
+                |parameter: &&mut ParameterSource| parameter.location == Location::Path && parameter.name == *name;
+            for parameter in operation.parameters.iter_mut().filter(is_meant) {
+                let mut schema = serde_json::from_str(parameter.schema.get())?;
+                merge_patch(&mut schema, patch);
+                parameter.schema = serde_json::value::to_raw_value(&schema)?;
+            }
+        }
+        Ok(())
+    }
+
     /// What the overlay changes in each schema, by its name.
     pub(crate) fn schema_patches(&self) -> HashMap<String, Vec<SchemaPatch>> {
         let mut patches: HashMap<String, Vec<SchemaPatch>> = HashMap::new();
         for (place, patch) in self.corrections().flat_map(|correction| &correction.schemas) {
             let (name, inside) = place.split_at(place.find('/').unwrap_or(place.len()));
-            let patch = SchemaPatch { place: inside.to_owned(), patch: patch.clone() };
+            let patch = SchemaPatch::Merge { place: inside.to_owned(), patch: patch.clone() };
             patches.entry(name.to_owned()).or_default().push(patch);
+        }
+        for MemberOrder { schemas, members } in self.corrections().flat_map(|correction| &correction.orders) {
+            for name in schemas {
+                patches.entry(name.clone()).or_default().push(SchemaPatch::Order(members.clone()));
+            }
         }
         patches
     }
@@ -158,12 +194,13 @@ impl Correction {
     }
 }
 
-/// A merge patch at a place within a schema.
+/// A change of a schema.
 #[derive(Debug)]
-pub(crate) struct SchemaPatch {
-    /// A JSON pointer; empty for the whole schema.
-    place: String,
-    patch: Value,
+pub(crate) enum SchemaPatch {
+    /// A merge patch at a place within: a JSON pointer, empty for the whole schema.
+    Merge { place: String, patch: Value },
+    /// Puts these members first, in this order.
+    Order(Vec<String>),
 }
 
 impl SchemaPatch {
@@ -172,8 +209,19 @@ impl SchemaPatch {
     /// # Panics
     /// When the schema has no such place, which the test that parses every schema would notice.
     pub(crate) fn apply(&self, schema: &mut Value) {
-        let place = schema.pointer_mut(&self.place).unwrap_or_else(|| panic!("overlay: no place {}", self.place));
-        merge_patch(place, &self.patch);
+        match self {
+            Self::Merge { place, patch } => {
+                let place = schema.pointer_mut(place).unwrap_or_else(|| panic!("overlay: no place {place}"));
+                merge_patch(place, patch);
+            }
+            Self::Order(members) => {
+                let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+                let properties = properties.unwrap_or_else(|| panic!("overlay: nothing to order by {members:?}"));
+                let first: Vec<_> = members.iter().filter_map(|name| properties.shift_remove_entry(name)).collect();
+                let others = std::mem::take(properties);
+                properties.extend(first.into_iter().chain(others));
+            }
+        }
     }
 }
 
@@ -244,5 +292,12 @@ mod tests {
         let mut target = json!({"a": {"b": 1, "c": [1, 2]}, "d": 1});
         merge_patch(&mut target, &json!({"a": {"b": null, "c": [3], "e": {"f": null, "g": 1}}}));
         assert_eq!(target, json!({"a": {"c": [3], "e": {"g": 1}}, "d": 1}));
+    }
+
+    #[test]
+    fn members_are_put_in_order() {
+        let mut schema = json!({"properties": {"a": {}, "b": {}, "c": {}, "d": {}}});
+        SchemaPatch::Order(vec!["c".into(), "x".into(), "a".into()]).apply(&mut schema);
+        assert_eq!(schema.to_string(), r#"{"properties":{"c":{},"a":{},"b":{},"d":{}}}"#);
     }
 }

@@ -99,7 +99,7 @@ impl Parameter {
         }
         place.push_str(&inner);
         let description = violation.description.as_deref().or(self.description.as_deref());
-        let message = |what| refusal_text(what, &violation.text, &place, description);
+        let message = |what| violation.message(what, &place, description);
         match self.location {
             Location::Path => Refusal::Path(message("Path")),
             Location::Query => Refusal::Query(message("Query")),

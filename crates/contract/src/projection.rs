@@ -1,6 +1,4 @@
-//! Projection: an answer without the properties that its closed schema does not know.
-
-use std::collections::HashMap;
+//! Projection: an answer without the properties that its closed schema does not know, the others in the schema's order.
 
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -20,7 +18,8 @@ pub(crate) enum Projection {
 
 #[derive(Debug)]
 pub(crate) struct Parts {
-    members: HashMap<String, Projection>,
+    /// In the order in which answers hold them.
+    members: IndexMap<String, Projection>,
     others: Option<Projection>,
     items: Projection,
 }
@@ -57,25 +56,23 @@ impl Projection {
             Self::of_all(schemas, &known.items, depth + 1)
         };
         let members = known.members.into_iter();
-        let members: HashMap<_, _> =
+        let members: IndexMap<_, _> =
             members.map(|(name, each)| (name.to_owned(), Self::of_all(schemas, &each, depth + 1))).collect();
-        let keeps_all = matches!(others, Some(Projection::Keep))
-            && matches!(items, Projection::Keep)
-            && members.values().all(|member| matches!(member, Projection::Keep));
+        let keeps_all =
+            matches!(others, Some(Projection::Keep)) && matches!(items, Projection::Keep) && members.is_empty();
         if keeps_all { Projection::Keep } else { Projection::Parts(Box::new(Parts { members, others, items })) }
     }
 
-    /// Takes away what is not kept.
+    /// Takes away what is not kept. Whatever happened to a record, what is inside of the answer stands in the schema's order.
     pub(crate) fn apply(&self, schemas: &Schemas, value: &mut Value) {
         match self {
             Projection::Keep => {}
-            Projection::Named(index) => {
-                schemas.projection_at(*index, |schema| Projection::of(schemas, schema)).apply(schemas, value);
-            }
+            Projection::Named(index) => Self::named(schemas, *index).apply(schemas, value),
             Projection::Parts(parts) => match value {
                 Value::Array(items) if !matches!(parts.items, Projection::Keep) => {
                     for item in items {
                         parts.items.apply(schemas, item);
+                        parts.items.arrange(schemas, item);
                     }
                 }
                 Value::Object(object) => {
@@ -85,12 +82,34 @@ impl Projection {
                     for (name, member) in object {
                         if let Some(projection) = parts.members.get(name).or(parts.others.as_ref()) {
                             projection.apply(schemas, member);
+                            projection.arrange(schemas, member);
                         }
                     }
                 }
                 _ => {}
             },
         }
+    }
+
+    /// Puts the members of an object, but not those of its members, in the schema's order; unknown ones follow as they are.
+    pub(crate) fn arrange(&self, schemas: &Schemas, value: &mut Value) {
+        match self {
+            Projection::Keep => {}
+            Projection::Named(index) => Self::named(schemas, *index).arrange(schemas, value),
+            Projection::Parts(parts) => {
+                let Some(object) = value.as_object_mut() else { return };
+                let place = |name: &str| parts.members.get_index_of(name).unwrap_or(usize::MAX);
+                if !object.keys().is_sorted_by_key(|name| place(name)) {
+                    let mut members: Vec<_> = std::mem::take(object).into_iter().collect();
+                    members.sort_by_key(|(name, _)| place(name));
+                    object.extend(members);
+                }
+            }
+        }
+    }
+
+    fn named(schemas: &Schemas, index: usize) -> &Projection {
+        schemas.projection_at(index, |schema| Projection::of(schemas, schema))
     }
 }
 

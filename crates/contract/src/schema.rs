@@ -170,6 +170,11 @@ impl Schemas {
         named.schema.get_or_init(|| Box::new(self.parse(&named.written())))
     }
 
+    /// The schema of this name.
+    pub(crate) fn named(&self, name: &str) -> Option<&Schema> {
+        self.by_name.get(name).map(|&index| self.at(index))
+    }
+
     #[cfg(test)]
     pub(crate) fn parse_all(&self) {
         for index in 0..self.named.len() {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     branches,
+    parameters::refusal_text,
     schema::{Additional, Bounds, Schema, Schemas, type_name},
 };
 
@@ -17,9 +18,11 @@ pub(crate) struct Violation {
     steps: Vec<Step>,
     /// The description of the failing schema.
     pub(crate) description: Option<String>,
+    /// Where no schema of several fits: what is wrong by each.
+    inner: Vec<Violation>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
     Property(String),
     Item(usize),
@@ -27,7 +30,28 @@ enum Step {
 
 impl Violation {
     pub(crate) fn new(schema: &Schema, text: String) -> Violation {
-        Violation { text, steps: Vec::new(), description: schema.description.clone() }
+        Violation { text, steps: Vec::new(), description: schema.description.clone(), inner: Vec::new() }
+    }
+
+    /// That no schema of several fits, and what is wrong by each.
+    pub(crate) fn of_branches(schema: &Schema, branches: impl IntoIterator<Item = Violation>) -> Violation {
+        let mut violation = Violation::new(schema, "None of the valid schemas were met".to_owned());
+        for branch in branches {
+            if !violation.inner.contains(&branch) {
+                violation.inner.push(branch);
+            }
+        }
+        violation
+    }
+
+    /// The whole message: `<what> validation error: '<text>' on property <place> (<description>).`, and the inner ones.
+    pub(crate) fn message(&self, what: &str, place: &str, description: Option<&str>) -> String {
+        let message = refusal_text(what, &self.text, place, description);
+        if self.inner.is_empty() {
+            return message;
+        }
+        let inner = self.inner.iter().map(|inner| inner.message(what, &inner.path(), inner.description.as_deref()));
+        format!("{message} Inner errors: [ {} ].", inner.collect::<Vec<_>>().join(" (also) "))
     }
 
     /// Where the failing value stands, like `groups[0].email`; empty at the root.
@@ -49,13 +73,61 @@ impl Violation {
     }
 
     pub(crate) fn in_property(mut self, name: &str) -> Violation {
-        self.steps.push(Step::Property(name.to_owned()));
+        self.add_step(&Step::Property(name.to_owned()));
         self
     }
 
     fn in_item(mut self, index: usize) -> Violation {
-        self.steps.push(Step::Item(index));
+        self.add_step(&Step::Item(index));
         self
+    }
+
+    fn add_step(&mut self, step: &Step) {
+        self.steps.push(step.clone());
+        for inner in &mut self.inner {
+            inner.add_step(step);
+        }
+    }
+}
+
+/// A way in which a value breaks a schema, in parts.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Breach {
+    /// What the service's validator calls it.
+    pub code: &'static str,
+    /// What is wrong.
+    pub text: String,
+    /// Where, like `groups[0].email`; empty for the whole value.
+    pub path: String,
+}
+
+/// What the validator calls its texts, by how they begin.
+const CODES: &[(&str, &str)] = &[
+    ("Expected type", "INVALID_TYPE"),
+    ("No enum match", "ENUM_MISMATCH"),
+    ("String is too short", "MIN_LENGTH"),
+    ("String is too long", "MAX_LENGTH"),
+    ("String does not match", "PATTERN"),
+    ("Object didn't pass", "INVALID_FORMAT"),
+    ("Array is too short", "ARRAY_LENGTH_SHORT"),
+    ("Array is too long", "ARRAY_LENGTH_LONG"),
+    ("Array items are not", "ARRAY_UNIQUE"),
+    ("Missing required property", "OBJECT_REQUIRED"),
+    ("Additional properties", "OBJECT_ADDITIONAL_PROPERTIES"),
+    ("Too few properties", "OBJECT_PROPERTIES_MINIMUM"),
+    ("Too many properties", "OBJECT_PROPERTIES_MAXIMUM"),
+    ("None of the valid", "ANY_OF_MISSING"),
+    ("Data does not match", "ONE_OF_MISSING"),
+];
+
+impl From<Violation> for Breach {
+    fn from(violation: Violation) -> Self {
+        let text = &violation.text;
+        let known = CODES.iter().find(|(beginning, _)| text.starts_with(beginning));
+        // The others are numbers that are out of bounds.
+        let code = known.map(|(_, code)| *code);
+        let code = code.unwrap_or(if text.contains(" is less than ") { "MINIMUM" } else { "MAXIMUM" });
+        Self { code, path: violation.path(), text: violation.text }
     }
 }
 

@@ -12,7 +12,7 @@ use kernel::{Document, Record, Tenant, TenantId, Value, object, value_at};
 use model::{EVENT_STREAM, queues};
 use outbound::{Client, Limits};
 use serde_json::json;
-use store::{Filter, Job, Snapshot, Store, StoreResult, Tx};
+use store::{Filter, Job, NewJob, Order, Paging, Query, Snapshot, Store, StoreResult, Tx};
 
 use crate::runner::{self, Failed, Queue};
 
@@ -21,20 +21,20 @@ pub use counts::{DAY, KEPT, forgive};
 const QUEUE: Queue = Queue {
     name: queues::EVENT_STREAMS,
     at_once: 16,
-    lease: Duration::from_secs(60),
-    // A delivery's own tries end sooner; this is for what goes wrong here.
-    attempts: 3 * ATTEMPTS,
+    lease: LEASE,
+    // What goes wrong here again and again fails the delivery that is next, see `MOST_BEGUN`; the stream goes on.
+    attempts: u64::MAX,
     pause: Duration::from_secs(30),
-    given_up: Some(|tx, job| {
-        let id = job.payload.get("delivery").and_then(Value::as_str).unwrap_or_default();
-        let Some(mut delivery) = tx.get(&model::EVENT_DELIVERY, id)? else { return Ok(()) };
-        let attempt = json!({"error_message": "The delivery could not be completed.", "timestamp": tx.now()});
-        attempted(&mut delivery, "failed", attempt);
-        tx.update(&model::EVENT_DELIVERY, delivery).map(drop)
-    }),
+    given_up: None,
 };
+/// How long a sender may be silent before another takes its stream.
+const LEASE: Duration = Duration::from_secs(60);
+/// After this time a stream gives way to others that wait.
+const BUDGET: Duration = Duration::from_secs(1);
 /// Tries of a delivery; the waits between them begin with a second and double.
 const ATTEMPTS: u64 = 4;
+/// A job that is begun more often, for what goes wrong here, gives its delivery up.
+const MOST_BEGUN: u64 = 3 * ATTEMPTS;
 /// A destination has this long to answer.
 const LIMITS: Limits = Limits { time: Duration::from_secs(10), bytes: 64 << 10, redirects: 0 };
 /// A stream that fails so often in a row is disabled.
@@ -78,23 +78,38 @@ impl Sender {
         .await;
     }
 
+    /// Sends what a stream is to be told, one event after another: the next one when an earlier one has arrived or is given
+    /// up.
     async fn delivered(&self, store: &Store, job: &Job) -> StoreResult {
-        let id = job.payload.get("delivery").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let (delivery, stream) = store.read(&job.tenant, move |reader| due(reader, &id)).await?;
-        let Some((delivery, stream)) = delivery.zip(stream) else {
-            return store.complete_job(job).await.map(drop);
-        };
-        let started = store.context().now();
-        let Some(tenant) = store.tenant(&job.tenant).await? else { return Ok(()) };
-        let outcome = self.send(&tenant, &stream, &delivery).await;
-        let taken = store.context().now().micros() - started.micros();
-        let held = job.clone();
-        let outcome = Arc::new(outcome);
-        let work = move |tx: &mut Tx| match &*outcome {
-            Ok(()) => succeeded(tx, &held, &delivery),
-            Err(failure) => failed(tx, &held, &delivery, failure, taken),
-        };
-        store.write(&job.tenant, work).await
+        let begun = store.context().now();
+        loop {
+            let id = stream_of(job).to_owned();
+            let (stream, delivery) = store.read(&job.tenant, move |reader| next(reader, &id)).await?;
+            let Some((stream, delivery)) = stream.zip(delivery) else {
+                let held = job.clone();
+                return store.write(&job.tenant, move |tx: &mut Tx| finish(tx, &held)).await;
+            };
+            let Some(tenant) = store.tenant(&job.tenant).await? else { return Ok(()) };
+            let started = store.context().now();
+            let outcome = if job.attempts > MOST_BEGUN {
+                Err(never("The delivery could not be completed."))
+            } else {
+                self.send(&tenant, &stream, &delivery).await
+            };
+            let now = store.context().now();
+            let round = Arc::new(Round {
+                tries: tries_of(job, &delivery) + 1,
+                delivery,
+                outcome,
+                taken: now.micros() - started.micros(),
+                is_last: job.attempts > MOST_BEGUN
+                    || now.micros() - begun.micros() >= BUDGET.as_micros().try_into().unwrap_or(i64::MAX),
+            });
+            let held = job.clone();
+            if store.write(&job.tenant, move |tx: &mut Tx| round.note(tx, &held)).await? == Next::Later {
+                return Ok(());
+            }
+        }
     }
 
     async fn send(&self, at: &Tenant, stream: &Record, delivery: &Record) -> Result<(), Failure> {
@@ -145,12 +160,82 @@ fn never(message: &str) -> Failure {
     Failure { message: message.to_owned(), may_pass: false }
 }
 
-/// The delivery with this id and its stream, as far as they are there and something is to be sent.
-fn due(reader: &Snapshot, id: &str) -> StoreResult<(Option<Record>, Option<Record>)> {
-    let delivery = reader.get(&model::EVENT_DELIVERY, id)?;
-    let stream = delivery.as_ref().and_then(|delivery| delivery.text("event_stream_id"));
-    let stream = stream.map(|stream| reader.get(&EVENT_STREAM, stream)).transpose()?.flatten();
-    Ok((delivery, stream))
+/// The stream that a job is for.
+fn stream_of(job: &Job) -> &str {
+    job.payload.get("stream").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// How often a delivery was tried, as far as the job is about it.
+fn tries_of(job: &Job, delivery: &Record) -> u64 {
+    let is_named = job.payload.get("delivery").and_then(Value::as_str) == Some(&delivery.id);
+    job.payload.get("tries").and_then(Value::as_u64).filter(|_| is_named).unwrap_or(0)
+}
+
+/// A stream, and the earliest of what it is to be told.
+fn next(reader: &Snapshot, stream: &str) -> StoreResult<(Option<Record>, Option<Record>)> {
+    let waiting = Filter::equals("event_stream_id", stream).and(Filter::any_of("status", ["pending", "retrying"]));
+    let first = Query { paging: Paging::Offset { offset: 0, limit: 1 }, ..Query::of(waiting).order(Order::Created) };
+    Ok((reader.get(&EVENT_STREAM, stream)?, reader.list(&model::EVENT_DELIVERY, &first)?.items.pop()))
+}
+
+/// Ends a job that found nothing to send, unless something has come meanwhile.
+fn finish(tx: &mut Tx, job: &Job) -> StoreResult {
+    if tx.complete_job(job)?
+        && let (Some(stream), Some(_)) = next(tx, stream_of(job))?
+    {
+        events::enqueue(tx, &stream.id)?;
+    }
+    Ok(())
+}
+
+/// What a job does after a try.
+#[derive(PartialEq, Eq)]
+enum Next {
+    /// Goes on with what follows.
+    Now,
+    /// Nothing: another job follows, or somebody else has this one.
+    Later,
+}
+
+/// A try of a delivery, and what came of it.
+struct Round {
+    delivery: Record,
+    outcome: Result<(), Failure>,
+    /// How often the delivery was tried since it was to be sent, this time included.
+    tries: u64,
+    /// How long the try took, in microseconds.
+    taken: i64,
+    /// Whether others have waited long enough for the sender.
+    is_last: bool,
+}
+
+impl Round {
+    /// Notes what came of the try, and when the stream goes on.
+    fn note(&self, tx: &mut Tx, job: &Job) -> StoreResult<Next> {
+        let goes_on = !matches!(&self.outcome, Err(failure) if failure.may_pass && self.tries < ATTEMPTS);
+        // A job that goes on keeps its lease; another takes the place of one that waits or gives way.
+        let keeps_job = goes_on && !self.is_last;
+        let is_held = if keeps_job { tx.continue_job(job, &Document::new(), LEASE)? } else { tx.complete_job(job)? };
+        if !is_held {
+            return Ok(Next::Later);
+        }
+        match &self.outcome {
+            Ok(()) => succeeded(tx, &self.delivery)?,
+            Err(failure) => failed(tx, self, failure, goes_on)?,
+        }
+        if keeps_job {
+            return Ok(Next::Now);
+        }
+        let wait = Duration::from_secs(if goes_on { 0 } else { 1 << self.tries.saturating_sub(1).min(8) });
+        let payload = json!({"stream": stream_of(job), "delivery": self.delivery.id, "tries": self.tries});
+        let follower = NewJob {
+            id: Some(job.id.clone()),
+            run_at: Some(tx.now() + wait),
+            ..NewJob::new(queues::EVENT_STREAMS, object(payload))
+        };
+        tx.enqueue(follower)?;
+        Ok(Next::Later)
+    }
 }
 
 /// The header that authorises the webhook.
@@ -171,22 +256,17 @@ fn authorization(stream: &Record) -> Option<(HeaderName, HeaderValue)> {
     Some((name, value))
 }
 
-fn succeeded(tx: &mut Tx, job: &Job, delivery: &Record) -> StoreResult {
-    if tx.complete_job(job)? {
-        let stream = delivery.text("event_stream_id").unwrap_or_default();
-        counts::count(tx, stream, true)?;
-        tx.delete(&model::EVENT_DELIVERY, &delivery.id)?;
+fn succeeded(tx: &mut Tx, delivery: &Record) -> StoreResult {
+    if tx.delete(&model::EVENT_DELIVERY, &delivery.id)?.is_some() {
+        counts::count(tx, delivery.text("event_stream_id").unwrap_or_default(), true)?;
     }
     Ok(())
 }
 
-fn failed(tx: &mut Tx, job: &Job, delivery: &Record, failure: &Failure, taken: i64) -> StoreResult {
-    let is_last = !failure.may_pass || job.attempts >= ATTEMPTS;
-    let wait = Duration::from_secs(1 << job.attempts.saturating_sub(1).min(8));
-    let is_held = if is_last { tx.complete_job(job)? } else { tx.retry_job(job, tx.now() + wait, &failure.message)? };
-    let Some(mut delivery) = tx.get(&model::EVENT_DELIVERY, &delivery.id)?.filter(|_| is_held) else { return Ok(()) };
+fn failed(tx: &mut Tx, round: &Round, failure: &Failure, is_last: bool) -> StoreResult {
+    let Some(mut delivery) = tx.get(&model::EVENT_DELIVERY, &round.delivery.id)? else { return Ok(()) };
     #[expect(clippy::cast_precision_loss, reason = "a duration is short")]
-    let duration = taken as f64 / 1000.0;
+    let duration = round.taken as f64 / 1000.0;
     let attempt = json!({"error_message": failure.message, "timestamp": tx.now(), "duration": duration});
     attempted(&mut delivery, "failed", attempt);
     if !is_last {

@@ -46,9 +46,20 @@ pub enum Error {
     /// Users of the connection come to be elsewhere.
     #[error("users of the connection come to be elsewhere")]
     NoRegistration,
-    /// The client, or no client at all, uses the connection.
+    /// The client does not use the connection.
     #[error("the connection is not used")]
     ConnectionDisabled,
+    /// No client at all uses the connection in which a user was to be created.
+    #[error("no client uses the connection {connection}")]
+    ConnectionUnused {
+        /// The client that asked.
+        client: String,
+        /// Name of the connection.
+        connection: String,
+    },
+    /// Users of the connection are created with a password.
+    #[error("the user needs a password")]
+    PasswordMissing,
     /// Nobody may sign up at the connection.
     #[error("nobody may sign up at the connection")]
     SignupDisabled,

@@ -4,7 +4,7 @@
 use kernel::{Document, Record, TenantId, Value, id::Form, object};
 use model::{EVENT_DELIVERY, EVENT_STREAM, LISTENS, queues};
 use serde_json::json;
-use store::{Filter, NewJob, Query, Snapshot, StoreResult, Tx};
+use store::{Filter, NewJob, Query, Snapshot, StoreError, StoreResult, Tx};
 
 /// What an event tells.
 #[derive(Debug, Default)]
@@ -66,14 +66,23 @@ pub fn deliver(tx: &mut Tx, stream: &str, event: &Document) -> StoreResult<Recor
     }));
     let delivery = Record::new(delivery_id(stream, text("id")), document, tx.now());
     let delivery = tx.insert(&EVENT_DELIVERY, delivery)?;
-    enqueue(tx, &delivery)?;
+    enqueue(tx, stream)?;
     Ok(delivery)
 }
 
-/// Has a delivery sent, once more if it was before.
-pub fn enqueue(tx: &mut Tx, delivery: &Record) -> StoreResult<()> {
-    let payload = object(json!({"delivery": delivery.id}));
-    tx.enqueue(NewJob::new(queues::EVENT_STREAMS, payload)).map(drop)
+/// Has what a stream is to be told sent. There is one job for a stream, which sends one event after another: if there is one
+/// already, it will find what is new.
+pub fn enqueue(tx: &mut Tx, stream: &str) -> StoreResult<()> {
+    let payload = object(json!({"stream": stream}));
+    match tx.enqueue(NewJob { id: Some(job_id(stream)), ..NewJob::new(queues::EVENT_STREAMS, payload) }) {
+        Ok(_) | Err(StoreError::Taken { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The identifier of the job that sends what a stream is to be told.
+pub fn job_id(stream: &str) -> String {
+    format!("events {stream}")
 }
 
 /// The id of the record of an event's delivery to a stream.

@@ -5,7 +5,7 @@ mod template;
 mod themes;
 
 use kernel::Document;
-use rest::{ApiResult, Area, Call, Kind, Resource};
+use rest::{Area, Call, Kind, Resource};
 
 use crate::Services;
 
@@ -34,13 +34,5 @@ impl Resource for Branding {
 
     fn fresh(&self, _: &Call) -> Option<Document> {
         Some(Document::new())
-    }
-
-    fn present(&self, _: &store::Snapshot, _: &Call, _: &kernel::Record, shown: &mut Document) -> ApiResult {
-        let order = ["colors", "favicon_url", "font", "logo_url", "identifiers"];
-        let mut ordered: Document = order.iter().filter_map(|name| shown.shift_remove_entry(*name)).collect();
-        ordered.append(shown);
-        *shown = ordered;
-        Ok(())
     }
 }

@@ -1,9 +1,10 @@
 //! Client grants: which client may have which scopes of which API.
 
-use kernel::{Record, Value};
+use kernel::{Record, Value, id::Form, object};
 use model::{CLIENT, ORGANIZATION, ORGANIZATION_GRANTS, RESOURCE_SERVER};
 use rest::{Answer, ApiError, ApiResult, Area, Call, Change, Kind, ListFilter, Resource, Sorted, Unique};
 use serde::Deserialize;
+use serde_json::json;
 use store::{RelationQuery, Side, Snapshot, Tx};
 
 use crate::{
@@ -25,7 +26,7 @@ pub(crate) static CLIENT_GRANT: Kind = Kind::of(&model::CLIENT_GRANT)
         message: "A resource server with the same identifier already exists.",
         code: None,
     }])
-    .missing("The grant does not exist.", None)
+    .missing("The grant does not exist.", Some("inexistent_client_grant"))
     .forgiving()
     .hidden(&["grant"])
     .filters(&[
@@ -44,10 +45,29 @@ struct Grant {
     audience: String,
     subject_type: Option<String>,
     default_for: Option<String>,
-    scope: Option<Vec<String>>,
     #[serde(default)]
     allow_all_scopes: bool,
 }
+
+/// What the service lets a client do that configures identity providers on its behalf.
+const EXPRESS_CONFIGURATION: &[&str] = &[
+    "read:clients",
+    "read:user_attribute_profiles",
+    "read:connection_profiles",
+    "read:organizations_summary",
+    "read:connections",
+    "create:connections",
+    "update:connections",
+    "read:connections_options",
+    "update:connections_options",
+    "read:organization_connections",
+    "create:organization_connections",
+    "update:organization_connections",
+    "create:scim_config",
+    "read:scim_token",
+    "create:scim_token",
+    "delete:scim_token",
+];
 
 struct ClientGrants;
 
@@ -71,27 +91,25 @@ impl Resource for ClientGrants {
         }
         let holder = grant.client_id.or(grant.default_for).unwrap_or_default();
         let subject = grant.subject_type.unwrap_or_default();
-        new.document.insert("grant".into(), format!("{holder} {} {subject}", grant.audience).into());
+        new.document.insert("grant".into(), key(&holder, &grant.audience, &subject).into());
         Ok(())
     }
 
-    fn check(&self, tx: &mut Tx, _: &Call, _: Option<&Record>, new: &Record) -> ApiResult {
+    fn check(&self, tx: &mut Tx, _: &Call, old: Option<&Record>, new: &Record) -> ApiResult {
         let grant: Grant = new.view()?;
-        if let Some(client) = &grant.client_id
-            && tx.get(&CLIENT, client)?.is_none()
-        {
-            return Err(ApiError::not_found("Client not found"));
+        if let Some(id) = &grant.client_id {
+            let Some(client) = tx.get(&CLIENT, id)? else {
+                return Err(ApiError::not_found("Client not found"));
+            };
+            if old.is_none() && client.text("app_type") == Some("express_configuration") {
+                return Err(ApiError::bad_request("Client of type express_configuration cannot be used"));
+            }
         }
-        let Some(server) = tx.find(&RESOURCE_SERVER, "identifier", &grant.audience)? else {
-            return Err(ApiError::not_found("Resource server not found"));
-        };
-        let scopes = server.document.get("scopes").and_then(Value::as_array);
-        let is_known =
-            |scope: &String| scopes.is_some_and(|scopes| scopes.iter().any(|known| known["value"] == scope.as_str()));
-        if !grant.scope.unwrap_or_default().iter().all(is_known) {
-            return Err(ApiError::bad_request("scope must be a subset of resource server scopes"));
+        // The service does not compare scopes with those of the API.
+        match tx.find(&RESOURCE_SERVER, "identifier", &grant.audience)? {
+            Some(_) => Ok(()),
+            None => Err(ApiError::not_found("Resource server not found")),
         }
-        Ok(())
     }
 
     fn missing(&self, call: &Call) -> ApiError {
@@ -107,6 +125,27 @@ impl Resource for ClientGrants {
             Change::Create { .. } | Change::Update { .. } => Ok(()),
         }
     }
+}
+
+/// The pair (and subject type) that may exist once.
+fn key(holder: &str, audience: &str, subject: &str) -> String {
+    format!("{holder} {audience} {subject}")
+}
+
+/// Gives a new client of type `express_configuration` what it is for.
+pub(crate) fn grant_express_configuration(tx: &mut Tx, call: &Call, client: &str) -> ApiResult {
+    let audience = call.origin.management_audience();
+    let id = tx.context().id(Form::Alnum16("cgr_"));
+    let document = object(json!({
+        "id": id,
+        "client_id": client,
+        "audience": audience,
+        "scope": EXPRESS_CONFIGURATION,
+        "is_system": true,
+        "subject_type": "client",
+        "grant": key(client, &audience, "client"),
+    }));
+    rest::insert(tx, &CLIENT_GRANT, Record::new(id, document, tx.now())).map(drop)
 }
 
 /// `GET /client-grants/{id}/organizations`: those that admit the grant.

@@ -34,7 +34,14 @@ pub(crate) fn area(services: &Services) -> Area {
 pub(crate) static CLIENT: Kind = Kind::of(&model::CLIENT)
     .missing("The client does not exist", Some("inexistent_client"))
     .forgiving()
-    .merged(&["client_metadata", "jwt_configuration", "refresh_token", "signed_request_object"])
+    .merged(&[
+        "client_metadata",
+        "jwt_configuration",
+        "mobile",
+        "refresh_token",
+        "session_transfer",
+        "signed_request_object",
+    ])
     .filters(&[
         ("app_type", ListFilter::AnyOf("app_type")),
         ("is_global", ListFilter::Equals("global")),
@@ -42,6 +49,9 @@ pub(crate) static CLIENT: Kind = Kind::of(&model::CLIENT)
         ("external_client_id", ListFilter::Equals("external_client_id")),
     ])
     .order(Sorted::By("global"));
+
+/// The grant of devices without a browser (RFC 8628 §3.4), which public clients use.
+const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// What every scope that admits a reader shows.
 const SUMMARY: &[&str] = &["client_id", "app_type", "name", "description"];
@@ -61,6 +71,7 @@ impl Resource for Clients {
             complete(tx, new);
             signing::inherit(tx, new)?;
         }
+        defaults::complete_session_transfer(&mut new.document);
         signing::adopt(call, new);
         exclude_methods(call, new)?;
         credentials::adopt(tx, new)
@@ -74,6 +85,14 @@ impl Resource for Clients {
         let for_machines = grants.is_some_and(|grants| grants.contains(&"client_credentials".into()));
         if is_public && for_machines && (old.is_none() || call.body().get("grant_types").is_some()) {
             return Err(ApiError::invalid_body("Invalid grant types: client_credentials"));
+        }
+        let for_devices = grants.is_some_and(|grants| grants.contains(&DEVICE_CODE.into()));
+        let touches = |name: &str| call.body().get(name).is_some();
+        let is_asked = old.is_none() || touches("grant_types") || touches("token_endpoint_auth_method");
+        if for_devices && !is_public && is_asked {
+            return Err(ApiError::bad_request(format!(
+                "Application must have Token Endpoint Authentication Method set to \"none\" when {DEVICE_CODE} is enabled"
+            )));
         }
         let organization = new.document.get("default_organization").and_then(Value::as_object);
         let lacks = |name: &str| organization.is_some_and(|organization| !organization.contains_key(name));
@@ -89,6 +108,9 @@ impl Resource for Clients {
             Change::Create { new } => {
                 if let Some(identifier) = new.text("resource_server_identifier") {
                     resource_servers::link_client(tx, identifier, Some(&new.id))?;
+                }
+                if new.text("app_type") == Some("express_configuration") {
+                    client_grants::grant_express_configuration(tx, call, &new.id)?;
                 }
                 enable_connections(tx, &new.id)
             }
@@ -115,7 +137,10 @@ impl Resource for Clients {
 
     fn present(&self, reader: &Snapshot, call: &Call, client: &Record, shown: &mut Document) -> ApiResult {
         if call.operation.method != "GET" || call.allows("read:client_keys") || call.allows("read:client_credentials") {
-            client.sealed.reveal("client_secret", shown);
+            // A secret is nothing to a client that authenticates otherwise; it is kept for the way back.
+            if !client.document.contains_key("client_authentication_methods") {
+                client.sealed.reveal("client_secret", shown);
+            }
             let has_own = client.document.contains_key(signing::KEYS);
             let current = if has_own { None } else { keys::list(reader)?.into_iter().find(|key| key.is("current")) };
             if let Some(key) = current {

@@ -7,6 +7,7 @@ mod federation;
 mod keys;
 mod rules;
 mod scim;
+mod scopes;
 mod strategies;
 
 use identity::users::deletion::remove as remove_user;

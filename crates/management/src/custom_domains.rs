@@ -2,14 +2,14 @@
 
 mod verification;
 
-use kernel::{Document, Record, Value, id::Form};
+use kernel::{Record, Value, id::Form};
 use rest::{Answer, ApiError, ApiResult, Area, Call, Change, Kind, Resource, Times, Unique};
 use serde_json::json;
 use store::{Filter, Query, Snapshot, Tx};
 
 use crate::{
     Services,
-    search::{Language, Values},
+    search::{Language, Values, has_value},
 };
 
 /// What is served of `custom-domains`.
@@ -23,30 +23,12 @@ pub(crate) fn area(services: &Services) -> Area {
 
 /// Custom domains.
 pub(crate) static CUSTOM_DOMAIN: Kind = Kind::of(&model::CUSTOM_DOMAIN)
-    .unique(&[Unique { field: "domain", message: "Custom domain already exists.", code: None }])
+    .unique(&[Unique { field: "domain", message: "The specified custom domain already exists.", code: None }])
     .missing("Custom domain not found.", None)
     .forgiving()
     .merged(&["domain_metadata"])
     .nullable(&["custom_client_ip_header"])
     .times(Times::Hidden);
-
-/// The order in which a domain is shown.
-const ORDER: &[&str] = &[
-    "custom_domain_id",
-    "domain",
-    "primary",
-    "is_default",
-    "status",
-    "type",
-    "verification",
-    "tls_policy",
-    "custom_client_ip_header",
-    "domain_metadata",
-    "certificate",
-    "created_at",
-    "relying_party_identifier",
-    "origin_domain_name",
-];
 
 /// What `q` searches.
 const LANGUAGE: Language = Language {
@@ -56,6 +38,7 @@ const LANGUAGE: Language = Language {
         "is_default" | "primary" => Values::Bool,
         _ => Values::Text,
     },
+    exists: has_value,
 };
 
 struct CustomDomains;
@@ -98,13 +81,6 @@ impl Resource for CustomDomains {
         if let Change::Delete { old } = change {
             tx.release_host(old.text("domain").unwrap_or_default())?;
         }
-        Ok(())
-    }
-
-    fn present(&self, _: &Snapshot, _: &Call, _: &Record, shown: &mut Document) -> ApiResult {
-        let mut ordered: Document = ORDER.iter().filter_map(|name| shown.shift_remove_entry(*name)).collect();
-        ordered.append(shown);
-        *shown = ordered;
         Ok(())
     }
 }

@@ -1,8 +1,8 @@
 //! E-mail templates.
 
-use kernel::{Document, Record};
+use kernel::Record;
 use rest::{ApiError, ApiResult, Area, Call, Kind, Resource};
-use store::{Snapshot, Tx};
+use store::Tx;
 
 use crate::Services;
 
@@ -12,11 +12,12 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// Templates, by the name of the mail that they are for.
-pub(crate) static EMAIL_TEMPLATE: Kind =
-    Kind::of(&model::EMAIL_TEMPLATE).missing("Template not found.", None).nullable(ORDER);
+pub(crate) static EMAIL_TEMPLATE: Kind = Kind::of(&model::EMAIL_TEMPLATE)
+    .missing("The template does not exist.", Some("inexistent_email_template"))
+    .nullable(FIELDS);
 
-/// The order in which a template is shown.
-const ORDER: &[&str] = &[
+/// The fields of a template, each of which may be null.
+const FIELDS: &[&str] = &[
     "template",
     "body",
     "from",
@@ -52,11 +53,5 @@ impl Resource for Templates {
             "PATCH" => ApiError::not_found("Template not found and cannot be updated."),
             _ => EMAIL_TEMPLATE.not_found(),
         }
-    }
-
-    fn present(&self, _: &Snapshot, _: &Call, _: &Record, shown: &mut Document) -> ApiResult {
-        let ordered = ORDER.iter().filter_map(|name| shown.shift_remove_entry(*name));
-        *shown = ordered.collect();
-        Ok(())
     }
 }

@@ -38,7 +38,10 @@ impl Resource for Provider {
         &EMAIL_PROVIDER
     }
 
-    fn prepare(&self, tx: &mut Tx, _: &Call, old: Option<&Record>, new: &mut Record) -> ApiResult {
+    fn prepare(&self, tx: &mut Tx, call: &Call, old: Option<&Record>, new: &mut Record) -> ApiResult {
+        if old.is_some_and(|old| old.text("name") != new.text("name")) {
+            forget_former(call, new);
+        }
         if old.is_none() && tx.singleton(&EMAIL_PROVIDER)?.is_some() {
             return Err(ApiError::conflict("Email provider is already configured."));
         }
@@ -68,5 +71,19 @@ impl Resource for Provider {
             shown.retain(|name, _| SHOWN_UNASKED.contains(&name.as_str()));
         }
         Ok(())
+    }
+}
+
+/// What was set for another provider means nothing to this one.
+fn forget_former(call: &Call, provider: &mut Record) {
+    for part in ["credentials", "settings"] {
+        if call.body().get(part).is_some() {
+            continue;
+        }
+        provider.document.shift_remove(part);
+        let inside: Vec<String> = provider.sealed.paths().map(str::to_owned).collect();
+        for path in inside.iter().filter(|path| path.starts_with(part)) {
+            provider.sealed.take(path);
+        }
     }
 }

@@ -4,9 +4,9 @@ mod deliveries;
 mod samples;
 mod stats;
 
-use kernel::{Document, Record, Value, id::Form};
+use kernel::{Record, Value, id::Form};
 use rest::{ApiError, ApiResult, Area, Call, Change, Kind, Resource, Times, Unique};
-use store::{Filter, Query, Snapshot, Tx};
+use store::{Filter, Query, Tx};
 
 use crate::Services;
 
@@ -22,8 +22,6 @@ pub(crate) static EVENT_STREAM: Kind = Kind::of(&model::EVENT_STREAM)
     .missing("The event stream does not exist.", None)
     .forgiving()
     .times(Times::Millis);
-
-const ORDER: &[&str] = &["id", "status", "name", "subscriptions", "created_at", "updated_at", "destination"];
 
 struct EventStreams;
 
@@ -71,10 +69,5 @@ impl Resource for EventStreams {
             tx.delete(&model::EVENT_DELIVERY, &delivery.id)?;
         }
         Ok(tx.delete(&model::EVENT_STREAM_COUNTS, &old.id).map(drop)?)
-    }
-
-    fn present(&self, _: &Snapshot, _: &Call, _: &Record, shown: &mut Document) -> ApiResult {
-        *shown = ORDER.iter().filter_map(|name| shown.shift_remove_entry(*name)).collect();
-        Ok(())
     }
 }

@@ -15,7 +15,7 @@ pub(crate) fn area(_: &Services) -> Area {
 
 /// Log streams. Sinks are shown with their keys, except for one provider's password.
 pub(crate) static LOG_STREAM: Kind =
-    Kind::of(&model::LOG_STREAM).missing("The log stream does not exist.", None).forgiving().revealed(SHOWN_SECRETS);
+    Kind::of(&model::LOG_STREAM).missing("The log stream does not exist.", None).revealed(SHOWN_SECRETS);
 
 const SHOWN_SECRETS: &[&str] =
     &["sink.httpAuthorization", "sink.datadogApiKey", "sink.splunkToken", "sink.segmentWriteKey"];

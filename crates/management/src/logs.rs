@@ -8,7 +8,7 @@ use store::{Filter, LogEvent, LogOrder, LogPaging, LogQuery, Page, Paging, Snaps
 
 use crate::{
     Services,
-    search::{Language, Values},
+    search::{Language, Values, has_value},
 };
 
 /// What is served of `logs`.
@@ -20,6 +20,7 @@ const LANGUAGE: Language = Language {
     parameter: "q",
     bare: &["client_name", "connection", "description", "ip", "log_id", "type", "user_name"],
     values: |field| if field == "date" { Values::Date } else { Values::Text },
+    exists: has_value,
 };
 
 /// Entries of one walk when the call does not say how many.

@@ -78,9 +78,7 @@ pub(crate) fn described(reader: &Snapshot, key: &str) -> ApiResult<Option<Docume
     let Some(scope) = server.scopes.into_iter().find(|scope| scope.value == name) else { return Ok(None) };
     let mut shown = Document::new();
     shown.insert("permission_name".into(), name.into());
-    if let Some(description) = scope.description {
-        shown.insert("description".into(), description.into());
-    }
+    shown.insert("description".into(), scope.description.unwrap_or_default().into());
     if let Some(name) = server.name {
         shown.insert("resource_server_name".into(), name.into());
     }

@@ -120,6 +120,8 @@ pub fn provision(tx: &mut Tx, fresh: &Fresh) -> ApiResult {
                 "authentication_methods": {
                     "passkey": {"enabled": false},
                     "password": {"enabled": true, "api_behavior": "required", "signup_behavior": "allow"},
+                    "email_otp": {"enabled": false},
+                    "phone_otp": {"enabled": false},
                 },
                 "brute_force_protection": true,
                 "disable_self_service_change_password": false,

@@ -33,7 +33,7 @@ pub(crate) static RESOURCE_SERVER: Kind = Kind::of(&model::RESOURCE_SERVER)
 const CHANGEABLE: &[&str] =
     &["token_lifetime", "token_lifetime_for_web", "skip_consent_for_verifiable_first_party_clients"];
 
-/// The API that express configuration of identity providers runs on, which can be removed and made anew.
+/// The API that express configuration of identity providers runs on.
 const EXPRESS_CONFIGURATION: &str = "urn:auth0:express-configure";
 
 struct ResourceServers;
@@ -93,7 +93,7 @@ impl Resource for ResourceServers {
         Ok(())
     }
 
-    fn follow(&self, tx: &mut Tx, _: &Call, change: &Change<'_>) -> ApiResult {
+    fn follow(&self, tx: &mut Tx, call: &Call, change: &Change<'_>) -> ApiResult {
         match change {
             Change::Create { .. } => Ok(()),
             Change::Update { old, new } => {
@@ -101,7 +101,8 @@ impl Resource for ResourceServers {
                 let gone = scopes(old).into_iter().filter(|scope| !kept.contains(scope));
                 forget_permissions(tx, gone, old.text("identifier").unwrap_or_default())
             }
-            Change::Delete { old } if old.is("is_system") && old.text("identifier") != Some(EXPRESS_CONFIGURATION) => {
+            // The others of the service's own can be removed, and activated anew.
+            Change::Delete { old } if old.text("identifier") == Some(&call.origin.management_audience()) => {
                 Err(ApiError::bad_request("System resource servers cannot be deleted."))
             }
             Change::Delete { old } => {
@@ -143,14 +144,14 @@ fn make_system(call: &Call, server: &mut Record) {
             "proof_of_possession": {"mechanism": "dpop", "required": false},
             "subject_type_authorization": {"user": {"policy": "require_client_grant"}, "client": {"policy": "deny_all"}},
             "scopes": [
-                {"value": "create:me:connected_accounts", "description": "Create connected accounts"},
-                {"value": "read:me:connected_accounts", "description": "Read connected accounts"},
-                {"value": "delete:me:connected_accounts", "description": "Delete connected accounts"},
-                {"value": "create:me:authentication_methods", "description": "Create authentication methods"},
-                {"value": "read:me:authentication_methods", "description": "Read authentication methods"},
-                {"value": "update:me:authentication_methods", "description": "Update authentication methods"},
-                {"value": "delete:me:authentication_methods", "description": "Delete authentication methods"},
-                {"value": "read:me:factors", "description": "Read factors"},
+                {"value": "create:me:connected_accounts", "description": "Create Connected Accounts"},
+                {"value": "read:me:connected_accounts", "description": "Read Connected Accounts"},
+                {"value": "delete:me:connected_accounts", "description": "Delete Connected Accounts"},
+                {"value": "create:me:authentication_methods", "description": "Create Authentication Methods"},
+                {"value": "read:me:authentication_methods", "description": "Read Authentication Methods"},
+                {"value": "update:me:authentication_methods", "description": "Update Authentication Methods"},
+                {"value": "delete:me:authentication_methods", "description": "Delete Authentication Methods"},
+                {"value": "read:me:factors", "description": "Read Factors"},
             ],
         })
     } else if identifier == EXPRESS_CONFIGURATION {

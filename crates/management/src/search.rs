@@ -17,6 +17,8 @@ pub(crate) struct Language {
     pub(crate) bare: &'static [&'static str],
     /// The values of a field.
     pub(crate) values: fn(&str) -> Values,
+    /// What has anything in a field.
+    pub(crate) exists: fn(&str) -> Filter,
 }
 
 /// The values of a field.
@@ -78,7 +80,8 @@ impl Language {
     fn field(&self, field: &str, asked: &Match) -> Result<Filter, Refusal> {
         let values = (self.values)(field);
         match asked {
-            Match::Exists => Ok(Filter::Exists(named(field))),
+            Match::Exists | Match::Range(Bound::Unbounded, Bound::Unbounded) => Ok((self.exists)(field)),
+            Match::Pattern(pieces) if pieces.iter().all(|piece| *piece == Piece::Star) => Ok((self.exists)(field)),
             Match::Exact(text) => values.equal(field, text),
             Match::Pattern(pieces) => values.fitting(field, pieces),
             Match::Range(from, to) => values.between(field, from, to),
@@ -116,9 +119,6 @@ impl Values {
 
     fn fitting(self, field: &str, pieces: &[Piece]) -> Result<Filter, Refusal> {
         let literals = pieces.iter().filter(|piece| **piece != Piece::Star).count();
-        if literals == 0 {
-            return Ok(Filter::Exists(named(field)));
-        }
         if !matches!(self, Self::Text | Self::Folded | Self::Any) {
             return Err(format!("Wildcards are not supported on {field}").into());
         }
@@ -144,9 +144,6 @@ impl Values {
     fn between(self, field: &str, from: &Bound<String>, to: &Bound<String>) -> Result<Filter, Refusal> {
         let range = |from, to| Filter::Range { field: named(field), from, to };
         let texts = |bound: &Bound<String>| bound.as_ref().map(|text| Term::Text(text.clone()));
-        if (from, to) == (&Bound::Unbounded, &Bound::Unbounded) {
-            return Ok(Filter::Exists(named(field)));
-        }
         Ok(match self {
             Self::Bool | Self::Whole | Self::Related(_) => {
                 return Err(format!("Ranges are not supported on {field}").into());
@@ -170,6 +167,11 @@ impl Values {
             }
         })
     }
+}
+
+/// Whatever has a value in the field itself.
+pub(crate) fn has_value(field: &str) -> Filter {
+    Filter::Exists(named(field))
 }
 
 fn named(field: &str) -> store::Field {
@@ -216,6 +218,7 @@ mod tests {
             field if field.starts_with("any.") => Values::Any,
             _ => Values::Text,
         },
+        exists: has_value,
     };
 
     fn filter(query: &str) -> Filter {

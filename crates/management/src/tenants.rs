@@ -18,6 +18,8 @@ pub(crate) static TENANT_SETTINGS: Kind =
 
 /// Runtimes of tenants' code that can be chosen.
 const SANDBOXES: [&str; 2] = ["22", "18"];
+/// Runtimes that tenants of before have: their exports are taken back.
+const FORMER_SANDBOXES: [&str; 2] = ["16", "12"];
 
 /// Settings in hours that a change may also name in minutes.
 const LIFETIMES: [&str; 4] =
@@ -34,18 +36,12 @@ impl Resource for Settings {
         Some(fresh())
     }
 
-    fn prepare(&self, tx: &mut Tx, call: &Call, _: Option<&Record>, new: &mut Record) -> ApiResult {
+    fn prepare(&self, tx: &mut Tx, call: &Call, old: Option<&Record>, new: &mut Record) -> ApiResult {
         // An empty address takes the setting away; for the other texts, empty is a value.
         if call.body().get("default_redirection_uri") == Some(&Value::from("")) {
             new.document.shift_remove("default_redirection_uri");
         }
-        if let Some(sent) = new.document.shift_remove("universal_login")
-            && let Some(colors) = sent.get("colors")
-        {
-            rest::upsert(tx, &BRANDING, BRANDING.name, |branding| {
-                branding.document.insert("colors".into(), colors.clone());
-            })?;
-        }
+        adopt_universal_login(tx, old, new)?;
         for name in LIFETIMES {
             if let Some(minutes) =
                 new.document.shift_remove(&format!("{name}_in_minutes")).and_then(|value| value.as_f64())
@@ -58,7 +54,7 @@ impl Resource for Settings {
 
     fn check(&self, _: &mut Tx, call: &Call, _: Option<&Record>, _: &Record) -> ApiResult {
         let version = call.body().get("sandbox_version").and_then(Value::as_str);
-        if version.is_some_and(|version| !SANDBOXES.contains(&version)) {
+        if version.is_some_and(|version| !SANDBOXES.contains(&version) && !FORMER_SANDBOXES.contains(&version)) {
             let text = "The sandbox_version provided is invalid. Please use one of the available options";
             return Err(ApiError::bad_request(format!("{text}: {}", json!(SANDBOXES))));
         }
@@ -68,8 +64,13 @@ impl Resource for Settings {
     fn present(&self, reader: &Snapshot, call: &Call, _: &Record, shown: &mut Document) -> ApiResult {
         // Colours and logo are kept with the branding, whose settings they are too.
         let branding = reader.singleton(&BRANDING)?.map(|record| record.document).unwrap_or_default();
-        if let Some(colors) = branding.get("colors") {
-            shown.insert("universal_login".into(), json!({"colors": colors}));
+        let mut universal_login = Document::new();
+        universal_login.extend(branding.get_key_value("colors").map(|(name, colors)| (name.clone(), colors.clone())));
+        if let Some(Value::Object(own)) = shown.shift_remove("universal_login") {
+            universal_login.extend(own);
+        }
+        if !universal_login.is_empty() {
+            shown.insert("universal_login".into(), universal_login.into());
         }
         if let Some(logo) = branding.get("logo_url") {
             shown.entry("picture_url").or_insert_with(|| logo.clone());
@@ -83,6 +84,23 @@ impl Resource for Settings {
         }
         Ok(())
     }
+}
+
+/// Takes what is sent of `universal_login`: colours are the branding's, the rest is merged with what is stored.
+fn adopt_universal_login(tx: &mut Tx, old: Option<&Record>, new: &mut Record) -> ApiResult {
+    let Some(Value::Object(mut sent)) = new.document.shift_remove("universal_login") else { return Ok(()) };
+    let stored = old.and_then(|old| old.document.get("universal_login")).and_then(Value::as_object).cloned();
+    if let Some(colors) = sent.shift_remove("colors") {
+        rest::upsert(tx, &BRANDING, BRANDING.name, |branding| {
+            branding.document.insert("colors".into(), colors.clone());
+        })?;
+    }
+    let mut kept = stored.unwrap_or_default();
+    kernel::merge_deep(&mut kept, sent);
+    if !kept.is_empty() {
+        new.document.insert("universal_login".into(), kept.into());
+    }
+    Ok(())
 }
 
 /// Minutes as hours: a whole number where it is one, as it would have been sent.

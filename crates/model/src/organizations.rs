@@ -15,7 +15,8 @@ pub static DISCOVERY_DOMAIN: Kind = Kind::new("discovery_domain")
 pub static INVITATION: Kind = Kind::new("invitation")
     .id("id", Form::Alnum16("uinv_"))
     .under(&ORGANIZATION, "organization")
-    .indexed(&["ticket_id"]);
+    .indexed(&["ticket_id", "invitee.email"])
+    .folded(&["invitee.email"]);
 
 /// Organization → user.
 pub static ORGANIZATION_MEMBERS: RelationKind = RelationKind::new("organization_members");

@@ -9,6 +9,8 @@ use kernel::{Record, Value, id::Form};
 use serde::Deserialize;
 use store::Kind;
 
+pub use index::below;
+
 /// Unique key of an identifier: connection, what it is, and its value.
 pub const IDENTIFIER: &str = "identifier";
 /// Unique key of an identity: provider and id within it, `auth0|abc`.

@@ -172,6 +172,13 @@ impl From<identity::Error> for ApiError {
                  passwordless connection.",
             ),
             Error::ConnectionDisabled => Self::invalid_body("connection is disabled"),
+            Error::ConnectionUnused { client, connection } => Self::invalid_body(format!(
+                "Connection must be enabled for this client to perform single user creation and signup operations \
+                 (client_id: {client} - connection: {connection})"
+            )),
+            Error::PasswordMissing => {
+                Self::invalid_body("Payload validation error: 'Missing required property: password'.")
+            }
             Error::SignupDisabled => Self::bad_request("Public signup is disabled"),
             Error::Attribute(error) => error.into(),
             Error::Change(error) => error.into(),

@@ -58,6 +58,20 @@ struct Options {
     attributes: Option<Attributes>,
     validation: Option<Validation>,
     set_user_root_attributes: Option<String>,
+    authentication_methods: Option<Methods>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Methods {
+    password: Option<PasswordMethod>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct PasswordMethod {
+    enabled: Option<bool>,
+    api_behavior: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -180,6 +194,14 @@ impl Realm {
             realm if realm.is_social() => "social",
             _ => "enterprise",
         }
+    }
+
+    /// Whether a user who is made through the Management API must have a password.
+    pub fn demands_password(&self) -> bool {
+        let method = self.options.authentication_methods.as_ref().and_then(|methods| methods.password.as_ref());
+        let is_off = method.is_some_and(|method| method.enabled == Some(false));
+        let is_optional = method.is_some_and(|method| method.api_behavior.as_deref() == Some("optional"));
+        self.is_database() && !is_off && !is_optional
     }
 
     /// What passwords must be.

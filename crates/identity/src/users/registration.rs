@@ -79,8 +79,8 @@ struct SignUp {
 ///
 /// # Errors
 /// Whatever refuses the user: [`Error::ConnectionMissing`], [`Error::ConnectionDisabled`], [`Error::SignupDisabled`],
-/// [`Error::Attribute`], [`Error::UserExists`], [`Error::Password`], [`Error::Denied`]; of public sign-ups [`Error::Limited`] and
-/// [`Error::PasswordLeaked`] too, and what refuses them is logged.
+/// [`Error::ConnectionUnused`], [`Error::Attribute`], [`Error::UserExists`], [`Error::PasswordMissing`], [`Error::Password`],
+/// [`Error::Denied`]; of public sign-ups [`Error::Limited`] and [`Error::PasswordLeaked`] too, and what refuses them is logged.
 pub async fn prepare(services: &Services, store: &Store, actor: &Actor, new: NewUser) -> Result<Prepared> {
     if actor.channel != Channel::Public {
         return admit(services, store, actor, new).await;
@@ -136,6 +136,9 @@ async fn admit(services: &Services, store: &Store, actor: &Actor, mut new: NewUs
         Ok(realm)
     };
     let realm = store.read(&actor.tenant, judge).await?;
+    if password.is_none() && actor.channel == Channel::Management && realm.demands_password() {
+        return Err(Error::PasswordMissing);
+    }
     let hash = match &password {
         Some(password) => {
             let (rules, profile) = (realm.password_rules().clone(), new.attributes.clone());
@@ -236,7 +239,8 @@ fn judge(reader: &Snapshot, actor: &Actor, new: &NewUser) -> Result<Realm> {
             return Err(Error::SignupDisabled);
         }
     } else if !is_enabled(reader, &realm)? {
-        return Err(Error::ConnectionDisabled);
+        let client = new.client_id.as_ref().or(actor.client_id.as_ref()).cloned().unwrap_or_default();
+        return Err(Error::ConnectionUnused { client, connection: realm.name });
     }
     attributes::judge(&realm, &new.attributes)?;
     for key in realm.keys(&new.attributes) {

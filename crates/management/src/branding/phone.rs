@@ -3,7 +3,7 @@
 use kernel::{Document, Record, object};
 use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, ListFilter, Resource, Times, Unique};
 use serde_json::{Value, json};
-use store::{Snapshot, Tx};
+use store::Tx;
 
 use crate::{Services, messages};
 
@@ -69,14 +69,6 @@ impl Resource for Providers {
             }
             set_common(new, tx.tenant().as_str());
         }
-        if let (Some(old), Some(configuration)) =
-            (old, new.document.get_mut("configuration").and_then(Value::as_object_mut))
-        {
-            // A change of the provider keeps the account that was set before.
-            if let Some(sid) = old.document.get("configuration").and_then(|before| before.get("sid")) {
-                configuration.entry("sid").or_insert_with(|| sid.clone());
-            }
-        }
         Ok(())
     }
 
@@ -86,11 +78,6 @@ impl Resource for Providers {
         if new.text("name") == Some("twilio") && !has("default_from") && !has("mssid") {
             return Err(ApiError::bad_request("Bad Operation on Notification Resource"));
         }
-        Ok(())
-    }
-
-    fn present(&self, _: &Snapshot, _: &Call, _: &Record, shown: &mut Document) -> ApiResult {
-        times_last(shown);
         Ok(())
     }
 }
@@ -113,17 +100,7 @@ impl Resource for Templates {
         if let Some(Value::Object(change)) = new.document.shift_remove("content") {
             kernel::merge_first_level(&mut content, change);
         }
-        let order = ["syntax", "body", "from"];
-        let ordered: Document = order.iter().filter_map(|name| content.shift_remove_entry(*name)).collect();
-        new.document.insert("content".into(), ordered.into());
-        Ok(())
-    }
-
-    fn present(&self, _: &Snapshot, _: &Call, _: &Record, shown: &mut Document) -> ApiResult {
-        times_last(shown);
-        if let Some(entry) = shown.shift_remove_entry("content") {
-            shown.extend([entry]);
-        }
+        new.document.insert("content".into(), content.into());
         Ok(())
     }
 }
@@ -148,13 +125,4 @@ pub(crate) fn default_body(kind: &str) -> Document {
 fn set_common(new: &mut Record, tenant: &str) {
     new.document.insert("tenant".into(), tenant.into());
     new.document.insert("channel".into(), "phone".into());
-}
-
-/// Puts the times behind what was written by the caller.
-fn times_last(shown: &mut Document) {
-    for name in ["created_at", "updated_at"] {
-        if let Some(entry) = shown.shift_remove_entry(name) {
-            shown.extend([entry]);
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! The theme of the login pages. A tenant has one.
 
-use kernel::{Document, Record};
+use kernel::Record;
 use rest::{Answer, ApiError, ApiResult, Call, Kind, Resource};
 use serde_json::json;
 use store::{Query, Snapshot, Tx};
@@ -36,13 +36,6 @@ impl Resource for Themes {
 
     fn missing(&self, call: &Call) -> ApiError {
         missing(call).unwrap_or_else(|| THEME.not_found())
-    }
-
-    fn present(&self, _: &Snapshot, _: &Call, _: &Record, shown: &mut Document) -> ApiResult {
-        if let Some(entry) = shown.shift_remove_entry("themeId") {
-            shown.extend([entry]);
-        }
-        Ok(())
     }
 }
 

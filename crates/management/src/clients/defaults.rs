@@ -41,10 +41,25 @@ pub(crate) fn complete(tx: &mut Tx, client: &mut Record) {
         fill("organization_require_behavior", "pre_login_prompt".into());
         fill("client_authentication_methods", json!({"private_key_jwt": {"credentials": []}}));
     }
+    fill("async_approval_notification_channels", json!(["guardian-push"]));
     let is_rotating = app_type == "spa" && method.as_deref() == Some("none") && is_third_party;
     let lifetimes = refresh_token(method.as_deref(), is_rotating, is_strict);
     fill_members(document, "refresh_token", lifetimes);
     fill_members(document, "jwt_configuration", object(json!({"secret_encoded": false})));
+}
+
+/// Completes what is said about native-to-web sign-in, whenever something is said.
+pub(super) fn complete_session_transfer(client: &mut Document) {
+    if !client.get("session_transfer").is_some_and(Value::is_object) {
+        return;
+    }
+    let defaults = json!({
+        "can_create_session_transfer_token": false,
+        "allowed_authentication_methods": [],
+        "enforce_device_binding": "ip",
+        "allow_refresh_token": false,
+    });
+    fill_members(client, "session_transfer", object(defaults));
 }
 
 fn grant_types(app_type: &str, method: Option<&str>, is_strict: bool) -> Value {

@@ -81,7 +81,10 @@ pub(super) fn claim(area: Area) -> Area {
     area.read(&format!("GET {BASE}"), |reader, call| attached(reader, call, &DIRECTORY).map(Answer::json))
         .write(&format!("POST {BASE}"), create)
         .write(&format!("PATCH {BASE}"), update)
-        .write(&format!("DELETE {BASE}"), |tx, call| detach(tx, call, forget_connection))
+        .write(&format!("DELETE {BASE}"), |tx, call| {
+            attachment(tx, call, &DIRECTORY)?;
+            detach(tx, call, forget_connection)
+        })
         .read(&format!("GET {BASE}/default-mapping"), default_mapping)
         .write(&format!("POST {BASE}/synchronizations"), synchronize)
         .read(&format!("GET {BASE}/synchronized-groups"), groups)

@@ -172,10 +172,11 @@ fn create_token(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 
 fn delete_token(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let configuration = attachment(tx, call, &SCIM)?;
-    let token = tx.get(&SCIM_TOKEN, call.path("tokenId"))?;
-    if token.is_some_and(|token| token.text("connection_id") == Some(&configuration.id)) {
-        tx.delete(&SCIM_TOKEN, call.path("tokenId"))?;
+    let token = rest::load(tx, &SCIM_TOKEN, call.path("tokenId"))?;
+    if token.text("connection_id") != Some(&configuration.id) {
+        return Err(SCIM_TOKEN.not_found());
     }
+    tx.delete(&SCIM_TOKEN, &token.id)?;
     Ok(Answer::empty())
 }
 

@@ -126,7 +126,8 @@ pub(super) fn derive(strategy: &str, options: &mut Document) {
 fn asked(strategy: &str, options: &Document) -> Vec<String> {
     let order = ORDER.iter().find(|(of, _)| *of == strategy).map_or(&[][..], |(_, order)| order);
     let place = |name: &str| order.iter().position(|known| *known == name).unwrap_or(order.len());
-    let is_asked = |(name, value): &(&String, &Value)| **value == Value::Bool(true) && !NO_SCOPES.contains(&name.as_str());
+    let is_asked =
+        |(name, value): &(&String, &Value)| **value == Value::Bool(true) && !NO_SCOPES.contains(&name.as_str());
     let mut names: Vec<&str> = options.iter().filter(is_asked).map(|(name, _)| name.as_str()).collect();
     names.sort_by_key(|name| (place(name), *name));
     names.into_iter().filter_map(|name| scope(strategy, name)).collect()

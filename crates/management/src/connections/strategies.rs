@@ -10,48 +10,14 @@ use x509_parser::{
     prelude::{FromDer, X509Certificate},
 };
 
-use super::federation::{self, Provider};
+use super::{
+    federation::{self, Provider},
+    scopes,
+};
 
 /// Strategies of organisations' own identity providers.
 pub(crate) const ENTERPRISE: &[&str] =
     &["ad", "adfs", "google-apps", "oidc", "okta", "pingfederate", "samlp", "waad", "ip", "office365", "sharepoint"];
-
-/// Booleans of social strategies that stand for scopes, where the scope has another name than the boolean.
-const SCOPE_NAMES: &[(&str, &str, &str)] = &[
-    ("google-oauth2", "gmail", "https://mail.google.com/mail/feed/atom"),
-    ("google-oauth2", "youtube", "https://gdata.youtube.com"),
-    ("google-oauth2", "calendar", "https://www.googleapis.com/auth/calendar"),
-    ("google-oauth2", "contacts", "https://www.google.com/m8/feeds"),
-    ("google-oauth2", "tasks", "https://www.googleapis.com/auth/tasks"),
-    ("github", "email", "user:email"),
-    ("github", "profile", ""),
-    ("github", "read_user", "read:user"),
-    ("github", "follow", "user:follow"),
-    ("github", "repo_deployment", "repo_deployment"),
-    ("github", "repo_status", "repo:status"),
-    ("github", "admin_org", "admin:org"),
-    ("github", "read_org", "read:org"),
-    ("github", "write_org", "write:org"),
-    ("github", "admin_public_key", "admin:public_key"),
-    ("github", "read_public_key", "read:public_key"),
-    ("github", "write_public_key", "write:public_key"),
-    ("github", "admin_repo_hook", "admin:repo_hook"),
-    ("github", "read_repo_hook", "read:repo_hook"),
-    ("github", "write_repo_hook", "write:repo_hook"),
-    ("linkedin", "profile", "r_liteprofile"),
-    ("linkedin", "basic_profile", "r_basicprofile"),
-    ("linkedin", "email", "r_emailaddress"),
-    ("windowslive", "signin", ""),
-    ("line", "email", "email"),
-];
-
-/// Booleans that are no scopes.
-const NO_SCOPES: &[&str] = &[
-    "set_user_root_attributes",
-    "brute_force_protection",
-    "disable_self_service_change_password",
-    "allowed_audiences",
-];
 
 /// Whether the strategy is one of an organisation's own identity provider.
 pub(super) fn is_enterprise(strategy: &str) -> bool {
@@ -113,39 +79,7 @@ pub(super) fn complete(
             fill(options, "handle_login_from_social", true);
         }
         "samlp" | "pingfederate" => complete_saml(strategy, is_new, options, description),
-        "google-oauth2" => {
-            fill(options, "email", true);
-            options.insert("scope".into(), json!(scopes(strategy, options)));
-        }
-        "apple" => {
-            let scopes = scopes(strategy, options);
-            if !scopes.is_empty() {
-                options.insert("scope".into(), scopes.join(" ").into());
-            }
-        }
-        "facebook" => {
-            let scopes = scopes(strategy, options);
-            options.insert("scope".into(), scopes.join(",").into());
-        }
-        "line" => {
-            fill(options, "profile", true);
-            let held = scopes(strategy, options);
-            let order = ["openid", "email", "profile"];
-            let is_held = |scope: &&str| *scope == "openid" || held.iter().any(|held| held == scope);
-            options.insert("scope".into(), order.iter().filter(|scope| is_held(scope)).copied().collect());
-        }
-        "linkedin" | "wordpress" => {
-            fill(options, "profile", true);
-            options.insert("scope".into(), json!(scopes(strategy, options)));
-        }
-        "windowslive" => {
-            fill(options, "signin", true);
-            options.insert("scope".into(), json!(scopes(strategy, options)));
-        }
-        "github" | "salesforce" => {
-            options.insert("scope".into(), json!(scopes(strategy, options)));
-        }
-        _ => {}
+        _ => scopes::derive(strategy, options),
     }
 }
 
@@ -203,8 +137,10 @@ fn check_database(old: Option<&Document>, options: &Document) -> ApiResult {
 fn complete_database(is_new: bool, options: &mut Document) {
     if is_new {
         fill(options, "mfa", json!({"active": true, "return_enroll_settings": true}));
-        if !options.contains_key("password_options") {
+        // Newest tenants have both: the policy that clients of before look for, and what holds.
+        if !options.contains_key("password_options") && !options.contains_key("passwordPolicy") {
             fill(options, "passwordPolicy", "good");
+            fill(options, "password_options", json!({}));
         }
         fill(options, "strategy_version", 2);
         if let Some(password) = options.get_mut("password_options").and_then(Value::as_object_mut) {
@@ -216,6 +152,9 @@ fn complete_database(is_new: bool, options: &mut Document) {
     if let Some(methods) = options.get_mut("authentication_methods").and_then(Value::as_object_mut) {
         let password = object(json!({"enabled": true, "api_behavior": "required", "signup_behavior": "allow"}));
         fill_members(methods, "password", password);
+        for name in ["email_otp", "phone_otp"] {
+            fill(methods, name, json!({"enabled": false}));
+        }
     }
     let passkeys = json!({
         "challenge_ui": "both",
@@ -310,15 +249,4 @@ fn as_pem(sent: &str) -> Option<String> {
     let compact: String = sent.split_whitespace().collect();
     let decoded = BASE64_STANDARD.decode(compact).ok()?;
     String::from_utf8(decoded).ok().filter(|text| text.contains("-----BEGIN"))
-}
-
-/// The scopes that the options' booleans ask for, in their order.
-fn scopes(strategy: &str, options: &Document) -> Vec<String> {
-    let asked =
-        options.iter().filter(|(name, value)| **value == Value::Bool(true) && !NO_SCOPES.contains(&name.as_str()));
-    let named = asked.map(|(name, _)| {
-        let special = SCOPE_NAMES.iter().find(|(of, boolean, _)| *of == strategy && boolean == name);
-        special.map_or_else(|| name.clone(), |(_, _, scope)| (*scope).to_owned())
-    });
-    named.filter(|scope| !scope.is_empty()).collect()
 }

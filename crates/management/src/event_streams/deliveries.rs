@@ -137,7 +137,7 @@ fn named(reader: &Snapshot, call: &Call) -> ApiResult<Record> {
 fn again(tx: &mut Tx, mut delivery: Record) -> ApiResult {
     delivery::events::attempted(&mut delivery, "retrying", serde_json::json!({"timestamp": tx.now()}));
     let delivery = tx.update(&model::EVENT_DELIVERY, delivery)?;
-    Ok(events::enqueue(tx, &delivery)?)
+    Ok(events::enqueue(tx, delivery.text("event_stream_id").unwrap_or_default())?)
 }
 
 /// A delivery as it is listed: the service does not know the event's source there (recorded: get_event_deliveries).

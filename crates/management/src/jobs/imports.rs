@@ -1,7 +1,11 @@
 //! Imports of users (reference: jobs and tickets §2).
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
+use contract::{Breach, Contract};
 use http::StatusCode;
 use identity::{
     Actor, PasswordHash,
@@ -27,26 +31,6 @@ const MOST_ACTIVE: usize = 2;
 /// Users that are written in one transaction.
 const BATCH: usize = 200;
 
-/// What a user in the file may have, and its type.
-const FIELDS: &[(&str, &str)] = &[
-    ("email", "string"),
-    ("email_verified", "boolean"),
-    ("user_id", "string"),
-    ("username", "string"),
-    ("phone_number", "string"),
-    ("phone_verified", "boolean"),
-    ("given_name", "string"),
-    ("family_name", "string"),
-    ("name", "string"),
-    ("nickname", "string"),
-    ("picture", "string"),
-    ("blocked", "boolean"),
-    ("password_hash", "string"),
-    ("custom_password_hash", "object"),
-    ("app_metadata", "object"),
-    ("user_metadata", "object"),
-    ("mfa_factors", "array"),
-];
 /// What an upsert changes of a user who is there.
 const CHANGED: &[&str] = &[
     "email_verified",
@@ -80,8 +64,8 @@ const RESERVED: &[&str] = &[
     "updated_at",
     "user_id",
 ];
-const ALGORITHMS: &[&str] =
-    &["argon2", "bcrypt", "hmac", "ldap", "md4", "md5", "sha1", "sha256", "sha512", "pbkdf2", "scrypt"];
+/// The schema of a user in the file.
+const SCHEMA: &str = "ImportedUser";
 
 /// `POST /jobs/users-imports`.
 pub(super) fn begin(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
@@ -156,8 +140,8 @@ struct Import {
     /// The job, without the file.
     job: Job,
     rows: Vec<Value>,
-    /// The rows that are the same user as an earlier one.
-    doubles: HashSet<usize>,
+    /// The rows that are the same user as an earlier one, by the field that tells.
+    doubles: HashMap<usize, &'static str>,
 }
 
 /// Imports batch after batch; each one records how far it came, so that a restart goes on from there.
@@ -191,15 +175,17 @@ fn realm_of(reader: &Snapshot, job: &str) -> ApiResult<Option<Realm>> {
     Ok(connection.map(|connection| Realm::of(&connection)))
 }
 
-fn doubles(realm: &Realm, rows: &[Value]) -> HashSet<usize> {
+fn doubles(realm: &Realm, rows: &[Value]) -> HashMap<usize, &'static str> {
     let mut seen = HashSet::new();
-    let mut is_double = |row: &Value| {
-        let own = identifiers(realm, row);
-        let is_double = own.iter().any(|identifier| seen.contains(identifier));
-        seen.extend(own);
-        is_double
-    };
-    rows.iter().enumerate().filter(|(_, row)| is_double(row)).map(|(place, _)| place).collect()
+    let mut found = HashMap::new();
+    for (place, row) in rows.iter().enumerate() {
+        for (field, identifier) in identifiers(realm, row) {
+            if !seen.insert(identifier) {
+                found.entry(place).or_insert(field);
+            }
+        }
+    }
+    found
 }
 
 fn fail(tx: &mut Tx, job: &Job, reason: &str) -> ApiResult {
@@ -220,8 +206,10 @@ fn batch(tx: &mut Tx, import: &Import, at: usize) -> ApiResult<bool> {
     let (mut failed, mut updated, mut inserted) = (count("failed"), count("updated"), count("inserted"));
     let mut errors = job.document.get("errors").and_then(Value::as_array).cloned().unwrap_or_default();
     for (place, row) in rows.iter().enumerate().skip(at).take(BATCH) {
-        let outcome =
-            if doubles.contains(&place) { Err(double("email")) } else { import_row(tx, &realm, row, job.is("upsert")) };
+        let outcome = match doubles.get(&place) {
+            Some(field) => Err(double(field)),
+            None => import_row(tx, &realm, row, job.is("upsert")),
+        };
         match outcome {
             Ok(true) => inserted += 1,
             Ok(false) => updated += 1,
@@ -268,17 +256,22 @@ impl<E: Into<ApiError>> From<E> for Refusal {
     }
 }
 
-/// What makes two rows the same user.
-fn identifiers(realm: &Realm, row: &Value) -> Vec<String> {
+/// What makes two rows the same user, and the field that holds it.
+fn identifiers(realm: &Realm, row: &Value) -> Vec<(&'static str, String)> {
     let Some(row) = row.as_object() else { return Vec::new() };
-    let id = row.get("user_id").and_then(Value::as_str).map(|id| format!("id {id}"));
-    realm.keys(row).into_iter().chain(id).collect()
+    let id = row.get("user_id").and_then(Value::as_str).map(|id| ("user_id", format!("id {id}")));
+    let of_field = |identifier: Identifier| {
+        let only = Document::from_iter([row
+            .get_key_value(identifier.field())
+            .map(|(name, value)| (name.clone(), value.clone()))?]);
+        Some((identifier.field(), realm.keys(&only).pop()?))
+    };
+    Identifier::ALL.into_iter().filter_map(of_field).chain(id).collect()
 }
 
 /// Imports one user; `true` when the user is new.
 fn import_row(tx: &mut Tx, realm: &Realm, row: &Value, is_upsert: bool) -> Result<bool, Refusal> {
-    let row = row.as_object().ok_or_else(|| invalid("INVALID_TYPE", "", "Expected type object"))?;
-    judge(realm, row)?;
+    let row = judge(realm, row)?;
     let mut taken = None;
     for identifier in Identifier::ALL.into_iter().filter(|identifier| realm.is_active(*identifier)) {
         if let Some(value) = row.get(identifier.field()).and_then(Value::as_str)
@@ -293,14 +286,14 @@ fn import_row(tx: &mut Tx, realm: &Realm, row: &Value, is_upsert: bool) -> Resul
             overwrite(tx, user, row)?;
             return Ok(false);
         }
-        Some((field, _)) => return Err(double(field)),
+        Some((field, _)) => return Err(existing(field, is_upsert)),
         None => {}
     }
     let given_id = row.get("user_id").and_then(Value::as_str);
     if let Some(id) = given_id
         && tx.get(&USER, &format!("auth0|{id}"))?.is_some()
     {
-        return Err(double("user_id"));
+        return Err(existing("user_id", is_upsert));
     }
     let mut profile = row.clone();
     for field in ["user_id", "password_hash", "custom_password_hash", "mfa_factors"] {
@@ -315,11 +308,17 @@ fn import_row(tx: &mut Tx, realm: &Realm, row: &Value, is_upsert: bool) -> Resul
 }
 
 fn overwrite(tx: &mut Tx, mut user: Record, row: &Document) -> Result<(), Refusal> {
+    let brings_hash = row.contains_key("password_hash") || row.contains_key("custom_password_hash");
+    let has_hash = users::password(&user, &user.id).is_some() || users::imported_password(&user, &user.id).is_some();
+    if brings_hash && has_hash {
+        let text = "The user has a password hash, which an upsert does not replace";
+        return Err(Refusal::Row("CONFLICT", text.to_owned(), None));
+    }
     for (field, value) in row.iter().filter(|(field, _)| CHANGED.contains(&field.as_str())) {
         user.document.insert(field.clone(), value.clone());
     }
     user.document.insert("updated_at".into(), tx.now().into());
-    if let Some(credential) = credential(row).filter(|_| row.contains_key("custom_password_hash")) {
+    if let Some(credential) = credential(row).filter(|_| brings_hash) {
         registration::keep_credential(&mut user, credential);
     }
     users::update(tx, user, Document::new())?;
@@ -336,37 +335,12 @@ fn credential(row: &Document) -> Option<Imported> {
 }
 
 /// Judges the fields of a row.
-fn judge(realm: &Realm, row: &Document) -> Result<(), Refusal> {
-    for (name, value) in row {
-        let Some((_, wanted)) = FIELDS.iter().find(|(field, _)| field == name) else {
-            let text = format!("Additional properties not allowed: {name}");
-            return Err(invalid("OBJECT_ADDITIONAL_PROPERTIES", name, &text));
-        };
-        let found = match value {
-            Value::String(_) => "string",
-            Value::Bool(_) => "boolean",
-            Value::Object(_) => "object",
-            Value::Array(_) => "array",
-            Value::Number(_) => "number",
-            Value::Null => "null",
-        };
-        if found != *wanted {
-            return Err(invalid("INVALID_TYPE", name, &format!("Expected type {wanted} but found type {found}")));
-        }
+fn judge<'r>(realm: &Realm, row: &'r Value) -> Result<&'r Document, Refusal> {
+    if let Some(Breach { code, text, path }) = Contract::load().breach(SCHEMA, row) {
+        // The service tells this one by a name of its own.
+        return Err(invalid(code, if path == "password_hash" { "passwordHash" } else { &path }, &text));
     }
-    let text = |field: &str| row.get(field).and_then(Value::as_str);
-    if let Some(email) = text("email") {
-        let is_address = email.split_once('@').is_some_and(|(local, domain)| {
-            !local.is_empty()
-                && domain.contains('.')
-                && !domain.starts_with('.')
-                && !email.contains(char::is_whitespace)
-        });
-        if !is_address {
-            let text = format!("Object didn't pass validation for format email: {email}");
-            return Err(invalid("INVALID_FORMAT", "email", &text));
-        }
-    }
+    let row = row.as_object().expect("the schema takes objects only");
     if realm.keys(row).is_empty() {
         return Err(if realm.requires(Identifier::Email) {
             invalid("OBJECT_REQUIRED", "", "Missing required property: email")
@@ -374,45 +348,23 @@ fn judge(realm: &Realm, row: &Document) -> Result<(), Refusal> {
             invalid("ANY_OF_MISSING", "", "Data does not match any schemas from 'anyOf'")
         });
     }
-    if text("password_hash").is_some_and(|hash| !is_published_hash(hash)) {
-        return Err(invalid("PATTERN", "password_hash", "String does not match pattern ^\\$2[ab]\\$10\\$"));
+    if row.contains_key("custom_password_hash") && row.contains_key("password_hash") {
+        return Err(invalid("NOT_PASSED", "custom_password_hash", "Data matches schema from 'not'"));
     }
-    if let Some(custom) = row.get("custom_password_hash") {
-        if row.contains_key("password_hash") {
-            return Err(invalid("NOT_PASSED", "custom_password_hash", "Data matches schema from 'not'"));
-        }
-        let algorithm = custom["algorithm"].as_str().unwrap_or_default();
-        if !ALGORITHMS.contains(&algorithm) {
-            let text = format!("No enum match for: {algorithm}");
-            return Err(invalid("ENUM_MISMATCH", "custom_password_hash.algorithm", &text));
-        }
-        if !custom["hash"]["value"].is_string() {
-            return Err(invalid("OBJECT_REQUIRED", "custom_password_hash.hash", "Missing required property: value"));
-        }
-        if !custom.as_object().is_some_and(is_affordable) {
-            return Err(invalid(
-                "PATTERN",
-                "custom_password_hash.hash.value",
-                "The cost of checking this hash is too high",
-            ));
-        }
+    let custom = row.get("custom_password_hash").and_then(Value::as_object);
+    if !custom.is_none_or(is_affordable) {
+        let text = "The cost of checking this hash is too high";
+        return Err(invalid("PATTERN", "custom_password_hash.hash.value", text));
     }
     let app_metadata = row.get("app_metadata").and_then(Value::as_object);
     if app_metadata.is_some_and(|metadata| metadata.keys().any(|name| RESERVED.contains(&name.as_str()))) {
         return Err(invalid("NOT_PASSED", "app_metadata", "Data matches schema from 'not'"));
     }
-    if text("username").is_some() && !realm.has(Identifier::Username) {
+    if row.contains_key("username") && !realm.has(Identifier::Username) {
         let text = "Cannot set username for connection without requires_username.";
         return Err(Refusal::Row("NOT_PASSED", text.to_owned(), Some("username".to_owned())));
     }
-    Ok(())
-}
-
-/// The published pattern: bcrypt with the cost of our own hashes.
-fn is_published_hash(hash: &str) -> bool {
-    let digits = hash.strip_prefix("$2a$10$").or_else(|| hash.strip_prefix("$2b$10$"));
-    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'/';
-    digits.is_some_and(|digits| digits.len() == 53 && digits.bytes().all(is_digit))
+    Ok(row)
 }
 
 fn invalid(code: &'static str, path: &str, text: &str) -> Refusal {
@@ -422,6 +374,17 @@ fn invalid(code: &'static str, path: &str, text: &str) -> Refusal {
     Refusal::Row(code, format!("Error in {path} property - {text}"), Some(path.to_owned()))
 }
 
+/// Another user has what identifies this one.
+fn existing(field: &str, is_upsert: bool) -> Refusal {
+    let text = if is_upsert {
+        format!("Another user has this {field}")
+    } else {
+        "The user already exist and upsert parameter is false".to_owned()
+    };
+    Refusal::Row("DUPLICATED_USER", text, None)
+}
+
+/// An earlier row of the file has what identifies this one.
 fn double(field: &str) -> Refusal {
     Refusal::Row("DUPLICATED_USER", format!("A user with this {field} was already provided."), None)
 }

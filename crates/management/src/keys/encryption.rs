@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use kernel::{Document, Record, Value, id::Form, object};
 use model::queues;
-use rest::{Answer, ApiError, ApiResult, Area, BoxFuture, Call, Kind, Resource, Task, Times, page_of, paging_of};
+use rest::{Answer, ApiError, ApiResult, Area, BoxFuture, Call, Kind, Resource, Task, Times, page_of};
 use serde_json::json;
-use store::{Filter, Job, Master, NewJob, Order, Paging, Query, Resealing, Snapshot, Store, StoreResult, Tx};
+use store::{Filter, Job, Master, NewJob, Order, Query, Resealing, Snapshot, Store, StoreResult, Tx};
 
 use super::wrapping::{self, KeyPair};
 
@@ -42,8 +42,6 @@ static ENCRYPTION_KEY: Kind = Kind::of(&model::ENCRYPTION_KEY)
     .times(Times::Millis)
     .hidden(&["root", "version"])
     .nullable(&["parent_kid", "public_key"]);
-
-const ORDER: &[&str] = &["kid", "type", "state", "created_at", "updated_at", "parent_kid", "public_key"];
 
 struct EncryptionKeys;
 
@@ -87,27 +85,14 @@ impl Resource for EncryptionKeys {
     fn find(&self, reader: &Snapshot, kid: &str) -> ApiResult<Option<Record>> {
         named(reader, kid)
     }
-
-    fn present(&self, _: &Snapshot, _: &Call, _: &Record, shown: &mut Document) -> ApiResult {
-        *shown = ORDER.iter().filter_map(|name| shown.shift_remove_entry(*name)).collect();
-        Ok(())
-    }
 }
 
-/// `GET /keys/encryption`, the newest first. With totals the service gives the whole list at once since it shows public
-/// keys, and zeros around it; so callers that count on the totals stop after the first page and have everything. No page
-/// follows it: others stop at the first that is empty.
+/// `GET /keys/encryption`, the newest first.
 fn list(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     let query = Query::default().order(Order::CreatedDescending);
     let keys = reader.list(&ENCRYPTION_KEY, &query)?.items;
     let shown = keys.iter().map(|key| rest::presented(reader, call, &EncryptionKeys, key));
-    let shown = shown.collect::<ApiResult<Vec<_>>>()?;
-    if call.flag("include_totals") == Some(true) {
-        let is_first = matches!(paging_of(call).0, Paging::Offset { offset: 0, .. } | Paging::All);
-        let shown = if is_first { shown } else { Vec::new() };
-        return Ok(Answer::json(json!({"keys": shown, "start": 0, "limit": 0, "total": 0})));
-    }
-    Ok(Answer::json(page_of(call, shown)?))
+    Ok(Answer::json(page_of(call, shown.collect::<ApiResult<_>>()?)?))
 }
 
 /// Tells of the keys that the store has; for a tenant of which nobody told yet.

@@ -51,12 +51,16 @@ fn add(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     if !tx.relate(&ORGANIZATION_GRANTS, &organization.id, id, Document::new())? {
         return Err(ApiError::conflict("The client grant has already been added to this organization."));
     }
-    Ok(Answer::json(shown(grant)))
+    let mut answer = shown(grant);
+    answer.insert("grant_id".into(), id.into());
+    Ok(Answer::json(answer))
 }
 
 fn remove(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let organization = organization(tx, call)?;
-    tx.unrelate(&ORGANIZATION_GRANTS, &organization.id, call.path("grant_id"))?;
+    if !tx.unrelate(&ORGANIZATION_GRANTS, &organization.id, call.path("grant_id"))? {
+        return Err(ApiError::not_found("The client grant does not exist."));
+    }
     Ok(Answer::empty())
 }
 

@@ -15,9 +15,11 @@ use crate::{organizations::connections, tenants};
 /// How long an invitation holds when nothing is said: a week.
 const DAYS_7: u64 = 604_800;
 
+/// Where the address of whoever is invited stands.
+const INVITEE: &str = "invitee.email";
+
 pub(super) static INVITATION: Kind = Kind::of(&model::INVITATION)
     .missing("The invitation does not exist.", Some("inexistent_invitation"))
-    .forgiving()
     .under(&ORGANIZATION)
     .hidden(&["send_invitation_email"])
     .order(Sorted::CreatedDescending);
@@ -82,13 +84,26 @@ impl Resource for Invitations {
     }
 
     fn follow(&self, tx: &mut Tx, call: &Call, change: &Change) -> ApiResult {
-        match change {
-            Change::Create { new } if call.body().get("send_invitation_email") != Some(&Value::Bool(false)) => {
-                send(tx, call, new)
-            }
-            _ => Ok(()),
+        let Change::Create { new } = change else { return Ok(()) };
+        revoke_former(tx, new)?;
+        if call.body().get("send_invitation_email") == Some(&Value::Bool(false)) {
+            return Ok(());
+        }
+        send(tx, call, new)
+    }
+}
+
+/// Revokes the open invitations that the same address has to the same organization.
+fn revoke_former(tx: &mut Tx, new: &Record) -> ApiResult {
+    let text = |path: &str| value_at(&new.document, path).and_then(Value::as_str).unwrap_or_default();
+    let of_address = Filter::equals("organization", text("organization_id"))
+        .and(Filter::equals(INVITEE, text(INVITEE).to_lowercase()));
+    for former in tx.list(&INVITATION, &Query::of(of_address))?.items {
+        if former.id != new.id {
+            tx.delete(&INVITATION, &former.id)?;
         }
     }
+    Ok(())
 }
 
 /// Has the invitation sent to whom it invites.

@@ -4,7 +4,7 @@ use model::ORGANIZATION_MEMBERS;
 use rest::{ApiError, ApiResult, Call};
 use store::Filter;
 
-use crate::search::{Language, Values};
+use crate::search::{Language, Values, has_value};
 
 const LANGUAGE: Language = Language {
     parameter: "q",
@@ -19,6 +19,8 @@ const LANGUAGE: Language = Language {
         field if field.starts_with("user_metadata.") => Values::Whole,
         _ => Values::Any,
     },
+    // A path may lead to values, to objects that hold some, or to both.
+    exists: |field| Filter::Or(vec![has_value(field), has_value(&model::user::below(field))]),
 };
 
 /// The users that a list is about.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use kernel::{Record, Timestamp, Value};
+use kernel::{Document, Record, Timestamp, Value};
 use store::{Index, Term};
 
 use super::{IDENTIFIER, IDENTIFIERS, IDENTITY, LINKED, identifiers, identities};
@@ -46,6 +46,11 @@ pub(super) fn index(user: &Record) -> Index {
     index
 }
 
+/// The field by which a user is found who has anything below this path.
+pub fn below(path: &str) -> String {
+    format!("{path}.")
+}
+
 /// Arrays are transparent, empty things and nulls have no terms.
 fn flatten(terms: &mut Vec<(Cow<'static, str>, Term)>, path: &str, value: &Value, depth: usize) {
     if terms.len() >= MOST_TERMS || path.len() > LONGEST_PATH || depth > DEEPEST {
@@ -58,10 +63,28 @@ fn flatten(terms: &mut Vec<(Cow<'static, str>, Term)>, path: &str, value: &Value
         Value::Number(number) => add(Term::Number(number.as_f64().unwrap_or(f64::NAN))),
         Value::String(text) if text.is_empty() => {}
         Value::String(text) => add(Term::Text(text.clone())),
-        Value::Array(items) => items.iter().for_each(|item| flatten(terms, path, item, depth + 1)),
-        Value::Object(members) => {
-            members.iter().for_each(|(name, member)| flatten(terms, &format!("{path}.{name}"), member, depth + 1));
+        Value::Array(items) => {
+            let (objects, others): (Vec<_>, Vec<_>) = items.iter().partition(|item| item.is_object());
+            others.into_iter().for_each(|item| flatten(terms, path, item, depth + 1));
+            flatten_objects(terms, path, objects.into_iter().filter_map(Value::as_object), depth + 1);
         }
+        Value::Object(members) => flatten_objects(terms, path, [members], depth),
+    }
+}
+
+/// The members of the objects at a path, and one term that tells that there are any.
+fn flatten_objects<'v>(
+    terms: &mut Vec<(Cow<'static, str>, Term)>,
+    path: &str,
+    objects: impl IntoIterator<Item = &'v Document>,
+    depth: usize,
+) {
+    let before = terms.len();
+    for (name, member) in objects.into_iter().flatten() {
+        flatten(terms, &format!("{path}.{name}"), member, depth + 1);
+    }
+    if terms.len() > before {
+        terms.push((below(path).into(), Term::Bool(true)));
     }
 }
 
@@ -97,10 +120,13 @@ mod tests {
             ("identities.user_id", text("abc")),
             ("identities.provider", text("auth0")),
             ("identities.isSocial", Term::Bool(false)),
+            ("identities.", Term::Bool(true)),
             ("user_metadata.cities", text("Paris")),
             ("user_metadata.cities.name", text("Rome")),
+            ("user_metadata.cities.", Term::Bool(true)),
             ("user_metadata.age", Term::Number(7.0)),
             ("user_metadata.vip", Term::Bool(true)),
+            ("user_metadata.", Term::Bool(true)),
         ];
         assert_eq!(index.terms, expected.map(|(field, term)| (Cow::Borrowed(field), term)));
     }
