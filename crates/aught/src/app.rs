@@ -11,6 +11,7 @@ use axum::{
 };
 use delivery::events::Sender;
 use kernel::{Peer, Tenant};
+use login::{Login, Users};
 use management::{Messenger, Services, V1};
 use oauth::{Bearer, OAuth};
 use rest::{ApiError, Claims, Engine};
@@ -25,6 +26,9 @@ pub(crate) fn tenant_routes(store: &Store, services: &Services) -> Router {
     let bearer = Bearer::new(store.clone(), keys.clone());
     let claims = Claims::of(management::areas(services));
     let engine = Arc::new(Engine::new(store.clone(), Arc::new(bearer), claims));
+    let for_users =
+        identity::Services { passwords: services.passwords.clone(), triggers: Arc::new(dispatcher.clone()) };
+    let pages = Login::new(store.clone(), Arc::new(Users::new(store.clone(), for_users)));
     let oauth = OAuth::new(store.clone(), keys, Arc::new(dispatcher));
     let v1 = V1::new(Arc::clone(&engine), store.clone(), services);
     let v1 = legacy::router(v1, Arc::clone(&oauth));
@@ -38,6 +42,7 @@ pub(crate) fn tenant_routes(store: &Store, services: &Services) -> Router {
         .route("/exports/{job}/{file}", exports(store.clone()))
         .merge(v1)
         .merge(oauth::router(oauth))
+        .merge(login::router(pages))
         .fallback(nothing)
         .method_not_allowed_fallback(nothing)
 }
