@@ -29,7 +29,7 @@ pub(crate) fn tenant_routes(store: &Store, services: &Services) -> Router {
     let for_users =
         identity::Services { passwords: services.passwords.clone(), triggers: Arc::new(dispatcher.clone()) };
     let pages = Login::new(store.clone(), Arc::new(Users::new(store.clone(), for_users)));
-    let oauth = OAuth::new(store.clone(), keys, Arc::new(dispatcher));
+    let oauth = OAuth::new(store.clone(), keys, Arc::new(dispatcher), Arc::new(pages.clone()));
     let v1 = V1::new(Arc::clone(&engine), store.clone(), services);
     let v1 = legacy::router(v1, Arc::clone(&oauth));
     let api = any(move |Extension(tenant): Extension<Tenant>, Extension(peer): Extension<Peer>, request: Request| {

@@ -94,6 +94,8 @@ impl Settings {
 /// A refresh token to be issued.
 #[derive(Clone, Debug)]
 pub struct Grant {
+    /// The identifier, where it is known already.
+    pub id: Option<String>,
     /// To whom.
     pub user_id: String,
     /// For which client.
@@ -125,7 +127,7 @@ pub fn issue(tx: &mut Tx, settings: &Settings, grant: Grant) -> StoreResult<(Ref
     let (idle_expires, expires) =
         if grant.is_online { (None, None) } else { (settings.idle_expires(now), settings.expires(now)) };
     let token = RefreshToken {
-        id: tx.context().id(Form::Alnum16("rt_")),
+        id: grant.id.unwrap_or_else(|| tx.context().id(Form::Alnum16("rt_"))),
         user_id: grant.user_id,
         client_id: grant.client_id,
         session_id: grant.session_id,

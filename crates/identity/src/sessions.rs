@@ -19,12 +19,16 @@ const TIME_BETWEEN_NOTES: i64 = 60_000_000;
 /// A login that was completed in a browser.
 #[derive(Clone, Debug)]
 pub struct Login {
+    /// The session's identifier, where it is known already: tokens that are signed before tell it.
+    pub id: Option<String>,
     /// Who logged in.
     pub user_id: String,
     /// Through which connection.
     pub connection: Option<String>,
     /// To which organization.
     pub organization_id: Option<String>,
+    /// When the user proved who they are.
+    pub authenticated: Timestamp,
     /// How the user proved who they are, and when.
     pub methods: Vec<AuthenticationMethod>,
     /// From where.
@@ -68,11 +72,11 @@ pub fn begin(
     let is_persistent = login.is_persistent.unwrap_or(lifetimes.is_persistent);
     let expires = earlier(now + lifetimes.absolute(is_persistent), login.expires);
     let session = Session {
-        id: id.unwrap_or_else(|| tx.context().text(kernel::id::BASE64URL, 32)),
+        id: id.or(login.id).unwrap_or_else(|| tx.context().text(kernel::id::BASE64URL, 32)),
         user_id: login.user_id,
         created: now,
         updated: now,
-        authenticated: now,
+        authenticated: login.authenticated,
         last_interacted: now,
         idle_expires: earlier(now + lifetimes.idle(is_persistent), login.idle_expires).min(expires),
         expires,

@@ -69,9 +69,13 @@ impl From<store::StoreError> for TokenError {
 pub struct Verifier<T> {
     store: Store,
     keys: SigningKeys,
+    audience: Audience,
     view: fn(&AccessToken) -> T,
     remembered: Cache<(TenantId, [u8; 32]), Arc<Remembered<T>>>,
 }
+
+/// The audience that a tenant's tokens of this issuer must be for.
+pub type Audience = fn(&Tenant, &str) -> String;
 
 struct Remembered<T> {
     kid: String,
@@ -83,9 +87,9 @@ struct Remembered<T> {
 }
 
 impl<T> Verifier<T> {
-    /// A verifier of the tokens that tenants issue for their Management APIs.
-    pub fn new(store: Store, keys: SigningKeys, view: fn(&AccessToken) -> T) -> Self {
-        Self { store, keys, view, remembered: Cache::new(REMEMBERED) }
+    /// A verifier of the tokens that tenants issue for one of their own APIs.
+    pub fn new(store: Store, keys: SigningKeys, audience: Audience, view: fn(&AccessToken) -> T) -> Self {
+        Self { store, keys, audience, view, remembered: Cache::new(REMEMBERED) }
     }
 
     /// Verifies a token that a request to this tenant brings.
@@ -138,8 +142,8 @@ impl<T> Verifier<T> {
         if !key.verify(algorithm, jwt.signed, &jwt.signature) {
             return Err(TokenError::BadSignature);
         }
-        let issuer =
-            jwt.text("iss").filter(|issuer| tenant.is_issuer(issuer) && jwt.is_for(&[tenant.management_audience()]));
+        let is_ours = |issuer: &&str| tenant.is_issuer(issuer) && jwt.is_for(&[&(self.audience)(tenant, issuer)]);
+        let issuer = jwt.text("iss").filter(is_ours);
         let (Some(subject), Some(expires), Some(issuer)) = (jwt.text("sub"), jwt.seconds("exp"), issuer) else {
             return Err(TokenError::Invalid);
         };

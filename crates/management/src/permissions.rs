@@ -1,13 +1,10 @@
 //! Permissions: a scope of a resource server, as roles and users hold them.
 
 use kernel::{Document, Value};
-use model::RESOURCE_SERVER;
+use model::{RESOURCE_SERVER, permission_key, permission_parts};
 use rest::{ApiError, ApiResult};
 use serde::Deserialize;
 use store::{Snapshot, Tx};
-
-/// Separates the parts of a permission's key; neither part can contain it.
-const BETWEEN: char = '\n';
 
 /// How permissions are named in relations, and judged.
 pub(crate) struct Permissions;
@@ -34,29 +31,19 @@ struct Scope {
 }
 
 impl Permissions {
-    /// The key of one permission. Keys sort by the permission's name, which is the order of lists.
-    pub(crate) fn key(permission: &str, identifier: &str) -> String {
-        format!("{permission}{BETWEEN}{identifier}")
-    }
-
-    /// The name and the resource server's identifier of a key.
-    pub(crate) fn parts(key: &str) -> (&str, &str) {
-        key.split_once(BETWEEN).unwrap_or((key, ""))
-    }
-
     /// The key of an item of a body's `permissions`.
     pub(crate) fn key_of(item: &Value) -> ApiResult<String> {
         let named = Named::deserialize(item);
         let named = named.map_err(|error| {
             ApiError::invalid_body(format!("Payload validation error: '{error}' on property permissions."))
         })?;
-        Ok(Self::key(named.permission_name, named.resource_server_identifier))
+        Ok(permission_key(named.permission_name, named.resource_server_identifier))
     }
 
     /// Judges permissions that are to be given: their resource servers and scopes must exist.
     pub(crate) fn check(tx: &mut Tx, permissions: &[String]) -> ApiResult {
         for key in permissions {
-            let (name, identifier) = Self::parts(key);
+            let (name, identifier) = permission_parts(key);
             let Some(server) = tx.find(&RESOURCE_SERVER, "identifier", identifier)? else {
                 return Err(ApiError::not_found(format!("The resource server does not exist: '{identifier}'"))
                     .code("inexistent_resource_server"));
@@ -72,7 +59,7 @@ impl Permissions {
 
 /// What lists show of a permission; `None` when its resource server or scope is gone.
 pub(crate) fn described(reader: &Snapshot, key: &str) -> ApiResult<Option<Document>> {
-    let (name, identifier) = Permissions::parts(key);
+    let (name, identifier) = permission_parts(key);
     let Some(record) = reader.find(&RESOURCE_SERVER, "identifier", identifier)? else { return Ok(None) };
     let server: Server = record.view()?;
     let Some(scope) = server.scopes.into_iter().find(|scope| scope.value == name) else { return Ok(None) };

@@ -4,13 +4,13 @@ use std::collections::HashSet;
 
 use identity::signature::PublicKey;
 use kernel::{Record, Value, id::ALNUM};
-use model::{CLIENT_GRANT, ROLE_PERMISSIONS, USER_PERMISSIONS};
+use model::{CLIENT_GRANT, ROLE_PERMISSIONS, USER_PERMISSIONS, permission_key};
 use percent_encoding::percent_decode_str;
 use rest::{ApiError, ApiResult, Area, Call, Change, Kind, ListFilter, Resource, Unique};
 use serde_json::json;
 use store::{Filter, Query, Side, Snapshot, Term, Tx};
 
-use crate::{Services, client_grants, permissions::Permissions};
+use crate::{Services, client_grants};
 
 /// What is served of `resource-servers`.
 pub(crate) fn area(_: &Services) -> Area {
@@ -195,7 +195,7 @@ fn scopes(server: &Record) -> HashSet<String> {
 /// Permissions on scopes that are gone disappear from roles and users.
 fn forget_permissions(tx: &mut Tx, scopes: impl Iterator<Item = String>, identifier: &str) -> ApiResult {
     for scope in scopes {
-        let key = Permissions::key(&scope, identifier);
+        let key = permission_key(&scope, identifier);
         for relation in [&ROLE_PERMISSIONS, &USER_PERMISSIONS] {
             tx.unrelate_all(relation, Side::Right(&key))?;
         }

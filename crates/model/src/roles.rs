@@ -18,3 +18,16 @@ pub static ROLE_PERMISSIONS: RelationKind = RelationKind::new("role_permissions"
 pub static USER_PERMISSIONS: RelationKind = RelationKind::new("user_permissions");
 
 pub(crate) static KINDS: &[&Kind] = &[&ROLE];
+
+/// Stands between the two parts of a permission's key; neither part can contain it.
+const BETWEEN: char = '\n';
+
+/// The key of a permission in relations: its name, then the API's identifier, so that keys sort by name as lists do.
+pub fn permission_key(name: &str, identifier: &str) -> String {
+    format!("{name}{BETWEEN}{identifier}")
+}
+
+/// The name of a permission and the identifier of its API, of its key.
+pub fn permission_parts(key: &str) -> (&str, &str) {
+    key.split_once(BETWEEN).unwrap_or((key, ""))
+}

@@ -14,7 +14,7 @@ pub struct Bearer(Verifier<Caller>);
 impl Bearer {
     /// The authentication of the tenants in this store.
     pub fn new(store: Store, keys: SigningKeys) -> Self {
-        Self(Verifier::new(store, keys, caller))
+        Self(Verifier::new(store, keys, |tenant, _| tenant.management_audience().to_owned(), caller))
     }
 
     /// The caller that the header stands for: 400 or 401 in the service's words otherwise.

@@ -90,7 +90,7 @@ async fn machine_token(exchange: Exchange<'_>, subject: &mut Subject) -> Result<
     }
     body.insert("expires_in".into(), lifetime.into());
     body.insert("token_type".into(), "Bearer".into());
-    Ok(Granted { body, keep: Vec::new() })
+    Ok(Granted::of(body))
 }
 
 async fn resource_server(site: &Site, audience: &str) -> Result<Arc<ResourceServer>, OAuthError> {

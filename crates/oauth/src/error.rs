@@ -23,6 +23,8 @@ pub struct OAuthError {
     pub description: Cow<'static, str>,
     /// The tenant log's description, where it differs.
     pub logged: Option<&'static str>,
+    /// Type of the tenant log entry, where it is not the grant's.
+    pub log_type: Option<&'static str>,
     /// What was wrong with the client's assertion, for the tenant log.
     pub authentication: Option<&'static str>,
     /// What happened inside, for the server's log.
@@ -31,7 +33,7 @@ pub struct OAuthError {
 
 impl OAuthError {
     fn new(status: StatusCode, code: &'static str, description: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, description: description.into(), logged: None, authentication: None, cause: None }
+        Self { status, code, description: description.into(), logged: None, log_type: None, authentication: None, cause: None }
     }
 
     /// 400 `invalid_request`.
@@ -61,6 +63,26 @@ impl OAuthError {
     /// 403 `access_denied`.
     pub fn access_denied(description: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "access_denied", description)
+    }
+
+    /// 403 `invalid_grant`: what is presented for a token is not worth one.
+    pub fn invalid_grant(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "invalid_grant", description)
+    }
+
+    /// 403 `unauthorized_client`.
+    pub fn unauthorized_client(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "unauthorized_client", description)
+    }
+
+    /// 403 `unauthorized`: the user is blocked, in words that libraries compare.
+    pub fn blocked() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "unauthorized", "user is blocked")
+    }
+
+    /// 400 `interaction_required`: the tenant's code wants to show a page, for which there is no browser.
+    pub(crate) fn interaction_required() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "interaction_required", "Interaction required")
     }
 
     /// 403 `unauthorized_client`: the client may not use this grant type.

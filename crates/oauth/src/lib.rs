@@ -1,14 +1,31 @@
 //! The OAuth 2.0 and OpenID Connect endpoints of tenants, and the bearer authentication of their Management APIs.
 
+mod authorize;
 mod bearer;
 mod client;
 mod client_credentials;
+mod code;
+mod consent;
+mod cors;
 mod error;
+mod facts;
+mod issue;
 mod log;
+mod logout;
+mod opaque;
+mod par;
+mod post_login;
+mod profile;
+mod refresh_token;
 mod request;
+mod revoke;
+mod rights;
+mod session;
 #[cfg(test)]
 mod tests;
 mod token;
+mod user_grant;
+mod userinfo;
 mod v1;
 mod views;
 mod well_known;
@@ -18,17 +35,24 @@ use std::{ops::Deref, sync::Arc};
 use axum::{
     Router,
     extract::FromRequestParts,
+    middleware,
     routing::{get, post},
 };
 use http::request::Parts;
-use identity::{SigningKeys, triggers::Triggers};
+use identity::{AccessToken, SigningKeys, Verifier, triggers::Triggers};
 use kernel::Tenant;
+use model::login::Pages;
 use store::Store;
 
 pub use bearer::Bearer;
 pub use error::OAuthError;
 
-use crate::{token::Grant, views::Views, well_known::Documents};
+use crate::{
+    authorize::{AUTHORIZE, RESUME},
+    token::Grant,
+    views::Views,
+    well_known::Documents,
+};
 
 /// What the endpoints of all tenants share.
 pub struct OAuth {
@@ -36,16 +60,24 @@ pub struct OAuth {
     keys: SigningKeys,
     grants: Vec<Box<dyn Grant>>,
     triggers: Arc<dyn Triggers>,
+    pages: Arc<dyn Pages>,
+    user_tokens: Verifier<AccessToken>,
     views: Views,
     documents: Documents,
 }
 
 impl OAuth {
     /// The endpoints of the tenants in this store.
-    pub fn new(store: Store, keys: SigningKeys, triggers: Arc<dyn Triggers>) -> Arc<Self> {
-        let grants: Vec<Box<dyn Grant>> = vec![Box::new(client_credentials::ClientCredentials)];
+    pub fn new(store: Store, keys: SigningKeys, triggers: Arc<dyn Triggers>, pages: Arc<dyn Pages>) -> Arc<Self> {
+        let grants: Vec<Box<dyn Grant>> = vec![
+            Box::new(client_credentials::ClientCredentials),
+            Box::new(code::AuthorizationCode),
+            Box::new(refresh_token::RefreshTokens),
+        ];
+        let user_tokens =
+            Verifier::new(store.clone(), keys.clone(), |_, issuer| format!("{issuer}userinfo"), AccessToken::clone);
         let documents = Documents::default();
-        Arc::new(Self { store, keys, grants, triggers, views: Views::default(), documents })
+        Arc::new(Self { store, keys, grants, triggers, pages, user_tokens, views: Views::default(), documents })
     }
 }
 
@@ -82,16 +114,43 @@ impl FromRequestParts<Arc<OAuth>> for Site {
 }
 
 const TOKEN: &str = "/oauth/token";
+const USERINFO: &str = "/userinfo";
+const REVOKE: &str = "/oauth/revoke";
+const PUSHED: &str = "/oauth/par";
+const LOGOUT: [&str; 3] = ["/v2/logout", "/oidc/logout", "/oidc/logout/resume"];
 const KEYS: &str = "/.well-known/jwks.json";
 const METADATA: [&str; 2] = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
 
 /// The paths of the endpoints, by which requests are counted.
-pub const PATHS: [&str; 4] = [TOKEN, KEYS, METADATA[0], METADATA[1]];
+pub const PATHS: [&str; 12] = [
+    TOKEN,
+    KEYS,
+    METADATA[0],
+    METADATA[1],
+    AUTHORIZE,
+    RESUME,
+    USERINFO,
+    REVOKE,
+    PUSHED,
+    LOGOUT[0],
+    LOGOUT[1],
+    LOGOUT[2],
+];
 
 /// The routes of the endpoints.
 pub fn router(oauth: Arc<OAuth>) -> Router {
-    Router::new()
-        .route(TOKEN, post(token::endpoint))
+    let for_scripts = Router::new()
+        .route(TOKEN, post(token::endpoint).options(cors::no_content))
+        .route(USERINFO, get(userinfo::endpoint).post(userinfo::endpoint).options(cors::no_content))
+        .route(REVOKE, post(revoke::endpoint).options(cors::no_content))
+        .layer(middleware::from_fn(cors::any_origin));
+    for_scripts
+        .route(AUTHORIZE, get(authorize::endpoint).post(authorize::endpoint))
+        .route(RESUME, get(authorize::resume).post(authorize::resume))
+        .route(PUSHED, post(par::endpoint))
+        .route(LOGOUT[0], get(logout::v2))
+        .route(LOGOUT[1], get(logout::oidc).post(logout::oidc))
+        .route(LOGOUT[2], get(logout::resume))
         .route(KEYS, get(well_known::jwks).options(well_known::preflight))
         .route(METADATA[0], get(well_known::metadata).options(well_known::preflight))
         .route(METADATA[1], get(well_known::metadata).options(well_known::preflight))

@@ -1,10 +1,20 @@
-//! The tenant log entry of a token exchange (reference: logs §1).
+//! Entries of the tenant log about logins, logouts and token exchanges (reference: logs §1 and §3).
+
+use std::sync::Arc;
 
 use identity::triggers::Execution;
-use kernel::{Document, Timestamp, Value, object, user_agent};
+use kernel::{Document, Record, Timestamp, Value, object, user_agent};
+use model::login::Pages;
 use serde_json::json;
+use store::{StoreResult, Tx};
 
-use crate::{OAuthError, Site, request::Origin, views::Client};
+use crate::{
+    OAuthError, Site,
+    authorize::{AuthorizationError, browser::Visit, conclude::Login},
+    post_login::Decision,
+    request::Origin,
+    views::Client,
+};
 
 /// What an exchange was about, as far as it came.
 #[derive(Clone, Default)]
@@ -15,6 +25,10 @@ pub(crate) struct Subject {
     pub(crate) scope: Option<String>,
     pub(crate) organization_id: Option<String>,
     pub(crate) organization_name: Option<String>,
+    pub(crate) user_id: Option<String>,
+    pub(crate) user_name: Option<String>,
+    /// Name, identifier and strategy of the user's connection.
+    pub(crate) connection: Option<[String; 3]>,
     /// What the tenant's code did; stored with the entry that names it.
     pub(crate) execution: Option<Execution>,
 }
@@ -36,26 +50,42 @@ pub(crate) fn exchange(
     error: Option<&OAuthError>,
     now: Timestamp,
 ) -> Document {
+    let description = error.map_or("", OAuthError::log_description);
+    entry(site, kind, description, origin, subject, details(subject, error), now)
+}
+
+/// An entry of this `type`.
+fn entry(
+    site: &Site,
+    kind: &str,
+    description: &str,
+    origin: &Origin,
+    subject: &Subject,
+    details: Value,
+    now: Timestamp,
+) -> Document {
+    let connection = subject.connection.as_ref();
+    let part = |place: usize| connection.map(|parts| parts[place].as_str());
     let mut event = object(json!({
         "date": now,
         "type": kind,
-        "description": error.map_or("", OAuthError::log_description),
-        "connection": null,
-        "connection_id": "",
+        "description": description,
+        "connection": part(0),
+        "connection_id": part(1).unwrap_or_default(),
         "organization_id": subject.organization_id,
         "organization_name": subject.organization_name,
         "client_id": subject.client_id,
         "client_name": subject.client_name,
         "ip": origin.ip,
         "hostname": site.tenant.host(),
-        "details": details(subject, error),
-        "user_id": "",
-        "user_name": "",
+        "details": details,
+        "user_id": subject.user_id.as_deref().unwrap_or_default(),
+        "user_name": subject.user_name.as_deref().unwrap_or_default(),
         "user_agent": user_agent::summary(&origin.user_agent),
         "audience": subject.audience,
         "scope": subject.scope,
-        "strategy": null,
-        "strategy_type": null,
+        "strategy": part(2),
+        "strategy_type": part(2).map(strategy_type),
         "isMobile": user_agent::is_mobile(&origin.user_agent),
         "location_info": null,
     }));
@@ -75,4 +105,141 @@ fn details(subject: &Subject, error: Option<&OAuthError>) -> Value {
         details.insert("actions".into(), json!({ "executions": [execution.id] }));
     }
     if details.is_empty() { Value::Null } else { details.into() }
+}
+
+/// The kind of a connection's strategy, as entries tell it.
+fn strategy_type(strategy: &str) -> &'static str {
+    match strategy {
+        "auth0" => "database",
+        "email" | "sms" => "passwordless",
+        "ad" | "adfs" | "auth0-adldap" | "google-apps" | "oidc" | "okta" | "office365" | "pingfederate" | "samlp"
+        | "sharepoint" | "waad" => "enterprise",
+        _ => "social",
+    }
+}
+
+/// What entries call a user.
+pub(crate) fn name_of(user: &Record) -> Option<String> {
+    ["email", "username", "phone_number", "name"].into_iter().find_map(|field| user.text(field)).map(str::to_owned)
+}
+
+fn subject_of(login: &Login<'_>, user: Option<&Record>) -> Subject {
+    let (asked, authentication) = (login.asked, &login.authentication);
+    Subject {
+        client_id: Some(asked.client.id.clone()),
+        client_name: Some(asked.client.name.clone()),
+        audience: asked.api.as_ref().map(|api| api.identifier.clone()),
+        scope: Some(asked.request.scope.join(" ")),
+        user_id: Some(authentication.user_id.clone()),
+        user_name: user.and_then(name_of),
+        connection: Some([
+            authentication.connection.clone(),
+            authentication.connection_id.clone(),
+            authentication.strategy.clone(),
+        ]),
+        ..Subject::default()
+    }
+}
+
+/// The entry of a login that succeeded: `s` where the user may have seen a page, `ssa` where none was allowed.
+pub(crate) fn login(site: &Site, login: &Login<'_>, user: &Record, decision: &Decision, session_id: &str) -> Document {
+    let kind = if login.asked.request.prompt.none { "ssa" } else { "s" };
+    let now = site.store.context().now();
+    let mut details = object(json!({
+        "prompts": [],
+        "completedAt": now.millis(),
+        "session_id": session_id,
+        "stats": {"loginsCount": user.document.get("logins_count").cloned().unwrap_or(0.into())},
+    }));
+    add_execution(&mut details, decision);
+    let subject = subject_of(login, Some(user));
+    let description = if kind == "s" { "Successful login" } else { "" };
+    entry(site, kind, description, &login.visit.origin, &subject, details.into(), now)
+}
+
+fn add_execution(details: &mut Document, decision: &Decision) {
+    if let Some(id) = decision.execution.as_ref().and_then(|execution| execution.get("id")) {
+        details.insert("actions".into(), json!({"executions": [id]}));
+    }
+}
+
+/// Ends a login that failed: its transaction is finished, the tenant log hears of it, and what the tenant's code decided is kept, in one
+/// transaction.
+pub(crate) async fn failed_login(
+    site: &Site,
+    login: &Login<'_>,
+    error: &AuthorizationError,
+    decision: Option<Decision>,
+) -> identity::Result {
+    let kind = if login.asked.request.prompt.none { "fsa" } else { "f" };
+    let mut details = object(json!({"error": {"message": error.description, "oauthError": error.code, "type": "oauth-authorization"}}));
+    if let Some(decision) = &decision {
+        add_execution(&mut details, decision);
+    }
+    let now = site.store.context().now();
+    let subject = subject_of(login, None);
+    let event = entry(site, kind, &error.description, &login.visit.origin, &subject, details.into(), now);
+    let pages: Arc<dyn Pages> = Arc::clone(&site.pages);
+    let (transaction, user_id) = (login.transaction.clone(), login.authentication.user_id.clone());
+    let standing = login.standing().map(|session| session.id.clone());
+    let work = move |tx: &mut Tx| -> identity::Result {
+        if let Some(transaction) = &transaction {
+            pages.finish(tx, transaction)?;
+        }
+        if let Some(decision) = &decision {
+            decision.apply(tx, &user_id)?;
+            if let (Some(with_tokens), Some(session)) = (decision.session.revoked, &standing) {
+                crate::session::revoke(tx, session, with_tokens)?;
+            }
+        }
+        Ok(tx.append_log(event.clone()).map(drop)?)
+    };
+    site.store.write(site.tenant.id(), work).await
+}
+
+/// Leaves the entry of a silent request for which there is no session.
+pub(crate) async fn failed_silently(
+    site: &Site,
+    visit: &Visit,
+    client: &Client,
+    error: &AuthorizationError,
+) -> StoreResult {
+    let subject = Subject { client_id: Some(client.id.clone()), client_name: Some(client.name.clone()), ..Subject::default() };
+    append(site, "fsa", &error.description, &visit.origin, subject, Value::Null).await
+}
+
+/// The entry of a logout.
+pub(crate) fn logout(site: &Site, visit: &Visit, client: Option<&Client>, user: Option<&Record>, session_id: &str) -> Document {
+    let subject = Subject {
+        client_id: client.map(|client| client.id.clone()),
+        client_name: client.map(|client| client.name.clone()),
+        user_id: user.map(|user| user.id.clone()),
+        user_name: user.and_then(name_of),
+        ..Subject::default()
+    };
+    let now = site.store.context().now();
+    let details = json!({"session_id": session_id});
+    entry(site, "slo", "User successfully logged out", &visit.origin, &subject, details, now)
+}
+
+/// Leaves the entry of a logout that was refused.
+pub(crate) async fn failed_logout(site: &Site, visit: &Visit, client: Option<&Client>, reason: &str) -> StoreResult {
+    let subject = Subject {
+        client_id: client.map(|client| client.id.clone()),
+        client_name: client.map(|client| client.name.clone()),
+        ..Subject::default()
+    };
+    append(site, "flo", reason, &visit.origin, subject, Value::Null).await
+}
+
+async fn append(
+    site: &Site,
+    kind: &str,
+    description: &str,
+    origin: &Origin,
+    subject: Subject,
+    details: Value,
+) -> StoreResult {
+    let event = entry(site, kind, description, origin, &subject, details, site.store.context().now());
+    site.store.write(site.tenant.id(), move |tx: &mut Tx| tx.append_log(event.clone()).map(drop)).await
 }

@@ -17,7 +17,7 @@ use crate::OAuthError;
 const LONGEST_BODY: usize = 128 * 1024;
 
 /// Parameters of a request. Each stands at most once and is a text.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Parameters(HashMap<String, String>);
 
 /// Where a request came from: what the tenant log keeps.
@@ -76,6 +76,20 @@ impl Parameters {
         if is_json { Self::of_json(body) } else { Self::of_form(body) }
     }
 
+    /// Reads the query of a URI.
+    pub(crate) fn of_query(query: Option<&str>) -> Result<Self, OAuthError> {
+        Self::of_form(query.unwrap_or_default().as_bytes())
+    }
+
+    /// Takes back what [`Parameters::all`] gave.
+    pub(crate) fn of_document(document: Document) -> Self {
+        let texts = document.into_iter().filter_map(|(name, value)| match value {
+            Value::String(text) => Some((name, text)),
+            _ => None,
+        });
+        Self(texts.collect())
+    }
+
     fn of_json(body: &[u8]) -> Result<Self, OAuthError> {
         if body.trim_ascii().is_empty() {
             return Ok(Self::default());
@@ -115,6 +129,21 @@ impl Parameters {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// Names and values of all parameters, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Takes a parameter out.
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
+    /// Sets a parameter.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.0.insert(name.to_owned(), value.to_owned());
+    }
+
     /// All parameters, for code that is told of the request.
     pub(crate) fn all(&self) -> Document {
         let mut pairs: Vec<_> = self.0.iter().collect();
@@ -146,7 +175,8 @@ impl Basic {
 }
 
 impl Origin {
-    fn of(headers: &HeaderMap, peer: Option<String>) -> Self {
+    /// The origin of a request with these headers from this peer.
+    pub(crate) fn of(headers: &HeaderMap, peer: Option<String>) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let library = text("auth0-client").and_then(|value| {
             let bytes =

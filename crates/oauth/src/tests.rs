@@ -14,8 +14,11 @@ use identity::{
 };
 use kernel::{Context, FixedClock, Record, SeededRandom, Tenant, TenantId, Timestamp, Value, object};
 use model::{CLIENT, CLIENT_GRANT, CREDENTIAL, ORGANIZATION, ORGANIZATION_GRANTS, RESOURCE_SERVER, TENANT_SETTINGS};
+use model::login::{
+    Authentication, BoxFuture, Browser, LoginRequest, Outcome, Pages, PagesError, Prompt, Redirect, Transaction,
+};
 use serde_json::json;
-use store::{Database, Kind, LogQuery, Options, RootKey, Store, StoreError, Tx};
+use store::{Database, Kind, LogQuery, Options, RootKey, Store, StoreResult, StoreError, Tx};
 use tower::ServiceExt;
 
 use crate::{Bearer, OAuth, router};
@@ -24,6 +27,75 @@ const DOMAIN: &str = "tenant.example.com";
 const MANAGEMENT: &str = "https://tenant.example.com/api/v2/";
 const API: &str = "https://api.example.com";
 const NOW: i64 = 1_700_000_000;
+
+/// Pages of a server on which nobody logs in.
+struct NoPages;
+
+impl Pages for NoPages {
+    fn begin<'a>(&'a self, _: &'a TenantId, _: LoginRequest, _: &'a Browser) -> PagesResult<'a, Redirect> {
+        Box::pin(async { Err(PagesError::TooLong) })
+    }
+
+    fn begin_with<'a>(
+        &'a self,
+        _: &'a TenantId,
+        _: LoginRequest,
+        _: Authentication,
+        _: Prompt,
+        _: &'a Browser,
+    ) -> PagesResult<'a, Redirect> {
+        Box::pin(async { Err(PagesError::TooLong) })
+    }
+
+    fn begin_logout<'a>(
+        &'a self,
+        _: &'a TenantId,
+        _: Value,
+        _: Option<String>,
+        _: Option<String>,
+        _: &'a Browser,
+    ) -> PagesResult<'a, Redirect> {
+        Box::pin(async { Err(PagesError::TooLong) })
+    }
+
+    fn outcome<'a>(&'a self, _: &'a TenantId, _: &'a str, _: &'a Browser) -> PagesResult<'a, Outcome> {
+        Box::pin(async { Ok(Outcome::Unknown) })
+    }
+
+    fn ask<'a>(
+        &'a self,
+        _: &'a TenantId,
+        _: Transaction,
+        _: Prompt,
+        _: &'a Browser,
+    ) -> PagesResult<'a, Redirect> {
+        Box::pin(async { Err(PagesError::TooLong) })
+    }
+
+    fn finish(&self, _: &mut Tx, _: &Transaction) -> StoreResult<bool> {
+        Ok(false)
+    }
+
+    fn error<'a>(
+        &'a self,
+        _: &'a TenantId,
+        error: &'a str,
+        description: &'a str,
+        _: &'a Browser,
+    ) -> BoxFuture<'a, http::Response<String>> {
+        Box::pin(async move { http::Response::new(format!("{error}: {description}")) })
+    }
+
+    fn lost<'a>(&'a self, _: &'a TenantId, _: &'a Browser) -> BoxFuture<'a, http::Response<String>> {
+        Box::pin(async { http::Response::new("lost".to_owned()) })
+    }
+
+    fn forget(&self, _: &Transaction, _: &Browser) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+type PagesResult<'a, T> = BoxFuture<'a, Result<T, PagesError>>;
 
 struct Server {
     router: Router,
@@ -49,7 +121,7 @@ impl Server {
         store.create_tenant(&tenant).await.unwrap();
         store.write(&tenant, provision).await.unwrap();
         let keys = SigningKeys::new(store.clone());
-        let oauth = OAuth::new(store.clone(), keys.clone(), Arc::new(NoTriggers));
+        let oauth = OAuth::new(store.clone(), keys.clone(), Arc::new(NoTriggers), Arc::new(NoPages));
         let bearer = Bearer::new(store.clone(), keys);
         Self { router: router(oauth), store, tenant, bearer, clock }
     }

@@ -11,7 +11,7 @@ use http::{Request, header};
 use identity::{expiring, triggers};
 use kernel::{Document, Record, Timestamp};
 use model::USED_ASSERTION;
-use store::{Kind, StoreError};
+use store::{Kind, StoreError, Tx};
 
 use crate::{
     OAuthError, Site,
@@ -48,12 +48,32 @@ pub(crate) struct Exchange<'a> {
     pub(crate) origin: &'a Origin,
 }
 
+/// Stores what a response rests on.
+pub(crate) type Storing = Box<dyn Fn(&mut Tx) -> Result<Stored, OAuthError> + Send>;
+
+/// What came of storing.
+pub(crate) enum Stored {
+    /// The response stands; members of it that only this makes known.
+    Members(Document),
+    /// There is no response, and yet what was changed stays changed.
+    Refused(OAuthError),
+}
+
 /// What a grant gives.
 pub(crate) struct Granted {
     /// The answer.
     pub(crate) body: Document,
     /// What must be stored before the answer is sent.
     pub(crate) keep: Vec<Kept>,
+    /// What else must be done before that, in the same transaction.
+    pub(crate) storing: Option<Storing>,
+}
+
+impl Granted {
+    /// A response for which nothing is stored.
+    pub(crate) fn of(body: Document) -> Self {
+        Self { body, keep: Vec::new(), storing: None }
+    }
 }
 
 /// Something to be stored until it expires.
@@ -103,7 +123,7 @@ async fn answer(site: &Site, request: Request<Body>) -> Result<Document, OAuthEr
         Err(error) => Err(error),
     };
     if let Err(error) = &outcome {
-        let event = log::exchange(site, failure, &origin, &subject, Some(error), site.store.context().now());
+        let event = log::exchange(site, error.log_type.unwrap_or(failure), &origin, &subject, Some(error), site.store.context().now());
         let execution = subject.execution;
         let work = move |tx: &mut store::Tx| {
             triggers::keep(tx, &execution)?;
@@ -154,22 +174,35 @@ async fn commit(
     subject: &Subject,
     granted: Granted,
 ) -> Result<Document, OAuthError> {
-    let Granted { body, keep } = granted;
+    let Granted { mut body, keep, storing } = granted;
     let event = log::exchange(site, log_type, origin, subject, None, site.store.context().now());
     let execution = subject.execution.clone();
     let is_replayable = keep.iter().any(|kept| kept.kind.name == USED_ASSERTION.name);
-    let work = move |tx: &mut store::Tx| {
+    let work = move |tx: &mut Tx| -> Result<Stored, OAuthError> {
         for kept in &keep {
-            expiring::keep_secret(tx, kept.kind, &kept.secret, kept.document.clone(), kept.expires)?;
+            let stored = expiring::keep_secret(tx, kept.kind, &kept.secret, kept.document.clone(), kept.expires);
+            match stored {
+                Err(StoreError::Taken { .. }) if is_replayable => {
+                    return Err(OAuthError::client_authentication("client assertion was used before"));
+                }
+                stored => stored?,
+            }
         }
-        triggers::keep(tx, &execution)?;
-        tx.append_log(event.clone()).map(drop)
+        let stored = storing.as_ref().map_or_else(|| Ok(Stored::Members(Document::new())), |store| store(tx))?;
+        if matches!(stored, Stored::Members(_)) {
+            triggers::keep(tx, &execution)?;
+            tx.append_log(event.clone())?;
+        }
+        Ok(stored)
     };
-    match site.store.write(site.tenant.id(), work).await {
-        Ok(()) => Ok(body),
-        Err(StoreError::Taken { .. }) if is_replayable => {
-            Err(OAuthError::client_authentication("client assertion was used before"))
+    match site.store.write(site.tenant.id(), work).await? {
+        Stored::Refused(error) => Err(error),
+        Stored::Members(members) => {
+            // In Auth0's order these stand behind the access token.
+            for (place, (name, value)) in members.into_iter().enumerate() {
+                body.shift_insert(place + 1, name, value);
+            }
+            Ok(body)
         }
-        Err(error) => Err(error.into()),
     }
 }

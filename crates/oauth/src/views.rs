@@ -71,10 +71,28 @@ pub(crate) struct Client {
     pub(crate) token_endpoint_auth_method: Option<String>,
     pub(crate) is_token_endpoint_ip_header_trusted: bool,
     pub(crate) default_organization: Option<DefaultOrganization>,
+    pub(crate) app_type: Option<String>,
+    is_first_party: Option<bool>,
+    pub(crate) callbacks: Vec<String>,
+    pub(crate) web_origins: Vec<String>,
+    pub(crate) allowed_logout_urls: Vec<String>,
+    pub(crate) organization_usage: Option<String>,
+    pub(crate) require_pushed_authorization_requests: bool,
+    pub(crate) skip_non_verifiable_callback_uri_confirmation_prompt: Option<bool>,
+    pub(crate) sso_disabled: bool,
+    pub(crate) jwt_configuration: JwtConfiguration,
     #[serde(rename = "client_authentication_methods")]
     methods: Option<AuthenticationMethods>,
     #[serde(skip)]
     pub(crate) secret: Option<Secret>,
+}
+
+/// How a client's ID tokens are made.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct JwtConfiguration {
+    pub(crate) alg: Option<String>,
+    pub(crate) lifetime_in_seconds: Option<i64>,
 }
 
 /// The organization that a client's requests mean when they name none.
@@ -108,6 +126,21 @@ impl Client {
         Some(method.credentials.iter().map(|credential| credential.id.as_str()))
     }
 
+    /// Whether the client may use a grant. Clients from before the property existed may use all.
+    pub(crate) fn may_use(&self, grant: &str) -> bool {
+        self.grant_types.as_ref().is_none_or(|types| types.iter().any(|name| name == grant))
+    }
+
+    /// Whether the client runs on a device of its user.
+    pub(crate) fn is_native(&self) -> bool {
+        self.app_type.as_deref() == Some("native")
+    }
+
+    /// Whether it belongs to the tenant.
+    pub(crate) fn is_first_party(&self) -> bool {
+        self.is_first_party.unwrap_or(true)
+    }
+
     /// Whether the client authenticates by something else than its secret.
     pub(crate) fn has_no_secret_method(&self) -> bool {
         self.methods.is_some() || self.token_endpoint_auth_method.as_deref() == Some("none")
@@ -133,6 +166,13 @@ pub(crate) struct ClientGrant {
     pub(crate) allow_any_organization: bool,
 }
 
+impl ClientGrant {
+    /// Whether it names a scope.
+    pub(crate) fn has(&self, scope: &str) -> bool {
+        self.scope.iter().any(|granted| granted == scope)
+    }
+}
+
 impl Viewed for ClientGrant {
     fn complete(mut self, record: &Record) -> Self {
         self.id.clone_from(&record.id);
@@ -147,6 +187,9 @@ pub(crate) struct ResourceServer {
     pub(crate) identifier: String,
     pub(crate) signing_alg: Option<String>,
     pub(crate) token_lifetime: Option<i64>,
+    pub(crate) token_lifetime_for_web: Option<i64>,
+    pub(crate) allow_offline_access: bool,
+    pub(crate) skip_consent_for_verifiable_first_party_clients: Option<bool>,
     pub(crate) token_dialect: Option<String>,
     pub(crate) enforce_policies: bool,
     subject_type_authorization: SubjectTypes,
@@ -178,6 +221,7 @@ const ENCRYPTION_PEM: &str = "token_encryption.encryption_key.pem";
 #[serde(default)]
 struct SubjectTypes {
     client: Policy,
+    user: Policy,
 }
 
 #[derive(Default, Deserialize)]
@@ -189,12 +233,24 @@ struct Policy {
 #[derive(Deserialize)]
 struct Scope {
     value: String,
+    description: Option<String>,
 }
 
 impl ResourceServer {
     /// What a machine needs to use the API: `deny_all`, `require_client_grant` (the default) or `allow_all`.
     pub(crate) fn client_policy(&self) -> &str {
         self.subject_type_authorization.client.policy.as_deref().unwrap_or("require_client_grant")
+    }
+
+    /// What a client needs to use the API for its users: `deny_all`, `require_client_grant` or `allow_all` (the default).
+    pub(crate) fn user_policy(&self) -> &str {
+        self.subject_type_authorization.user.policy.as_deref().unwrap_or("allow_all")
+    }
+
+    /// What a scope is for, in the API's words.
+    pub(crate) fn description(&self, scope: &str) -> Option<&str> {
+        let described = self.scopes.iter().find(|known| known.value == scope)?;
+        described.description.as_deref().filter(|text| !text.is_empty())
     }
 
     /// Whether tokens are encrypted. Without a usable recipient none may be issued then.
@@ -238,6 +294,9 @@ pub(crate) struct Settings {
     pub(crate) oidc_logout: OidcLogout,
     pub(crate) mtls: Option<Mtls>,
     pub(crate) acr_values_supported: Option<Vec<String>>,
+    pub(crate) allowed_logout_urls: Vec<String>,
+    pub(crate) skip_non_verifiable_callback_uri_confirmation_prompt: Option<bool>,
+    pub(crate) default_directory: Option<String>,
 }
 
 /// The tenant's flags.
@@ -245,6 +304,9 @@ pub(crate) struct Settings {
 #[serde(default)]
 pub(crate) struct Flags {
     pub(crate) remove_alg_from_jwks: bool,
+    pub(crate) require_pushed_authorization_requests: bool,
+    pub(crate) revoke_refresh_token_grant: bool,
+    pub(crate) use_scope_descriptions_for_consent: bool,
 }
 
 /// The tenant's settings of logout by the relying party.

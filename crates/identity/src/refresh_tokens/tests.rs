@@ -43,6 +43,7 @@ impl Lab {
 
 fn grant() -> Grant {
     Grant {
+        id: None,
         user_id: "jane".to_owned(),
         client_id: "app".to_owned(),
         session_id: None,

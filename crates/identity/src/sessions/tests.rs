@@ -38,6 +38,8 @@ impl Lab {
 
 fn login(user: &str) -> Login {
     Login {
+        id: None,
+        authenticated: NOW,
         user_id: user.to_owned(),
         connection: Some("db".to_owned()),
         organization_id: None,

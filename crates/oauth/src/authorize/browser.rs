@@ -1,0 +1,83 @@
+//! The browser that visits `/authorize`: its request, its session cookie, and responses that send it elsewhere.
+
+use axum::{
+    body::{Body, to_bytes},
+    response::Response,
+};
+use http::{HeaderValue, Method, Request, header};
+use kernel::Peer;
+use model::login::{Browser, Redirect};
+use store::Session;
+
+use super::{AuthorizationError, response::redirect};
+use crate::{
+    Site,
+    request::{Origin, Parameters},
+};
+
+/// Longest body of a posted request.
+const LONGEST_BODY: usize = 64 * 1024;
+
+/// A visit of a browser.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Visit {
+    /// What pages want to know of the browser.
+    pub(crate) browser: Browser,
+    /// What logs and a tenant's code want to know.
+    pub(crate) origin: Origin,
+    /// `GET` or `POST`.
+    pub(crate) method: Method,
+}
+
+/// Takes a request apart: the browser, and the parameters of its query, or of its form where it posts one.
+pub(crate) async fn read(request: Request<Body>) -> Result<(Visit, Parameters), AuthorizationError> {
+    let (parts, body) = request.into_parts();
+    let peer = parts.extensions.get::<Peer>();
+    let origin = Origin::of(&parts.headers, peer.map(|peer| peer.address.to_string()));
+    let text = |name: header::HeaderName| {
+        parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+    };
+    // Several `Cookie` headers are what HTTP/2 may make of one (RFC 9113 §8.2.3).
+    let cookies: Vec<&str> =
+        parts.headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok()).collect();
+    let browser = Browser {
+        cookies: cookies.join("; "),
+        ip: origin.ip.clone(),
+        user_agent: origin.user_agent.clone(),
+        language: text(header::ACCEPT_LANGUAGE),
+        host: text(header::HOST),
+        is_secure: peer.is_some_and(|peer| peer.is_secure),
+    };
+    let parameters = if parts.method == Method::POST {
+        let bytes = to_bytes(body, LONGEST_BODY).await;
+        let bytes = bytes.map_err(|_| AuthorizationError::invalid_request("The request body is too large"))?;
+        let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        Parameters::parse(content_type, &bytes)?
+    } else {
+        Parameters::of_query(parts.uri.query())?
+    };
+    Ok((Visit { browser, origin, method: parts.method }, parameters))
+}
+
+/// The session that the browser's cookie stands for.
+pub(crate) async fn session(site: &Site, visit: &Visit) -> Result<Option<Session>, AuthorizationError> {
+    let Some(secret) = crate::session::secret(site, &visit.browser) else { return Ok(None) };
+    let secret = secret.to_owned();
+    Ok(site.store.read(site.tenant.id(), move |reader| reader.session_by_secret(&secret)).await?)
+}
+
+/// Sends the browser elsewhere.
+pub(crate) fn send(to: Redirect) -> Response {
+    let mut response = redirect(&to.location);
+    set_cookies(&mut response, &to.cookies);
+    response
+}
+
+/// Adds cookies to a response.
+pub(crate) fn set_cookies(response: &mut Response, cookies: &[String]) {
+    for cookie in cookies {
+        if let Ok(value) = HeaderValue::from_str(cookie) {
+            response.headers_mut().append(header::SET_COOKIE, value);
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! The end of a login: the user is known, and what is left is decided before the response is given
+//! (reference: sessions-and-login-rules §3 and §6, steps 8 to 14).
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use kernel::{Document, Record};
+use model::login::{Authentication, ConsentScope, Prompt, Transaction};
+use store::{Session, Tx};
+
+use super::{Asked, AuthorizationError, Members, browser, failure::Failure, login_request, redirect_uri, response};
+use crate::{
+    Site, code,
+    consent::{self, Wanted},
+    facts::Facts,
+    issue::{IdTokenParts, Subject},
+    log, post_login, session,
+};
+
+/// A login whose user is known.
+pub(crate) struct Login<'a> {
+    pub(crate) asked: &'a Asked,
+    pub(crate) authentication: Authentication,
+    /// The session that the browser has.
+    pub(crate) session: Option<Session>,
+    /// The pages that led here, if there were any.
+    pub(crate) transaction: Option<Transaction>,
+    pub(crate) visit: &'a browser::Visit,
+}
+
+impl Login<'_> {
+    /// Whether the proof was given just now, and not by a session that was there before.
+    pub(crate) fn is_interactive(&self) -> bool {
+        self.authentication.session_id.is_none()
+    }
+
+    /// What the user answered to a prompt of this login.
+    fn answer(&self, prompt: &str) -> Option<&str> {
+        self.transaction.as_ref()?.progress.answers.get(prompt).map(String::as_str)
+    }
+
+    /// The standing session that this login goes on with: the same user's, if the browser has one.
+    pub(crate) fn standing(&self) -> Option<&Session> {
+        self.session.as_ref().filter(|session| session.user_id == self.authentication.user_id)
+    }
+}
+
+/// What is next.
+enum Step {
+    /// The user is asked; the members are kept for afterwards.
+    Ask(Prompt, Document),
+    /// The response can be given.
+    Respond(Box<Decided>),
+}
+
+/// All that the response needs.
+struct Decided {
+    user: Arc<Record>,
+    verdict: post_login::Decision,
+    scopes: Vec<String>,
+    permissions: Vec<String>,
+    /// What the user allows, where a grant is to be kept.
+    granted: Option<Wanted>,
+}
+
+/// Why a login does not end well, and what the tenant's code decided before that.
+struct Stopped {
+    error: AuthorizationError,
+    decision: Option<post_login::Decision>,
+}
+
+impl<E: Into<AuthorizationError>> From<E> for Stopped {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), decision: None }
+    }
+}
+
+/// Decides what is left, asks the user where that is needed, and gives the response.
+pub(super) async fn conclude(site: &Site, login: Login<'_>) -> Result<Response, Failure> {
+    let outcome = match decide(site, &login).await {
+        Ok(Step::Ask(prompt, kept)) => return ask(site, login, prompt, kept).await,
+        Ok(Step::Respond(decided)) => respond(site, &login, *decided).await.map_err(Stopped::from),
+        Err(stopped) => Err(stopped),
+    };
+    match outcome {
+        Ok(response) => Ok(response),
+        Err(Stopped { error, decision }) => {
+            log::failed_login(site, &login, &error, decision).await.map_err(Failure::inside)?;
+            Err(Failure::Redirect(login.asked.request.addressee.clone(), error))
+        }
+    }
+}
+
+async fn decide(site: &Site, login: &Login<'_>) -> Result<Step, Stopped> {
+    let Asked { request, record, client, api, .. } = login.asked;
+    let user = site.store.cached(site.tenant.id(), &model::USER, &login.authentication.user_id).await?;
+    let user = user.ok_or_else(AuthorizationError::login_required)?;
+    if user.is("blocked") {
+        return Err(AuthorizationError::blocked().into());
+    }
+    let permissions = match api {
+        Some(api) if api.enforce_policies => site.permissions(&user.id, &api.identifier, None).await?,
+        _ => Vec::new(),
+    };
+    let scopes = site.granted_scopes(&request.scope, record, client, api.as_deref(), &permissions).await?;
+    let verdict = match post_login::kept(login) {
+        Some(verdict) => verdict,
+        None => post_login::fire(site, login, &user, &scopes).await?,
+    };
+    if let Some(denial) = &verdict.denied {
+        let error = AuthorizationError::access_denied(denial.clone());
+        return Err(Stopped { error, decision: Some(verdict) });
+    }
+    if let Some(url) = &verdict.redirect
+        && login.answer(post_login::CONTINUED).is_none()
+    {
+        if request.prompt.none {
+            return Err(AuthorizationError::interaction_required().into());
+        }
+        return Ok(Step::Ask(Prompt::Elsewhere { url: url.clone() }, post_login::keep(&verdict)));
+    }
+    let scopes = verdict.changed(scopes);
+    let wanted = Wanted {
+        client_id: record.id.clone(),
+        audience: api.as_ref().map_or_else(|| format!("{}userinfo", site.tenant.issuer()), |api| api.identifier.clone()),
+        scopes: scopes.clone(),
+    };
+    let granted = match consent(site, login, &user, &wanted).await? {
+        Consent::Ask => {
+            let scopes = described(&wanted, login);
+            return Ok(Step::Ask(Prompt::Consent { scopes }, post_login::keep(&verdict)));
+        }
+        Consent::Given => Some(wanted),
+        Consent::NotNeeded => keeps_grant(&wanted, api.is_some()).then_some(wanted),
+    };
+    if needs_confirmation(site, login).await? {
+        match login.answer("confirmation") {
+            Some("accept") => {}
+            Some(_) => return Err(AuthorizationError::access_denied("User did not authorize the request").into()),
+            None if request.prompt.none => return Err(AuthorizationError::interaction_required().into()),
+            None => return Ok(Step::Ask(Prompt::Confirmation, post_login::keep(&verdict))),
+        }
+    }
+    Ok(Step::Respond(Box::new(Decided { user, verdict, scopes, permissions, granted })))
+}
+
+/// How a client stands with the user's consent.
+enum Consent {
+    NotNeeded,
+    Given,
+    Ask,
+}
+
+async fn consent(
+    site: &Site,
+    login: &Login<'_>,
+    user: &Record,
+    wanted: &Wanted,
+) -> Result<Consent, AuthorizationError> {
+    let Asked { request, client, api, .. } = login.asked;
+    match login.answer("consent") {
+        Some("accept") => return Ok(Consent::Given),
+        Some(_) => return Err(AuthorizationError::access_denied("User did not authorize the request")),
+        None => {}
+    }
+    let is_verifiable = redirect_uri::is_verifiable(&request.addressee.redirect_uri);
+    if !request.prompt.consent {
+        if !consent::is_needed(client, api.as_deref()) {
+            return Ok(Consent::NotNeeded);
+        }
+        let (user_id, asked) = (user.id.clone(), wanted.clone());
+        let read = move |reader: &store::Snapshot| consent::is_granted(reader, &user_id, &asked);
+        // Whoever can claim the address of an application could use a consent that was given to it.
+        let may_be_remembered = is_verifiable || client.is_first_party();
+        if may_be_remembered && site.store.read(site.tenant.id(), read).await? {
+            return Ok(Consent::NotNeeded);
+        }
+    }
+    if request.prompt.none { Err(AuthorizationError::consent_required()) } else { Ok(Consent::Ask) }
+}
+
+/// Skipped consent leaves a grant too where it lets the client do something later.
+fn keeps_grant(wanted: &Wanted, is_api: bool) -> bool {
+    is_api || wanted.scopes.iter().any(|scope| scope == "offline_access")
+}
+
+/// The lines of the consent page.
+fn described(wanted: &Wanted, login: &Login<'_>) -> Vec<ConsentScope> {
+    let description = |scope: &str| login.asked.api.as_ref()?.description(scope).map(str::to_owned);
+    let shown = wanted.scopes.iter().filter(|scope| *scope != "openid");
+    shown.map(|scope| ConsentScope { name: scope.clone(), description: description(scope) }).collect()
+}
+
+/// Whether the user must confirm that an application on this device is meant: where its address proves nothing, and no page was
+/// shown that could have made the user think (reference: sessions-and-login-rules §5).
+async fn needs_confirmation(site: &Site, login: &Login<'_>) -> Result<bool, AuthorizationError> {
+    let Asked { request, client, .. } = login.asked;
+    let was_asked = login.transaction.as_ref().is_some_and(|transaction| !transaction.progress.completed.is_empty());
+    let is_confirming = login.answer("confirmation").is_some();
+    if redirect_uri::is_verifiable(&request.addressee.redirect_uri) || (was_asked && !is_confirming) {
+        return Ok(false);
+    }
+    // A silent request answers a script of an origin that already runs on the device, and shows nothing in any case.
+    if request.prompt.none {
+        return Ok(false);
+    }
+    let of_tenant = site.settings().await?.skip_non_verifiable_callback_uri_confirmation_prompt;
+    let is_skipped = client.skip_non_verifiable_callback_uri_confirmation_prompt.or(of_tenant).unwrap_or(false);
+    Ok(!is_skipped)
+}
+
+async fn ask(site: &Site, login: Login<'_>, prompt: Prompt, kept: Document) -> Result<Response, Failure> {
+    let Login { asked, authentication, transaction, visit, .. } = login;
+    let fail = |error: AuthorizationError| Failure::Redirect(asked.request.addressee.clone(), error);
+    let redirect = match transaction {
+        Some(mut transaction) => {
+            post_login::keep_in(&mut transaction.request, kept);
+            site.pages.ask(site.tenant.id(), transaction, prompt, &visit.browser).await
+        }
+        None => {
+            let mut request = login_request(asked);
+            post_login::keep_in(&mut request, kept);
+            site.pages.begin_with(site.tenant.id(), request, authentication, prompt, &visit.browser).await
+        }
+    };
+    Ok(browser::send(redirect.map_err(|error| fail(error.into()))?))
+}
+
+/// Makes what was asked for, stores what it rests on in one transaction, and only then gives it away.
+async fn respond(site: &Site, login: &Login<'_>, decided: Decided) -> Result<Response, AuthorizationError> {
+    let Asked { request, client, api, .. } = login.asked;
+    let Decided { user, verdict, scopes, permissions, granted } = decided;
+    let plan = session::plan(site, login, &verdict).await?;
+    let facts = Facts {
+        session_id: Some(plan.id().to_owned()),
+        authenticated: login.authentication.at.micros(),
+        tells_time: request.max_age.is_some() || request.prompt.login,
+        connection: login.authentication.connection.clone(),
+        organization: None,
+        amr: Vec::new(),
+        custom: verdict.custom.clone(),
+    };
+    let issues = request.response_type;
+    let code = issues.code.then(|| code::generate(site.store.context()));
+    let subject = Subject {
+        user: &user,
+        client,
+        api: api.as_deref(),
+        scopes: &scopes,
+        permissions: &permissions,
+        session_id: facts.session_id.as_deref(),
+        organization: None,
+        gty: None,
+        custom: &facts.custom,
+    };
+    let token = if issues.token { Some(site.access_token(&subject, true).await?) } else { None };
+    let id_token = if issues.id_token && request.asks_for("openid") {
+        let parts = IdTokenParts {
+            nonce: request.nonce.as_deref(),
+            auth_time: facts.auth_time(),
+            access_token: token.as_ref().map(|token| token.value.as_str()),
+            code: code.as_deref(),
+            ..IdTokenParts::default()
+        };
+        Some(site.id_token(&subject, &parts).await?)
+    } else {
+        None
+    };
+    let mut members: Members = Vec::new();
+    if let Some(code) = &code {
+        members.push(("code", code.as_str().into()));
+    }
+    if let Some(token) = &token {
+        members.push(("access_token", token.value.as_str().into()));
+        members.push(("expires_in", token.lifetime.into()));
+        members.push(("token_type", "Bearer".into()));
+        if scopes != request.scope {
+            members.push(("scope", scopes.join(" ").into()));
+        }
+    }
+    if let Some(id_token) = id_token {
+        members.push(("id_token", id_token.into()));
+    }
+    if let Some(state) = &request.addressee.state {
+        members.push(("state", state.as_str().into()));
+    }
+    if site.settings().await?.authorization_response_iss_parameter_supported {
+        members.push(("iss", site.tenant.issuer().into()));
+    }
+    let stored_code = code.map(|text| {
+        let code = code::Code {
+            client_id: client.id.clone(),
+            user_id: user.id.clone(),
+            redirect_uri: request.named_redirect_uri.then(|| request.addressee.redirect_uri.clone()),
+            challenge: request.code_challenge.clone(),
+            audience: api.as_ref().map(|api| api.identifier.clone()),
+            is_as_asked: scopes == request.scope,
+            scopes: scopes.clone(),
+            nonce: request.nonce.clone(),
+            facts: facts.clone(),
+        };
+        (text, code)
+    });
+    let entry = log::login(site, login, &user, &verdict, plan.id());
+    let work = {
+        let (pages, transaction, plan) = (Arc::clone(&site.pages), login.transaction.clone(), plan.clone());
+        let (user_id, issues_id_token) = (user.id.clone(), request.asks_for("openid"));
+        let client_id = client.id.clone();
+        move |tx: &mut Tx| -> Result<session::Planned, AuthorizationError> {
+            if let Some(transaction) = &transaction
+                && !pages.finish(tx, transaction)?
+            {
+                return Err(AuthorizationError::access_denied("The login transaction was used before"));
+            }
+            // The session ended while the code ran: nobody is signed in any more.
+            let planned = plan.apply(tx, issues_id_token.then_some(client_id.as_str()))?;
+            let planned = planned.ok_or_else(AuthorizationError::login_required)?;
+            if let Some((text, code)) = &stored_code {
+                code::keep(tx, text, code)?;
+            }
+            if let Some(wanted) = &granted {
+                consent::grant(tx, &user_id, wanted)?;
+            }
+            verdict.apply(tx, &user_id)?;
+            tx.append_log(entry.clone())?;
+            Ok(planned)
+        }
+    };
+    let planned = site.store.write(site.tenant.id(), work).await?;
+    let mut response = response::respond(site.store.context(), &request.addressee, &members);
+    if let Some(secret) = planned.secret {
+        let cookies = session::cookies(site, &login.visit.browser, &planned.session, &secret);
+        browser::set_cookies(&mut response, &cookies);
+    }
+    Ok(response)
+}

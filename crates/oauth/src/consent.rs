@@ -1,0 +1,75 @@
+//! Consent: what users allow clients to do for them, kept as user grants (reference: sessions-and-login-rules §5).
+
+use kernel::{Record, Value, id::Form, object};
+use model::GRANT;
+use serde_json::json;
+use store::{Filter, Query, Snapshot, StoreResult, Tx};
+
+use crate::views::{Client, ResourceServer};
+
+/// What a client wants to do for a user.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) client_id: String,
+    /// The API; for the user's profile alone, the tenant's own `userinfo`.
+    pub(crate) audience: String,
+    pub(crate) scopes: Vec<String>,
+}
+
+/// Whether the user must be asked, as long as nothing is granted yet: third parties always, a first party where the API says so.
+pub(crate) fn is_needed(client: &Client, api: Option<&ResourceServer>) -> bool {
+    if !client.is_first_party() {
+        return true;
+    }
+    api.is_some_and(|api| !api.skip_consent_for_verifiable_first_party_clients.unwrap_or(false))
+}
+
+/// Whether what is wanted was granted before.
+pub(crate) fn is_granted(reader: &Snapshot, user_id: &str, wanted: &Wanted) -> StoreResult<bool> {
+    let granted = find(reader, user_id, wanted)?.map(|grant| scopes(&grant)).unwrap_or_default();
+    Ok(wanted.scopes.iter().filter(|scope| needs_grant(scope)).all(|scope| granted.contains(scope)))
+}
+
+/// Adds what is wanted to what the user granted to the client.
+pub(crate) fn grant(tx: &mut Tx, user_id: &str, wanted: &Wanted) -> StoreResult {
+    match find(tx, user_id, wanted)? {
+        Some(mut grant) => {
+            let mut all = scopes(&grant);
+            let before = all.len();
+            all.extend(wanted.scopes.iter().filter(|scope| !all.contains(scope)).cloned().collect::<Vec<_>>());
+            if all.len() > before {
+                grant.document.insert("scope".into(), all.into());
+                tx.update(&GRANT, grant)?;
+            }
+        }
+        None => {
+            let id = tx.context().id(Form::Hex24);
+            let document = object(json!({
+                "id": id,
+                "clientID": wanted.client_id,
+                "user_id": user_id,
+                "audience": wanted.audience,
+                "scope": wanted.scopes,
+            }));
+            let record = Record::new(id, document, tx.now());
+            tx.insert(&GRANT, record)?;
+        }
+    }
+    Ok(())
+}
+
+fn find(reader: &Snapshot, user_id: &str, wanted: &Wanted) -> StoreResult<Option<Record>> {
+    let of_user = Filter::equals("user_id", user_id).and(Filter::equals("clientID", wanted.client_id.as_str()));
+    let filter = of_user.and(Filter::equals("audience", wanted.audience.as_str()));
+    Ok(reader.list(&GRANT, &Query::of(filter))?.items.into_iter().next())
+}
+
+fn scopes(grant: &Record) -> Vec<String> {
+    let scopes = grant.document.get("scope").and_then(Value::as_array);
+    scopes.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// Who the user is, is what a login tells anyway.
+fn needs_grant(scope: &str) -> bool {
+    scope != "openid"
+}

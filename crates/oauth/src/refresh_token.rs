@@ -1,0 +1,256 @@
+//! Refresh tokens at the token endpoint (RFC 6749 §6; reference: authentication-api §4 and §6).
+
+use identity::{
+    refresh_tokens::{self, Found, Settings},
+    triggers::Request,
+};
+use kernel::{Document, Secret, object};
+use serde_json::json;
+use store::{Access, Agent, Exchange as Exchanged, RefreshToken, StoreResult, Tx};
+
+use crate::{
+    OAuthError, Site,
+    facts::Facts,
+    log, post_login, session,
+    token::{Exchange, Grant, Granted, Granting, Stored},
+    user_grant::{self, Issue},
+    views::ResourceServer,
+};
+
+/// A refresh token that will be issued with a response.
+pub(crate) struct Plan {
+    settings: Settings,
+    grant: refresh_tokens::Grant,
+}
+
+/// Plans the refresh token of a login, where its scopes ask for one.
+pub(crate) fn plan(
+    exchange: &Exchange<'_>,
+    issue: &Issue,
+    user_id: &str,
+    api: Option<&ResourceServer>,
+) -> Result<Option<Plan>, OAuthError> {
+    if !issue.scopes.iter().any(|scope| scope == "offline_access") {
+        return Ok(None);
+    }
+    let audience = api.map_or_else(|| format!("{}userinfo", exchange.site.tenant.issuer()), |api| api.identifier.clone());
+    let grant = refresh_tokens::Grant {
+        id: Some(exchange.site.store.context().id(kernel::id::Form::Alnum16("rt_"))),
+        user_id: user_id.to_owned(),
+        client_id: exchange.client.id.clone(),
+        session_id: issue.facts.session_id.clone(),
+        access: vec![Access { audience, scope: issue.scopes.join(" ") }],
+        login: issue.facts.to_document(),
+        agent: agent(exchange),
+        is_online: false,
+    };
+    Ok(Some(Plan { settings: settings(exchange)?, grant }))
+}
+
+impl Plan {
+    /// The identifier that the token will have.
+    pub(crate) fn id(&self) -> &str {
+        self.grant.id.as_deref().unwrap_or_default()
+    }
+
+    /// Issues the token, and gives the response's member for it.
+    pub(crate) fn apply(&self, tx: &mut Tx) -> StoreResult<Document> {
+        let (_, presented) = refresh_tokens::issue(tx, &self.settings, self.grant.clone())?;
+        Ok(member(&presented))
+    }
+}
+
+fn member(presented: &Secret) -> Document {
+    object(json!({ "refresh_token": presented.reveal() }))
+}
+
+fn settings(exchange: &Exchange<'_>) -> Result<Settings, OAuthError> {
+    Settings::of(&exchange.record.document).map_err(OAuthError::internal)
+}
+
+fn agent(exchange: &Exchange<'_>) -> Agent {
+    Agent::new(&exchange.origin.user_agent, &exchange.origin.ip, "")
+}
+
+/// `refresh_token`.
+pub(crate) struct RefreshTokens;
+
+impl Grant for RefreshTokens {
+    fn name(&self) -> &'static str {
+        "refresh_token"
+    }
+
+    fn log_types(&self) -> (&'static str, &'static str) {
+        ("sertft", "fertft")
+    }
+
+    fn exchange<'a>(&'a self, exchange: Exchange<'a>, subject: &'a mut log::Subject) -> Granting<'a> {
+        Box::pin(renew(exchange, subject))
+    }
+}
+
+/// In words that libraries compare.
+fn invalid() -> OAuthError {
+    OAuthError::invalid_grant("Unknown or invalid refresh token.")
+}
+
+async fn renew(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Granted, OAuthError> {
+    let Exchange { site, record, client, parameters, origin } = &exchange;
+    let presented = parameters.require("refresh_token")?.to_owned();
+    let settings = settings(&exchange)?;
+    let found = {
+        let (settings, client_id, presented) = (settings.clone(), client.id.clone(), presented.clone());
+        let find = move |reader: &store::Snapshot| refresh_tokens::find(reader, &settings, &client_id, &presented);
+        site.store.read(site.tenant.id(), find).await?
+    };
+    let token = match found {
+        Found::Usable(token, _) => token,
+        Found::Unknown => return Err(invalid()),
+        Found::Reused(token) => {
+            subject.user_id = Some(token.user_id.clone());
+            end_family(&exchange, &settings, &presented).await?;
+            return Err(OAuthError { log_type: Some("ferrt"), ..invalid() });
+        }
+    };
+    subject.user_id = Some(token.user_id.clone());
+    let gone = "The refresh_token was generated for a user who doesn't exist anymore.";
+    let user = site.user_of_grant(&token.user_id, OAuthError::invalid_grant(gone)).await?;
+    subject.user_name = log::name_of(&user);
+    let facts = Facts::from_document(&token.details.login).unwrap_or_default();
+    let wanted = wanted(&exchange, &settings, &token)?;
+    subject.audience = Some(wanted.audience.clone());
+    subject.scope = Some(wanted.scopes.join(" "));
+    let is_profile = wanted.audience == format!("{}userinfo", site.tenant.issuer());
+    let api = if is_profile { None } else { Some(site.api_for_users(&wanted.audience, record, client).await?) };
+    let permissions = match &api {
+        Some(api) if api.enforce_policies => {
+            site.permissions(&user.id, &api.identifier, facts.organization.as_ref()).await?
+        }
+        _ => Vec::new(),
+    };
+    let scopes = site.granted_scopes(&wanted.scopes, record, client, api.as_deref(), &permissions).await?;
+    let connection =
+        site.store.cached_by(site.tenant.id(), &model::CONNECTION, "name", &facts.connection).await?;
+    let told = post_login::Told {
+        record,
+        connection: connection.as_deref(),
+        user: &user,
+        api: api.as_deref(),
+        session: None,
+        refresh_token: Some(&token),
+        methods: Vec::new(),
+        transaction: object(json!({
+            "acr_values": [], "locale": "en", "protocol": "oauth2-refresh-token", "requested_scopes": wanted.scopes, "ui_locales": [],
+        })),
+        request: Request {
+            ip: origin.ip.clone(),
+            method: "POST".to_owned(),
+            body: parameters.all(),
+            query: Document::new(),
+            hostname: site.tenant.host().to_owned(),
+            user_agent: origin.user_agent.clone(),
+            language: origin.language.clone(),
+        },
+    };
+    let decision = post_login::decide(site, told, &scopes).await?;
+    if let Some(reason) = decision.denied.clone() {
+        refuse(site, decision, &token).await?;
+        return Err(OAuthError::access_denied(reason));
+    }
+    if decision.redirect.is_some() {
+        return Err(OAuthError::interaction_required());
+    }
+    let scopes = decision.changed(scopes);
+    let issue = Issue {
+        shows_scopes: true,
+        scopes,
+        nonce: None,
+        facts: Facts { custom: decision.custom.clone(), ..facts },
+        gty: Some("refresh_token"),
+    };
+    let body = user_grant::issue(&exchange, &issue, &user, api.as_ref()).await?;
+    let (client_id, agent, user_id) = (client.id.clone(), agent(&exchange), user.id.clone());
+    let storing = move |tx: &mut Tx| -> Result<Stored, OAuthError> {
+        let change = |token: &mut RefreshToken| change_token(token, &decision);
+        let exchanged = refresh_tokens::exchange(tx, &settings, &client_id, &presented, &agent, change)?;
+        decision.apply(tx, &user_id)?;
+        match exchanged {
+            Exchanged::Kept(_) => Ok(Stored::Members(Document::new())),
+            Exchanged::Rotated(_, next) => Ok(Stored::Members(member(&next))),
+            // Somebody was faster with another copy, which ended the family.
+            Exchanged::Unknown | Exchanged::Reused(_) => Ok(Stored::Refused(invalid())),
+        }
+    };
+    Ok(Granted { storing: Some(Box::new(storing)), ..Granted::of(body) })
+}
+
+/// What is asked for: the login's own API or another one that the client's policies name, with no more than these give.
+struct Wanted {
+    audience: String,
+    scopes: Vec<String>,
+}
+
+fn wanted(exchange: &Exchange<'_>, settings: &Settings, token: &RefreshToken) -> Result<Wanted, OAuthError> {
+    let words = |text: &str| -> Vec<String> { text.split_ascii_whitespace().map(str::to_owned).collect() };
+    let own = token.details.resource_servers.first();
+    let asked = exchange.parameters.get("audience");
+    let (audience, granted) = match (asked, own) {
+        (None, Some(own)) => (own.audience.clone(), words(&own.scope)),
+        (Some(audience), Some(own)) if own.audience == audience => (own.audience.clone(), words(&own.scope)),
+        (Some(audience), own) => {
+            let policy = settings.policies.iter().find(|policy| policy.audience == audience);
+            let policy = policy.ok_or_else(|| OAuthError::access_denied(format!("Service not found: {audience}")))?;
+            // Who the user is, does not depend on the API.
+            let of_login = own.map(|own| words(&own.scope)).unwrap_or_default();
+            let standard = of_login.into_iter().filter(|scope| crate::profile::is_standard_scope(scope));
+            (audience.to_owned(), standard.chain(policy.scope.iter().cloned()).collect())
+        }
+        (None, None) => return Err(invalid()),
+    };
+    let scopes = match exchange.parameters.get("scope") {
+        None => granted,
+        // RFC 6749 §6: a request can narrow what was granted, not widen it.
+        Some(asked) => words(asked).into_iter().filter(|scope| granted.contains(scope)).collect(),
+    };
+    Ok(Wanted { audience, scopes })
+}
+
+fn change_token(token: &mut RefreshToken, decision: &post_login::Decision) {
+    let changes = &decision.refresh_token;
+    let time = |milliseconds: Option<i64>| milliseconds.map(post_login::time_of);
+    if let Some(expires) = time(changes.expires) {
+        token.expires = Some(token.expires.map_or(expires, |known| known.min(expires)));
+    }
+    if let Some(idle) = time(changes.idle_expires) {
+        token.idle_expires = Some(token.idle_expires.map_or(idle, |known| known.min(idle)));
+    }
+    if let Some(metadata) = &changes.metadata {
+        token.details.metadata = session::merged(token.details.metadata.take(), metadata);
+    }
+}
+
+/// Ends the family of a token that was presented after its successor was used.
+async fn end_family(exchange: &Exchange<'_>, settings: &Settings, presented: &str) -> Result<(), OAuthError> {
+    let (settings, client_id) = (settings.clone(), exchange.client.id.clone());
+    let (presented, agent) = (presented.to_owned(), agent(exchange));
+    let end = move |tx: &mut Tx| -> StoreResult {
+        refresh_tokens::exchange(tx, &settings, &client_id, &presented, &agent, |_| {}).map(drop)
+    };
+    Ok(exchange.site.store.write(exchange.site.tenant.id(), end).await?)
+}
+
+/// Keeps what the tenant's code decided when it refused an exchange.
+async fn refuse(site: &Site, decision: post_login::Decision, token: &RefreshToken) -> Result<(), OAuthError> {
+    let (id, user_id, session_id) = (token.id.clone(), token.user_id.clone(), token.session_id.clone());
+    let work = move |tx: &mut Tx| -> identity::Result {
+        decision.apply(tx, &user_id)?;
+        if decision.refresh_token.is_revoked {
+            tx.delete_refresh_token(&id)?;
+        }
+        if let (Some(with_tokens), Some(session_id)) = (decision.session.revoked, &session_id) {
+            session::revoke(tx, session_id, with_tokens)?;
+        }
+        Ok(())
+    };
+    Ok(site.store.write(site.tenant.id(), work).await?)
+}

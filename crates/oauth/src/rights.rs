@@ -1,0 +1,110 @@
+//! What a user and a client may do with an API together (reference: authentication-api §6, Granted scopes).
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use identity::verifier::grant_of;
+use kernel::Record;
+use model::permission_parts;
+use store::{RelationQuery, Side, Snapshot, StoreResult};
+
+use crate::{
+    OAuthError, Site, profile,
+    views::{Client, ResourceServer},
+};
+
+impl Site {
+    /// The API that a client wants to use for its users.
+    ///
+    /// # Errors
+    /// `access_denied` where there is none, or none for users; `invalid_request` where the client needs a grant and has none.
+    pub(crate) async fn api_for_users(
+        &self,
+        audience: &str,
+        record: &Record,
+        client: &Client,
+    ) -> Result<Arc<ResourceServer>, OAuthError> {
+        let found = self.store.cached_by(self.tenant.id(), &model::RESOURCE_SERVER, "identifier", audience).await?;
+        let found = found.ok_or_else(|| OAuthError::access_denied(format!("Service not found: {audience}")))?;
+        let api = self.views.resource_servers.of(self.tenant.id(), &found)?;
+        let refusal =
+            || OAuthError::invalid_request(format!("Client \"{}\" is not authorized to access resource server \"{audience}\".", record.id));
+        let needs_grant = match api.user_policy() {
+            "deny_all" => return Err(refusal()),
+            "require_client_grant" => true,
+            // Third parties need a grant for whatever they do for users.
+            _ => !client.is_first_party(),
+        };
+        if needs_grant && grant_of(&self.store, self.tenant.id(), record, audience, "user").await?.is_none() {
+            return Err(refusal());
+        }
+        Ok(api)
+    }
+
+    /// The scopes that a login gives, of those that were asked for. What the API does not know, the user may not do, or the client may not
+    /// ask for falls away without a word.
+    pub(crate) async fn granted_scopes(
+        &self,
+        asked: &[String],
+        record: &Record,
+        client: &Client,
+        api: Option<&ResourceServer>,
+        permissions: &[String],
+    ) -> Result<Vec<String>, OAuthError> {
+        let limit = match api {
+            Some(api) if api.user_policy() == "require_client_grant" => {
+                let grant = grant_of(&self.store, self.tenant.id(), record, &api.identifier, "user").await?;
+                grant.map(|grant| self.views.grants.of(self.tenant.id(), &grant)).transpose()?
+            }
+            _ => None,
+        };
+        let is_granted = |scope: &str| {
+            if scope == "offline_access" {
+                return client.may_use("refresh_token") && api.is_none_or(|api| api.allow_offline_access);
+            }
+            if profile::is_standard_scope(scope) {
+                return true;
+            }
+            let Some(api) = api else { return false };
+            let is_limited = limit.as_ref().is_some_and(|grant| !grant.allow_all_scopes && !grant.has(scope));
+            let is_permitted = !api.enforce_policies || permissions.iter().any(|held| held == scope);
+            api.scope_values.contains(scope) && is_permitted && !is_limited
+        };
+        Ok(asked.iter().filter(|scope| is_granted(scope)).cloned().collect())
+    }
+}
+
+/// What a user may do with an API, directly and by roles; within an organization also by the roles there.
+pub(crate) fn permissions(
+    reader: &Snapshot,
+    user_id: &str,
+    audience: &str,
+    organization: Option<&str>,
+) -> StoreResult<Vec<String>> {
+    let all = RelationQuery::default();
+    let mut roles: Vec<String> = Vec::new();
+    for held in reader.related(&model::USER_ROLES, Side::Left(user_id), &all)?.items {
+        roles.push(held.right);
+    }
+    if let Some(organization) = organization {
+        let member = model::member_key(organization, user_id);
+        for held in reader.related(&model::MEMBER_ROLES, Side::Left(&member), &all)?.items {
+            roles.push(held.right);
+        }
+    }
+    let mut names = BTreeSet::new();
+    let mut note = |key: &str| {
+        let (name, of) = permission_parts(key);
+        if of == audience {
+            names.insert(name.to_owned());
+        }
+    };
+    for direct in reader.related(&model::USER_PERMISSIONS, Side::Left(user_id), &all)?.items {
+        note(&direct.right);
+    }
+    for role in roles {
+        for given in reader.related(&model::ROLE_PERMISSIONS, Side::Left(&role), &all)?.items {
+            note(&given.right);
+        }
+    }
+    Ok(names.into_iter().collect())
+}

@@ -1,0 +1,187 @@
+//! A browser's session: the cookie that stands for it, and what a login does to it (reference: sessions-and-login-rules §1 and §2).
+
+use identity::sessions::{self, Lifetimes};
+use kernel::{Document, Secret, Timestamp, id};
+use model::{TENANT_SETTINGS, login::Browser};
+use store::{Agent, AuthenticationMethod, Session, StoreResult, Tx};
+
+use crate::{
+    OAuthError, Site,
+    authorize::conclude::Login,
+    post_login::{Decision, SessionChanges, time_of},
+};
+
+/// Names of the cookie: the second is for browsers that mishandle `SameSite=None`.
+const NAMES: [&str; 2] = ["auth0", "auth0_compat"];
+
+/// What a browser presents as its session.
+pub(crate) fn secret<'b>(site: &Site, browser: &'b Browser) -> Option<&'b str> {
+    names(site, browser).iter().find_map(|name| browser.cookie(name)).filter(|secret| !secret.is_empty())
+}
+
+/// Cookies that give a browser its session.
+pub(crate) fn cookies(site: &Site, browser: &Browser, session: &Session, secret: &Secret) -> Vec<String> {
+    let expires = session.is_persistent.then(|| expiry(site, session.expires)).unwrap_or_default();
+    set(site, browser, secret.reveal(), &expires)
+}
+
+/// Cookies that take it away.
+pub(crate) fn removal(site: &Site, browser: &Browser) -> Vec<String> {
+    set(site, browser, "", "; Max-Age=0")
+}
+
+fn expiry(site: &Site, at: Timestamp) -> String {
+    let seconds = at.seconds().saturating_sub(site.store.context().now().seconds()).max(0);
+    format!("; Max-Age={seconds}")
+}
+
+fn set(site: &Site, browser: &Browser, value: &str, expiry: &str) -> Vec<String> {
+    let names = names(site, browser);
+    // A frame of another site may use the session only where the connection is secure, as browsers demand it.
+    let sites = if browser.is_secure { ["; Secure; SameSite=None", "; Secure"] } else { ["; SameSite=Lax", ""] };
+    let cookie = |(name, site): (&String, &str)| format!("{name}={value}; Path=/; HttpOnly{site}{expiry}");
+    names.iter().zip(sites).map(cookie).collect()
+}
+
+/// Browsers share cookies between the ports of a host: where a tenant lives at a port of its own, so does its cookie.
+fn names(site: &Site, _: &Browser) -> [String; 2] {
+    let port = site.tenant.host().rsplit_once(':').map(|(_, port)| port).filter(|port| port.bytes().all(|b| b.is_ascii_digit()));
+    NAMES.map(|name| port.map_or_else(|| name.to_owned(), |port| format!("{name}_{port}")))
+}
+
+/// What a login does to the browser's session: it begins one, or goes on with the one that is there.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    id: String,
+    lifetimes: Lifetimes,
+    /// The session that the browser has, whoever's it is.
+    former: Option<Session>,
+    /// The proof that was given just now; none where the session's own is enough.
+    login: Option<sessions::Login>,
+    agent: Agent,
+    changes: SessionChanges,
+    organization: Option<String>,
+}
+
+/// What a plan has led to.
+pub(crate) struct Planned {
+    /// The session as it is now.
+    pub(crate) session: Session,
+    /// What the browser presents from now on, where that is new.
+    pub(crate) secret: Option<Secret>,
+}
+
+/// Plans what becomes of the session. Nothing is stored yet.
+pub(crate) async fn plan(site: &Site, login: &Login<'_>, decision: &Decision) -> Result<Plan, OAuthError> {
+    let agent = Agent::new(&login.visit.origin.user_agent, &login.visit.origin.ip, "");
+    let lifetimes = site.session_lifetimes().await?;
+    let authentication = &login.authentication;
+    let standing = login.standing();
+    let id = standing.map_or_else(|| site.store.context().text(id::BASE64URL, 32), |session| session.id.clone());
+    let changes = decision.session.clone();
+    let proof = login.is_interactive().then(|| sessions::Login {
+        id: Some(id.clone()),
+        user_id: authentication.user_id.clone(),
+        connection: Some(authentication.connection.clone()),
+        organization_id: None,
+        authenticated: authentication.at,
+        methods: authentication.methods.iter().map(method).collect(),
+        agent: agent.clone(),
+        is_persistent: changes.is_persistent,
+        expires: changes.expires.map(time_of),
+        idle_expires: changes.idle_expires.map(time_of),
+    });
+    Ok(Plan { id, lifetimes, former: login.session.clone(), login: proof, agent, changes, organization: None })
+}
+
+fn method(method: &model::login::Method) -> AuthenticationMethod {
+    AuthenticationMethod { name: method.name.clone(), at: method.timestamp, kind: None }
+}
+
+impl Plan {
+    /// The session's identifier: `sid`.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Carries the plan out. `client_id` is noted as one that was given an ID token in the session. `None` when the session that it goes on
+    /// with is over.
+    pub(crate) fn apply(&self, tx: &mut Tx, client_id: Option<&str>) -> StoreResult<Option<Planned>> {
+        let (mut session, secret) = match &self.login {
+            Some(login) => {
+                let (session, secret) = sessions::begin(tx, &self.lifetimes, self.former.as_ref(), login.clone())?;
+                (session, Some(secret))
+            }
+            None => {
+                // Read again: another request may have ended or changed it meanwhile.
+                let Some(current) = tx.session(&self.id)? else { return Ok(None) };
+                let used = sessions::used(&current, &self.lifetimes, self.agent.clone(), tx.now());
+                let Some((session, is_due)) = used else { return Ok(None) };
+                if is_due {
+                    tx.update_session(&session)?;
+                }
+                (session, None)
+            }
+        };
+        let mut has_changed = client_id.is_some_and(|id| sessions::note_client(&mut session, id));
+        has_changed |= self.organization.as_deref().is_some_and(|id| sessions::note_organization(&mut session, id));
+        has_changed |= self.change(&mut session);
+        if has_changed {
+            tx.update_session(&session)?;
+        }
+        Ok(Some(Planned { session, secret }))
+    }
+
+    /// Makes the changes that the tenant's code asked for.
+    fn change(&self, session: &mut Session) -> bool {
+        let SessionChanges { expires, idle_expires, is_persistent, metadata, .. } = &self.changes;
+        let before = session.clone();
+        if let Some(expires) = expires.map(time_of) {
+            session.expires = session.expires.min(expires);
+        }
+        if let Some(idle) = idle_expires.map(time_of) {
+            session.idle_expires = session.idle_expires.min(idle);
+        }
+        session.idle_expires = session.idle_expires.min(session.expires);
+        session.is_persistent = is_persistent.unwrap_or(session.is_persistent);
+        if let Some(changes) = metadata {
+            session.details.metadata = merged(session.details.metadata.take(), changes);
+        }
+        *session != before
+    }
+}
+
+/// Metadata with changes; `null` removes an entry, and no entries remove all.
+pub(crate) fn merged(known: Option<Document>, changes: &Document) -> Option<Document> {
+    if changes.is_empty() {
+        return None;
+    }
+    let mut metadata = known.unwrap_or_default();
+    for (name, value) in changes {
+        if value.is_null() {
+            metadata.shift_remove(name);
+        } else {
+            metadata.insert(name.clone(), value.clone());
+        }
+    }
+    (!metadata.is_empty()).then_some(metadata)
+}
+
+impl Site {
+    /// How long the tenant's sessions last.
+    pub(crate) async fn session_lifetimes(&self) -> Result<Lifetimes, OAuthError> {
+        let settings = self.store.cached(self.tenant.id(), &TENANT_SETTINGS, TENANT_SETTINGS.name).await?;
+        let settings = settings.map(|record| record.document.clone()).unwrap_or_default();
+        Lifetimes::of(&settings).map_err(OAuthError::internal)
+    }
+}
+
+/// Ends a session that a tenant's code revokes.
+pub(crate) fn revoke(tx: &mut Tx, session_id: &str, with_tokens: bool) -> StoreResult {
+    let Some(session) = tx.session(session_id)? else { return Ok(()) };
+    if with_tokens {
+        sessions::end_and_tokens(tx, &session, sessions::Ending::Revoked)
+    } else {
+        sessions::end(tx, &session, sessions::Ending::Revoked)
+    }
+}

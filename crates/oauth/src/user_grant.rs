@@ -1,0 +1,93 @@
+//! What all grants for users share: from the facts of a login to the token response.
+
+use std::sync::Arc;
+
+use kernel::{Document, Record};
+use model::USER;
+
+use crate::{
+    OAuthError, Site,
+    facts::Facts,
+    issue::{IdTokenParts, Subject},
+    rights,
+    token::Exchange,
+    views::ResourceServer,
+};
+
+/// What is to be issued.
+pub(crate) struct Issue {
+    /// Granted scopes.
+    pub(crate) scopes: Vec<String>,
+    /// Whether the response tells them.
+    pub(crate) shows_scopes: bool,
+    pub(crate) nonce: Option<String>,
+    pub(crate) facts: Facts,
+    /// The grant, where access tokens tell it.
+    pub(crate) gty: Option<&'static str>,
+}
+
+/// The response's members, in the service's order; a refresh token is added by whoever stores it.
+pub(crate) async fn issue(
+    exchange: &Exchange<'_>,
+    issue: &Issue,
+    user: &Record,
+    api: Option<&Arc<ResourceServer>>,
+) -> Result<Document, OAuthError> {
+    let Exchange { site, client, .. } = exchange;
+    let organization = issue.facts.organization.as_ref();
+    let permissions = match api {
+        Some(api) if api.enforce_policies => site.permissions(&user.id, &api.identifier, organization).await?,
+        _ => Vec::new(),
+    };
+    let subject = Subject {
+        user,
+        client,
+        api: api.map(|api| &**api),
+        scopes: &issue.scopes,
+        permissions: &permissions,
+        session_id: issue.facts.session_id.as_deref(),
+        organization,
+        gty: issue.gty,
+        custom: &issue.facts.custom,
+    };
+    let token = site.access_token(&subject, false).await?;
+    let mut body = Document::new();
+    body.insert("access_token".into(), token.value.as_str().into());
+    if issue.scopes.iter().any(|scope| scope == "openid") {
+        let parts = IdTokenParts {
+            nonce: issue.nonce.as_deref(),
+            auth_time: issue.facts.auth_time(),
+            amr: (!issue.facts.amr.is_empty()).then_some(&issue.facts.amr),
+            access_token: Some(&token.value),
+            ..IdTokenParts::default()
+        };
+        body.insert("id_token".into(), site.id_token(&subject, &parts).await?.into());
+    }
+    if issue.shows_scopes && !issue.scopes.is_empty() {
+        body.insert("scope".into(), issue.scopes.join(" ").into());
+    }
+    body.insert("expires_in".into(), token.lifetime.into());
+    body.insert("token_type".into(), "Bearer".into());
+    Ok(body)
+}
+
+impl Site {
+    /// The user that a grant is for, who must be there and not be blocked.
+    pub(crate) async fn user_of_grant(&self, user_id: &str, missing: OAuthError) -> Result<Arc<Record>, OAuthError> {
+        let user = self.store.cached(self.tenant.id(), &USER, user_id).await?.ok_or(missing)?;
+        if user.is("blocked") { Err(OAuthError::blocked()) } else { Ok(user) }
+    }
+
+    /// What a user may do with an API.
+    pub(crate) async fn permissions(
+        &self,
+        user_id: &str,
+        audience: &str,
+        organization: Option<&crate::issue::Organization>,
+    ) -> Result<Vec<String>, OAuthError> {
+        let (user_id, audience) = (user_id.to_owned(), audience.to_owned());
+        let organization = organization.map(|organization| organization.id.clone());
+        let read = move |reader: &store::Snapshot| rights::permissions(reader, &user_id, &audience, organization.as_deref());
+        Ok(self.store.read(self.tenant.id(), read).await?)
+    }
+}
