@@ -80,6 +80,8 @@ mod tests {
                 tx.append_log(Document::new())?;
             }
             let login = identity::sessions::Login {
+                id: None,
+                authenticated: tx.now(),
                 user_id: "jane".to_owned(),
                 connection: None,
                 organization_id: None,

@@ -10,10 +10,7 @@ pub(crate) mod response;
 
 use std::sync::Arc;
 
-use axum::{
-    body::Body,
-    response::Response,
-};
+use axum::{body::Body, response::Response};
 use http::Request;
 use kernel::{Record, Value, object};
 use model::login::{Authentication, LoginRequest, Method, Outcome, Transaction};
@@ -98,7 +95,8 @@ async fn begin(site: &Site, visit: &Visit, parameters: Parameters) -> Result<Res
         return Err(fail(error));
     }
     let request = login_request(&asked);
-    let redirect = site.pages.begin(site.tenant.id(), request, &visit.browser).await.map_err(|error| fail(error.into()))?;
+    let redirect =
+        site.pages.begin(site.tenant.id(), request, &visit.browser).await.map_err(|error| fail(error.into()))?;
     Ok(browser::send(redirect))
 }
 
@@ -162,9 +160,12 @@ async fn judge(site: &Site, parameters: &Parameters) -> Result<Asked, Failure> {
         Some(asked) if redirect_uri::is_registered(asked, &client.callbacks, client.is_native()) => asked,
         Some(asked) => return Err(Failure::Page(AuthorizationError::callback_mismatch(asked))),
         // A pattern stands for many places, of which none is meant.
-        None => client.callbacks.iter().find(|uri| !uri.contains("://*.")).map(String::as_str).ok_or_else(|| {
-            Failure::Page(AuthorizationError::missing("redirect_uri"))
-        })?,
+        None => client
+            .callbacks
+            .iter()
+            .find(|uri| !uri.contains("://*."))
+            .map(String::as_str)
+            .ok_or_else(|| Failure::Page(AuthorizationError::missing("redirect_uri")))?,
     };
     let addressee = Addressee::of(parameters, redirect_uri, can_receive_messages(&client, redirect_uri));
     let fail = |error: AuthorizationError| Failure::Redirect(addressee.clone(), error);
@@ -182,14 +183,20 @@ async fn admit(
     client: &Client,
 ) -> Result<Option<Arc<ResourceServer>>, AuthorizationError> {
     if parameters.get("request").is_some() {
-        return Err(AuthorizationError::new("request_not_supported", "Signed authorization requests are not supported"));
+        return Err(AuthorizationError::new(
+            "request_not_supported",
+            "Signed authorization requests are not supported",
+        ));
     }
     let settings = site.settings().await?;
     let was_pushed = parameters.get(par::PUSHED).is_some();
-    if !was_pushed && (client.require_pushed_authorization_requests || settings.flags.require_pushed_authorization_requests) {
+    if !was_pushed
+        && (client.require_pushed_authorization_requests || settings.flags.require_pushed_authorization_requests)
+    {
         return Err(AuthorizationError::invalid_request("Pushed Authorization Requests are required"));
     }
-    let grants = [(request.response_type.code, "authorization_code"), (request.response_type.issues_tokens(), "implicit")];
+    let grants =
+        [(request.response_type.code, "authorization_code"), (request.response_type.issues_tokens(), "implicit")];
     for (is_needed, grant) in grants {
         if is_needed && !client.may_use(grant) {
             let text = format!("Grant type '{grant}' not allowed for the client.");

@@ -102,13 +102,8 @@ async fn redeem(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Gr
         Some(audience) => Some(site.api_for_users(audience, exchange.record, client).await?),
         None => None,
     };
-    let issue = Issue {
-        scopes: code.scopes,
-        shows_scopes: !code.is_as_asked,
-        nonce: code.nonce,
-        facts: code.facts,
-        gty: None,
-    };
+    let issue =
+        Issue { scopes: code.scopes, shows_scopes: !code.is_as_asked, nonce: code.nonce, facts: code.facts, gty: None };
     let body = user_grant::issue(&exchange, &issue, &user, api.as_ref()).await?;
     let refresh_token = refresh_token::plan(&exchange, &issue, &user.id, api.as_deref())?;
     let storing = move |tx: &mut Tx| -> Result<Stored, OAuthError> {

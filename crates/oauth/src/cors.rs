@@ -9,12 +9,13 @@ use axum::{
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 
 /// What scripts may read of a response beside what browsers always show.
-const EXPOSED: &str = "DPoP-Nonce, WWW-Authenticate, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset";
+const EXPOSED: &str =
+    "DPoP-Nonce, WWW-Authenticate, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset";
 
 /// Lets scripts of every origin use the endpoints behind it, without cookies: what they present is in the request itself.
 pub(crate) async fn any_origin(request: Request<Body>, next: Next) -> Response {
-    let is_preflight = request.method() == Method::OPTIONS
-        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let is_preflight =
+        request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     let has_origin = request.headers().contains_key(header::ORIGIN);
     let wanted = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
     if is_preflight {

@@ -33,7 +33,15 @@ pub struct OAuthError {
 
 impl OAuthError {
     fn new(status: StatusCode, code: &'static str, description: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, description: description.into(), logged: None, log_type: None, authentication: None, cause: None }
+        Self {
+            status,
+            code,
+            description: description.into(),
+            logged: None,
+            log_type: None,
+            authentication: None,
+            cause: None,
+        }
     }
 
     /// 400 `invalid_request`.

@@ -172,7 +172,9 @@ pub(crate) async fn failed_login(
     decision: Option<Decision>,
 ) -> identity::Result {
     let kind = if login.asked.request.prompt.none { "fsa" } else { "f" };
-    let mut details = object(json!({"error": {"message": error.description, "oauthError": error.code, "type": "oauth-authorization"}}));
+    let mut details = object(
+        json!({"error": {"message": error.description, "oauthError": error.code, "type": "oauth-authorization"}}),
+    );
     if let Some(decision) = &decision {
         add_execution(&mut details, decision);
     }
@@ -204,12 +206,19 @@ pub(crate) async fn failed_silently(
     client: &Client,
     error: &AuthorizationError,
 ) -> StoreResult {
-    let subject = Subject { client_id: Some(client.id.clone()), client_name: Some(client.name.clone()), ..Subject::default() };
+    let subject =
+        Subject { client_id: Some(client.id.clone()), client_name: Some(client.name.clone()), ..Subject::default() };
     append(site, "fsa", &error.description, &visit.origin, subject, Value::Null).await
 }
 
 /// The entry of a logout.
-pub(crate) fn logout(site: &Site, visit: &Visit, client: Option<&Client>, user: Option<&Record>, session_id: &str) -> Document {
+pub(crate) fn logout(
+    site: &Site,
+    visit: &Visit,
+    client: Option<&Client>,
+    user: Option<&Record>,
+    session_id: &str,
+) -> Document {
     let subject = Subject {
         client_id: client.map(|client| client.id.clone()),
         client_name: client.map(|client| client.name.clone()),

@@ -63,7 +63,9 @@ async fn leave(site: &Site, visit: &Visit, parameters: &Parameters) -> Result<Re
             log::failed_logout(site, visit, client.as_deref(), &text).await?;
             return Err(AuthorizationError::invalid_request(text));
         }
-        None => client.as_ref().and_then(|client| client.allowed_logout_urls.iter().find(|url| !url.contains('*')).cloned()),
+        None => {
+            client.as_ref().and_then(|client| client.allowed_logout_urls.iter().find(|url| !url.contains('*')).cloned())
+        }
     };
     let session = browser::session(site, visit).await?;
     end(site, visit, session, client.as_deref()).await?;
@@ -127,7 +129,9 @@ async fn leave_by_relying_party(
     };
     let target = match parameters.get("post_logout_redirect_uri") {
         None => None,
-        Some(asked) if urls::is_allowed(asked, &allowed, Match::Exact) => Some(with_state(asked, parameters.get("state"))),
+        Some(asked) if urls::is_allowed(asked, &allowed, Match::Exact) => {
+            Some(with_state(asked, parameters.get("state")))
+        }
         Some(_) => {
             let text = "The post_logout_redirect_uri is not defined as a valid URL in \"Allowed Logout URLs\"";
             log::failed_logout(site, visit, client.as_deref(), text).await?;

@@ -71,7 +71,10 @@ async fn push(site: &Site, request: Request<Body>) -> Result<String, OAuthError>
     parameters.set("client_id", &client.id);
     parameters.set(PUSHED, "1");
     if parameters.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > LARGEST {
-        return Err(OAuthError { status: StatusCode::PAYLOAD_TOO_LARGE, ..OAuthError::invalid_request("The request is too large") });
+        return Err(OAuthError {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            ..OAuthError::invalid_request("The request is too large")
+        });
     }
     authorize::validate(site, &parameters).await?;
     let reference = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(site.store.context().bytes::<32>()));

@@ -97,7 +97,8 @@ pub(crate) async fn fire(
 ) -> Result<Decision, AuthorizationError> {
     let asked = login.asked;
     let request = &asked.request;
-    let connection = site.store.cached(site.tenant.id(), &model::CONNECTION, &login.authentication.connection_id).await?;
+    let connection =
+        site.store.cached(site.tenant.id(), &model::CONNECTION, &login.authentication.connection_id).await?;
     let mut transaction = object(json!({
         "acr_values": request.acr_values,
         "locale": login.transaction.as_ref().and_then(|kept| kept.progress.language.clone()).unwrap_or_else(|| "en".into()),
@@ -199,7 +200,8 @@ fn session_told(session: &Session) -> Document {
 
 fn token_told(token: &RefreshToken) -> Document {
     let servers = token.details.resource_servers.iter();
-    let servers: Vec<Value> = servers.map(|server| json!({"audience": server.audience, "scopes": server.scope})).collect();
+    let servers: Vec<Value> =
+        servers.map(|server| json!({"audience": server.audience, "scopes": server.scope})).collect();
     object(json!({
         "id": token.id,
         "client_id": token.client_id,
@@ -259,7 +261,9 @@ impl Decision {
             }
             "refreshToken.setExpiresAt" => earliest(&mut self.refresh_token.expires, time()),
             "refreshToken.setIdleExpiresAt" => earliest(&mut self.refresh_token.idle_expires, time()),
-            "refreshToken.setMetadata" | "refreshToken.deleteMetadata" => note(&mut self.refresh_token.metadata, effect),
+            "refreshToken.setMetadata" | "refreshToken.deleteMetadata" => {
+                note(&mut self.refresh_token.metadata, effect)
+            }
             "refreshToken.evictMetadata" => self.refresh_token.metadata = Some(Document::new()),
             "transaction.setMetadata" => {}
             // `none` asks for nothing.

@@ -33,7 +33,8 @@ pub(crate) fn plan(
     if !issue.scopes.iter().any(|scope| scope == "offline_access") {
         return Ok(None);
     }
-    let audience = api.map_or_else(|| format!("{}userinfo", exchange.site.tenant.issuer()), |api| api.identifier.clone());
+    let audience =
+        api.map_or_else(|| format!("{}userinfo", exchange.site.tenant.issuer()), |api| api.identifier.clone());
     let grant = refresh_tokens::Grant {
         id: Some(exchange.site.store.context().id(kernel::id::Form::Alnum16("rt_"))),
         user_id: user_id.to_owned(),
@@ -129,8 +130,7 @@ async fn renew(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Gra
         _ => Vec::new(),
     };
     let scopes = site.granted_scopes(&wanted.scopes, record, client, api.as_deref(), &permissions).await?;
-    let connection =
-        site.store.cached_by(site.tenant.id(), &model::CONNECTION, "name", &facts.connection).await?;
+    let connection = site.store.cached_by(site.tenant.id(), &model::CONNECTION, "name", &facts.connection).await?;
     let told = post_login::Told {
         record,
         connection: connection.as_deref(),

@@ -41,8 +41,7 @@ async fn revoke(site: &Site, request: Request<Body>) -> Result<(), OAuthError> {
         }
         tx.delete_refresh_token(&found.id)?;
         if revokes_grant {
-            let held =
-                Held { user_id: Some(&found.user_id), client_id: Some(&client_id), ..Held::default() };
+            let held = Held { user_id: Some(&found.user_id), client_id: Some(&client_id), ..Held::default() };
             let of_grant = |other: &store::RefreshToken| {
                 other.details.resource_servers.first().map(|access| &access.audience)
                     == found.details.resource_servers.first().map(|access| &access.audience)

@@ -26,8 +26,12 @@ impl Site {
         let found = self.store.cached_by(self.tenant.id(), &model::RESOURCE_SERVER, "identifier", audience).await?;
         let found = found.ok_or_else(|| OAuthError::access_denied(format!("Service not found: {audience}")))?;
         let api = self.views.resource_servers.of(self.tenant.id(), &found)?;
-        let refusal =
-            || OAuthError::invalid_request(format!("Client \"{}\" is not authorized to access resource server \"{audience}\".", record.id));
+        let refusal = || {
+            OAuthError::invalid_request(format!(
+                "Client \"{}\" is not authorized to access resource server \"{audience}\".",
+                record.id
+            ))
+        };
         let needs_grant = match api.user_policy() {
             "deny_all" => return Err(refusal()),
             "require_client_grant" => true,

@@ -13,12 +13,12 @@ use identity::{
     triggers::NoTriggers,
 };
 use kernel::{Context, FixedClock, Record, SeededRandom, Tenant, TenantId, Timestamp, Value, object};
-use model::{CLIENT, CLIENT_GRANT, CREDENTIAL, ORGANIZATION, ORGANIZATION_GRANTS, RESOURCE_SERVER, TENANT_SETTINGS};
 use model::login::{
     Authentication, BoxFuture, Browser, LoginRequest, Outcome, Pages, PagesError, Prompt, Redirect, Transaction,
 };
+use model::{CLIENT, CLIENT_GRANT, CREDENTIAL, ORGANIZATION, ORGANIZATION_GRANTS, RESOURCE_SERVER, TENANT_SETTINGS};
 use serde_json::json;
-use store::{Database, Kind, LogQuery, Options, RootKey, Store, StoreResult, StoreError, Tx};
+use store::{Database, Kind, LogQuery, Options, RootKey, Store, StoreError, StoreResult, Tx};
 use tower::ServiceExt;
 
 use crate::{Bearer, OAuth, router};
@@ -62,13 +62,7 @@ impl Pages for NoPages {
         Box::pin(async { Ok(Outcome::Unknown) })
     }
 
-    fn ask<'a>(
-        &'a self,
-        _: &'a TenantId,
-        _: Transaction,
-        _: Prompt,
-        _: &'a Browser,
-    ) -> PagesResult<'a, Redirect> {
+    fn ask<'a>(&'a self, _: &'a TenantId, _: Transaction, _: Prompt, _: &'a Browser) -> PagesResult<'a, Redirect> {
         Box::pin(async { Err(PagesError::TooLong) })
     }
 

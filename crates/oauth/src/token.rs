@@ -123,7 +123,14 @@ async fn answer(site: &Site, request: Request<Body>) -> Result<Document, OAuthEr
         Err(error) => Err(error),
     };
     if let Err(error) = &outcome {
-        let event = log::exchange(site, error.log_type.unwrap_or(failure), &origin, &subject, Some(error), site.store.context().now());
+        let event = log::exchange(
+            site,
+            error.log_type.unwrap_or(failure),
+            &origin,
+            &subject,
+            Some(error),
+            site.store.context().now(),
+        );
         let execution = subject.execution;
         let work = move |tx: &mut store::Tx| {
             triggers::keep(tx, &execution)?;

@@ -87,7 +87,8 @@ impl Site {
     ) -> Result<Vec<String>, OAuthError> {
         let (user_id, audience) = (user_id.to_owned(), audience.to_owned());
         let organization = organization.map(|organization| organization.id.clone());
-        let read = move |reader: &store::Snapshot| rights::permissions(reader, &user_id, &audience, organization.as_deref());
+        let read =
+            move |reader: &store::Snapshot| rights::permissions(reader, &user_id, &audience, organization.as_deref());
         Ok(self.store.read(self.tenant.id(), read).await?)
     }
 }

@@ -120,7 +120,9 @@ fn refuse(refusal: Refusal) -> Response {
         }
         Refusal::Malformed => (StatusCode::BAD_REQUEST, "invalid_request", "The request holds no single access token"),
         Refusal::Invalid => (StatusCode::UNAUTHORIZED, "invalid_token", "Unauthorized"),
-        Refusal::Insufficient => (StatusCode::FORBIDDEN, "insufficient_scope", "The access token lacks the scope openid"),
+        Refusal::Insufficient => {
+            (StatusCode::FORBIDDEN, "insufficient_scope", "The access token lacks the scope openid")
+        }
     };
     let mut response = (status, Json(json!({"error": code, "error_description": description}))).into_response();
     let challenge = format!("Bearer error=\"{code}\", error_description=\"{description}\"");

@@ -32,14 +32,14 @@ impl Lab {
     }
 
     async fn begin(&self, user: &'static str, former: Option<Session>) -> (Session, Secret) {
-        self.write(move |tx| begin(tx, &Lifetimes::default(), former.as_ref(), login(user))).await
+        self.write(move |tx| begin(tx, &Lifetimes::default(), former.as_ref(), login(user, tx.now()))).await
     }
 }
 
-fn login(user: &str) -> Login {
+fn login(user: &str, now: Timestamp) -> Login {
     Login {
         id: None,
-        authenticated: NOW,
+        authenticated: now,
         user_id: user.to_owned(),
         connection: Some("db".to_owned()),
         organization_id: None,
@@ -146,6 +146,7 @@ async fn what_is_bound_to_a_session_ends_with_it() {
         .write(move |tx| {
             for is_online in [true, false] {
                 let grant = Grant {
+                    id: None,
                     user_id: "jane".to_owned(),
                     client_id: "c".to_owned(),
                     session_id: Some(id.clone()),

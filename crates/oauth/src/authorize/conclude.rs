@@ -122,7 +122,9 @@ async fn decide(site: &Site, login: &Login<'_>) -> Result<Step, Stopped> {
     let scopes = verdict.changed(scopes);
     let wanted = Wanted {
         client_id: record.id.clone(),
-        audience: api.as_ref().map_or_else(|| format!("{}userinfo", site.tenant.issuer()), |api| api.identifier.clone()),
+        audience: api
+            .as_ref()
+            .map_or_else(|| format!("{}userinfo", site.tenant.issuer()), |api| api.identifier.clone()),
         scopes: scopes.clone(),
     };
     let granted = match consent(site, login, &user, &wanted).await? {

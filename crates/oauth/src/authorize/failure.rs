@@ -95,10 +95,8 @@ impl AuthorizationError {
     }
 
     fn members(&self, site: &Site, addressee: &Addressee, with_issuer: bool) -> Members {
-        let mut members: Members = vec![
-            ("error", self.code.as_ref().into()),
-            ("error_description", self.description.as_ref().into()),
-        ];
+        let mut members: Members =
+            vec![("error", self.code.as_ref().into()), ("error_description", self.description.as_ref().into())];
         if let Some(state) = &addressee.state {
             members.push(("state", state.as_str().into()));
         }

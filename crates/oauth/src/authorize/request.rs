@@ -236,7 +236,10 @@ impl AuthorizationRequest {
             id_token_hint: text("id_token_hint"),
             code_challenge: code_challenge(parameters)?,
             correlation_id,
-            extensions: extensions.map(|(name, value)| (name.to_owned(), value.to_owned())).take(MOST_EXTENSIONS).collect(),
+            extensions: extensions
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .take(MOST_EXTENSIONS)
+                .collect(),
             query,
         })
     }
@@ -301,7 +304,11 @@ mod tests {
             ("id_token+code", ResponseMode::Fragment, "oidc-hybrid-profile"),
         ] {
             let request = parse(&format!("response_type={words}&nonce=n")).unwrap();
-            assert_eq!((request.addressee.response_mode, request.response_type.protocol()), (mode, protocol), "{words}");
+            assert_eq!(
+                (request.addressee.response_mode, request.response_type.protocol()),
+                (mode, protocol),
+                "{words}"
+            );
         }
     }
 
@@ -332,9 +339,9 @@ mod tests {
     fn scopes_stand_once_and_extensions_are_kept() {
         let request = parse("response_type=code&scope=openid+email+openid&ext-a=1&ext-b=2&other=3").unwrap();
         assert_eq!(request.scope, ["openid", "email"]);
-        assert_eq!(request.extensions.into_iter().collect::<Vec<_>>(), [
-            ("ext-a".to_owned(), "1".to_owned()),
-            ("ext-b".to_owned(), "2".to_owned())
-        ]);
+        assert_eq!(
+            request.extensions.into_iter().collect::<Vec<_>>(),
+            [("ext-a".to_owned(), "1".to_owned()), ("ext-b".to_owned(), "2".to_owned())]
+        );
     }
 }

@@ -186,7 +186,10 @@ mod tests {
     fn redirects_carry_the_parameters_in_query_or_fragment() {
         let expected = "code=a%2Bb&state=x+y%26z&expires_in=5";
         assert_eq!(location(ResponseMode::Query, "https://a.example/cb"), format!("https://a.example/cb?{expected}"));
-        assert_eq!(location(ResponseMode::Query, "https://a.example/?x=1"), format!("https://a.example/?x=1&{expected}"));
+        assert_eq!(
+            location(ResponseMode::Query, "https://a.example/?x=1"),
+            format!("https://a.example/?x=1&{expected}")
+        );
         assert_eq!(location(ResponseMode::Fragment, "app://cb"), format!("app://cb#{expected}"));
     }
 
@@ -194,7 +197,10 @@ mod tests {
     fn a_value_cannot_leave_the_script_of_a_web_message() {
         let literal = script_literal(&json!({"state": "</script><script>alert(1)</script>\u{2028}"}));
         assert!(!literal.contains('<') && !literal.contains('\u{2028}'), "{literal}");
-        assert_eq!(serde_json::from_str::<Value>(&literal).unwrap()["state"], "</script><script>alert(1)</script>\u{2028}");
+        assert_eq!(
+            serde_json::from_str::<Value>(&literal).unwrap()["state"],
+            "</script><script>alert(1)</script>\u{2028}"
+        );
     }
 
     #[test]

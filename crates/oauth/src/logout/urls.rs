@@ -29,14 +29,16 @@ fn matches(asked: &Url, registered: &str, how: Match) -> bool {
     };
     let Ok(registered) = Url::parse(&registered) else { return false };
     let is_same_host = match (asked.host_str(), registered.host_str()) {
-        (Some(asked), Some(domain)) if is_wildcard => asked.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')),
+        (Some(asked), Some(domain)) if is_wildcard => {
+            asked.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
+        }
         (asked, registered) => asked == registered,
     };
     let is_same_place = asked.scheme() == registered.scheme()
         && asked.port_or_known_default() == registered.port_or_known_default()
         && asked.path() == registered.path();
-    let is_same_query =
-        how == Match::WithoutQuery || (asked.query() == registered.query() && asked.fragment() == registered.fragment());
+    let is_same_query = how == Match::WithoutQuery
+        || (asked.query() == registered.query() && asked.fragment() == registered.fragment());
     is_same_host && is_same_place && is_same_query
 }
 
