@@ -1,6 +1,6 @@
 //! The routes of a server: where the protocols' crates are joined, and the work that no request waits for.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -64,13 +64,13 @@ async fn nothing() -> Response {
 }
 
 /// Starts what works on the jobs of all tenants.
-pub(crate) fn workers(store: &Store, services: &Services) -> Vec<JoinHandle<()>> {
+pub(crate) fn workers(store: &Store, services: &Services, log_retention: Option<Duration>) -> Vec<JoinHandle<()>> {
     let dispatcher = services.dispatcher.clone();
     let sender = Sender { outbound: services.outbound.clone(), action: Some(dispatcher.event_action()) };
     vec![
         tokio::spawn(finish_deletions(store.clone())),
         tokio::spawn(management::work(store.clone())),
-        tokio::spawn(management::tidy(store.clone())),
+        tokio::spawn(management::tidy(store.clone(), log_retention)),
         tokio::spawn(delivery::logs::work(store.clone(), services.outbound.clone())),
         tokio::spawn(sender.work(store.clone())),
         tokio::spawn(Messenger::new(services.outbound.clone(), dispatcher.clone()).work(store.clone())),

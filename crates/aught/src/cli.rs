@@ -113,6 +113,7 @@ variables, variables over the file.
 Only in variables or in the file:
   AUGHT_ROOT_KEY               Key that protects the secrets in the database: 32 bytes in base64 or hex
                                [default: a file beside the certificates, made at the first start]
+  AUGHT_DATABASE_PASSWORD      Password of the PostgreSQL user, where neither the address nor a file has it
   AUGHT_INITIAL_CLIENT_ID      Id of the client that a new tenant gets [default: made up]
   AUGHT_INITIAL_CLIENT_SECRET  Secret of that client [default: made up]";
 

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    fmt,
+    fmt::{self, Write as _},
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use store::Database;
 
 use crate::{
-    Failure, certificates::TlsCertificate, connections::ConnectionLimits, forwarding::TrustedProxies, scripts,
+    Failure, certificates::TlsCertificate, connections::ConnectionLimits, files, forwarding::TrustedProxies, scripts,
 };
 
 /// What the configuration file may hold, and what flags and the environment put over it. The descriptions are those of
@@ -37,6 +37,16 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "PATH | memory: | postgres://…", env = "AUGHT_DATABASE", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     database: Option<String>,
+
+    /// A file with the password of the PostgreSQL user, so that it stands in no address and no command line
+    #[arg(long, value_name = "FILE", env = "AUGHT_DATABASE_PASSWORD_FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database_password_file: Option<PathBuf>,
+
+    /// For how many days entries of the tenant log are kept; 0 keeps them for ever [default: 30]
+    #[arg(long, value_name = "DAYS", env = "AUGHT_LOG_RETENTION")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_retention: Option<u32>,
 
     /// The host, with its port unless that is 443, under which clients reach the tenant: what they take as their
     /// Auth0 domain, and the issuer of its tokens [default: localhost and the port of --listen]
@@ -119,6 +129,9 @@ pub(crate) struct Settings {
     #[arg(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     root_key: Option<String>,
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database_password: Option<String>,
     #[arg(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     initial_client_id: Option<String>,
@@ -204,6 +217,7 @@ impl Settings {
     pub(crate) fn resolve(mut self, file: Option<&Path>) -> Result<Self, Failure> {
         let secret = |name: &str| variable(name).and_then(|value| value.into_string().ok());
         self.root_key = secret("AUGHT_ROOT_KEY");
+        self.database_password = secret("AUGHT_DATABASE_PASSWORD");
         self.initial_client_id = secret("AUGHT_INITIAL_CLIENT_ID");
         self.initial_client_secret = secret("AUGHT_INITIAL_CLIENT_SECRET");
         self.over(file)
@@ -215,6 +229,7 @@ impl Settings {
             text.take_if(|text| text.is_empty());
         }
         self.state_dir.take_if(|folder| folder.as_os_str().is_empty());
+        self.database_password_file.take_if(|file| file.as_os_str().is_empty());
         let mut figment = Figment::new();
         if let Some(path) = file {
             if !path.is_file() {
@@ -240,6 +255,15 @@ impl Settings {
         let database = self.database.as_deref().unwrap_or("aught.db");
         let Ok(database) = database.parse::<Database>();
         let state = State::of(&database, self.state_dir);
+        let password = match (self.database_password, self.database_password_file) {
+            (Some(password), _) => Some(password),
+            (None, Some(file)) => Some(read_password(&file)?),
+            (None, None) => None,
+        };
+        let database = match password {
+            Some(password) => with_password(database, &password)?,
+            None => database,
+        };
         if let Some(domain) = &self.domain {
             check_domain(domain)?;
         }
@@ -273,6 +297,7 @@ impl Settings {
             actions_confinement: self.actions_confinement.unwrap_or_default(),
             actions_registry: self.actions_registry.filter(|address| !address.is_empty()).map(Secret::new),
             drain: Duration::from_secs(self.drain_seconds.unwrap_or(10)),
+            log_retention: days(self.log_retention.unwrap_or(LOG_RETENTION)),
             context: Context::system(),
         })
     }
@@ -319,6 +344,8 @@ pub struct Config {
     pub actions_registry: Option<Secret>,
     /// How long a stopping server waits for requests that it has begun to answer.
     pub drain: Duration,
+    /// How long the tenant log is kept; without a time, for ever.
+    pub log_retention: Option<Duration>,
     /// Time and randomness of everything that the server keeps.
     pub context: Context,
 }
@@ -350,6 +377,7 @@ impl Config {
             actions_confinement: ActionsConfinement::default(),
             actions_registry: None,
             drain: Duration::from_secs(10),
+            log_retention: days(LOG_RETENTION),
             context: Context::system(),
         }
     }
@@ -426,6 +454,36 @@ impl State {
             Self::Folder(folder) => Some(folder.join(name)),
         }
     }
+}
+
+/// Days for which the tenant log is kept, unless another number is set.
+const LOG_RETENTION: u32 = 30;
+
+fn days(number: u32) -> Option<Duration> {
+    (number > 0).then(|| Duration::from_secs(u64::from(number) * 86_400))
+}
+
+/// The password in a file, without the end of its line.
+fn read_password(file: &Path) -> Result<String, Failure> {
+    let text = files::read(file)?.ok_or_else(|| Failure::new(file.display(), "there is no such file"))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// The address of a PostgreSQL database with a password, which stands nowhere else.
+fn with_password(database: Database, password: &str) -> Result<Database, Failure> {
+    let Database::Postgres(mut address) = database else {
+        return Err(Failure::new("the database password", "only a postgres:// database has one"));
+    };
+    address.push(if address.contains('?') { '&' } else { '?' });
+    address.push_str("password=");
+    for byte in password.bytes() {
+        if byte.is_ascii_alphanumeric() {
+            address.push(char::from(byte));
+        } else {
+            write!(address, "%{byte:02X}").expect("a String takes all");
+        }
+    }
+    Ok(Database::Postgres(address))
 }
 
 /// A variable of the environment, unless it is set to nothing.
@@ -512,6 +570,32 @@ mod tests {
     }
 
     #[test]
+    fn a_database_password_comes_from_a_file_or_the_environment() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("password");
+        std::fs::write(&file, "p@ss/w\u{f6}rd\n").unwrap();
+        let database = Some("postgres://me@db/aught".to_owned());
+        let flags = Settings { database: database.clone(), database_password_file: Some(file), ..Settings::default() };
+        let with = |end: &str| Database::Postgres(format!("postgres://me@db/aught{end}"));
+        assert_eq!(settings("", flags).unwrap().database, with("?password=p%40ss%2Fw%C3%B6rd"));
+        let secret = Some("b c".to_owned());
+        let flags = Settings { database, database_password: secret.clone(), ..Settings::default() };
+        assert_eq!(settings("", flags).unwrap().database, with("?password=b%20c"));
+        let flags = Settings { database_password: secret, ..Settings::default() };
+        assert!(settings("", flags).unwrap_err().to_string().contains("password"));
+    }
+
+    #[test]
+    fn the_tenant_log_is_kept_for_a_month_unless_told_otherwise() {
+        let kept = |file: &str| settings(file, Settings::default()).unwrap().log_retention;
+        let day = Duration::from_secs(86_400);
+        assert_eq!(
+            (kept(""), kept("log_retention = 7"), kept("log_retention = 0")),
+            (Some(30 * day), Some(7 * day), None)
+        );
+    }
+
+    #[test]
     fn an_empty_variable_is_none() {
         let flags = Settings { listen: Some(String::new()), ..Settings::default() };
         assert_eq!(settings("", flags).unwrap().listen, "127.0.0.1:8080");
@@ -522,6 +606,7 @@ mod tests {
         let flags = Settings {
             root_key: Some("hidden".into()),
             database: Some("postgres://u:hidden@h".into()),
+            database_password: Some("hidden".into()),
             ..Settings::default()
         };
         assert!(!format!("{flags:?}").contains("hidden"));

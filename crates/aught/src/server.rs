@@ -59,7 +59,7 @@ impl Server {
             Metrics::At(place) => Some(listener::serve_plainly(place, app::metrics_routes(&store)).await?),
             Metrics::Public | Metrics::Nowhere => None,
         };
-        let mut workers = app::workers(&store, &services);
+        let mut workers = app::workers(&store, &services, config.log_retention);
         workers.extend(metrics);
         let control = Control::open(&config.state, store.clone());
         let (stop, stopping) = watch::channel(false);

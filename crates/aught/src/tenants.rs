@@ -62,13 +62,23 @@ impl Tenants {
 
 /// Opens the store of an installation.
 pub(crate) async fn open_store(config: &Config) -> Result<Store, Failure> {
-    let root_key = root_key(config.root_key.as_ref(), &config.state, &config.context)?;
+    let database = config.database.clone();
+    let holds_data = tokio::task::spawn_blocking(move || database.holds_data()).await;
+    let holds_data = holds_data.map_err(|error| Failure::new("the database", error))?;
+    let holds_data = holds_data.map_err(|error| Failure::new("the database", error))?;
+    let root_key = root_key(config.root_key.as_ref(), &config.state, &config.context, holds_data)?;
     let options = Options { database: config.database.clone(), root_key, context: config.context.clone() };
     Store::open(options).await.map_err(|error| Failure::new("the database", error))
 }
 
-/// The root key that is configured, else the one that the state keeps, else a new one that it keeps from now on.
-fn root_key(configured: Option<&Secret>, state: &State, context: &Context) -> Result<RootKey, Failure> {
+/// The root key that is configured, else the one that the state keeps, else a new one that it keeps from now on. A database
+/// that holds data has a root key: none is made in its place.
+fn root_key(
+    configured: Option<&Secret>,
+    state: &State,
+    context: &Context,
+    holds_data: bool,
+) -> Result<RootKey, Failure> {
     let parse = |text: &str, source: &str| {
         RootKey::parse(text).ok_or_else(|| Failure::new(source, "expected 32 bytes in base64 or hexadecimal"))
     };
@@ -77,6 +87,16 @@ fn root_key(configured: Option<&Secret>, state: &State, context: &Context) -> Re
     }
     let new = RootKey::generate(context);
     let Some(path) = state.file(ROOT_KEY) else { return Ok(new) };
+    if holds_data && files::read(&path)?.is_none() {
+        return Err(Failure::new(
+            "the root key",
+            format!(
+                "the database holds data, but there is no {}: put the key back that was there, or set AUGHT_ROOT_KEY; \
+                 no other key opens the secrets of this database",
+                path.display()
+            ),
+        ));
+    }
     let kept = files::write_once(&path, &new.to_text())?;
     parse(&kept, &path.display().to_string())
 }

@@ -11,22 +11,21 @@ const PAUSE: Duration = Duration::from_secs(3600);
 const AT_ONCE: u32 = 500;
 /// How long events can be followed from: whoever was away for longer begins anew.
 const EVENTS_KEPT: Duration = Duration::from_secs(30 * 86_400);
-/// How long the tenant log is kept.
-const LOG_RETENTION: Duration = Duration::from_secs(30 * 86_400);
 /// How long jobs that were given up are kept, for whoever looks into why.
 const FAILED_JOBS_KEPT: Duration = Duration::from_secs(30 * 86_400);
 
-/// Tidies up for all tenants, again and again, until it is dropped.
-pub async fn work(store: Store) {
+/// Tidies up for all tenants, again and again, until it is dropped. The tenant log is kept for so long; without a time,
+/// for ever.
+pub async fn work(store: Store, log_retention: Option<Duration>) {
     loop {
-        if let Err(error) = round(&store, LOG_RETENTION).await {
+        if let Err(error) = round(&store, log_retention).await {
             tracing::warn!(%error, "what is out of date could not be removed");
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-async fn round(store: &Store, log_retention: Duration) -> StoreResult<()> {
+async fn round(store: &Store, log_retention: Option<Duration>) -> StoreResult<()> {
     // What nobody need be told of, until less than a batch is left.
     while store.sweep(AT_ONCE).await? >= AT_ONCE.into() {}
     for tenant in store.tenants_with_expired_sessions().await? {
@@ -35,7 +34,9 @@ async fn round(store: &Store, log_retention: Duration) -> StoreResult<()> {
     }
     for tenant in store.tenants().await? {
         tidy(store, &tenant).await?;
-        prune_logs(store, &tenant, log_retention).await?;
+        if let Some(kept) = log_retention {
+            prune_logs(store, &tenant, kept).await?;
+        }
     }
     Ok(())
 }
@@ -96,7 +97,7 @@ mod tests {
         store.write(&tenant, fill).await.unwrap();
         let day = Duration::from_secs(86_400);
         let left = async || {
-            round(&store, 30 * day).await.unwrap();
+            round(&store, Some(30 * day)).await.unwrap();
             let expired = store.tenants_with_expired_sessions().await.unwrap().len();
             let count = |reader: &store::Snapshot| reader.count_logs(&store::Filter::All);
             (store.read(&tenant, count).await.unwrap(), expired)
@@ -118,7 +119,7 @@ mod tests {
         store.create_tenant(&tenant).await.unwrap();
         let append = |tx: &mut Tx| tx.append_event("user.created", &Document::new());
         let kept = async || {
-            round(&store, LOG_RETENTION).await.unwrap();
+            round(&store, None).await.unwrap();
             store.read(&tenant, |reader| reader.events_after(EventPosition::default(), 10)).await.unwrap().len()
         };
         store.write(&tenant, append).await.unwrap();

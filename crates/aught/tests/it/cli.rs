@@ -35,6 +35,8 @@ fn help_explains_each_flag() {
         "--domain",
         "--config",
         "--state-dir",
+        "--database-password-file",
+        "--log-retention",
         "AUGHT_ROOT_KEY",
         "AUGHT_INITIAL_CLIENT_ID",
         "AUGHT_INITIAL_CLIENT_SECRET",
@@ -350,4 +352,19 @@ fn the_log_of_a_commands_tenant_is_a_file_of_its_own() {
     let output = aught(&["run", "--log", &log.to_string_lossy(), "--", "sh", "-c", "echo out; echo err >&2"]);
     assert_eq!((text(&output.stdout).as_str(), text(&output.stderr).as_str()), ("out\n", "err\n"));
     assert!(std::fs::read_to_string(&log).unwrap().contains("\"listening\""));
+}
+
+#[test]
+fn a_lost_root_key_is_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    Server::start(serve(folder.path())).stop();
+    let key = folder.path().join("aught.db.root-key");
+    let kept = std::fs::read(&key).unwrap();
+    std::fs::remove_file(&key).unwrap();
+    let refused = serve(folder.path()).output().unwrap();
+    assert!(!refused.status.success());
+    assert!(text(&refused.stderr).contains("put the key back"), "{}", text(&refused.stderr));
+    assert!(!key.exists());
+    std::fs::write(&key, kept).unwrap();
+    Server::start(serve(folder.path())).stop();
 }
