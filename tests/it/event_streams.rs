@@ -92,7 +92,7 @@ async fn stream(server: &TestServer, url: &str, kinds: &[&str]) -> String {
     let (stream, tenant) = (id.clone(), TenantId::new("localhost"));
     let redirect = move |tx: &mut Tx| {
         let mut record = tx.get(&EVENT_STREAM, &stream)?.unwrap();
-        record.document["destination"]["configuration"]["webhook_endpoint"] = url.as_str().into();
+        record.sealed.set(model::WEBHOOK_ENDPOINT, url.as_str());
         tx.update(&EVENT_STREAM, record)
     };
     server.running.store.write(&tenant, redirect).await.unwrap();

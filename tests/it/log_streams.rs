@@ -8,7 +8,7 @@ use store::Tx;
 use crate::{event_streams::Receiver, server::TestServer};
 
 /// Makes a stream to an address; gives its path.
-async fn stream(server: &TestServer, url: &str, more: Value) -> String {
+pub(crate) async fn stream(server: &TestServer, url: &str, more: Value) -> String {
     let sink = json!({
         "httpEndpoint": "https://logs.invalid",
         "httpContentType": "application/json",
@@ -24,7 +24,7 @@ async fn stream(server: &TestServer, url: &str, more: Value) -> String {
     let (stream, url) = (id.clone(), url.to_owned());
     let redirect = move |tx: &mut Tx| {
         let mut record = tx.get(&LOG_STREAM, &stream)?.unwrap();
-        record.document["sink"]["httpEndpoint"] = url.as_str().into();
+        record.sealed.set("sink.httpEndpoint", url.as_str());
         record.document["status"] = "active".into();
         tx.update(&LOG_STREAM, record)
     };

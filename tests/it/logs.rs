@@ -44,3 +44,16 @@ async fn an_entry_of_a_call_tells_all_scopes_of_its_token() {
     assert!(scopes.len() > 100 && scopes.contains(&json!("create:roles")), "{entry}");
     server.end().await;
 }
+
+#[tokio::test]
+async fn entries_of_calls_tell_which_library_made_them() {
+    let server = TestServer::start().await;
+    let library = json!({"name": "node-auth0", "version": "5.0.0", "env": {"node": "22.1.0"}});
+    let call = server.http.post(server.url("/api/v2/roles")).bearer_auth(&server.token).json(&json!({"name": "clerk"}));
+    let answer = call.header("auth0-client", BASE64_URL_SAFE_NO_PAD.encode(library.to_string())).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    server.post("/roles", json!({"name": "other"})).await;
+    let logs = server.get("/logs?q=type:sapi&sort=date:1").await.body;
+    assert_eq!((&logs[0]["auth0_client"], logs[1].get("auth0_client")), (&library, None));
+    server.end().await;
+}

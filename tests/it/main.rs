@@ -20,6 +20,7 @@ mod messages;
 mod organizations;
 mod refusals;
 mod script;
+mod secrets;
 mod server;
 mod settings;
 mod successes;

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use contract::{Contract, Route};
 use http::Method;
 use kernel::{Record, object};
 use serde_json::{Value, json};
@@ -38,6 +39,18 @@ impl Names {
         })
     }
 
+    /// What names that begin with `secret:` stand for; of a link, its ticket.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        let of_link = |link: &str| {
+            let ticket = ["ticket=", "invitation="].iter().find_map(|name| link.split_once(name)).map(|(_, rest)| rest);
+            let ticket = ticket
+                .or_else(|| link.rsplit_once("/p/").and_then(|(_, path)| path.split_once('/')).map(|(_, rest)| rest));
+            let ticket = ticket.unwrap_or(link);
+            ticket.split(['&', '#']).next().unwrap_or_default().to_owned()
+        };
+        self.0.iter().filter(|(name, _)| name.starts_with("secret:")).map(|(_, value)| of_link(value)).collect()
+    }
+
     fn set(&mut self, name: &str, value: &str) {
         self.0.insert(name.to_owned(), value.to_owned());
     }
@@ -63,6 +76,17 @@ impl Request {
             return (begin(server, &self.path).await, Vec::new());
         }
         server.judged(self.method.clone(), &self.path, self.body.clone()).await
+    }
+
+    /// The smallest sets of scopes that admit the request: each scope of the operation's first group, with the first of each
+    /// other group.
+    pub(crate) fn least_scopes(&self) -> Vec<String> {
+        let path = self.path.split('?').next().unwrap_or_default();
+        let Route::Operation(operation, _) = Contract::load().route(&self.method, path) else { return Vec::new() };
+        let Some((first, others)) = operation.scopes.split_first() else { return Vec::new() };
+        let others: Vec<&str> = others.iter().map(|group| group[0].as_str()).collect();
+        let sets = first.iter().filter(|scope| !scope.contains(":current_user"));
+        sets.map(|scope| [&[scope.as_str()], &others[..]].concat().join(" ")).collect()
     }
 
     /// Keeps what the answer has to be named; says what it lacks.

@@ -1,5 +1,7 @@
 //! A server in this process with a client that checks every answer against the contract.
 
+use std::{collections::HashSet, sync::LazyLock};
+
 use aught::{Config, Dns, Running, Server};
 use aught_testing::PostgresDatabase;
 use contract::{Contract, Route};
@@ -17,6 +19,28 @@ pub(crate) struct TestServer {
     pub(crate) token: String,
     /// Dropped last, when nobody uses it any more.
     _database: Option<PostgresDatabase>,
+}
+
+/// Shorter sealed texts (`key`, `secret`) may stand anywhere.
+const LEAST_TELLING: usize = 10;
+
+/// Whether the contract marks the members of a name as secret.
+fn is_secret(name: &str) -> bool {
+    static MEMBERS: LazyLock<HashSet<String>> = LazyLock::new(|| {
+        let list: Value = serde_json::from_str(include_str!("../../contract/secrets.json")).unwrap();
+        list["members"].as_array().unwrap().iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    });
+    MEMBERS.contains(name)
+}
+
+/// Shows every text of a value with the name of the member that it belongs to.
+fn look(value: &Value, name: &str, see: &mut impl FnMut(&str, &str)) {
+    match value {
+        Value::String(text) => see(name, text),
+        Value::Array(items) => items.iter().for_each(|item| look(item, name, see)),
+        Value::Object(members) => members.iter().for_each(|(name, member)| look(member, name, see)),
+        _ => {}
+    }
 }
 
 /// An answer: its status, and its body where that is JSON.
@@ -38,9 +62,9 @@ impl TestServer {
         Self::of(Config { context, dns: Dns::Trusting, ..Config::in_memory() }).await
     }
 
-    /// The same as the test configures it, but for the database.
+    /// The same as the test configures it; PostgreSQL takes the place of memory.
     pub(crate) async fn of(mut config: Config) -> Self {
-        let database = PostgresDatabase::create();
+        let database = if config.database == Database::Memory { PostgresDatabase::create() } else { None };
         if let Some(database) = &database {
             config.database = Database::Postgres(database.url());
         }
@@ -109,11 +133,36 @@ impl TestServer {
         let bytes = response.bytes().await.unwrap();
         let body: Option<Value> = serde_json::from_slice(&bytes).ok();
         let bare = path.split('?').next().unwrap_or_default();
-        let wrong = match Contract::load().route(&method, bare) {
+        let mut wrong = match Contract::load().route(&method, bare) {
             Route::Operation(operation, _) => operation.verify_answer(status, body.as_ref()),
             _ => Vec::new(),
         };
+        if let Some(body) = &body {
+            wrong.extend(self.leaks(body).await);
+        }
         (Answer { status, body: body.unwrap_or_default() }, wrong)
+    }
+
+    /// Secrets of the tenant in an answer that stand there under a name that does not tell of a secret.
+    async fn leaks(&self, body: &Value) -> Vec<String> {
+        let mut secrets = Vec::new();
+        for tenant in self.running.store.tenants().await.unwrap() {
+            for sealed in self.running.store.sealed(&tenant).await.unwrap() {
+                let telling = sealed.paths().filter(|path| is_secret(path.rsplit('.').next().unwrap_or_default()));
+                let texts = telling.filter_map(|path| sealed.text(path)).filter(|text| text.len() >= LEAST_TELLING);
+                // The host of an address is no secret, what follows may be.
+                let texts = texts
+                    .filter(|text| !text.starts_with("http") || text.trim_end_matches('/').matches('/').count() > 2);
+                secrets.extend(texts.map(str::to_owned));
+            }
+        }
+        let mut leaks = Vec::new();
+        look(body, "", &mut |name, text| {
+            if !is_secret(name) && secrets.iter().any(|secret| text.contains(secret.as_str())) {
+                leaks.push(format!("a secret stands under {name:?}"));
+            }
+        });
+        leaks
     }
 
     /// Ends the test: what the store holds must be sound.

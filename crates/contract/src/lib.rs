@@ -12,6 +12,7 @@ mod projection;
 mod refusal;
 mod routing;
 mod schema;
+mod secrets;
 mod titles;
 mod validation;
 

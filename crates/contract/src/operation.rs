@@ -14,6 +14,7 @@ use crate::{
     parameters::{self, Arguments, Parameter, PathValues},
     projection::Projection,
     schema::{Schema, Schemas},
+    secrets::Secrets,
     titles, validation,
 };
 
@@ -142,6 +143,21 @@ impl Operation {
         self.statuses.contains(&status)
     }
 
+    /// A body as logs may show it: what is secret is masked.
+    pub fn masked_body(&self, body: &Value) -> Value {
+        self.masked(self.request_schema(), body.clone())
+    }
+
+    /// An answer as logs may show it: projected, and what is secret is masked.
+    pub fn masked_answer(&self, answer: &Value) -> Value {
+        self.masked(self.response_schema(), self.project(answer.clone()))
+    }
+
+    fn masked(&self, schema: Option<&Schema>, mut value: Value) -> Value {
+        Secrets::load().mask(&self.name(), &self.schemas, schema, &mut value);
+        value
+    }
+
     /// What is wrong with an answer of ours; nothing for a good one.
     pub fn verify_answer(&self, status: u16, body: Option<&Value>) -> Vec<String> {
         let mut wrong = Vec::new();
@@ -166,6 +182,10 @@ impl Operation {
     pub(crate) fn query_schema(&self, name: &str) -> Option<&Schema> {
         let is_it = |parameter: &&Parameter| parameter.location == Location::Query && parameter.name == name;
         self.parameters.iter().find(is_it).map(|parameter| parameter.schema(&self.schemas))
+    }
+
+    pub(crate) fn request_schema(&self) -> Option<&Schema> {
+        self.request.as_ref().map(|request| request.schema(&self.schemas))
     }
 
     pub(crate) fn response_schema(&self) -> Option<&Schema> {

@@ -6,10 +6,10 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, header};
+use http::{HeaderName, HeaderValue, Request, Uri, header, uri::PathAndQuery};
 use identity::events;
 use kernel::{Document, Record, Tenant, TenantId, Value, object, value_at};
-use model::{EVENT_STREAM, queues};
+use model::{EVENT_STREAM, WEBHOOK_ENDPOINT, queues};
 use outbound::{Client, Limits};
 use serde_json::json;
 use store::{Filter, Job, NewJob, Order, Paging, Query, Snapshot, Store, StoreResult, Tx};
@@ -116,10 +116,11 @@ impl Sender {
         let event = delivery.document.get("event").and_then(Value::as_object).cloned().unwrap_or_default();
         let tenant = at.id();
         let event = events::envelope(event, tenant, at.domain(), Some(&stream.id));
-        let text = |path: &str| value_at(&stream.document, path).and_then(Value::as_str);
+        let whole = stream.revealed();
+        let text = |path: &str| value_at(&whole, path).and_then(Value::as_str);
         match text("destination.type") {
             Some("webhook") => {
-                let url = text("destination.configuration.webhook_endpoint").unwrap_or_default();
+                let url = text(WEBHOOK_ENDPOINT).unwrap_or_default();
                 self.post(url, authorization(stream), &event).await
             }
             Some("action") => {
@@ -139,7 +140,7 @@ impl Sender {
         authorization: Option<(HeaderName, HeaderValue)>,
         event: &Document,
     ) -> Result<(), Failure> {
-        let in_words = |why: &dyn std::fmt::Display| format!("Post \"{url}\": {why}");
+        let in_words = |why: &dyn std::fmt::Display| format!("Post \"{}\": {why}", public_part(url));
         let body = Bytes::from(serde_json::to_vec(event).expect("a JSON object serialises"));
         let mut request = Request::post(url).header(header::CONTENT_TYPE, "application/json");
         if let Some((name, value)) = authorization {
@@ -154,6 +155,16 @@ impl Sender {
         }
         Err(Failure { message: in_words(&status), may_pass: !status.is_client_error() })
     }
+}
+
+/// An address without what may be secret in it: its path and query.
+fn public_part(url: &str) -> String {
+    let Ok(address) = url.parse::<Uri>() else { return String::new() };
+    let authority = address.authority().map_or("", |authority| authority.as_str());
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let rest =
+        if matches!(address.path_and_query().map(PathAndQuery::as_str), None | Some("/")) { "/" } else { "/…" };
+    format!("{}://{host}{rest}", address.scheme_str().unwrap_or("https"))
 }
 
 fn never(message: &str) -> Failure {

@@ -2,8 +2,6 @@
 
 use std::ops::Bound;
 
-use aws_lc_rs::digest;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use kernel::{Document, Record, Timestamp};
 use store::{Filter, Kind, Order, Paging, Query, StoreResult, Term, Tx};
 
@@ -38,6 +36,5 @@ fn sweep(tx: &mut Tx, kind: &Kind) -> StoreResult<()> {
 
 /// The identifier under which something secret is kept: it does not give the secret away.
 pub fn key(secret: &str) -> String {
-    let digest = digest::digest(&digest::SHA256, secret.as_bytes());
-    URL_SAFE_NO_PAD.encode(digest)
+    kernel::digest(secret)
 }

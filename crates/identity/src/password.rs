@@ -69,7 +69,7 @@ impl PasswordHash {
     /// Whether this is the hash of `password`; as slow as hashing.
     pub fn matches(&self, password: &str) -> bool {
         let Self::Bcrypt(text) = self;
-        password.len() <= LONGEST && bcrypt::verify(password, text).unwrap_or(false)
+        password.len() <= LONGEST && !password.contains('\0') && bcrypt::verify(password, text).unwrap_or(false)
     }
 }
 

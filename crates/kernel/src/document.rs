@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::path;
+
 /// A JSON object whose keys keep their order: what records, bodies and answers are made of.
 pub type Document = Map<String, Value>;
 
@@ -25,9 +27,14 @@ pub fn value_at<'a>(document: &'a Document, path: &str) -> Option<&'a Value> {
 
 /// Takes away the value at a dotted path and returns it.
 pub fn remove_path(document: &mut Document, path: &str) -> Option<Value> {
-    match path.split_once('.') {
-        None => document.shift_remove(path),
-        Some((first, rest)) => remove_path(document.get_mut(first)?.as_object_mut()?, rest),
+    let Some((first, rest)) = path.split_once('.') else { return document.shift_remove(&*path::unescaped(path)) };
+    let inner = document.get_mut(&*path::unescaped(first))?;
+    match (inner, rest.rsplit_once('.')) {
+        (Value::Object(inner), _) => remove_path(inner, rest),
+        (items @ Value::Array(_), Some((item, name))) => {
+            remove_path(path::get_mut(items, item)?.as_object_mut()?, name)
+        }
+        _ => None,
     }
 }
 

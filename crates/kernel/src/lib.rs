@@ -3,6 +3,7 @@
 mod context;
 mod document;
 pub mod id;
+pub mod path;
 mod record;
 mod sealed;
 mod tenant;
@@ -12,7 +13,7 @@ pub mod user_agent;
 pub use context::{Clock, Context, FixedClock, Random, SeededRandom, SystemClock, SystemRandom};
 pub use document::{Document, fill, fill_members, merge_deep, merge_first_level, object, remove_path, value_at};
 pub use record::{Record, TenantId, UnfitRecord};
-pub use sealed::{Sealed, Secret};
+pub use sealed::{MASK, Sealed, Secret, digest, mask, mask_at};
 pub use tenant::{Peer, Tenant, host_name, is_loopback_name, port_of};
 pub use time::Timestamp;
 

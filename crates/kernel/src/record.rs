@@ -70,6 +70,13 @@ impl Record {
         T::deserialize(&self.document).map_err(|error| UnfitRecord { id: self.id.clone(), reason: error.to_string() })
     }
 
+    /// The document with everything that is sealed in its place, for code that uses it.
+    pub fn revealed(&self) -> Document {
+        let mut document = self.document.clone();
+        self.sealed.reveal_all(&mut document);
+        document
+    }
+
     /// The text of a top-level field.
     pub fn text(&self, field: &str) -> Option<&str> {
         self.document.get(field)?.as_str()

@@ -6,12 +6,11 @@ use rest::{Call, Caller, Origin};
 
 /// The caller of an operation.
 pub(crate) fn actor(call: &Call) -> Actor {
-    of(&call.caller, &call.origin, call.operation.method.as_str(), call.body().clone())
+    of(&call.caller, &call.origin, call.operation.method.as_str(), call.operation.masked_body(call.body()))
 }
 
-/// The caller of an endpoint.
-pub(crate) fn of(caller: &Caller, origin: &Origin, method: &str, mut body: Value) -> Actor {
-    rest::mask(&mut body);
+/// The caller of an endpoint. The body is one that logs may show.
+pub(crate) fn of(caller: &Caller, origin: &Origin, method: &str, body: Value) -> Actor {
     let body = match body {
         Value::Object(body) => body,
         _ => Document::new(),

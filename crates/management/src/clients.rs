@@ -42,6 +42,7 @@ pub(crate) static CLIENT: Kind = Kind::of(&model::CLIENT)
         "session_transfer",
         "signed_request_object",
     ])
+    .revealed(model::ADDON_SECRETS)
     .filters(&[
         ("app_type", ListFilter::AnyOf("app_type")),
         ("is_global", ListFilter::Equals("global")),
@@ -58,6 +59,9 @@ const SUMMARY: &[&str] = &["client_id", "app_type", "name", "description"];
 
 /// What only the scopes for keys and credentials show, beside the secret.
 const KEYS: &[&str] = &["encryption_key", "signing_keys", "client_authentication_methods", "signed_request_object"];
+
+/// The answers that show a new secret to whoever asked for it.
+const SHOWS_SECRET: &[&str] = &["post_clients", "post_rotate-secret"];
 
 struct Clients;
 
@@ -136,11 +140,14 @@ impl Resource for Clients {
     }
 
     fn present(&self, reader: &Snapshot, call: &Call, client: &Record, shown: &mut Document) -> ApiResult {
-        if call.operation.method != "GET" || call.allows("read:client_keys") || call.allows("read:client_credentials") {
-            // A secret is nothing to a client that authenticates otherwise; it is kept for the way back.
-            if !client.document.contains_key("client_authentication_methods") {
-                client.sealed.reveal("client_secret", shown);
-            }
+        let may_see_secret = SHOWS_SECRET.contains(&call.operation.id.as_str())
+            || call.allows("read:client_keys")
+            || call.allows("read:client_credentials");
+        // A secret is nothing to a client that authenticates otherwise; it is kept for the way back.
+        if may_see_secret && !client.document.contains_key("client_authentication_methods") {
+            client.sealed.reveal("client_secret", shown);
+        }
+        if may_see_secret || call.operation.method != "GET" {
             let has_own = client.document.contains_key(signing::KEYS);
             let current = if has_own { None } else { keys::list(reader)?.into_iter().find(|key| key.is("current")) };
             if let Some(key) = current {

@@ -21,6 +21,7 @@ pub(crate) static EVENT_STREAM: Kind = Kind::of(&model::EVENT_STREAM)
     .unique(&[Unique { field: "name", message: "An event stream with this name already exists.", code: None }])
     .missing("The event stream does not exist.", None)
     .forgiving()
+    .revealed(&[model::WEBHOOK_ENDPOINT])
     .times(Times::Millis);
 
 struct EventStreams;

@@ -16,6 +16,7 @@ pub(crate) fn area(_: &Services) -> Area {
 
 /// Flows.
 pub(crate) static FLOW: Kind = Kind::of(&model::FLOW)
+    .revealed(model::FLOW_SECRETS)
     .missing("Flow not found", None)
     .times(Times::Millis)
     .filters(&[("synchronous", ListFilter::Equals("synchronous"))]);

@@ -18,7 +18,8 @@ pub(crate) fn area(_: &Services) -> Area {
 }
 
 /// Forms.
-pub(crate) static FORM: Kind = Kind::of(&model::FORM).missing("Form not found", None).times(Times::Millis);
+pub(crate) static FORM: Kind =
+    Kind::of(&model::FORM).revealed(model::FORM_SECRETS).missing("Form not found", None).times(Times::Millis);
 
 /// What lists show of a form.
 const LISTED: &[&str] = &["id", "name", "description", "created_at", "updated_at", "embedded_at", "submitted_at"];

@@ -17,8 +17,8 @@ pub(crate) fn area(_: &Services) -> Area {
 pub(crate) static LOG_STREAM: Kind =
     Kind::of(&model::LOG_STREAM).missing("The log stream does not exist.", None).revealed(SHOWN_SECRETS);
 
-const SHOWN_SECRETS: &[&str] =
-    &["sink.httpAuthorization", "sink.datadogApiKey", "sink.splunkToken", "sink.segmentWriteKey"];
+/// All but the last.
+const SHOWN_SECRETS: &[&str] = model::LOG_STREAM_SECRETS.split_at(model::LOG_STREAM_SECRETS.len() - 1).0;
 
 struct LogStreams;
 

@@ -6,8 +6,22 @@ use store::Kind;
 /// Path of the organization that a client's requests mean when they name none.
 pub const DEFAULT_ORGANIZATION: &str = "default_organization.organization_id";
 
+/// A client's secret, and the keys of other services with which its addons sign and call.
+const CLIENT_SECRETS: &[&str] = &[
+    "client_secret",
+    "addons.*.masterkey",
+    "addons.*.privateKey",
+    "addons.*.private_key",
+    "addons.*.sasKey",
+    "addons.*.secret",
+    "addons.*.servicePassword",
+    "addons.*.storageAccessKey",
+];
+/// Those of addons, which every reader of the addons sees.
+pub const ADDON_SECRETS: &[&str] = CLIENT_SECRETS.split_at(1).1;
+
 /// A client.
-pub static CLIENT: Kind = Kind::new("client").id("client_id", Form::Alnum32).sealed(&["client_secret"]).indexed(&[
+pub static CLIENT: Kind = Kind::new("client").id("client_id", Form::Alnum32).sealed(CLIENT_SECRETS).indexed(&[
     "app_type",
     "global",
     "is_first_party",

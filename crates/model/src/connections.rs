@@ -7,6 +7,12 @@ use store::{Kind, RelationKind};
 pub const CONNECTION_CONFIGURATION: &str = "options.configuration";
 /// The secrets of connections.
 pub const CONNECTION_SECRETS: &[&str] = &[
+    "provisioning_ticket_url",
+    "options.admin_access_token",
+    "options.admin_refresh_token",
+    "options.agentToken",
+    "options.bareConfiguration",
+    "options.customHeaders",
     "options.client_secret",
     "options.app_secret",
     "options.twilio_token",

@@ -3,14 +3,25 @@
 use kernel::id::Form;
 use store::Kind;
 
+/// Where a flow's actions hold secrets of their own; those of connections are kept in the vault.
+pub const FLOW_SECRETS: &[&str] =
+    &["actions.*.params.basic.password", "actions.*.params.headers.*", "actions.*.params.token"];
+/// Where a form's components hold keys of other services.
+pub const FORM_SECRETS: &[&str] = &[
+    "nodes.*.config.components.*.config.access_token",
+    "nodes.*.config.components.*.config.api_key",
+    "nodes.*.config.components.*.config.secret_key",
+    "nodes.*.config.components.*.config.credentials.private_key",
+];
+
 /// A flow.
-pub static FLOW: Kind = Kind::new("flow").id("id", Form::Base58("af_")).indexed(&["synchronous"]);
+pub static FLOW: Kind = Kind::new("flow").id("id", Form::Base58("af_")).sealed(FLOW_SECRETS).indexed(&["synchronous"]);
 /// What a flow uses to reach another service.
 pub static FLOW_VAULT_CONNECTION: Kind =
     Kind::new("flow_vault_connection").id("id", Form::Base58("ac_")).sealed(&["setup"]);
 /// A run of a flow.
 pub static FLOW_EXECUTION: Kind = Kind::new("flow_execution").id("id", Form::Base58("aex_")).under(&FLOW, "flow_id");
 /// A form.
-pub static FORM: Kind = Kind::new("form").id("id", Form::Base58("ap_"));
+pub static FORM: Kind = Kind::new("form").id("id", Form::Base58("ap_")).sealed(FORM_SECRETS);
 
 pub(crate) static KINDS: &[&Kind] = &[&FLOW, &FLOW_VAULT_CONNECTION, &FLOW_EXECUTION, &FORM];

@@ -1,7 +1,7 @@
 //! Organizations, and who and what belongs to them.
 
-use kernel::id::Form;
-use store::{Kind, RelationKind};
+use kernel::{Record, id::Form};
+use store::{Index, Kind, RelationKind};
 
 /// An organization.
 pub static ORGANIZATION: Kind =
@@ -11,12 +11,22 @@ pub static DISCOVERY_DOMAIN: Kind = Kind::new("discovery_domain")
     .id("id", Form::Ordered58("ord_"))
     .indexed(&["domain"])
     .under(&ORGANIZATION, "organization_id");
-/// An invitation to an organization.
+/// Whoever knows the ticket may accept the invitation.
+pub const INVITATION_SECRETS: &[&str] = &["ticket_id", "invitation_url"];
+
+/// An invitation to an organization. It is found by the digest of its ticket (`ticket_id`, [`kernel::digest`]).
 pub static INVITATION: Kind = Kind::new("invitation")
     .id("id", Form::Alnum16("uinv_"))
     .under(&ORGANIZATION, "organization")
-    .indexed(&["ticket_id", "invitee.email"])
-    .folded(&["invitee.email"]);
+    .indexed(&["invitee.email"])
+    .folded(&["invitee.email"])
+    .sealed(INVITATION_SECRETS)
+    .indexed_by(by_ticket);
+
+fn by_ticket(invitation: &Record) -> Index {
+    let ticket = invitation.sealed.text("ticket_id");
+    ticket.into_iter().fold(Index::new(), |index, ticket| index.term("ticket_id", kernel::digest(ticket)))
+}
 
 /// Organization → user.
 pub static ORGANIZATION_MEMBERS: RelationKind = RelationKind::new("organization_members");

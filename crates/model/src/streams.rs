@@ -6,14 +6,23 @@ use store::{Index, Kind};
 /// Search term of an enabled event stream: the types of events that it subscribes to.
 pub const LISTENS: &str = "listens";
 
-/// A log stream.
-pub static LOG_STREAM: Kind = Kind::new("log_stream").id("id", Form::Alnum16("lst_")).indexed(&["status"]).sealed(&[
+/// The secrets of log streams. Whoever knows the address of a sink may often use it. The last one is shown to nobody.
+pub const LOG_STREAM_SECRETS: &[&str] = &[
+    "sink.httpEndpoint",
     "sink.httpAuthorization",
+    "sink.httpCustomHeaders.*.value",
+    "sink.sumoSourceAddress",
     "sink.datadogApiKey",
     "sink.splunkToken",
     "sink.segmentWriteKey",
     "sink.mixpanelServiceAccountPassword",
-]);
+];
+/// Where a webhook of an event stream is called: a secret as well.
+pub const WEBHOOK_ENDPOINT: &str = "destination.configuration.webhook_endpoint";
+
+/// A log stream.
+pub static LOG_STREAM: Kind =
+    Kind::new("log_stream").id("id", Form::Alnum16("lst_")).indexed(&["status"]).sealed(LOG_STREAM_SECRETS);
 /// How far a log stream is; its id is the stream's.
 pub static LOG_STREAM_STATE: Kind = Kind::new("log_stream_state").id_given("");
 /// An event stream.
@@ -21,6 +30,7 @@ pub static EVENT_STREAM: Kind = Kind::new("event_stream")
     .id("id", Form::Base58("est_"))
     .unique(&["name"])
     .sealed(&[
+        WEBHOOK_ENDPOINT,
         "destination.configuration.webhook_authorization.password",
         "destination.configuration.webhook_authorization.token",
         "destination.configuration.webhook_authorization.header_value",

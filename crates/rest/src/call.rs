@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use bytes::Bytes;
-use contract::{Arguments, Operation};
+use contract::{Arguments, Contract, Operation};
 use kernel::{Document, TenantId, Value};
 
 use crate::{ApiError, ApiResult};
@@ -22,6 +22,11 @@ impl Scopes {
     /// Whether the scope is held.
     pub fn contains(&self, scope: &str) -> bool {
         self.0.contains(scope)
+    }
+
+    /// Whether one scope of each group is held.
+    pub fn meet(&self, groups: &[Vec<String>]) -> bool {
+        groups.iter().all(|group| group.iter().any(|scope| self.contains(scope)))
     }
 
     /// The scopes, in no order.
@@ -56,6 +61,8 @@ pub struct Origin {
     pub ip: String,
     /// `User-Agent`.
     pub user_agent: String,
+    /// `Auth0-Client`: name and version of the library, decoded.
+    pub library: Option<Document>,
     /// `auth0-custom-domain`: the domain to use in links and mails.
     pub custom_domain: Option<String>,
     /// `X-Correlation-ID`, at most 64 characters: copied into log entries of the change.
@@ -148,6 +155,12 @@ impl Call {
     pub fn view<T: DeserializeOwned>(&self) -> ApiResult<T> {
         T::deserialize(&self.body)
             .map_err(|error| ApiError::invalid_body(format!("Payload validation error: '{error}'.")))
+    }
+
+    /// Whether the caller holds the scopes that reading what the path names takes. What cannot be read hides nothing.
+    pub fn may_read(&self) -> bool {
+        let read = Contract::load().find(&format!("GET {}", self.operation.path));
+        read.is_none_or(|read| self.caller.scopes.meet(&read.scopes))
     }
 
     /// Whether the caller holds the scope.

@@ -133,6 +133,7 @@ impl Engine {
             domain: tenant.domain().to_owned(),
             ip: peer.address.to_string(),
             user_agent: text("user-agent").unwrap_or_default(),
+            library: given("auth0-client").and_then(kernel::user_agent::library),
             custom_domain: text("auth0-custom-domain"),
             correlation_id: text("x-correlation-id").map(|id| id.chars().take(64).collect()),
             last_event_id: text("last-event-id"),
@@ -293,8 +294,7 @@ async fn detached(work: impl Future<Output = ApiResult<Answer>> + Send + 'static
 
 /// One scope of each group must be held.
 fn authorise(operation: &Operation, held: &Scopes) -> ApiResult {
-    let is_met = |group: &Vec<String>| group.iter().any(|scope| held.contains(scope));
-    if operation.scopes.iter().all(is_met) {
+    if held.meet(&operation.scopes) {
         return Ok(());
     }
     let wanted = if operation.scopes.len() == 1 {

@@ -24,7 +24,6 @@ pub use engine::{Authenticate, Claims, Engine, Request, Served};
 pub use error::{ApiError, ApiResult};
 pub use kind::{Kind, ListFilter, Sorted, Times, Unique};
 pub use listing::{envelope, order_of, page_of, paging_of, rows, select_fields};
-pub use log::mask;
 pub use relation::Related;
 pub use resource::{Change, Resource};
 pub use shapes::{create, delete, insert, load, presented, save, unique_error, upsert};

@@ -33,7 +33,7 @@ pub(crate) fn updater(resource: &Shared) -> Handler {
         let old = load_own(tx, call, &*work)?;
         let new = patched(work.kind(), &old, call.document().into_owned());
         let record = save(tx, call, &*work, &old, new)?;
-        shown(tx, call, &*work, &record)
+        shown_changed(tx, call, &*work, &record)
     })
 }
 
@@ -43,18 +43,19 @@ pub(crate) fn replacer(resource: &Shared) -> Handler {
         let kind = work.kind();
         let mut body = call.document().into_owned();
         let id = call.path(own_parameter(call));
-        let record = match (tx.get(kind, id)?, kind.id) {
+        match (tx.get(kind, id)?, kind.id) {
             (Some(old), _) => {
                 let new = replaced(kind, &old, body);
-                save(tx, call, &*work, &old, new)?
+                let record = save(tx, call, &*work, &old, new)?;
+                shown_changed(tx, call, &*work, &record)
             }
             (None, Id::Given) => {
                 body.insert(kind.id_field.into(), id.into());
-                create(tx, call, &*work, body)?
+                let record = create(tx, call, &*work, body)?;
+                shown(tx, call, &*work, &record)
             }
-            (None, Id::Made(_) | Id::Single) => return Err(kind.not_found()),
-        };
-        shown(tx, call, &*work, &record)
+            (None, Id::Made(_) | Id::Single) => Err(kind.not_found()),
+        }
     })
 }
 
@@ -84,7 +85,7 @@ pub(crate) fn single_updater(resource: &Shared) -> Handler {
         let old = single(tx, call, &*work)?.ok_or_else(|| work.kind().not_found())?;
         let new = patched(work.kind(), &old, call.document().into_owned());
         let record = save(tx, call, &*work, &old, new)?;
-        shown(tx, call, &*work, &record)
+        shown_changed(tx, call, &*work, &record)
     })
 }
 
@@ -92,14 +93,17 @@ pub(crate) fn single_replacer(resource: &Shared) -> Handler {
     let work = Arc::clone(resource);
     writer(resource, move |tx, call| {
         let body = call.document().into_owned();
-        let record = match single(tx, call, &*work)? {
+        match single(tx, call, &*work)? {
             Some(old) => {
                 let new = replaced(work.kind(), &old, body);
-                save(tx, call, &*work, &old, new)?
+                let record = save(tx, call, &*work, &old, new)?;
+                shown_changed(tx, call, &*work, &record)
             }
-            None => create(tx, call, &*work, body)?,
-        };
-        shown(tx, call, &*work, &record)
+            None => {
+                let record = create(tx, call, &*work, body)?;
+                shown(tx, call, &*work, &record)
+            }
+        }
     })
 }
 
@@ -324,6 +328,18 @@ pub fn unique_error(kind: &Kind, error: StoreError) -> ApiError {
 
 fn shown(reader: &Snapshot, call: &Call, resource: &dyn Resource, record: &Record) -> ApiResult<Answer> {
     let mut shown = presented(reader, call, resource, record)?;
+    select(call, resource, &mut shown);
+    Ok(Answer::json(shown))
+}
+
+/// What the caller is shown of a record that was there before: no secret, unless the caller could also read the record.
+fn shown_changed(reader: &Snapshot, call: &Call, resource: &dyn Resource, record: &Record) -> ApiResult<Answer> {
+    let mut shown = presented(reader, call, resource, record)?;
+    if !call.may_read() {
+        for path in record.sealed.paths() {
+            kernel::remove_path(&mut shown, path);
+        }
+    }
     select(call, resource, &mut shown);
     Ok(Answer::json(shown))
 }

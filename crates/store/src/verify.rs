@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kernel::TenantId;
+use kernel::{Sealed, TenantId};
 
 use crate::{
     RefreshTokenDetails, SessionDetails, Store, StoreResult, Tx,
@@ -21,6 +21,23 @@ impl Store {
     /// Checks a tenant's data and describes what is wrong; nothing when it is sound.
     pub async fn verify(&self, tenant: &TenantId) -> StoreResult<Vec<String>> {
         self.transact(Mode::Read, Some(tenant.clone()), |tx: &mut Tx| verify(tx)).await
+    }
+}
+
+impl Store {
+    /// What is sealed in each of a tenant's records: for tests that look whether any of it leaks.
+    pub async fn sealed(&self, tenant: &TenantId) -> StoreResult<Vec<Sealed>> {
+        let read = |tx: &mut Tx| {
+            let sql = select_record!(
+                ", n.name FROM records AS r JOIN names AS n ON n.number = r.kind \
+                 WHERE r.tenant = $1 AND r.sealed IS NOT NULL"
+            );
+            tx.connection.query(sql, &[tx.number()], |row| {
+                let kind = row.text(7)?.to_owned();
+                Ok(tx.record(&kind, row)?.sealed)
+            })
+        };
+        self.transact(Mode::Read, Some(tenant.clone()), read).await
     }
 }
 

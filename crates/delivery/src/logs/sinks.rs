@@ -13,7 +13,8 @@ pub(super) fn is_reachable(stream: &Record) -> bool {
 
 /// The request that brings these items to a stream's sink. The error says why there is none.
 pub(super) fn request(stream: &Record, items: &[Document]) -> Result<Request<Bytes>, String> {
-    let sink = Sink(stream);
+    let revealed = stream.revealed();
+    let sink = Sink(revealed.get("sink"));
     let (request, body) = match stream.text("type").unwrap_or_default() {
         "http" => sink.http(items),
         "datadog" => sink.datadog(items),
@@ -28,13 +29,12 @@ pub(super) fn request(stream: &Record, items: &[Document]) -> Result<Request<Byt
 
 const JSON: &str = "application/json";
 
-struct Sink<'s>(&'s Record);
+/// What is known of a sink, its secrets included.
+struct Sink<'s>(Option<&'s Value>);
 
 impl Sink<'_> {
     fn text(&self, name: &str) -> &str {
-        let sink = self.0.document.get("sink");
-        let shown = sink.and_then(|sink| sink.get(name)).and_then(Value::as_str);
-        shown.or_else(|| self.0.sealed.text(&format!("sink.{name}"))).unwrap_or_default()
+        self.0.and_then(|sink| sink.get(name)).and_then(Value::as_str).unwrap_or_default()
     }
 
     fn http(&self, items: &[Document]) -> (Builder, String) {
@@ -44,8 +44,7 @@ impl Sink<'_> {
         if !authorization.is_empty() {
             request = request.header(header::AUTHORIZATION, secret(authorization));
         }
-        let sink = self.0.document.get("sink");
-        let custom = sink.and_then(|sink| sink.get("httpCustomHeaders")).and_then(Value::as_array);
+        let custom = self.0.and_then(|sink| sink.get("httpCustomHeaders")).and_then(Value::as_array);
         for entry in custom.into_iter().flatten() {
             let text = |name: &str| entry[name].as_str().unwrap_or_default();
             if let (Ok(name), Ok(value)) = (text("header").parse::<HeaderName>(), HeaderValue::try_from(text("value")))
@@ -75,7 +74,7 @@ impl Sink<'_> {
     }
 
     fn splunk(&self, items: &[Document]) -> (Builder, String) {
-        let is_secure = self.0.document.get("sink").and_then(|sink| sink.get("splunkSecure")) != Some(&false.into());
+        let is_secure = self.0.and_then(|sink| sink.get("splunkSecure")) != Some(&false.into());
         let scheme = if is_secure { "https" } else { "http" };
         let (domain, port) = (self.text("splunkDomain"), self.text("splunkPort"));
         let request = post(&format!("{scheme}://{domain}:{port}/services/collector/event"));

@@ -22,6 +22,8 @@ pub struct PasswordRules {
     dictionary: Option<Vec<String>>,
     /// Profile fields whose values may not occur in the password.
     personal_fields: Vec<String>,
+    /// Whether the connection's options could be read. Where not, no password is known to keep to them.
+    is_readable: bool,
 }
 
 /// Which classes of characters must occur.
@@ -66,22 +68,27 @@ pub enum PasswordError {
     Weak,
     /// More bytes than bcrypt reads.
     TooLong,
+    /// With a character at which implementations of bcrypt stop reading.
+    Nul,
     /// Used before.
     Reused,
     /// In the dictionary.
     Common,
     /// Made of the user's own data.
     Personal,
+    /// The connection's rules cannot be read.
+    Unreadable,
 }
 
 impl PasswordError {
     /// The service's name for the refusal.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Weak | Self::TooLong => "PasswordStrengthError",
+            Self::Weak | Self::TooLong | Self::Nul => "PasswordStrengthError",
             Self::Reused => "PasswordHistoryError",
             Self::Common => "PasswordDictionaryError",
             Self::Personal => "PasswordNoUserInfoError",
+            Self::Unreadable => "PasswordPolicyError",
         }
     }
 
@@ -90,9 +97,11 @@ impl PasswordError {
         match self {
             Self::Weak => "Password is too weak",
             Self::TooLong => "Password is too long, the maximum is 72 bytes",
+            Self::Nul => "Password contains a character that is not allowed",
             Self::Reused => "Password has previously been used",
             Self::Common => "Password is too common",
             Self::Personal => "Password contains user information",
+            Self::Unreadable => "The connection's password policy cannot be read",
         }
     }
 }
@@ -223,13 +232,16 @@ impl PasswordRules {
         self.refuses_sequences
     }
 
-    /// The rules that a connection's `options` set. `password_options` replaces everything older. Options that
-    /// validation would have refused count as absent.
+    /// The rules that a connection's `options` set. `password_options` replaces everything older. By options that validation
+    /// would have refused every password is.
     pub fn from_connection_options(options: &Value) -> Self {
-        let options = Options::deserialize(options).unwrap_or_default();
-        match options.newer {
-            Some(newer) => Self::newer(newer),
-            None => Self::older(options),
+        match Option::<Options>::deserialize(options) {
+            Ok(Some(Options { newer: Some(newer), .. })) => Self::newer(newer),
+            Ok(options) => Self::older(options.unwrap_or_default()),
+            Err(error) => {
+                tracing::error!(%error, "the password policy of a connection cannot be read");
+                Self { is_readable: false, ..Self::of_policy("none") }
+            }
         }
     }
 
@@ -266,6 +278,7 @@ impl PasswordRules {
             history: 0,
             dictionary: None,
             personal_fields: Vec::new(),
+            is_readable: true,
         }
     }
 
@@ -290,6 +303,7 @@ impl PasswordRules {
                     blocked_fields.unwrap_or_else(|| PERSONAL_FIELDS.map(str::to_owned).to_vec())
                 }
             },
+            is_readable: true,
         }
     }
 
@@ -301,6 +315,12 @@ impl PasswordRules {
     /// Judges a password for a user with this profile and these former hashes, latest first. Comparing with a former
     /// hash is as slow as hashing: servers use [`Passwords::admit`](super::Passwords::admit).
     pub fn check(&self, password: &str, profile: &Document, history: &[PasswordHash]) -> Result<(), PasswordError> {
+        if !self.is_readable {
+            return Err(PasswordError::Unreadable);
+        }
+        if password.contains('\0') {
+            return Err(PasswordError::Nul);
+        }
         let length = password.chars().count();
         if length < self.min_length.max(1) || !self.classes.occur_in(password) {
             return Err(PasswordError::Weak);
@@ -487,6 +507,15 @@ mod tests {
         assert_eq!(judge(&strict, "aX777"), Err(PasswordError::Weak));
         assert_eq!(judge(&strict, "aX789"), Err(PasswordError::Weak));
         assert_eq!(judge(&strict, "cbaX7"), Err(PasswordError::Weak));
+    }
+
+    #[test]
+    fn rules_that_cannot_be_read_admit_no_password() {
+        for options in [json!({"passwordPolicy": 7}), json!({"password_options": 7}), json!("x")] {
+            assert_eq!(judge(&options, "Correct-Horse-Battery-7"), Err(PasswordError::Unreadable), "{options}");
+        }
+        assert_eq!(judge(&Value::Null, "Correct-Horse-Battery-7"), Ok(()));
+        assert_eq!(judge(&json!({}), "Correct\0Horse"), Err(PasswordError::Nul));
     }
 
     #[test]

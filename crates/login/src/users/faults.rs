@@ -18,7 +18,9 @@ use crate::{
 /// What is wrong with a new password, at its field.
 pub(super) fn password(error: PasswordError, field: &'static str) -> Fault {
     let code = match error {
-        PasswordError::Weak | PasswordError::TooLong => "password-too-weak",
+        PasswordError::Weak | PasswordError::TooLong | PasswordError::Nul | PasswordError::Unreadable => {
+            "password-too-weak"
+        }
         PasswordError::Reused => "password-previously-used",
         PasswordError::Common => "password-too-common",
         PasswordError::Personal => "password-contains-user-information",

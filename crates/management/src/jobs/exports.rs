@@ -1,6 +1,6 @@
 //! Exports of users: a compressed file behind a link that holds for a minute (reference: jobs and tickets §3).
 
-use std::{io::Write, time::Duration};
+use std::{borrow::Cow, io::Write, time::Duration};
 
 use aws_lc_rs::constant_time;
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -94,7 +94,7 @@ pub(super) async fn run(store: &Store, job: &Job) -> Result<(), ApiError> {
         .unwrap_or_else(|| FIELDS.iter().map(|name| Column { name: (*name).to_owned(), export_as: None }).collect());
     let mut file = GzEncoder::new(Vec::new(), Compression::default());
     if is_csv {
-        let names = columns.iter().map(|column| quoted(column.export_as.as_ref().unwrap_or(&column.name)));
+        let names = columns.iter().map(|column| quoted(&harmless(column.export_as.as_ref().unwrap_or(&column.name))));
         write(&mut file, &names.collect::<Vec<_>>().join(","))?;
     }
     let filter = match asked.connection {
@@ -206,11 +206,16 @@ fn at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
 fn cell(name: &str, value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) if DATES.contains(&name) => text.clone(),
+        Some(Value::String(text)) if DATES.contains(&name) && text.parse::<Timestamp>().is_ok() => text.clone(),
         Some(Value::String(text)) => quoted(&format!("'{text}")),
         Some(value @ (Value::Array(_) | Value::Object(_))) => quoted(&format!("'{value}")),
         Some(value) => value.to_string(),
     }
+}
+
+/// A name of a column as no spreadsheet takes it for a formula.
+fn harmless(text: &str) -> Cow<'_, str> {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { format!("'{text}").into() } else { text.into() }
 }
 
 fn quoted(text: &str) -> String {
@@ -233,6 +238,10 @@ mod tests {
         let column = |name: &str| Column { name: name.to_owned(), export_as: None };
         let columns = ["email", "created_at", "logins_count", "identities[0].connection", "none"].map(column);
         assert_eq!(line(&user, &columns, true), "\"'a\"\"b@x.com\",2020-01-01T00:00:00.000Z,3,\"'Users\",");
+        for name in ["=HYPERLINK(\"x\")", "+1", "-1", "@SUM(1)", "\t=1", "\r=1"] {
+            assert_eq!(harmless(name), format!("'{name}"));
+        }
+        assert_eq!(harmless("email"), "email");
         let renamed = [Column { name: "identities[0].connection".into(), export_as: Some("from".into()) }];
         assert_eq!(line(&user, &renamed, false), r#"{"from":"Users"}"#);
     }

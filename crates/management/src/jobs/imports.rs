@@ -389,12 +389,21 @@ fn double(field: &str) -> Refusal {
     Refusal::Row("DUPLICATED_USER", format!("A user with this {field} was already provided."), None)
 }
 
+/// What error lists do not show of a row.
+const SECRETS: &[&str] = &[
+    "password_hash",
+    "custom_password_hash.hash.value",
+    "custom_password_hash.hash.key.value",
+    "custom_password_hash.salt.value",
+    "custom_password_hash.password.value",
+    "mfa_factors.*.totp.secret",
+];
+
 /// The row as error lists show it.
 fn masked(row: &Value) -> Value {
     let mut row = row.clone();
-    rest::mask(&mut row);
-    if let Some(custom) = row.get_mut("custom_password_hash").and_then(|custom| custom.get_mut("hash")) {
-        custom["value"] = "*****".into();
+    for secret in SECRETS {
+        kernel::mask_at(&mut row, secret);
     }
     row
 }

@@ -21,6 +21,7 @@ const INVITEE: &str = "invitee.email";
 pub(super) static INVITATION: Kind = Kind::of(&model::INVITATION)
     .missing("The invitation does not exist.", Some("inexistent_invitation"))
     .under(&ORGANIZATION)
+    .revealed(model::INVITATION_SECRETS)
     .hidden(&["send_invitation_email"])
     .order(Sorted::CreatedDescending);
 
@@ -116,7 +117,7 @@ fn send(tx: &mut Tx, call: &Call, invitation: &Record) -> ApiResult {
         to: text("invitee.email").unwrap_or_default(),
         client: text("client_id"),
         organization: text("organization_id"),
-        url: text("invitation_url").unwrap_or_default().to_owned(),
+        url: invitation.sealed.text("invitation_url").unwrap_or_default().to_owned(),
         members: members.collect(),
         domain: &call.origin.domain,
         ..Email::default()
