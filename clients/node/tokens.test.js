@@ -41,7 +41,7 @@ test("discovery describes this tenant", async () => {
   const metadata = await new AuthClient({ domain, clientId, clientSecret }).getServerMetadata();
   assert.equal(metadata.issuer, `https://${domain}/`);
   assert.equal(metadata.token_endpoint, `https://${domain}/oauth/token`);
-  assert.equal(metadata.authorization_endpoint, `https://${domain}/authorize`);
+  assert.equal(metadata.jwks_uri, `https://${domain}/.well-known/jwks.json`);
   assert.ok(metadata.token_endpoint_auth_methods_supported.includes("private_key_jwt"));
 });
 

@@ -36,8 +36,8 @@ fn rs256() -> String {
 /// An assertion that holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assertion {
-    /// `jti`: an assertion that has one is good for one use.
-    pub id: Option<String>,
+    /// `jti`: an assertion is good for one use.
+    pub id: String,
     /// `exp`: until when its use must be remembered.
     pub expires: Timestamp,
 }
@@ -65,11 +65,12 @@ pub fn verify(
             return Err("'iss' and 'sub' claims must be the client's identifier");
         }
     }
-    if !jwt.is_for(audiences) {
+    if !jwt.is_for(audiences, &[]) {
         return Err("'aud' claim must be the issuer or the token endpoint");
     }
-    let id = jwt.text("jti").map(str::to_owned);
-    if id.as_ref().is_some_and(|id| id.len() > LONGEST_CLAIM) {
+    // Without an identifier an assertion could be used again until it expires.
+    let id = jwt.text("jti").filter(|id| !id.is_empty()).ok_or("'jti' claim must be a text")?;
+    if id.len() > LONGEST_CLAIM {
         return Err("'jti' claim must not be longer than 64 characters");
     }
     let expires = jwt.seconds("exp").ok_or("'exp' claim is missing")?;
@@ -91,7 +92,7 @@ pub fn verify(
     if !is_signed {
         return Err("client assertion is not signed with a valid credential of the client");
     }
-    Ok(Assertion { id, expires: Timestamp::from_seconds(expires) })
+    Ok(Assertion { id: id.to_owned(), expires: Timestamp::from_seconds(expires) })
 }
 
 impl Credential {
@@ -151,10 +152,10 @@ mod tests {
     #[test]
     fn an_assertion_is_judged_by_its_claims() {
         let client = Client::new();
-        let good = Assertion { id: Some("once".into()), expires: Timestamp::from_seconds(NOW + 60) };
+        let good = Assertion { id: "once".into(), expires: Timestamp::from_seconds(NOW + 60) };
         assert_eq!(client.judge(json!({})), Ok(good));
-        assert!(client.judge(json!({"jti": null, "iat": null})).is_ok());
-        assert!(client.judge(json!({"aud": ["x", "https://tenant.example.com/oauth/token"]})).is_ok());
+        assert!(client.judge(json!({"iat": null})).is_ok());
+        assert!(client.judge(json!({"aud": [ISSUER, "https://tenant.example.com/oauth/token"]})).is_ok());
         assert!(client.judge(json!({"iat": NOW + 10, "exp": NOW + 310})).is_ok());
         let refused = [
             json!({"iss": "other"}),
@@ -169,6 +170,13 @@ mod tests {
             json!({"iat": i64::MIN, "exp": NOW + 60}),
             json!({"exp": i64::MAX, "iat": i64::MAX}),
             json!({"jti": "x".repeat(65)}),
+            json!({"jti": null}),
+            json!({"jti": ""}),
+            json!({"jti": 7}),
+            json!({"jti": ["once"]}),
+            json!({"aud": ["https://other.example.com/", ISSUER]}),
+            json!({"aud": [ISSUER, 7]}),
+            json!({"aud": []}),
         ];
         for change in refused {
             assert!(client.judge(change.clone()).is_err(), "{change}");

@@ -1,7 +1,7 @@
 //! JSON Web Tokens in the compact form (RFC 7515 §3.1, RFC 7519).
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use kernel::Document;
+use kernel::{Document, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::signature::Algorithm;
@@ -101,15 +101,27 @@ impl<'t> Jwt<'t> {
         value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds as i64))
     }
 
-    /// Whether `aud` names one of these audiences.
-    pub fn is_for(&self, audiences: &[&str]) -> bool {
+    /// The texts of `aud`.
+    pub fn audiences(&self) -> Vec<&str> {
         match self.claims.get("aud") {
-            Some(serde_json::Value::String(audience)) => audiences.contains(&audience.as_str()),
-            Some(serde_json::Value::Array(all)) => {
-                all.iter().any(|audience| audience.as_str().is_some_and(|audience| audiences.contains(&audience)))
-            }
-            _ => false,
+            Some(Value::String(audience)) => vec![audience.as_str()],
+            Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).collect(),
+            _ => Vec::new(),
         }
+    }
+
+    /// Whether the token is meant for one of `audiences` and for nobody but these and who may be named `beside` them: a
+    /// token that others may take as well is one that others may pass on.
+    pub fn is_for(&self, audiences: &[&str], beside: &[&str]) -> bool {
+        let named = match self.claims.get("aud") {
+            Some(Value::String(audience)) => vec![Some(audience.as_str())],
+            Some(Value::Array(all)) => all.iter().map(Value::as_str).collect(),
+            _ => return false,
+        };
+        let is_ours = |audience: &Option<&str>| audience.is_some_and(|audience| audiences.contains(&audience));
+        let is_known =
+            |audience: &Option<&str>| is_ours(audience) || audience.is_some_and(|audience| beside.contains(&audience));
+        named.iter().any(is_ours) && named.iter().all(is_known)
     }
 }
 
@@ -129,7 +141,8 @@ mod tests {
             (Some(Algorithm::Hs256), None, Some("JWT"))
         );
         assert_eq!((jwt.text("sub"), jwt.seconds("exp")), (Some("x"), Some(1)));
-        assert!(jwt.is_for(&["b"]) && !jwt.is_for(&["c"]));
+        assert!(jwt.is_for(&["b", "a"], &[]) && jwt.is_for(&["b"], &["a"]));
+        assert!(!jwt.is_for(&["b"], &[]) && !jwt.is_for(&["c"], &["a", "b"]));
         assert_eq!(jwt.signature, b"signature");
     }
 

@@ -142,7 +142,12 @@ impl<T> Verifier<T> {
         if !key.verify(algorithm, jwt.signed, &jwt.signature) {
             return Err(TokenError::BadSignature);
         }
-        let is_ours = |issuer: &&str| tenant.is_issuer(issuer) && jwt.is_for(&[&(self.audience)(tenant, issuer)]);
+        let is_ours = |issuer: &&str| {
+            let (audience, userinfo) = ((self.audience)(tenant, issuer), format!("{issuer}userinfo"));
+            // A user's token is for one API and for the endpoint that tells the profile, both of this tenant.
+            let beside = if audience == userinfo { jwt.audiences() } else { vec![userinfo.as_str()] };
+            tenant.is_issuer(issuer) && jwt.is_for(&[&audience], &beside)
+        };
         let issuer = jwt.text("iss").filter(is_ours);
         let (Some(subject), Some(expires), Some(issuer)) = (jwt.text("sub"), jwt.seconds("exp"), issuer) else {
             return Err(TokenError::Invalid);

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use identity::assertion::{self, Assertion, Credential};
-use kernel::{Record, Secret};
-use model::{CLIENT, CREDENTIAL};
+use identity::{
+    assertion::{self, Assertion, Credential},
+    expiring,
+};
+use kernel::{Document, Record, Secret};
+use model::{CLIENT, CREDENTIAL, USED_ASSERTION};
+use store::{StoreError, Tx};
 use subtle::ConstantTimeEq;
 
 use crate::{
@@ -21,8 +25,6 @@ pub(crate) struct Authenticated {
     pub(crate) record: Arc<Record>,
     /// What token requests read of it.
     pub(crate) client: Arc<Client>,
-    /// The assertion by which it did; to be remembered, so that it works once.
-    pub(crate) assertion: Option<Assertion>,
     /// Whether it proved it. A public client only says so.
     pub(crate) has_proven: bool,
 }
@@ -56,10 +58,11 @@ pub(crate) async fn authenticate(site: &Site, incoming: &Incoming) -> Result<Aut
     let record = site.store.cached(site.tenant.id(), &CLIENT, &client_id).await?;
     let record = record.ok_or_else(OAuthError::unauthorized)?;
     let client = site.views.clients.of(site.tenant.id(), &record)?;
-    let mut authenticated = Authenticated { record, client, assertion: None, has_proven: true };
+    let mut authenticated = Authenticated { record, client, has_proven: true };
     match proof {
         Proof::Assertion(assertion) => {
-            authenticated.assertion = Some(check_assertion(site, &authenticated.client, assertion).await?);
+            let assertion = check_assertion(site, &authenticated.client, assertion).await?;
+            use_up(site, &authenticated.client, assertion).await?;
         }
         Proof::Secret { secret, is_encoded } => check_secret(&authenticated.client, secret, is_encoded)?,
         Proof::None if authenticated.client.token_endpoint_auth_method.as_deref() == Some("none") => {
@@ -104,6 +107,18 @@ fn check_secret(client: &Client, secret: &str, is_encoded: bool) -> Result<(), O
 /// Compares in a time that depends on the lengths only.
 fn is_same(known: &Secret, given: &str) -> bool {
     known.reveal().as_bytes().ct_eq(given.as_bytes()).into()
+}
+
+/// Remembers an assertion before anything is done for it: whatever becomes of the request, it does not work again.
+async fn use_up(site: &Site, client: &Client, assertion: Assertion) -> Result<(), OAuthError> {
+    let Assertion { id, expires } = assertion;
+    let secret = format!("{} {id}", client.id);
+    let remember = move |tx: &mut Tx| expiring::keep_secret(tx, &USED_ASSERTION, &secret, Document::new(), expires);
+    match site.store.write(site.tenant.id(), remember).await {
+        Ok(()) => Ok(()),
+        Err(StoreError::Taken { .. }) => Err(OAuthError::client_authentication("client assertion was used before")),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn check_assertion(site: &Site, client: &Client, assertion: &str) -> Result<Assertion, OAuthError> {

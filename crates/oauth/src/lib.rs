@@ -2,6 +2,7 @@
 
 mod authorize;
 mod bearer;
+mod capabilities;
 mod client;
 mod client_credentials;
 mod code;

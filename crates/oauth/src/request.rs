@@ -3,12 +3,9 @@
 use std::collections::HashMap;
 
 use axum::body::{Body, to_bytes};
-use base64::{
-    Engine,
-    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
-};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, Request, StatusCode, header};
-use kernel::{Document, Peer, Secret};
+use kernel::{Document, Peer, Secret, user_agent};
 use serde_json::Value;
 
 use crate::OAuthError;
@@ -178,11 +175,7 @@ impl Origin {
     /// The origin of a request with these headers from this peer.
     pub(crate) fn of(headers: &HeaderMap, peer: Option<String>) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let library = text("auth0-client").and_then(|value| {
-            let bytes =
-                URL_SAFE_NO_PAD.decode(value.trim_end_matches('=')).or_else(|_| STANDARD.decode(&value)).ok()?;
-            serde_json::from_slice(&bytes).ok()
-        });
+        let library = text("auth0-client").and_then(|header| user_agent::library(&header));
         Self {
             ip: peer.unwrap_or_default(),
             user_agent: text("user-agent").unwrap_or_default(),

@@ -532,6 +532,34 @@ async fn a_client_proves_itself_once_with_each_assertion() {
     assert_eq!(entry["description"], "Failed client authentication");
     assert_eq!(entry["details"]["client_authentication_error"], "client assertion was used before");
     assert_eq!(server.token(with(assertion("2"))).await.status, StatusCode::OK);
+    // One that a refused exchange was tried with is used up, too.
+    let third = with(assertion("3"));
+    let mut elsewhere = third.clone();
+    elsewhere["audience"] = "https://nowhere.example.com".into();
+    assert_eq!(server.token(elsewhere).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(server.token(third).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn what_is_demanded_and_not_built_is_refused() {
+    let server = Server::start().await;
+    let good = || request(json!({"audience": API}));
+    assert_eq!(server.token(good()).await.status, StatusCode::OK);
+    let refused = async |who: &str| {
+        let answer = server.token(good()).await;
+        let text = answer.body["error_description"].as_str().unwrap_or_default();
+        assert!(text.starts_with(who) && text.ends_with("which this server does not support."), "{text}");
+        assert_eq!((answer.status, &answer.body["error"]), (StatusCode::BAD_REQUEST, &json!("invalid_request")));
+    };
+    for demand in ["require_proof_of_possession", "compliance_level"] {
+        let value = if demand == "compliance_level" { json!("fapi2_sp_pkj_mtls") } else { json!(true) };
+        server.change(&CLIENT, "m2m", json!({demand: value})).await;
+        refused("The client requires ").await;
+        server.change(&CLIENT, "m2m", json!({demand: null})).await;
+    }
+    let proof = json!({"mechanism": "dpop", "required": true, "required_for": "all_clients"});
+    server.change(&RESOURCE_SERVER, "2", json!({"proof_of_possession": proof})).await;
+    refused("The API requires ").await;
 }
 
 #[tokio::test]
@@ -554,8 +582,12 @@ async fn the_metadata_follows_the_settings() {
     let metadata = get().await.body;
     assert_eq!(metadata["issuer"], "https://tenant.example.com/");
     assert_eq!(metadata["token_endpoint"], "https://tenant.example.com/oauth/token");
-    assert_eq!(metadata["end_session_endpoint"], "https://tenant.example.com/oidc/logout");
-    assert!(metadata.get("pushed_authorization_request_endpoint").is_none());
+    // Only what is mounted is told, as far as the settings switch it on.
+    let is_told = |metadata: &Value, member: &str| metadata.get(member).is_some();
+    let is_mounted = |path: &str| crate::PATHS.contains(&path);
+    assert_eq!(is_told(&metadata, "authorization_endpoint"), is_mounted("/authorize"));
+    assert_eq!(is_told(&metadata, "end_session_endpoint"), is_mounted("/oidc/logout"));
+    assert!(!is_told(&metadata, "pushed_authorization_request_endpoint"));
     let settings = |tx: &mut Tx| {
         let document = json!({
             "pushed_authorization_requests_supported": true,
@@ -565,8 +597,8 @@ async fn the_metadata_follows_the_settings() {
     };
     server.write(settings).await;
     let metadata = get().await.body;
-    assert!(metadata.get("end_session_endpoint").is_none());
-    assert_eq!(metadata["pushed_authorization_request_endpoint"], "https://tenant.example.com/oauth/par");
+    assert!(!is_told(&metadata, "end_session_endpoint"));
+    assert_eq!(is_told(&metadata, "pushed_authorization_request_endpoint"), is_mounted("/oauth/par"));
 }
 
 #[tokio::test]

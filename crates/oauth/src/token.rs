@@ -10,7 +10,6 @@ use axum::{
 use http::{Request, header};
 use identity::{expiring, triggers};
 use kernel::{Document, Record, Timestamp};
-use model::USED_ASSERTION;
 use store::{Kind, StoreError, Tx};
 
 use crate::{
@@ -151,7 +150,7 @@ async fn granted(
     origin: &mut Origin,
     subject: &mut Subject,
 ) -> Result<Granted, OAuthError> {
-    let Authenticated { record, client, assertion, has_proven } = client::authenticate(site, incoming).await?;
+    let Authenticated { record, client, has_proven } = client::authenticate(site, incoming).await?;
     subject.of_client(&client);
     if let Some(address) =
         origin.forwarded_for.take().filter(|_| client.is_token_endpoint_ip_header_trusted && has_proven)
@@ -165,12 +164,7 @@ async fn granted(
     }
     let parameters = &incoming.parameters;
     let exchange = Exchange { site, record: &record, client: &client, parameters, origin };
-    let mut granted = grant.exchange(exchange, subject).await?;
-    if let Some((id, expires)) = assertion.and_then(|assertion| Some((assertion.id?, assertion.expires))) {
-        let secret = format!("{} {id}", client.id);
-        granted.keep.push(Kept { kind: &USED_ASSERTION, secret, document: Document::new(), expires });
-    }
-    Ok(granted)
+    grant.exchange(exchange, subject).await
 }
 
 /// Stores what belongs to the tokens together with the log entry. Only then may they be sent.
@@ -184,16 +178,9 @@ async fn commit(
     let Granted { mut body, keep, storing } = granted;
     let event = log::exchange(site, log_type, origin, subject, None, site.store.context().now());
     let execution = subject.execution.clone();
-    let is_replayable = keep.iter().any(|kept| kept.kind.name == USED_ASSERTION.name);
     let work = move |tx: &mut Tx| -> Result<Stored, OAuthError> {
         for kept in &keep {
-            let stored = expiring::keep_secret(tx, kept.kind, &kept.secret, kept.document.clone(), kept.expires);
-            match stored {
-                Err(StoreError::Taken { .. }) if is_replayable => {
-                    return Err(OAuthError::client_authentication("client assertion was used before"));
-                }
-                stored => stored?,
-            }
+            expiring::keep_secret(tx, kept.kind, &kept.secret, kept.document.clone(), kept.expires)?;
         }
         let stored = storing.as_ref().map_or_else(|| Ok(Stored::Members(Document::new())), |store| store(tx))?;
         if matches!(stored, Stored::Members(_)) {

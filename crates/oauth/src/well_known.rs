@@ -10,7 +10,7 @@ use model::TENANT_SETTINGS;
 use quick_cache::sync::Cache;
 use serde_json::json;
 
-use crate::{OAuthError, Site, views::Settings};
+use crate::{OAuthError, Site, capabilities, views::Settings};
 
 /// The metadata of tenants by the issuer that a request names, ready to send, as of an epoch of the settings.
 pub(crate) struct Documents(Cache<String, (u64, Bytes)>);
@@ -149,5 +149,6 @@ fn describe(issuer: &str, settings: &Settings) -> Document {
     add("global_token_revocation_endpoint", revocation.into());
     add("global_token_revocation_endpoint_auth_methods_supported", json!(["global-token-revocation+jwt"]));
     add("dpop_signing_alg_values_supported", json!(["ES256"]));
+    capabilities::keep_served(&mut metadata);
     metadata
 }

@@ -79,7 +79,7 @@ async fn subject_of(keys: &SigningKeys, task: &Task, token: &str) -> ApiResult<S
     if !jwt.claims.contains_key("aud") {
         return Err(refused("JWT (link_with) contains an invalid aud claim."));
     }
-    if !call.caller.client_id.as_deref().is_some_and(|client| jwt.is_for(&[client])) {
+    if !call.caller.client_id.as_deref().is_some_and(|client| jwt.is_for(&[client], &[])) {
         return Err(refused("JWT (link_with) must have an aud claim that matches that of the calling token's azp."));
     }
     match jwt.claims.get("sub") {

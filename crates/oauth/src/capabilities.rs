@@ -1,0 +1,216 @@
+//! What tenants, clients and APIs may demand, and what this server can do of it. A demand that cannot be met is refused; it is
+//! never answered with something weaker. Metadata tells only what is there.
+//!
+//! An endpoint counts as served once its path stands in [`PATHS`](crate::PATHS); everything else that is built is added to
+//! [`SERVED`].
+
+use kernel::{Document, Record};
+use model::RESOURCE_SERVER;
+use serde::Deserialize;
+
+use crate::{OAuthError, PATHS, token::Exchange};
+
+/// Something beyond plain tokens that takes more than an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Capability {
+    /// Access tokens bound to a key of the client (RFC 9449).
+    Dpop,
+    /// Access tokens bound to a certificate of the client, and authentication by it (RFC 8705).
+    MutualTls,
+    /// Authorization requests in signed objects (RFC 9101).
+    SignedRequests,
+    /// Telling clients of a logout.
+    BackchannelLogout,
+    /// The profiles of the FAPI working group that `compliance_level` names.
+    Fapi,
+    /// Policies that decide whether a token for an API is issued.
+    AuthorizationPolicies,
+}
+
+/// What is built.
+const SERVED: &[Capability] = &[];
+
+impl Capability {
+    fn is_served(self) -> bool {
+        SERVED.contains(&self)
+    }
+
+    /// How a refusal calls it.
+    fn in_words(self) -> &'static str {
+        match self {
+            Self::Dpop => "proof of possession by DPoP",
+            Self::MutualTls => "proof of possession by mutual TLS",
+            Self::SignedRequests => "signed authorization requests",
+            Self::BackchannelLogout => "back-channel logout",
+            Self::Fapi => "a compliance level",
+            Self::AuthorizationPolicies => "an authorization policy",
+        }
+    }
+}
+
+/// On what a member of the metadata rests.
+enum Basis {
+    Endpoint(&'static str),
+    Capability(Capability),
+}
+
+const AUTHORIZE: Basis = Basis::Endpoint("/authorize");
+const DEVICE: Basis = Basis::Endpoint("/oauth/device/code");
+const REVOCATION: Basis = Basis::Endpoint("/oauth/global-token-revocation/connection/{connectionName}");
+
+/// The members that are told only where there is something behind them.
+const MEMBERS: &[(&str, Basis)] = &[
+    ("authorization_endpoint", AUTHORIZE),
+    ("response_types_supported", AUTHORIZE),
+    ("response_modes_supported", AUTHORIZE),
+    ("code_challenge_methods_supported", AUTHORIZE),
+    ("acr_values_supported", AUTHORIZE),
+    ("authorization_response_iss_parameter_supported", AUTHORIZE),
+    ("client_id_metadata_document_supported", AUTHORIZE),
+    ("device_authorization_endpoint", DEVICE),
+    ("userinfo_endpoint", Basis::Endpoint("/userinfo")),
+    ("mfa_challenge_endpoint", Basis::Endpoint("/mfa/challenge")),
+    ("registration_endpoint", Basis::Endpoint("/oidc/register")),
+    ("revocation_endpoint", Basis::Endpoint("/oauth/revoke")),
+    ("pushed_authorization_request_endpoint", Basis::Endpoint("/oauth/par")),
+    ("require_pushed_authorization_requests", Basis::Endpoint("/oauth/par")),
+    ("end_session_endpoint", Basis::Endpoint("/oidc/logout")),
+    ("backchannel_authentication_endpoint", Basis::Endpoint("/bc-authorize")),
+    ("backchannel_token_delivery_modes_supported", Basis::Endpoint("/bc-authorize")),
+    ("global_token_revocation_endpoint", REVOCATION),
+    ("global_token_revocation_endpoint_auth_methods_supported", REVOCATION),
+    ("backchannel_logout_supported", Basis::Capability(Capability::BackchannelLogout)),
+    ("backchannel_logout_session_supported", Basis::Capability(Capability::BackchannelLogout)),
+    ("request_object_signing_alg_values_supported", Basis::Capability(Capability::SignedRequests)),
+    ("tls_client_certificate_bound_access_tokens", Basis::Capability(Capability::MutualTls)),
+    ("dpop_signing_alg_values_supported", Basis::Capability(Capability::Dpop)),
+];
+
+/// Ways of clients to authenticate that rest on more than the token endpoint.
+const TLS_METHODS: [&str; 2] = ["tls_client_auth", "self_signed_tls_client_auth"];
+
+/// Takes away from the metadata what is not served.
+pub(crate) fn keep_served(metadata: &mut Document) {
+    for (name, basis) in MEMBERS {
+        let is_served = match basis {
+            Basis::Endpoint(path) => PATHS.contains(path),
+            Basis::Capability(capability) => capability.is_served(),
+        };
+        if !is_served {
+            metadata.shift_remove(*name);
+        }
+    }
+    if !Capability::SignedRequests.is_served()
+        && let Some(supported) = metadata.get_mut("request_parameter_supported")
+    {
+        *supported = false.into();
+    }
+    if !Capability::MutualTls.is_served()
+        && let Some(methods) = metadata.get_mut("token_endpoint_auth_methods_supported")
+        && let Some(methods) = methods.as_array_mut()
+    {
+        methods.retain(|method| !TLS_METHODS.iter().any(|name| method == name));
+    }
+}
+
+/// What a client demands of its tokens.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Client {
+    require_proof_of_possession: Option<bool>,
+    compliance_level: Option<String>,
+}
+
+/// What an API demands of the tokens for it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Api {
+    proof_of_possession: Option<Proof>,
+    authorization_policy: Option<Document>,
+}
+
+#[derive(Deserialize)]
+struct Proof {
+    mechanism: String,
+    #[serde(default)]
+    required: bool,
+    required_for: Option<String>,
+}
+
+/// Refuses a token that the client or the API wants bound, or judged, in a way that is not built.
+pub(crate) async fn admit(exchange: &Exchange<'_>, audience: &str) -> Result<(), OAuthError> {
+    let site = exchange.site;
+    let server = site.store.cached_by(site.tenant.id(), &RESOURCE_SERVER, "identifier", audience).await?;
+    let is_public = exchange.client.token_endpoint_auth_method.as_deref() == Some("none");
+    let demands = demands(exchange.record, server.as_deref(), is_public)?;
+    match demands.into_iter().find(|(_, capability)| !capability.is_served()) {
+        Some((who, capability)) => {
+            let what = capability.in_words();
+            Err(OAuthError::invalid_request(format!("{who} requires {what}, which this server does not support.")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Who demands what. A record that cannot be read is a failure, not one without demands.
+fn demands(
+    client: &Record,
+    server: Option<&Record>,
+    is_public: bool,
+) -> Result<Vec<(&'static str, Capability)>, OAuthError> {
+    let mut demands = Vec::new();
+    let client: Client = client.view()?;
+    if client.require_proof_of_possession == Some(true) {
+        demands.push(("The client", Capability::Dpop));
+    }
+    if client.compliance_level.is_some_and(|level| level != "none") {
+        demands.push(("The client", Capability::Fapi));
+    }
+    let Some(server) = server else { return Ok(demands) };
+    let api: Api = server.view()?;
+    if let Some(proof) = api.proof_of_possession.filter(|proof| proof.required) {
+        let is_meant = is_public || proof.required_for.as_deref() != Some("public_clients");
+        let capability = if proof.mechanism == "mtls" { Capability::MutualTls } else { Capability::Dpop };
+        demands.extend(is_meant.then_some(("The API", capability)));
+    }
+    if api.authorization_policy.is_some() {
+        demands.push(("The API", Capability::AuthorizationPolicies));
+    }
+    Ok(demands)
+}
+
+#[cfg(test)]
+mod tests {
+    use kernel::{Timestamp, object};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn record(document: Value) -> Record {
+        Record::new("1", object(document), Timestamp::EPOCH)
+    }
+
+    #[test]
+    fn clients_and_apis_demand_what_their_settings_say() {
+        let of = |client: Value, server: Value, is_public| {
+            demands(&record(client), Some(&record(server)), is_public).map_err(|error| error.status.as_u16())
+        };
+        let none = json!({});
+        assert_eq!(of(none.clone(), none.clone(), false), Ok(vec![]));
+        let optional = json!({"proof_of_possession": {"mechanism": "dpop", "required": false}});
+        assert_eq!(of(json!({"compliance_level": "none"}), optional, false), Ok(vec![]));
+        let dpop = ("The client", Capability::Dpop);
+        assert_eq!(of(json!({"require_proof_of_possession": true}), none.clone(), false), Ok(vec![dpop]));
+        let fapi = ("The client", Capability::Fapi);
+        assert_eq!(of(json!({"compliance_level": "fapi2_sp_mtls_mtls"}), none.clone(), false), Ok(vec![fapi]));
+        let bound = json!({"proof_of_possession": {"mechanism": "mtls", "required": true}});
+        assert_eq!(of(none.clone(), bound, false), Ok(vec![("The API", Capability::MutualTls)]));
+        let public =
+            json!({"proof_of_possession": {"mechanism": "dpop", "required": true, "required_for": "public_clients"}});
+        assert_eq!(of(none.clone(), public.clone(), false), Ok(vec![]));
+        assert_eq!(of(none.clone(), public, true), Ok(vec![("The API", Capability::Dpop)]));
+        let policy = json!({"authorization_policy": {"policy_id": "p"}});
+        assert_eq!(of(none.clone(), policy, false), Ok(vec![("The API", Capability::AuthorizationPolicies)]));
+        assert_eq!(of(none, json!({"proof_of_possession": "dpop"}), false), Err(500));
+    }
+}
