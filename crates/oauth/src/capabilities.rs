@@ -19,6 +19,8 @@ enum Capability {
     MutualTls,
     /// Authorization requests in signed objects (RFC 9101).
     SignedRequests,
+    /// Clients that are known by a document which they publish.
+    ClientMetadataDocuments,
     /// Telling clients of a logout.
     BackchannelLogout,
     /// The profiles of the FAPI working group that `compliance_level` names.
@@ -41,6 +43,7 @@ impl Capability {
             Self::Dpop => "proof of possession by DPoP",
             Self::MutualTls => "proof of possession by mutual TLS",
             Self::SignedRequests => "signed authorization requests",
+            Self::ClientMetadataDocuments => "client metadata documents",
             Self::BackchannelLogout => "back-channel logout",
             Self::Fapi => "a compliance level",
             Self::AuthorizationPolicies => "an authorization policy",
@@ -66,7 +69,7 @@ const MEMBERS: &[(&str, Basis)] = &[
     ("code_challenge_methods_supported", AUTHORIZE),
     ("acr_values_supported", AUTHORIZE),
     ("authorization_response_iss_parameter_supported", AUTHORIZE),
-    ("client_id_metadata_document_supported", AUTHORIZE),
+    ("client_id_metadata_document_supported", Basis::Capability(Capability::ClientMetadataDocuments)),
     ("device_authorization_endpoint", DEVICE),
     ("userinfo_endpoint", Basis::Endpoint("/userinfo")),
     ("mfa_challenge_endpoint", Basis::Endpoint("/mfa/challenge")),
