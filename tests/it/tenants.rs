@@ -19,7 +19,7 @@ impl Other {
         let (domain, fresh) = server.running.create_tenant(name, None).await.unwrap();
         let mut other = Self { domain, fresh, token: String::new() };
         let answer = other.ask_for_token(server, &other.domain).await;
-        other.token = answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
+        answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).clone_into(&mut other.token);
         other
     }
 

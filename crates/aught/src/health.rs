@@ -29,7 +29,7 @@ pub(crate) fn metrics_router(store: Store) -> Router {
 /// 200 when the store answers.
 async fn ready(store: Store) -> Response {
     match store.ping().await {
-        Ok(_) => (StatusCode::OK, "ready\n").into_response(),
+        Ok(()) => (StatusCode::OK, "ready\n").into_response(),
         Err(error) => {
             tracing::warn!(%error, "the store does not answer");
             (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response()

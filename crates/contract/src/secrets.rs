@@ -48,7 +48,9 @@ impl Secrets {
             Value::Array(items) => {
                 let inner: Vec<&Schema> = parts.iter().filter_map(|part| part.items.as_deref()).collect();
                 let inner = alternatives(schemas, &inner);
-                items.iter_mut().for_each(|item| self.mask_members(schemas, &inner, item));
+                for item in items.iter_mut() {
+                    self.mask_members(schemas, &inner, item);
+                }
             }
             Value::Object(members) => {
                 for (name, member) in members {

@@ -37,7 +37,6 @@ pub enum Failed {
 
 impl Failed {
     /// An error that another time may not be there.
-    #[expect(clippy::needless_pass_by_value, reason = "this is what map_err gives")]
     pub fn for_now(error: impl Display) -> Self {
         Self::ForNow(error.to_string())
     }

@@ -62,7 +62,14 @@ fn verification(c: &mut Criterion) {
     let signing = Signing::Key(Algorithm::Rs256);
     let token = runtime.block_on(keys.sign(&tenant, signing, "JWT", claims())).expect("the key signs");
     let at = Tenant::new(tenant, DOMAIN);
-    let verifier = || Verifier::new(store.clone(), keys.clone(), AccessToken::clone);
+    let verifier = || {
+        Verifier::new(
+            store.clone(),
+            keys.clone(),
+            |tenant, _| tenant.management_audience().to_owned(),
+            AccessToken::clone,
+        )
+    };
     let known = verifier();
     c.bench_function("verify a token seen before", |b| {
         b.iter(|| runtime.block_on(known.verify(&at, black_box(&token))).expect("the token is good"));

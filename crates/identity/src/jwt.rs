@@ -118,10 +118,10 @@ impl<'t> Jwt<'t> {
             Some(Value::Array(all)) => all.iter().map(Value::as_str).collect(),
             _ => return false,
         };
-        let is_ours = |audience: &Option<&str>| audience.is_some_and(|audience| audiences.contains(&audience));
+        let is_ours = |audience: Option<&str>| audience.is_some_and(|audience| audiences.contains(&audience));
         let is_known =
-            |audience: &Option<&str>| is_ours(audience) || audience.is_some_and(|audience| beside.contains(&audience));
-        named.iter().any(is_ours) && named.iter().all(is_known)
+            |audience: Option<&str>| is_ours(audience) || audience.is_some_and(|audience| beside.contains(&audience));
+        named.iter().copied().any(is_ours) && named.iter().copied().all(is_known)
     }
 }
 

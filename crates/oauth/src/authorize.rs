@@ -55,7 +55,7 @@ pub(crate) async fn endpoint(site: Site, request: Request<Body>) -> Response {
         Ok(read) => read,
         Err(error) => return Failure::Page(error).respond(&site, &browser::Visit::default()).await,
     };
-    match begin(&site, &visit, parameters).await {
+    match Box::pin(begin(&site, &visit, parameters)).await {
         Ok(response) => response,
         Err(failure) => failure.respond(&site, &visit).await,
     }
@@ -67,7 +67,7 @@ pub(crate) async fn resume(site: Site, request: Request<Body>) -> Response {
         Ok(read) => read,
         Err(error) => return Failure::Page(error).respond(&site, &browser::Visit::default()).await,
     };
-    match go_on(&site, &visit, &parameters).await {
+    match Box::pin(go_on(&site, &visit, &parameters)).await {
         Ok(response) => response,
         Err(failure) => failure.respond(&site, &visit).await,
     }
@@ -97,7 +97,7 @@ async fn begin(site: &Site, visit: &Visit, parameters: Parameters) -> Result<Res
     let request = login_request(&asked);
     let redirect =
         site.pages.begin(site.tenant.id(), request, &visit.browser).await.map_err(|error| fail(error.into()))?;
-    Ok(browser::send(redirect))
+    Ok(browser::send(&redirect))
 }
 
 async fn go_on(site: &Site, visit: &Visit, parameters: &Parameters) -> Result<Response, Failure> {
@@ -105,7 +105,7 @@ async fn go_on(site: &Site, visit: &Visit, parameters: &Parameters) -> Result<Re
     let outcome = site.pages.outcome(site.tenant.id(), state, &visit.browser).await;
     let outcome = outcome.map_err(|error| Failure::Page(error.into()))?;
     let (transaction, refusal) = match outcome {
-        Outcome::Pending(redirect) => return Ok(browser::send(redirect)),
+        Outcome::Pending(redirect) => return Ok(browser::send(&redirect)),
         Outcome::Unknown => return Err(Failure::Lost),
         Outcome::Authenticated(transaction) => (transaction, None),
         Outcome::Refused(transaction, refusal) => (transaction, Some(refusal)),
@@ -121,7 +121,7 @@ async fn go_on(site: &Site, visit: &Visit, parameters: &Parameters) -> Result<Re
         return Err(failure::ended(site, &transaction, &asked, error).await);
     }
     let authentication = transaction.progress.authentication.clone();
-    let authentication = authentication.ok_or_else(|| Failure::Lost)?;
+    let authentication = authentication.ok_or(Failure::Lost)?;
     let session = browser::session(site, visit).await.map_err(&fail)?;
     let login = Login { asked: &asked, authentication, session, transaction: Some(*transaction), visit };
     conclude(site, login).await
@@ -281,7 +281,7 @@ fn login_request(asked: &Asked) -> LoginRequest {
     LoginRequest {
         client_id: request.client_id.clone(),
         connection: request.connection.clone(),
-        prompt: prompts.into_iter().filter_map(|(is_set, name)| is_set.then(|| name.to_owned())).collect(),
+        prompt: prompts.into_iter().filter(|&(is_set, _name)| is_set).map(|(_is_set, name)| name.to_owned()).collect(),
         max_age: request.max_age.and_then(|seconds| u64::try_from(seconds).ok()),
         login_hint: request.login_hint.clone(),
         screen_hint: request.screen_hint.clone(),

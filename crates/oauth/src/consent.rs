@@ -32,28 +32,25 @@ pub(crate) fn is_granted(reader: &Snapshot, user_id: &str, wanted: &Wanted) -> S
 
 /// Adds what is wanted to what the user granted to the client.
 pub(crate) fn grant(tx: &mut Tx, user_id: &str, wanted: &Wanted) -> StoreResult {
-    match find(tx, user_id, wanted)? {
-        Some(mut grant) => {
-            let mut all = scopes(&grant);
-            let before = all.len();
-            all.extend(wanted.scopes.iter().filter(|scope| !all.contains(scope)).cloned().collect::<Vec<_>>());
-            if all.len() > before {
-                grant.document.insert("scope".into(), all.into());
-                tx.update(&GRANT, grant)?;
-            }
+    if let Some(mut grant) = find(tx, user_id, wanted)? {
+        let mut all = scopes(&grant);
+        let before = all.len();
+        all.extend(wanted.scopes.iter().filter(|scope| !all.contains(scope)).cloned().collect::<Vec<_>>());
+        if all.len() > before {
+            grant.document.insert("scope".into(), all.into());
+            tx.update(&GRANT, grant)?;
         }
-        None => {
-            let id = tx.context().id(Form::Hex24);
-            let document = object(json!({
-                "id": id,
-                "clientID": wanted.client_id,
-                "user_id": user_id,
-                "audience": wanted.audience,
-                "scope": wanted.scopes,
-            }));
-            let record = Record::new(id, document, tx.now());
-            tx.insert(&GRANT, record)?;
-        }
+    } else {
+        let id = tx.context().id(Form::Hex24);
+        let document = object(json!({
+            "id": id,
+            "clientID": wanted.client_id,
+            "user_id": user_id,
+            "audience": wanted.audience,
+            "scope": wanted.scopes,
+        }));
+        let record = Record::new(id, document, tx.now());
+        tx.insert(&GRANT, record)?;
     }
     Ok(())
 }

@@ -115,7 +115,7 @@ impl Site {
             return Ok(signed);
         }
         let encrypted = api.recipient.as_ref().and_then(|recipient| recipient.encrypt(self.store.context(), &signed));
-        Ok(encrypted.ok_or_else(|| OAuthError::internal("tokens of an API cannot be encrypted to its key"))?)
+        encrypted.ok_or_else(|| OAuthError::internal("tokens of an API cannot be encrypted to its key"))
     }
 
     /// The claims in the service's order.
@@ -239,7 +239,7 @@ pub(crate) fn signing(api: &ResourceServer) -> Result<Signing, OAuthError> {
             Ok(Signing::Shared(secret))
         }
         Some(algorithm) => Ok(Signing::Key(algorithm)),
-        None => Err(OAuthError::internal(format!("an API signs with the unknown algorithm {name}")).into()),
+        None => Err(OAuthError::internal(format!("an API signs with the unknown algorithm {name}"))),
     }
 }
 

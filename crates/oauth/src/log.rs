@@ -55,6 +55,7 @@ pub(crate) fn exchange(
 }
 
 /// An entry of this `type`.
+#[expect(clippy::needless_pass_by_value, reason = "the entry takes its details")]
 fn entry(
     site: &Site,
     kind: &str,

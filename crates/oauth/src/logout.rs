@@ -90,6 +90,7 @@ pub(crate) async fn oidc(site: Site, request: Request<Body>) -> Response {
 }
 
 /// What a relying party says about whom it logs out.
+#[expect(clippy::struct_field_names, reason = "these are the names of the parameters")]
 struct Hint {
     client_id: String,
     user_id: Option<String>,
@@ -150,7 +151,7 @@ async fn leave_by_relying_party(
         let client_id = client.as_ref().map(|client| client.id.clone());
         let protocol = object(json!({ "target": target })).into();
         let asked = site.pages.begin_logout(site.tenant.id(), protocol, client_id, user, &visit.browser).await?;
-        return Ok(browser::send(asked));
+        return Ok(browser::send(&asked));
     }
     end(site, visit, session, client.as_deref()).await?;
     Ok(logged_out(site, visit, target.as_deref()))
@@ -171,7 +172,7 @@ pub(crate) async fn resume(site: Site, request: Request<Body>) -> Response {
 async fn go_on(site: &Site, visit: &Visit, parameters: &Parameters) -> Result<Response, AuthorizationError> {
     let state = parameters.get("state").unwrap_or_default();
     let transaction = match site.pages.outcome(site.tenant.id(), state, &visit.browser).await? {
-        Outcome::Pending(redirect) => return Ok(browser::send(redirect)),
+        Outcome::Pending(redirect) => return Ok(browser::send(&redirect)),
         Outcome::Authenticated(transaction) => transaction,
         _ => return Ok(page(site.pages.lost(site.tenant.id(), &visit.browser).await)),
     };
@@ -215,7 +216,7 @@ async fn hint(site: &Site, token: &str) -> Result<Hint, AuthorizationError> {
         }
         None => false,
     };
-    if !is_genuine || jwt.text("iss") != Some(&site.tenant.issuer()) {
+    if !is_genuine || jwt.text("iss") != Some(site.tenant.issuer()) {
         return Err(invalid());
     }
     let text = |claim: &str| jwt.text(claim).map(str::to_owned);

@@ -262,7 +262,7 @@ impl Decision {
             "refreshToken.setExpiresAt" => earliest(&mut self.refresh_token.expires, time()),
             "refreshToken.setIdleExpiresAt" => earliest(&mut self.refresh_token.idle_expires, time()),
             "refreshToken.setMetadata" | "refreshToken.deleteMetadata" => {
-                note(&mut self.refresh_token.metadata, effect)
+                note(&mut self.refresh_token.metadata, effect);
             }
             "refreshToken.evictMetadata" => self.refresh_token.metadata = Some(Document::new()),
             "transaction.setMetadata" => {}

@@ -21,7 +21,7 @@ pub(crate) fn secret<'b>(site: &Site, browser: &'b Browser) -> Option<&'b str> {
 
 /// Cookies that give a browser its session.
 pub(crate) fn cookies(site: &Site, browser: &Browser, session: &Session, secret: &Secret) -> Vec<String> {
-    let expires = session.is_persistent.then(|| expiry(site, session.expires)).unwrap_or_default();
+    let expires = if session.is_persistent { expiry(site, session.expires) } else { String::new() };
     set(site, browser, secret.reveal(), &expires)
 }
 
@@ -112,21 +112,18 @@ impl Plan {
     /// Carries the plan out. `client_id` is noted as one that was given an ID token in the session. `None` when the session that it goes on
     /// with is over.
     pub(crate) fn apply(&self, tx: &mut Tx, client_id: Option<&str>) -> StoreResult<Option<Planned>> {
-        let (mut session, secret) = match &self.login {
-            Some(login) => {
-                let (session, secret) = sessions::begin(tx, &self.lifetimes, self.former.as_ref(), login.clone())?;
-                (session, Some(secret))
+        let (mut session, secret) = if let Some(login) = &self.login {
+            let (session, secret) = sessions::begin(tx, &self.lifetimes, self.former.as_ref(), login.clone())?;
+            (session, Some(secret))
+        } else {
+            // Read again: another request may have ended or changed it meanwhile.
+            let Some(current) = tx.session(&self.id)? else { return Ok(None) };
+            let used = sessions::used(&current, &self.lifetimes, self.agent.clone(), tx.now());
+            let Some((session, is_due)) = used else { return Ok(None) };
+            if is_due {
+                tx.update_session(&session)?;
             }
-            None => {
-                // Read again: another request may have ended or changed it meanwhile.
-                let Some(current) = tx.session(&self.id)? else { return Ok(None) };
-                let used = sessions::used(&current, &self.lifetimes, self.agent.clone(), tx.now());
-                let Some((session, is_due)) = used else { return Ok(None) };
-                if is_due {
-                    tx.update_session(&session)?;
-                }
-                (session, None)
-            }
+            (session, None)
         };
         let mut has_changed = client_id.is_some_and(|id| sessions::note_client(&mut session, id));
         has_changed |= self.organization.as_deref().is_some_and(|id| sessions::note_organization(&mut session, id));

@@ -62,6 +62,7 @@ pub(crate) trait Viewed: DeserializeOwned {
 /// A client.
 #[derive(Default, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "the contract has them")]
 pub(crate) struct Client {
     #[serde(rename = "client_id")]
     pub(crate) id: String,
@@ -302,6 +303,7 @@ pub(crate) struct Settings {
 /// The tenant's flags.
 #[derive(Default, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "the contract has them")]
 pub(crate) struct Flags {
     pub(crate) remove_alg_from_jwks: bool,
     pub(crate) require_pushed_authorization_requests: bool,

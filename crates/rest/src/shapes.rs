@@ -93,16 +93,13 @@ pub(crate) fn single_replacer(resource: &Shared) -> Handler {
     let work = Arc::clone(resource);
     writer(resource, move |tx, call| {
         let body = call.document().into_owned();
-        match single(tx, call, &*work)? {
-            Some(old) => {
-                let new = replaced(work.kind(), &old, body);
-                let record = save(tx, call, &*work, &old, new)?;
-                shown_changed(tx, call, &*work, &record)
-            }
-            None => {
-                let record = create(tx, call, &*work, body)?;
-                shown(tx, call, &*work, &record)
-            }
+        if let Some(old) = single(tx, call, &*work)? {
+            let new = replaced(work.kind(), &old, body);
+            let record = save(tx, call, &*work, &old, new)?;
+            shown_changed(tx, call, &*work, &record)
+        } else {
+            let record = create(tx, call, &*work, body)?;
+            shown(tx, call, &*work, &record)
         }
     })
 }

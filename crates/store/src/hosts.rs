@@ -69,14 +69,14 @@ impl Hosts {
         self.clear();
     }
 
-    fn keep(&self, stamp: u64, question: Question, answer: Option<Tenant>) {
+    fn keep(&self, stamp: u64, question: &Question, answer: Option<Tenant>) {
         if self.is_bypassed.load(Ordering::SeqCst) || self.changes.load(Ordering::SeqCst) != stamp {
             return;
         }
         self.known.insert(question.clone(), answer);
         // A change that came while the answer was put in has cleared too early.
         if self.changes.load(Ordering::SeqCst) != stamp {
-            self.known.remove(&question);
+            self.known.remove(question);
         }
     }
 }
@@ -178,7 +178,7 @@ impl Store {
         }
         let stamp = hosts.changes.load(Ordering::SeqCst);
         let answer = self.transact(Mode::Read, None, move |tx: &mut Tx| read(tx)).await?;
-        hosts.keep(stamp, question, answer.clone());
+        hosts.keep(stamp, &question, answer.clone());
         Ok(answer)
     }
 }

@@ -257,7 +257,7 @@ impl Dist {
         }
         let Some(expected) = &self.shasum else { return false };
         let made = digest::digest(&SHA1_FOR_LEGACY_USE_ONLY, bytes);
-        let made: String = made.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let made = made.as_ref().iter().fold(String::new(), |made, byte| made + &format!("{byte:02x}"));
         made.eq_ignore_ascii_case(expected)
     }
 }

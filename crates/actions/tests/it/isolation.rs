@@ -202,7 +202,7 @@ fn workers() -> Vec<Value> {
                 .map(|(name, value)| (name.to_owned(), Value::from(value)))
                 .collect()
         })
-        .filter(|status: &Value| status["PPid"] == own.to_string())
+        .filter(|status: &Value| status["PPid"] == own)
         .collect()
 }
 

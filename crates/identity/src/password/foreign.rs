@@ -338,6 +338,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    #[expect(clippy::needless_pass_by_value, reason = "tests give their values away")]
     fn matches(published: Value, password: &str) -> bool {
         ForeignHash::parse(&published).is_some_and(|hash| hash.matches(password) && !hash.matches("another"))
     }

@@ -54,6 +54,7 @@ fn grant() -> Grant {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "tests give their values away")]
 fn settings(refresh_token: serde_json::Value) -> Settings {
     Settings::of(&object(json!({"refresh_token": refresh_token}))).unwrap()
 }

@@ -65,7 +65,9 @@ fn flatten(terms: &mut Vec<(Cow<'static, str>, Term)>, path: &str, value: &Value
         Value::String(text) => add(Term::Text(text.clone())),
         Value::Array(items) => {
             let (objects, others): (Vec<_>, Vec<_>) = items.iter().partition(|item| item.is_object());
-            others.into_iter().for_each(|item| flatten(terms, path, item, depth + 1));
+            for item in others {
+                flatten(terms, path, item, depth + 1);
+            }
             flatten_objects(terms, path, objects.into_iter().filter_map(Value::as_object), depth + 1);
         }
         Value::Object(members) => flatten_objects(terms, path, [members], depth),

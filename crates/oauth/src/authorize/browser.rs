@@ -67,7 +67,7 @@ pub(crate) async fn session(site: &Site, visit: &Visit) -> Result<Option<Session
 }
 
 /// Sends the browser elsewhere.
-pub(crate) fn send(to: Redirect) -> Response {
+pub(crate) fn send(to: &Redirect) -> Response {
     let mut response = redirect(&to.location);
     set_cookies(&mut response, &to.cookies);
     response

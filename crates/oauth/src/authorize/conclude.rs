@@ -214,18 +214,15 @@ async fn needs_confirmation(site: &Site, login: &Login<'_>) -> Result<bool, Auth
 async fn ask(site: &Site, login: Login<'_>, prompt: Prompt, kept: Document) -> Result<Response, Failure> {
     let Login { asked, authentication, transaction, visit, .. } = login;
     let fail = |error: AuthorizationError| Failure::Redirect(asked.request.addressee.clone(), error);
-    let redirect = match transaction {
-        Some(mut transaction) => {
-            post_login::keep_in(&mut transaction.request, kept);
-            site.pages.ask(site.tenant.id(), transaction, prompt, &visit.browser).await
-        }
-        None => {
-            let mut request = login_request(asked);
-            post_login::keep_in(&mut request, kept);
-            site.pages.begin_with(site.tenant.id(), request, authentication, prompt, &visit.browser).await
-        }
+    let redirect = if let Some(mut transaction) = transaction {
+        post_login::keep_in(&mut transaction.request, kept);
+        site.pages.ask(site.tenant.id(), transaction, prompt, &visit.browser).await
+    } else {
+        let mut request = login_request(asked);
+        post_login::keep_in(&mut request, kept);
+        site.pages.begin_with(site.tenant.id(), request, authentication, prompt, &visit.browser).await
     };
-    Ok(browser::send(redirect.map_err(|error| fail(error.into()))?))
+    Ok(browser::send(&redirect.map_err(|error| fail(error.into()))?))
 }
 
 /// Makes what was asked for, stores what it rests on in one transaction, and only then gives it away.
