@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { application, browser, complaints, domain, logIn, management, PASSWORD, profile, serve, unique, user } from "./support.js";
+import { application, complaints, domain, logIn, management, profile, serve, signUp, unique, user } from "./support.js";
 
 const require = createRequire(import.meta.url);
 const library = require.resolve("@auth0/auth0-spa-js").replace(/dist\/.*$/, "dist/auth0-spa-js.production.js");
@@ -12,10 +12,9 @@ const library = require.resolve("@auth0/auth0-spa-js").replace(/dist\/.*$/, "dis
 const PAGE = `<!DOCTYPE html><title>Application</title><body><p id="state">loading</p><script src="/library.js"></script></body>`;
 
 describe("a single-page application", () => {
-  let chrome, site, client;
+  let site, client;
 
   before(async () => {
-    chrome = await browser();
     const script = await readFile(library);
     site = await serve((request, response) => {
       const isLibrary = request.url === "/library.js";
@@ -34,7 +33,6 @@ describe("a single-page application", () => {
   });
 
   after(async () => {
-    await chrome.close();
     await site.close();
   });
 
@@ -68,7 +66,7 @@ describe("a single-page application", () => {
 
   test("signs its user in, and again without pages", async () => {
     const ada = await user({ name: "Ada" });
-    const { context, foreign } = await profile(chrome);
+    const { context, foreign } = await profile();
     const page = await context.newPage();
     await signedIn(page, ada);
     const seen = await page.evaluate(() => window.auth0Client.getUser());
@@ -90,7 +88,7 @@ describe("a single-page application", () => {
 
   test("renews its tokens with refresh tokens that rotate", async () => {
     const ada = await user();
-    const { context } = await profile(chrome);
+    const { context } = await profile();
     const page = await context.newPage();
     const options = { client: { useRefreshTokens: true, cacheLocation: "localstorage" } };
     await signedIn(page, ada, options);
@@ -104,7 +102,7 @@ describe("a single-page application", () => {
 
   test("signs in through a popup", async () => {
     const ada = await user();
-    const { context } = await profile(chrome);
+    const { context } = await profile();
     const page = await context.newPage();
     await open(page);
     const opened = page.waitForEvent("popup");
@@ -117,16 +115,14 @@ describe("a single-page application", () => {
   });
 
   test("lets somebody sign up", async () => {
-    const { context } = await profile(chrome);
+    const { context } = await profile();
     const page = await context.newPage();
     const heard = complaints(page);
     const email = `${unique("new")}@example.com`;
     await open(page, { authorizationParams: { screen_hint: "signup" } });
     await page.evaluate(() => void window.auth0Client.loginWithRedirect());
     await page.waitForURL(/\/u\/signup/);
-    await page.locator("input[name=email]").fill(email);
-    await page.locator("input[name=password]").fill(PASSWORD);
-    await page.locator("button[data-action-button-primary=true]").click();
+    await signUp(page, email);
     await page.waitForURL(/[?&]code=/);
     await start(page);
     await page.evaluate(() => window.auth0Client.handleRedirectCallback());

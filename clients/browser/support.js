@@ -4,7 +4,9 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { createServer } from "node:http";
-import { readFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 import { ManagementClient } from "auth0";
@@ -31,17 +33,22 @@ export const DATABASE = "Username-Password-Authentication";
 /** A name that no other test of this or an earlier run uses. */
 export const unique = (prefix) => `${prefix}-${randomBytes(5).toString("hex")}`;
 
-/** The browser of the suite; it fails where there is none. */
-export async function browser() {
-  return chromium.launch({
+/**
+ * A fresh profile of the browser: no cookies. It is an ordinary one, which lets frames of another site have their cookies, unlike a private
+ * one. Whatever it asks of other hosts than the tests' own fails, and is remembered. Without a browser it fails.
+ */
+export async function profile(options = {}) {
+  const folder = await mkdtemp(join(tmpdir(), "profile-"));
+  await mkdir(join(folder, "Default"));
+  // Some distributions block what frames of another site keep, which silent authentication rests on.
+  const preferences = { profile: { cookie_controls_mode: 0, block_third_party_cookies: false } };
+  await writeFile(join(folder, "Default", "Preferences"), JSON.stringify(preferences));
+  const context = await chromium.launchPersistentContext(folder, {
     executablePath: setting("CHROMIUM", "/usr/bin/chromium"),
     args: ["--no-sandbox", "--disable-dev-shm-usage"],
+    ignoreHTTPSErrors: true,
+    ...options,
   });
-}
-
-/** A fresh profile of the browser: no cookies. Whatever it asks of other hosts than the tests' own fails, and is remembered. */
-export async function profile(browser, options = {}) {
-  const context = await browser.newContext({ ignoreHTTPSErrors: true, ...options });
   const foreign = [];
   await context.route(
     (url) => url.hostname !== "localhost" && url.hostname !== "127.0.0.1",
@@ -50,6 +57,7 @@ export async function profile(browser, options = {}) {
       return route.abort();
     },
   );
+  context.on("close", () => rm(folder, { recursive: true, force: true }));
   return { context, foreign };
 }
 
@@ -86,11 +94,22 @@ export async function serve(handler) {
   return { origin, close: () => new Promise((resolve) => (server.closeAllConnections(), server.close(resolve))) };
 }
 
-/** Fills in the login page and goes on. */
+const next = (page) => page.locator("button[data-action-button-primary=true]").click();
+
+/** Fills in the login pages, identifier first, and goes on. */
 export async function logIn(page, email, password = PASSWORD) {
-  await page.locator("input[name=username]").fill(email);
-  await page.locator("input[name=password]").fill(password);
-  await page.locator("button[data-action-button-primary=true]").click();
+  await page.locator("input#username").fill(email);
+  await next(page);
+  await page.locator("input#password").fill(password);
+  await next(page);
+}
+
+/** Fills in the pages of sign-up, identifier first, and goes on. */
+export async function signUp(page, email, password = PASSWORD) {
+  await page.locator("input#email").fill(email);
+  await next(page);
+  await page.locator("input#password").fill(password);
+  await next(page);
 }
 
 /** The page has no fault that axe-core knows. */

@@ -55,7 +55,7 @@ def test_mail_has_templates(management):
         "enabled": True,
         "url_lifetime_in_seconds": 600,
     }
-    with refused(404, "Template not found."):
+    with refused(404, "The template does not exist."):
         templates.get("blocked_account")
     made = templates.create(template="welcome_email", **fields)
     assert made.from_ == "me@example.com" and shown(templates.get("welcome_email")) == shown(made)

@@ -138,7 +138,8 @@ fn complete_database(is_new: bool, options: &mut Document) {
     if is_new {
         fill(options, "mfa", json!({"active": true, "return_enroll_settings": true}));
         // Newest tenants have both: the policy that clients of before look for, and what holds.
-        if !options.contains_key("password_options") && !options.contains_key("passwordPolicy") {
+        let says_it_the_older_way = OLDER_PASSWORD_RULES.iter().any(|member| options.contains_key(*member));
+        if !options.contains_key("password_options") && !says_it_the_older_way {
             fill(options, "passwordPolicy", "good");
             fill(options, "password_options", json!({}));
         }
@@ -168,6 +169,15 @@ fn complete_database(is_new: bool, options: &mut Document) {
         fill(email, "unique", true);
     }
 }
+
+/// Members by which a database says what passwords must be, from before `password_options`, which would replace them.
+const OLDER_PASSWORD_RULES: [&str; 5] = [
+    "passwordPolicy",
+    "password_complexity_options",
+    "password_dictionary",
+    "password_history",
+    "password_no_personal_info",
+];
 
 fn complete_password_options(password: &mut Document) {
     let defaults = json!({

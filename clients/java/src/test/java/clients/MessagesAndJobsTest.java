@@ -50,7 +50,7 @@ class MessagesAndJobsTest extends Tenant {
         var name = EmailTemplateNameEnum.WELCOME_EMAIL;
         String fields = "{'template': 'welcome_email', 'body': '<html>{{ url }}</html>', 'from': 'me@example.com',"
                 + " 'subject': '%s', 'syntax': 'liquid', 'enabled': true}";
-        refused(404, "Template not found.", () -> templates.get(name));
+        refused(404, "The template does not exist.", () -> templates.get(name));
         var made = templates.create(of(CreateEmailTemplateRequestContent.class, fields, "Welcome"));
         holds(made, fields, "Welcome");
         same(made, templates.get(name));
