@@ -14,8 +14,6 @@ use crate::{
     views::ResourceServer,
 };
 
-/// The answer that a browser has come back from an Action's redirect.
-pub(crate) const CONTINUED: &str = "continue";
 /// Where a transaction keeps what the code decided while a page is shown.
 const KEPT: &str = "decision";
 

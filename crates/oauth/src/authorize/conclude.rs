@@ -111,13 +111,13 @@ async fn decide(site: &Site, login: &Login<'_>) -> Result<Step, Stopped> {
         let error = AuthorizationError::access_denied(denial.clone());
         return Err(Stopped { error, decision: Some(verdict) });
     }
-    if let Some(url) = &verdict.redirect
-        && login.answer(post_login::CONTINUED).is_none()
-    {
-        if request.prompt.none {
-            return Err(AuthorizationError::interaction_required().into());
-        }
-        return Ok(Step::Ask(Prompt::Elsewhere { url: url.clone() }, post_login::keep(&verdict)));
+    if verdict.redirect.is_some() {
+        let error = if request.prompt.none {
+            AuthorizationError::interaction_required()
+        } else {
+            AuthorizationError::access_denied("The Action asks for a redirect, which is not available on this server")
+        };
+        return Err(Stopped { error, decision: Some(verdict) });
     }
     let scopes = verdict.changed(scopes);
     let wanted = Wanted {
