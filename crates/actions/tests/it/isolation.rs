@@ -191,7 +191,7 @@ async fn idle_workers_are_bounded_in_number_and_memory() {
 /// The processes that are in the group of a child of this process: workers lead groups of their own.
 #[cfg(target_os = "linux")]
 fn workers() -> Vec<Value> {
-    let own = std::process::id();
+    let own = std::process::id().to_string();
     let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     processes
         .filter_map(|entry| std::fs::read_to_string(entry.path().join("status")).ok())
@@ -202,7 +202,7 @@ fn workers() -> Vec<Value> {
                 .map(|(name, value)| (name.to_owned(), Value::from(value)))
                 .collect()
         })
-        .filter(|status: &Value| status["PPid"] == own)
+        .filter(|status: &Value| status["PPid"] == own.as_str())
         .collect()
 }
 
