@@ -3,10 +3,11 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use actions::Runtime;
+use extensibility::Dispatcher;
 use futures::future::join_all;
 use identity::{Passwords, SigningKeys};
 use kernel::Secret;
-use management::{Dispatcher, Services};
+use management::Services;
 use store::Store;
 use tempfile::TempDir;
 use tokio::{

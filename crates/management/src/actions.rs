@@ -1,17 +1,17 @@
 //! Actions: tenants' scripts at the triggers of login and other flows; their versions, bindings and modules.
 //!
-//! Scripts are stored and bound here, and run by the crate `actions`. One without packages takes no time to build: the answer
+//! Scripts are stored and bound here, and run by the crates `extensibility` and `actions`. One without packages takes no time to build: the answer
 //! to a change still shows it as pending, every later read shows it built.
 
 mod bindings;
 mod builds;
-mod dispatch;
 mod modules;
 mod scripts;
 mod trial;
 mod triggers;
 pub(crate) mod versions;
 
+use extensibility::versions::deployed;
 use identity::triggers::EXECUTIONS_KEPT;
 use kernel::{Document, Record, Value};
 use rest::{Answer, ApiError, ApiResult, Area, Call, Change, Kind, ListFilter, Resource, Times};
@@ -19,8 +19,6 @@ use serde_json::json;
 use store::{Filter, Query, Snapshot, Tx};
 
 use crate::Services;
-
-pub use dispatch::Dispatcher;
 
 /// What is served of `actions`.
 pub(crate) fn area(services: &Services) -> Area {
@@ -106,16 +104,16 @@ impl Resource for Actions {
             Change::Create { new } => {
                 let version = if new.is("deploy") { Some(versions::release_draft(tx, (*new).clone())?) } else { None };
                 if new.text("status") == Some("pending") {
-                    builds::enqueue(tx, &new.id, version.as_ref().map(|version| version.id.as_str()))?;
+                    let version = version.as_ref().map(|version| version.id.as_str());
+                    extensibility::builds::enqueue(tx, &new.id, version)?;
                 }
                 Ok(())
             }
             Change::Update { new, .. } => {
                 if new.text("status") == Some("pending") {
-                    builds::enqueue(tx, &new.id, None)
-                } else {
-                    Ok(())
+                    extensibility::builds::enqueue(tx, &new.id, None)?;
                 }
+                Ok(())
             }
             Change::Delete { old } => {
                 bindings::forget_action(tx, &old.id, call.flag("force") == Some(true))?;
@@ -134,7 +132,7 @@ impl Resource for Actions {
         let stored = stored.as_ref().unwrap_or(record);
         let complete = stored.document.get("all_changes_deployed").cloned().unwrap_or_default();
         shown.shift_remove("all_changes_deployed");
-        if let Some(version) = versions::deployed(reader, stored)? {
+        if let Some(version) = deployed(reader, stored)? {
             let (mut brief, mut full) = (versions::brief(&version), versions::full(&version));
             if call.operation.method == "POST" {
                 // A deployment has only begun when its answer leaves.

@@ -1,5 +1,6 @@
 //! Hooks: scripts of the older kind at one point each, and their secrets.
 
+use extensibility::scripts::SECRETS;
 use kernel::{Document, Record, Value};
 use rest::{Answer, ApiError, ApiResult, Area, Call, Change, Kind, ListFilter, Resource, Sorted, Unique};
 use serde_json::json;
@@ -24,8 +25,6 @@ pub(crate) static HOOK: Kind = Kind::of(&model::HOOK)
     .filters(&[("enabled", ListFilter::Equals("enabled")), ("triggerId", ListFilter::Equals("triggerId"))])
     .order(Sorted::Id);
 
-/// Under what the secrets of a hook are sealed.
-pub(crate) const SECRETS: &str = "secrets.";
 /// What is shown in place of a secret.
 const NOT_SHOWN: &str = "_VALUE_NOT_SHOWN_";
 

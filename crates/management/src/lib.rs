@@ -61,11 +61,9 @@ mod users_by_email;
 mod v1;
 mod verifiable_credentials;
 
-pub use self::actions::Dispatcher;
 pub use jobs::{download, work};
 pub use messages::Messenger;
 pub use provision::{Fresh, move_to, provision};
-pub use rules::{LOGIN, RuleRun};
 pub use services::Services;
 pub use tidy::work as tidy;
 pub use v1::{Endpoint as V1Endpoint, Request as V1Request, V1};

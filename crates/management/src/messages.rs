@@ -8,6 +8,7 @@ mod text;
 use std::{sync::Arc, time::Duration};
 
 use delivery::{Failed, Queue, runner};
+use extensibility::Dispatcher;
 use identity::triggers::{self, Execution, Firing, Trigger, Triggers, Verdict};
 use kernel::{Document, Record, Sealed, TenantId, Value, object};
 use model::{BRANDING, queues};
@@ -16,7 +17,7 @@ use rest::{ApiError, ApiResult};
 use serde_json::json;
 use store::{Job, NewJob, Snapshot, Store, Tx};
 
-use crate::{Dispatcher, jobs, tenants};
+use crate::{jobs, tenants};
 
 pub(crate) use phone::try_out;
 

@@ -1,15 +1,10 @@
 //! Rules: scripts of the older kind that run at login, in order.
 
-mod pipeline;
-
 use kernel::Record;
 use rest::{ApiError, ApiResult, Area, Call, Kind, ListFilter, Resource, Sorted, Unique};
 use store::{Query, Tx};
 
 use crate::Services;
-
-pub(crate) use pipeline::Pipeline;
-pub use pipeline::{LOGIN, RuleRun};
 
 /// What is served of `rules`.
 pub(crate) fn area(_: &Services) -> Area {
@@ -37,7 +32,7 @@ impl Resource for Rules {
 
     fn prepare(&self, tx: &mut Tx, _: &Call, _: Option<&Record>, new: &mut Record) -> ApiResult {
         new.document.entry("enabled").or_insert_with(|| true.into());
-        new.document.entry("stage").or_insert_with(|| "login_success".into());
+        new.document.entry("stage").or_insert_with(|| extensibility::LOGIN.into());
         let stage = new.text("stage").unwrap_or_default().to_owned();
         if !new.document.contains_key("order") {
             let rules = tx.list(&RULE, &Query::default())?.items;

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
+use extensibility::Dispatcher;
 use identity::{Passwords, SigningKeys};
-
-use crate::Dispatcher;
 
 /// Services that are shared by all areas. Cheap to clone.
 #[derive(Clone)]

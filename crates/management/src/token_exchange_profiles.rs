@@ -1,11 +1,12 @@
 //! Custom token exchange profiles.
 
+use extensibility::versions;
 use kernel::Record;
 use model::ACTION;
 use rest::{ApiError, ApiResult, Area, Call, Kind, Resource, Times, Unique};
 use store::Tx;
 
-use crate::{Services, actions::versions};
+use crate::Services;
 
 /// What is served of `token-exchange-profiles`.
 pub(crate) fn area(_: &Services) -> Area {

@@ -34,7 +34,7 @@ pub(crate) static USER: Kind = Kind::of(&model::USER)
     .missing("The user does not exist.", Some("inexistent_user"))
     .forgiving()
     .merged(&["user_metadata", "app_metadata"])
-    .hidden(&[users::IDENTIFIERS, users::LINKED, factors::BROWSERS_FORGOTTEN])
+    .hidden(model::user::HIDDEN)
     .times(Times::Millis)
     .self_contained();
 

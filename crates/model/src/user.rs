@@ -1,7 +1,7 @@
 //! Users, what they hold, and what is kept of them.
 //!
-//! A user is one record. Its document holds the profile as the API shows it, `identities` (the main one first) and two
-//! fields that are never shown: [`IDENTIFIERS`] and [`LINKED`].
+//! A user is one record. Its document holds the profile as the API shows it, `identities` (the main one first) and
+//! fields that are never shown ([`HIDDEN`]).
 
 mod index;
 
@@ -19,6 +19,10 @@ pub const IDENTITY: &str = "identity";
 pub const IDENTIFIERS: &str = "identifiers";
 /// Field of the document with what linked accounts were before: identity's name → document.
 pub const LINKED: &str = "linked";
+/// Field of the document with the time at which the browsers that need no second factor were forgotten.
+pub const BROWSERS_FORGOTTEN: &str = "browsers_forgotten_at";
+/// Fields of the document that are never shown.
+pub const HIDDEN: &[&str] = &[IDENTIFIERS, LINKED, BROWSERS_FORGOTTEN];
 
 /// A user.
 pub static USER: Kind = Kind::new("user").id("user_id", Form::Hex24).indexed_by(index::index);

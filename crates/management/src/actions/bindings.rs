@@ -1,10 +1,14 @@
 //! Bindings: which actions run at a trigger, in their order.
 
+use extensibility::{
+    bindings::{Binding, of_trigger},
+    versions::deployed,
+};
 use kernel::{Document, Record, Value, object};
 use rest::{Answer, ApiError, ApiResult, Call, Kind, page_of};
 use serde::Deserialize;
 use serde_json::json;
-use store::{Filter, Query, Snapshot, StoreResult, Tx};
+use store::{Filter, Query, Snapshot, Tx};
 
 use super::{ACTION, summary, versions};
 
@@ -13,23 +17,6 @@ pub(crate) static TRIGGER_BINDINGS: Kind = Kind::of(&model::TRIGGER_BINDINGS);
 
 /// Most actions of a trigger.
 const MOST_BINDINGS: usize = 20;
-
-/// A binding as it is kept.
-#[derive(Deserialize)]
-pub(crate) struct Binding {
-    pub(crate) id: String,
-    /// The action that runs.
-    pub(crate) action_id: String,
-    display_name: String,
-    created_at: String,
-}
-
-impl Binding {
-    /// Under what the binding's own secrets are sealed.
-    pub(crate) fn prefix(&self) -> String {
-        format!("{}.", self.id)
-    }
-}
 
 /// A binding as a body names it.
 #[derive(Deserialize)]
@@ -94,19 +81,6 @@ pub(super) fn replace(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     Ok(Answer::json(json!({ "bindings": shown })))
 }
 
-/// The bindings of a trigger, in their order.
-pub(crate) fn of_trigger(reader: &Snapshot, trigger: &str) -> StoreResult<Vec<Binding>> {
-    #[derive(Deserialize)]
-    struct Kept {
-        #[serde(default)]
-        bindings: Vec<Binding>,
-    }
-    match reader.get(&TRIGGER_BINDINGS, trigger)? {
-        Some(record) => Ok(record.view::<Kept>()?.bindings),
-        None => Ok(Vec::new()),
-    }
-}
-
 /// Takes an action that is deleted out of its triggers, which must be forced.
 pub(super) fn forget_action(tx: &mut Tx, action: &str, is_forced: bool) -> ApiResult {
     for mut record in tx.list(&TRIGGER_BINDINGS, &Query::default())?.items {
@@ -159,7 +133,7 @@ fn shown(reader: &Snapshot, trigger: &str) -> ApiResult<Vec<Document>> {
         let Some(action) = reader.get(&ACTION, &binding.action_id)? else { continue };
         let mut entry = summary(&action);
         entry.shift_remove("all_changes_deployed");
-        if let Some(version) = versions::deployed(reader, &action)? {
+        if let Some(version) = deployed(reader, &action)? {
             entry.insert("current_version".into(), versions::brief(&version).into());
             entry.insert("deployed_version".into(), versions::full(&version).into());
         }

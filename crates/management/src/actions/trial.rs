@@ -3,17 +3,14 @@
 use std::sync::Arc;
 
 use ::actions::{Invocation, Outcome, ProgramKind, samples};
+use extensibility::{Dispatcher, console, described, scripts, stats};
 use identity::triggers::Trigger;
 use kernel::{Document, Value, object};
 use rest::{Answer, ApiError, ApiResult, Call, Task};
 use serde_json::json;
 use store::Snapshot;
 
-use super::{
-    ACTION,
-    dispatch::{Dispatcher, console, described, stats},
-    scripts,
-};
+use super::ACTION;
 
 /// `POST /actions/actions/{id}/test`.
 pub(super) async fn test(dispatcher: Dispatcher, task: Task) -> ApiResult<Answer> {

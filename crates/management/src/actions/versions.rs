@@ -3,7 +3,7 @@
 use kernel::{Document, Record, id::Form, object};
 use rest::{Answer, ApiError, ApiResult, Call, Kind, Resource, Sorted, Task, Times};
 use serde_json::json;
-use store::{Filter, Order, Query, Snapshot, StoreResult, Tx};
+use store::{Filter, Order, Query, Snapshot, Tx};
 
 use super::{ACTION, builds, scripts, summary};
 
@@ -135,14 +135,6 @@ pub(super) fn forget_action(tx: &mut Tx, action: &str) -> ApiResult {
         tx.delete(&ACTION_VERSION, &version.id)?;
     }
     Ok(())
-}
-
-/// The version that runs.
-pub(crate) fn deployed(reader: &Snapshot, action: &Record) -> StoreResult<Option<Record>> {
-    match action.text("deployed_version_id") {
-        Some(id) => reader.get(&ACTION_VERSION, id),
-        None => Ok(None),
-    }
 }
 
 /// A version as `deployed_version` shows it.

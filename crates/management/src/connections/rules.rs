@@ -1,12 +1,12 @@
 //! Rules of connections that look beyond the options of a strategy (reference: connections §1, §8).
 
+use extensibility::versions;
 use kernel::{Document, Record, Value};
 use model::{ACTION, CONNECTION, USER};
 use rest::{ApiError, ApiResult};
 use store::{Filter, Query, Snapshot};
 
 use super::{deletion, strategies};
-use crate::actions::versions;
 
 /// Strategies whose connections can be asked for access to other applications.
 const CROSS_APP: &[&str] = &["oidc", "okta", "google-oauth2", "waad", "samlp"];

@@ -1,6 +1,7 @@
 //! Authentication methods of a user: the second factors and passkeys that are enrolled, and the ways to be rid of them.
 
 use kernel::{Document, Record, Value, id::Form, object};
+use model::user::BROWSERS_FORGOTTEN;
 use rest::{Answer, ApiError, ApiResult, Area, Call, Change, Kind, Resource, Times, Unique};
 use serde_json::json;
 use store::{Filter, Query, Snapshot, Tx};
@@ -27,9 +28,6 @@ pub(crate) static METHOD: Kind = Kind::of(&model::AUTHENTICATION_METHOD)
     .hidden(&["equal", "updated_at"])
     .times(Times::Millis)
     .under(&USER);
-
-/// Field of a user before whose time all remembered browsers are forgotten.
-pub(crate) const BROWSERS_FORGOTTEN: &str = "browsers_forgotten_at";
 
 /// Types that DELETE of all authenticators removes.
 const AUTHENTICATORS: &[&str] = &["totp", "email", "phone", "push", "guardian"];

@@ -2,15 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ::actions::{Invocation, Program, ProgramKind};
+use actions::{Invocation, Program, ProgramKind};
 use identity::{credentials::Told, triggers::Denial};
 use kernel::{Document, TenantId, Value};
-use rest::ApiResult;
-use store::{Filter, Order, Query, Snapshot, Store};
+use model::{RULE, RULES_CONFIG};
+use store::{Filter, Order, Query, Snapshot, Store, StoreResult};
 use tokio::time::Instant;
 
-use super::RULE;
-use crate::{actions::Dispatcher, rules_configs::RULES_CONFIG};
+use crate::Dispatcher;
 
 /// The stage of rules that run when somebody has logged in.
 pub const LOGIN: &str = "login_success";
@@ -44,6 +43,9 @@ pub struct RuleRun {
 
 impl Dispatcher {
     /// Runs the enabled rules of a stage in their order until one refuses. `globals` are the members of a rule's `auth0`.
+    ///
+    /// # Errors
+    /// Those of the store.
     pub async fn run_rules(
         &self,
         tenant: &TenantId,
@@ -51,7 +53,7 @@ impl Dispatcher {
         user: Document,
         context: Document,
         globals: &Document,
-    ) -> ApiResult<RuleRun> {
+    ) -> StoreResult<RuleRun> {
         let pipeline = self.pipeline(tenant).await?;
         let deadline = Instant::now() + TIME;
         let mut run = RuleRun { user, context, executed: Vec::new(), denied: None };
@@ -74,7 +76,7 @@ impl Dispatcher {
         Ok(run)
     }
 
-    async fn pipeline(&self, tenant: &TenantId) -> ApiResult<Arc<Pipeline>> {
+    async fn pipeline(&self, tenant: &TenantId) -> StoreResult<Arc<Pipeline>> {
         let epochs = epochs(self.store(), tenant);
         if let Some(known) = self.rules().get(tenant).filter(|known| known.epochs == epochs) {
             return Ok(known);
@@ -105,7 +107,7 @@ fn epochs(store: &Store, tenant: &TenantId) -> [u64; 2] {
 }
 
 impl Pipeline {
-    fn read(reader: &Snapshot, epochs: [u64; 2]) -> ApiResult<Self> {
+    fn read(reader: &Snapshot, epochs: [u64; 2]) -> StoreResult<Self> {
         let order = Order::Field { field: "order".into(), descending: false };
         let enabled = Query::of(Filter::equals("enabled", true)).order(order);
         let configs = reader.list(&RULES_CONFIG, &Query::default())?.items;
@@ -151,16 +153,16 @@ mod tests {
                 let mut document = object(rule.clone());
                 document.entry("enabled").or_insert_with(|| true.into());
                 document.insert("stage".into(), LOGIN.into());
-                rest::insert(tx, &RULE, Record::new(format!("rul_{place}"), document, tx.now()))?;
+                tx.insert(&RULE, Record::new(format!("rul_{place}"), document, tx.now()))?;
             }
             let mut config = Record::new("TIER", object(json!({"key": "TIER"})), tx.now());
             config.sealed.set("value", "gold");
-            rest::insert(tx, &RULES_CONFIG, config)
+            tx.insert(&RULES_CONFIG, config)
         };
         store.write(&tenant, work).await.unwrap();
-        let mut settings = ::actions::Settings::new(std::env::temp_dir());
+        let mut settings = actions::Settings::new(std::env::temp_dir());
         settings.search_path = std::env::var_os("PATH").unwrap_or_default();
-        let runtime = ::actions::Runtime::new(settings, Arc::new(outbound::Client::new(false)));
+        let runtime = actions::Runtime::new(settings, Arc::new(outbound::Client::new(false)));
         (Dispatcher::new(store, runtime), tenant)
     }
 

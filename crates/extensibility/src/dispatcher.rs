@@ -3,29 +3,28 @@
 mod commands;
 mod deferred;
 mod events;
-mod executions;
+pub(crate) mod executions;
 mod hooks;
 mod plan;
 
 use std::{sync::Arc, time::Duration};
 
-use ::actions::{Invocation, Outcome, ProgramKind, Runtime};
+use actions::{Invocation, Outcome, ProgramKind, Runtime};
+use delivery::events::EventAction;
 use identity::{
     credentials::Told,
     triggers::{self, BoxFuture, Firing, Trigger, Triggers, Verdict},
 };
 use kernel::{Document, TenantId, Value};
 use quick_cache::sync::Cache;
-use rest::{ApiError, ApiResult};
 use store::{Snapshot, Store, StoreResult, Tx};
 use tokio::time::Instant;
 
 use executions::Recorder;
-pub(crate) use executions::{console, described, stats};
 use hooks::Registering;
 use plan::{Plan, Step};
 
-use delivery::events::EventAction;
+use crate::rules::Pipeline;
 
 /// Wall time of all code at one trigger together.
 const TIME: Duration = Duration::from_secs(20);
@@ -40,7 +39,7 @@ struct Inner {
     store: Store,
     runtime: Runtime,
     plans: Cache<(TenantId, Trigger), Arc<Plan>>,
-    rules: Cache<TenantId, Arc<crate::rules::Pipeline>>,
+    rules: Cache<TenantId, Arc<Pipeline>>,
 }
 
 impl std::fmt::Debug for Dispatcher {
@@ -55,15 +54,17 @@ impl Dispatcher {
         Self(Arc::new(Inner { store, runtime, plans: Cache::new(PLANS), rules: Cache::new(PLANS) }))
     }
 
-    pub(crate) fn store(&self) -> &Store {
+    /// Where the tenants are.
+    pub fn store(&self) -> &Store {
         &self.0.store
     }
 
-    pub(crate) fn runtime(&self) -> &Runtime {
+    /// What runs their code.
+    pub fn runtime(&self) -> &Runtime {
         &self.0.runtime
     }
 
-    pub(crate) fn rules(&self) -> &Cache<TenantId, Arc<crate::rules::Pipeline>> {
+    pub(crate) fn rules(&self) -> &Cache<TenantId, Arc<Pipeline>> {
         &self.0.rules
     }
 
@@ -86,13 +87,16 @@ impl Dispatcher {
 
     /// Runs the deployed version of one action, which something else than the trigger's bindings names; `None` where there is no
     /// such action.
+    ///
+    /// # Errors
+    /// Those of the store.
     pub async fn run_action(
         &self,
         tenant: &TenantId,
         trigger: Trigger,
         action: &str,
         event: Document,
-    ) -> ApiResult<Option<Verdict>> {
+    ) -> StoreResult<Option<Verdict>> {
         let action = action.to_owned();
         let plan = self.0.store.read(tenant, move |reader| Plan::of_action(reader, trigger, &action)).await?;
         let Some(plan) = plan else { return Ok(None) };
@@ -105,22 +109,22 @@ impl Dispatcher {
         Arc::new(move |tenant, action, message| {
             let dispatcher = dispatcher.clone();
             Box::pin(async move {
-                dispatcher.deliver(&tenant, &action, message).await.map_err(|error| error.message.into_owned())
+                dispatcher.deliver(&tenant, &action, message).await.unwrap_or_else(|error| {
+                    tracing::warn!(%tenant, %error, "an event could not be handed to an action");
+                    Err("The action could not be run.".to_owned())
+                })
             })
         })
     }
 
-    /// Runs an event stream's action. An action that throws has not taken the event.
-    async fn deliver(&self, tenant: &TenantId, action: &str, message: Document) -> ApiResult {
+    /// Runs an event stream's action. An action that throws has not taken the event; the text tells why.
+    async fn deliver(&self, tenant: &TenantId, action: &str, message: Document) -> StoreResult<Result<(), String>> {
         let event = Document::from_iter([("message".to_owned(), message.into())]);
         let verdict = self.run_action(tenant, Trigger::EventStream, action, event).await?;
-        let verdict = verdict.ok_or_else(|| ApiError::bad_request("The action is not deployed."))?;
+        let Some(verdict) = verdict else { return Ok(Err("The action is not deployed.".to_owned())) };
         let execution = verdict.execution;
         self.0.store.write(tenant, move |tx: &mut Tx| triggers::keep(tx, &execution)).await?;
-        match verdict.denied {
-            Some(denial) => Err(ApiError::bad_request(denial.reason)),
-            None => Ok(()),
-        }
+        Ok(verdict.denied.map_or(Ok(()), |denial| Err(denial.reason)))
     }
 
     /// Runs the steps of a plan until one refuses or fails.

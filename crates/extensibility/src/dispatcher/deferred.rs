@@ -6,12 +6,11 @@ use delivery::{Failed, Queue, runner};
 use identity::triggers::{self, Trigger};
 use kernel::{Document, Value, object};
 use model::queues;
-use rest::ApiResult;
 use serde_json::json;
 use store::{Job, NewJob, StoreResult, Tx};
 
 use super::Dispatcher;
-use crate::{actions::builds, jobs};
+use crate::builds;
 
 const QUEUE: Queue = Queue {
     name: queues::SCRIPTS,
@@ -20,7 +19,7 @@ const QUEUE: Queue = Queue {
     lease: Duration::from_secs(180),
     attempts: 5,
     pause: Duration::from_secs(60),
-    given_up: Some(jobs::given_up),
+    given_up: None,
 };
 
 /// Has the code at a trigger run once the transaction is committed.
@@ -45,7 +44,7 @@ impl Dispatcher {
         outcome.map_err(Failed::for_now)
     }
 
-    async fn fire_deferred(&self, job: &Job) -> ApiResult {
+    async fn fire_deferred(&self, job: &Job) -> StoreResult {
         let name = job.payload.get("trigger").and_then(Value::as_str).unwrap_or_default();
         let event = job.payload.get("event").and_then(Value::as_object).cloned();
         let mut execution = None;

@@ -2,26 +2,19 @@
 
 use std::sync::Arc;
 
-use ::actions::{Program, ProgramKind};
+use actions::{Program, ProgramKind};
 use identity::triggers::Trigger;
 use kernel::{Document, Record, TenantId, Value};
-use model::HOOK;
+use model::{ACTION, HOOK, TRIGGER_BINDINGS};
 use store::{Filter, Query, Snapshot, Store, StoreResult};
 
-use crate::{
-    actions::{
-        ACTION,
-        bindings::{self, TRIGGER_BINDINGS},
-        scripts, versions,
-    },
-    hooks,
-};
+use crate::{bindings, scripts, versions};
 
 /// The state of the kinds of records that a plan is made of. Versions never change.
 pub(super) type Epochs = [u64; 3];
 
 pub(super) fn epochs(store: &Store, tenant: &TenantId) -> Epochs {
-    [&model::TRIGGER_BINDINGS, &model::ACTION, &HOOK].map(|kind| store.epoch(tenant, kind))
+    [&TRIGGER_BINDINGS, &ACTION, &HOOK].map(|kind| store.epoch(tenant, kind))
 }
 
 /// What runs at a trigger, in order.
@@ -83,7 +76,7 @@ fn hook_step(reader: &Snapshot, hook: &Record) -> Step {
         dependencies: dependencies
             .map(|(name, version)| scripts::dependency(name, version.as_str().unwrap_or_default()))
             .collect(),
-        secrets: scripts::secrets_under(&hook.sealed, hooks::SECRETS),
+        secrets: scripts::secrets_under(&hook.sealed, scripts::SECRETS),
         configuration: Document::new(),
     };
     let label = Document::from_iter([("action_name".to_owned(), program.name.as_str().into())]);

@@ -1,6 +1,6 @@
 //! Hooks, the older kind of code: what they are called with, and what their answers mean (reference: actions §6).
 
-use ::actions::Outcome;
+use actions::Outcome;
 use identity::{
     claims,
     triggers::{Denial, Trigger, Verdict},
@@ -137,7 +137,7 @@ pub(super) fn interpret(trigger: Trigger, outcome: &Outcome, verdict: &mut Verdi
 
 #[cfg(test)]
 mod tests {
-    use ::actions::ScriptError;
+    use actions::ScriptError;
 
     use super::*;
 

@@ -128,7 +128,7 @@ fn user(trigger: Trigger, profile: &Document) -> Document {
 /// All that is known of a user.
 fn whole(profile: &Document, with_identities: bool) -> Document {
     let mut shown = profile.clone();
-    for field in crate::users::USER.hidden {
+    for field in model::user::HIDDEN {
         shown.shift_remove(*field);
     }
     let identities = shown.shift_remove("identities");

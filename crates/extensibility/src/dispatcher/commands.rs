@@ -1,6 +1,6 @@
 //! What the commands mean that Actions gave through their `api`.
 
-use ::actions::{Command, Outcome};
+use actions::{Command, Outcome};
 use identity::triggers::{Denial, Effect, ScopeChange, Trigger, Verdict};
 use kernel::Value;
 

@@ -1,6 +1,6 @@
 //! Executions: what happened when the code at a trigger ran, for its author.
 
-use ::actions::{ConsoleLine, Outcome, ScriptError, Stats};
+use actions::{ConsoleLine, Outcome, ScriptError, Stats};
 use identity::{
     credentials::Told,
     triggers::{Denial, Execution, Trigger},
@@ -120,12 +120,12 @@ fn class(error: &ScriptError) -> &'static str {
 }
 
 /// The console's output as text, a line for each call.
-pub(crate) fn console(lines: &[ConsoleLine]) -> String {
+pub fn console(lines: &[ConsoleLine]) -> String {
     lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join("\n")
 }
 
 /// An error as executions and tests show it.
-pub(crate) fn described(error: &ScriptError) -> Document {
+pub fn described(error: &ScriptError) -> Document {
     let mut shown = object(json!({"message": error.message, "name": error.name}));
     if let Some(stack) = &error.stack {
         shown.insert("stack".into(), stack.as_str().into());
@@ -139,7 +139,7 @@ pub(crate) fn described(error: &ScriptError) -> Document {
 }
 
 /// How long things took, in the service's seven numbers of milliseconds.
-pub(crate) fn stats(stats: &Stats) -> Document {
+pub fn stats(stats: &Stats) -> Document {
     let runtime = stats.boot + stats.action;
     object(json!({
         "total_request_duration_ms": millis(stats.total),
