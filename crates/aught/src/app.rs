@@ -72,6 +72,7 @@ pub(crate) fn workers(store: &Store, services: &Services, log_retention: Option<
         tokio::spawn(management::work(store.clone())),
         tokio::spawn(management::tidy(store.clone(), log_retention)),
         tokio::spawn(delivery::logs::work(store.clone(), services.outbound.clone())),
+        tokio::spawn(delivery::logout::work(store.clone(), services.keys.clone(), services.outbound.clone())),
         tokio::spawn(sender.work(store.clone())),
         tokio::spawn(Messenger::new(services.outbound.clone(), dispatcher.clone()).work(store.clone())),
         tokio::spawn(dispatcher.work()),

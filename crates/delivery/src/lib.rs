@@ -1,6 +1,7 @@
 //! What happens after a change: jobs, and what is sent to others.
 
 pub mod events;
+pub mod logout;
 pub mod logs;
 pub mod runner;
 

@@ -11,6 +11,81 @@ use crate::{
     users::{self, Realm},
 };
 
+/// What every entry of the log tells.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Line<'a> {
+    /// `type`.
+    pub kind: &'a str,
+    /// `description`.
+    pub description: &'a str,
+    /// Name of the user's connection.
+    pub connection: Option<&'a str>,
+    /// Its identifier.
+    pub connection_id: Option<&'a str>,
+    /// Its strategy.
+    pub strategy: Option<&'a str>,
+    /// The kind of its strategy.
+    pub strategy_type: Option<&'a str>,
+    /// The organization.
+    pub organization_id: Option<&'a str>,
+    /// Its name.
+    pub organization_name: Option<&'a str>,
+    /// The client.
+    pub client_id: Option<&'a str>,
+    /// Its name.
+    pub client_name: Option<&'a str>,
+    /// The address that the request came from.
+    pub ip: Option<&'a str>,
+    /// The host that was asked.
+    pub hostname: Option<&'a str>,
+    /// The user.
+    pub user_id: Option<&'a str>,
+    /// What the user is called.
+    pub user_name: Option<&'a str>,
+    /// `user_agent`, as entries show it.
+    pub user_agent: &'a str,
+    /// Whether a phone or a tablet sent the request.
+    pub is_mobile: bool,
+    /// The API.
+    pub audience: Option<&'a str>,
+    /// Scopes.
+    pub scope: Option<&'a str>,
+}
+
+impl<'a> Line<'a> {
+    /// A line of a type.
+    pub fn of(kind: &'a str) -> Self {
+        Self { kind, ..Self::default() }
+    }
+
+    /// The entry, in the service's order of keys and with its empty values.
+    pub fn to_document(&self, details: Value, now: Timestamp) -> Document {
+        object(json!({
+            "date": now,
+            "type": self.kind,
+            "description": self.description,
+            "connection": self.connection,
+            "connection_id": self.connection_id.unwrap_or_default(),
+            "organization_id": self.organization_id,
+            "organization_name": self.organization_name,
+            "client_id": self.client_id,
+            "client_name": self.client_name,
+            "ip": self.ip.unwrap_or_default(),
+            "hostname": self.hostname,
+            "details": details,
+            "user_id": self.user_id.unwrap_or_default(),
+            "user_name": self.user_name.unwrap_or_default(),
+            "user_agent": self.user_agent,
+            "audience": self.audience,
+            "scope": self.scope,
+            "strategy": self.strategy,
+            "strategy_type": self.strategy_type,
+            "isMobile": self.is_mobile,
+            "location_info": null,
+        }))
+    }
+}
+
 /// An entry about a user, or about somebody who tried to be one.
 #[derive(Default)]
 pub struct Entry<'a> {
@@ -47,32 +122,27 @@ impl<'a> Entry<'a> {
     pub fn to_document(&self, actor: &Actor, now: Timestamp) -> Document {
         let main = self.user.and_then(|user| users::identities(user).into_iter().next());
         let connection = self.realm.map(|realm| realm.name.clone()).or_else(|| Some(main?.connection));
-        let mut entry = object(json!({
-            "date": now,
-            "type": self.kind,
-            "description": self.description,
-            "connection": connection,
-            "connection_id": self.realm.map(|realm| realm.id.as_str()),
-            "client_id": actor.client_id,
-            "client_name": actor.client_name,
-            "ip": actor.ip,
-            "user_agent": actor.logged_agent(),
-            "details": null,
-            "user_id": self.user.map_or("", |user| user.id.as_str()),
-            "user_name": self.user.map_or(self.user_name, name_of),
-            "strategy": self.realm.map(|realm| realm.strategy.as_str()),
-            "strategy_type": self.realm.map(Realm::strategy_type),
-        }));
-        entry["details"] = self.details(actor, connection.as_deref()).into();
-        if let Some(organization) = self.organization {
-            entry.insert("organization_id".into(), organization.id.as_str().into());
-            entry.insert("organization_name".into(), organization.text("name").into());
-        }
-        if actor.channel == Channel::Public {
-            entry.insert("hostname".into(), actor.host().into());
-            entry.insert("isMobile".into(), user_agent::is_mobile(&actor.user_agent).into());
-        }
-        entry
+        let is_public = actor.channel == Channel::Public;
+        let agent = actor.logged_agent();
+        let line = Line {
+            description: self.description.unwrap_or_default(),
+            connection: connection.as_deref(),
+            connection_id: self.realm.map(|realm| realm.id.as_str()),
+            strategy: self.realm.map(|realm| realm.strategy.as_str()),
+            strategy_type: self.realm.map(Realm::strategy_type),
+            organization_id: self.organization.map(|organization| organization.id.as_str()),
+            organization_name: self.organization.and_then(|organization| organization.text("name")),
+            client_id: actor.client_id.as_deref(),
+            client_name: actor.client_name.as_deref(),
+            ip: Some(&actor.ip),
+            hostname: is_public.then(|| actor.host()),
+            user_id: self.user.map(|user| user.id.as_str()),
+            user_name: self.user.map_or(self.user_name, name_of),
+            user_agent: agent.as_str().unwrap_or_default(),
+            is_mobile: is_public && user_agent::is_mobile(&actor.user_agent),
+            ..Line::of(self.kind)
+        };
+        line.to_document(self.details(actor, connection.as_deref()).into(), now)
     }
 
     /// Appends the entry in the transaction of what it tells of.
@@ -104,8 +174,8 @@ pub fn about(tx: &mut Tx, actor: &Actor, kind: &'static str, user: &Record) -> S
 }
 
 /// What log entries call a user.
-fn name_of(user: &Record) -> Option<&str> {
-    ["username", "email", "phone_number"].iter().find_map(|field| user.text(field))
+pub fn name_of(user: &Record) -> Option<&str> {
+    ["username", "email", "phone_number", "name"].iter().find_map(|field| user.text(field))
 }
 
 /// `details.error` of an entry about a refusal.

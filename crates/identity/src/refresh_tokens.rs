@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use kernel::{Document, Secret, Timestamp, id::Form};
 use serde::Deserialize;
+use serde_json::json;
 use store::{
     Access, Agent, Device, Exchange, Held, Paging, Presented, RefreshToken, RefreshTokenDetails, Session, Snapshot,
     StoreResult, Tx,
 };
+
+use crate::log::Line;
 
 /// How many a user may have for a client; the oldest make place.
 pub const MOST_OF_A_CLIENT: u64 = 200;
@@ -210,6 +213,34 @@ pub fn exchange(
         }
         change(token);
     })
+}
+
+/// Revokes a refresh token, and tells the tenant's log; `false` when there is none.
+pub fn revoke(tx: &mut Tx, id: &str) -> StoreResult<bool> {
+    let Some(token) = tx.refresh_token(id)? else { return Ok(false) };
+    tx.delete_refresh_token(id)?;
+    note_revoked(tx, &token)?;
+    Ok(true)
+}
+
+/// Revokes refresh tokens, and tells the tenant's log of each.
+pub fn revoke_all(tx: &mut Tx, held: Held<'_>, is_meant: impl Fn(&RefreshToken) -> bool) -> StoreResult {
+    for token in tx.delete_refresh_tokens(held, is_meant)? {
+        note_revoked(tx, &token)?;
+    }
+    Ok(())
+}
+
+fn note_revoked(tx: &mut Tx, token: &RefreshToken) -> StoreResult {
+    let access = if token.is_online { "online" } else { "offline" };
+    let details = json!({
+        "audience": token.details.resource_servers.first().map(|access| access.audience.as_str()),
+        "credential_id": token.id,
+        "refresh_token": {"access": access, "session_id": token.session_id},
+        "session_id": token.session_id,
+    });
+    let line = Line { client_id: Some(&token.client_id), user_id: Some(&token.user_id), ..Line::of("srrt") };
+    tx.append_log(line.to_document(details, tx.now())).map(drop)
 }
 
 /// Ends the refresh tokens that a user has for a client and an API: what a deleted consent takes along.

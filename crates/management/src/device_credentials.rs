@@ -46,7 +46,7 @@ fn delete(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
         return Err(ApiError::forbidden("User to be acted on does not match subject in bearer token."));
     }
     if tx.delete(&DEVICE_CREDENTIAL, id)?.is_none() {
-        tx.delete_refresh_token(id)?;
+        identity::refresh_tokens::revoke(tx, id)?;
     }
     Ok(Answer::empty())
 }

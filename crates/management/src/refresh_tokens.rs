@@ -1,5 +1,6 @@
 //! Refresh tokens of users. Those that end with their session are not served.
 
+use identity::refresh_tokens;
 use kernel::{Document, Value, object};
 use model::{CLIENT, USER};
 use rest::{Answer, ApiError, ApiResult, Area, Call};
@@ -35,7 +36,7 @@ pub(crate) fn area(_: &Services) -> Area {
                 if token.is_online {
                     return Err(ApiError::bad_request(format!("{ONLINE}. {ENDED_ELSEWHERE}")));
                 }
-                tx.delete_refresh_token(&token.id)?;
+                refresh_tokens::revoke(tx, &token.id)?;
             }
             Ok(Answer::empty())
         })
@@ -111,7 +112,7 @@ fn revoke(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
         (Some(ids), None, None) if ids.len() <= 100 => {
             for id in ids {
                 if tx.refresh_token(&id)?.is_some_and(|token| !token.is_online) {
-                    tx.delete_refresh_token(&id)?;
+                    refresh_tokens::revoke(tx, &id)?;
                 }
             }
         }
@@ -130,7 +131,7 @@ fn revoke(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
                 return Err(ApiError::bad_request("Client not found."));
             }
             let held = Held { user_id: user_id.as_deref(), client_id: client_id.as_deref(), session_id: None };
-            tx.delete_refresh_tokens(held, |token| !token.is_online)?;
+            refresh_tokens::revoke_all(tx, held, |token| !token.is_online)?;
         }
     }
     Ok(Answer::empty())

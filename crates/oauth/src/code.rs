@@ -124,7 +124,7 @@ async fn find(site: &Site, text: &str) -> Result<Option<Code>, OAuthError> {
     let Some(found) = site.store.read(site.tenant.id(), peek).await? else { return Ok(None) };
     if let Some(spent) = found.payload.get(SPENT) {
         if let Some(refresh_token) = spent.as_str().map(str::to_owned) {
-            let end = move |tx: &mut Tx| tx.delete_refresh_token(&refresh_token).map(drop);
+            let end = move |tx: &mut Tx| identity::refresh_tokens::revoke(tx, &refresh_token).map(drop);
             site.store.write(site.tenant.id(), end).await?;
         }
         return Ok(None);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use identity::triggers::Execution;
+use identity::{log::Line, triggers::Execution};
 use kernel::{Document, Record, Timestamp, Value, object, user_agent};
 use model::login::Pages;
 use serde_json::json;
@@ -55,7 +55,6 @@ pub(crate) fn exchange(
 }
 
 /// An entry of this `type`.
-#[expect(clippy::needless_pass_by_value, reason = "the entry takes its details")]
 fn entry(
     site: &Site,
     kind: &str,
@@ -67,29 +66,27 @@ fn entry(
 ) -> Document {
     let connection = subject.connection.as_ref();
     let part = |place: usize| connection.map(|parts| parts[place].as_str());
-    let mut event = object(json!({
-        "date": now,
-        "type": kind,
-        "description": description,
-        "connection": part(0),
-        "connection_id": part(1).unwrap_or_default(),
-        "organization_id": subject.organization_id,
-        "organization_name": subject.organization_name,
-        "client_id": subject.client_id,
-        "client_name": subject.client_name,
-        "ip": origin.ip,
-        "hostname": site.tenant.host(),
-        "details": details,
-        "user_id": subject.user_id.as_deref().unwrap_or_default(),
-        "user_name": subject.user_name.as_deref().unwrap_or_default(),
-        "user_agent": user_agent::summary(&origin.user_agent),
-        "audience": subject.audience,
-        "scope": subject.scope,
-        "strategy": part(2),
-        "strategy_type": part(2).map(strategy_type),
-        "isMobile": user_agent::is_mobile(&origin.user_agent),
-        "location_info": null,
-    }));
+    let line = Line {
+        description,
+        connection: part(0),
+        connection_id: part(1),
+        strategy: part(2),
+        strategy_type: part(2).map(strategy_type),
+        organization_id: subject.organization_id.as_deref(),
+        organization_name: subject.organization_name.as_deref(),
+        client_id: subject.client_id.as_deref(),
+        client_name: subject.client_name.as_deref(),
+        ip: Some(&origin.ip),
+        hostname: Some(site.tenant.host()),
+        user_id: subject.user_id.as_deref(),
+        user_name: subject.user_name.as_deref(),
+        user_agent: &user_agent::summary(&origin.user_agent),
+        is_mobile: user_agent::is_mobile(&origin.user_agent),
+        audience: subject.audience.as_deref(),
+        scope: subject.scope.as_deref(),
+        ..Line::of(kind)
+    };
+    let mut event = line.to_document(details, now);
     if let Some(library) = &origin.library {
         event.insert("auth0_client".into(), Value::Object(library.clone()));
     }
@@ -121,7 +118,7 @@ fn strategy_type(strategy: &str) -> &'static str {
 
 /// What entries call a user.
 pub(crate) fn name_of(user: &Record) -> Option<String> {
-    ["email", "username", "phone_number", "name"].into_iter().find_map(|field| user.text(field)).map(str::to_owned)
+    identity::log::name_of(user).map(str::to_owned)
 }
 
 fn subject_of(login: &Login<'_>, user: Option<&Record>) -> Subject {

@@ -5,6 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{Request, StatusCode};
+use identity::refresh_tokens;
 use store::{Held, Presented, StoreResult, Tx};
 
 use crate::{
@@ -39,14 +40,14 @@ async fn revoke(site: &Site, request: Request<Body>) -> Result<(), OAuthError> {
         if found.client_id != client_id {
             return Ok(false);
         }
-        tx.delete_refresh_token(&found.id)?;
+        refresh_tokens::revoke(tx, &found.id)?;
         if revokes_grant {
             let held = Held { user_id: Some(&found.user_id), client_id: Some(&client_id), ..Held::default() };
             let of_grant = |other: &store::RefreshToken| {
                 other.details.resource_servers.first().map(|access| &access.audience)
                     == found.details.resource_servers.first().map(|access| &access.audience)
             };
-            tx.delete_refresh_tokens(held, of_grant)?;
+            refresh_tokens::revoke_all(tx, held, of_grant)?;
         }
         Ok(true)
     };

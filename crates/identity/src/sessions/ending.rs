@@ -4,7 +4,10 @@
 use kernel::{Document, Value};
 use model::{CLIENT, queues::BACK_CHANNEL_LOGOUT};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use store::{Held, NewJob, Session, StoreResult, Tx};
+
+use crate::log::Line;
 
 /// Why a session ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +110,9 @@ pub fn end_expired(tx: &mut Tx, most: u32) -> StoreResult<usize> {
 fn end_what_hangs_on(tx: &mut Tx, session: &Session, ending: Ending) -> StoreResult<()> {
     let held = Held { session_id: Some(&session.id), ..Held::default() };
     tx.delete_refresh_tokens(held, |token| token.is_online)?;
+    if ending == Ending::Revoked {
+        note_revoked(tx, session)?;
+    }
     let Some(initiator) = ending.initiator() else { return Ok(()) };
     for client_id in &session.details.clients {
         let Some(client) = tx.get(&CLIENT, client_id)? else { continue };
@@ -123,6 +129,13 @@ fn end_what_hangs_on(tx: &mut Tx, session: &Session, ending: Ending) -> StoreRes
         tx.enqueue(NewJob::new(BACK_CHANNEL_LOGOUT, payload))?;
     }
     Ok(())
+}
+
+fn note_revoked(tx: &mut Tx, session: &Session) -> StoreResult<()> {
+    let details = json!({"session_id": session.id, "session_metadata": session.details.metadata});
+    let connection = session.details.connection.as_deref();
+    let line = Line { connection, user_id: Some(&session.user_id), ..Line::of("session_revoked") };
+    tx.append_log(line.to_document(details, tx.now())).map(drop)
 }
 
 struct Asked {

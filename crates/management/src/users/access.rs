@@ -35,7 +35,7 @@ pub(super) fn claim(area: Area) -> Area {
     .write("DELETE /users/{user_id}/refresh-tokens", |tx, call| {
         let user = user(tx, call)?;
         let held = Held { user_id: Some(&user.id), ..Held::default() };
-        tx.delete_refresh_tokens(held, |token| !token.is_online)?;
+        identity::refresh_tokens::revoke_all(tx, held, |token| !token.is_online)?;
         Ok(Answer::empty())
     })
     .write("POST /users/{id}/revoke-access", revoke_access)
