@@ -5,7 +5,9 @@ mod deferred;
 mod events;
 pub(crate) mod executions;
 mod hooks;
+mod login;
 mod plan;
+mod returned;
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +15,7 @@ use actions::{Invocation, Outcome, ProgramKind, Runtime};
 use delivery::events::EventAction;
 use identity::{
     credentials::Told,
-    triggers::{self, BoxFuture, Firing, Trigger, Triggers, Verdict},
+    triggers::{self, BoxFuture, Firing, Suspension, Trigger, Triggers, Verdict, WaitingAction},
 };
 use kernel::{Document, TenantId, Value};
 use quick_cache::sync::Cache;
@@ -100,7 +102,7 @@ impl Dispatcher {
         let action = action.to_owned();
         let plan = self.0.store.read(tenant, move |reader| Plan::of_action(reader, trigger, &action)).await?;
         let Some(plan) = plan else { return Ok(None) };
-        Ok(Some(self.run(trigger, &plan, event, None).await))
+        Ok(Some(self.run(trigger, &plan, Start::of(event, None, self.recorder(trigger))).await))
     }
 
     /// Delivers events to actions.
@@ -127,24 +129,28 @@ impl Dispatcher {
         Ok(verdict.denied.map_or(Ok(()), |denial| Err(denial.reason)))
     }
 
-    /// Runs the steps of a plan until one refuses or fails.
-    async fn run(
-        &self,
-        trigger: Trigger,
-        plan: &Plan,
-        mut event: Document,
-        registering: Option<Registering<'_>>,
-    ) -> Verdict {
+    /// Takes notes of a new execution.
+    fn recorder(&self, trigger: Trigger) -> Recorder {
+        Recorder::new(trigger, self.0.store.context())
+    }
+
+    /// Runs the steps of a plan until one refuses, fails or waits for the user to come back.
+    async fn run(&self, trigger: Trigger, plan: &Plan, start: Start<'_>) -> Verdict {
+        let Start { mut event, registering, mut verdict, mut recorder, first, continuation, rules } = start;
         let context = self.0.store.context();
         let deadline = Instant::now() + TIME;
-        let mut verdict = Verdict::default();
-        let mut recorder = Recorder::new(trigger, context);
-        for step in &plan.steps {
+        for (place, step) in plan.steps.iter().enumerate().skip(first) {
             let is_hook = step.program.kind == ProgramKind::Hook;
             let argument =
                 if is_hook { hooks::arguments(trigger, &event, registering.as_ref()) } else { event.clone().into() };
             let told = Told::of(&argument);
-            let call = invocation(trigger, step, argument, deadline.saturating_duration_since(Instant::now()));
+            let mut call = invocation(trigger, step, argument, deadline.saturating_duration_since(Instant::now()));
+            if let Some(handler) = continuation.filter(|_| place == first) {
+                handler.clone_into(&mut call.handler);
+            }
+            if !rules.is_empty() {
+                call.facts.insert("executed_rules".into(), rules.clone().into());
+            }
             let started = context.now();
             let mut outcome = self.0.runtime.run(&step.program, call).await;
             executions::hide(&told, &mut outcome);
@@ -153,15 +159,54 @@ impl Dispatcher {
                 hooks::interpret(trigger, &outcome, &mut verdict, &mut event);
             } else {
                 commands::interpret(trigger, &outcome, &mut verdict);
+                if let Some(Value::Object(returned)) = &outcome.result {
+                    returned::interpret(trigger, returned, &mut verdict);
+                }
                 commands::fail(&outcome, &mut verdict);
             }
             follow_event(outcome, &mut event, &mut verdict);
             if verdict.denied.is_some() {
                 break;
             }
+            if let Some(url) = commands::sent_away(trigger, &mut verdict) {
+                let action = step.action().map(|id| WaitingAction { id: id.to_owned(), place });
+                let execution = Some(recorder.id().to_owned());
+                verdict.suspended = Some(Suspension { url, action, rules, event: login::changed(&event), execution });
+                break;
+            }
         }
-        verdict.execution = Some(recorder.finish(verdict.denied.as_ref(), context.now()));
+        verdict.execution = Some(recorder.finish(&verdict, context.now()));
         verdict
+    }
+}
+
+/// Where a run begins, and with what.
+struct Start<'a> {
+    event: Document,
+    registering: Option<Registering<'a>>,
+    /// What was decided before it.
+    verdict: Verdict,
+    recorder: Recorder,
+    /// The first step that runs.
+    first: usize,
+    /// The function of the first step, where that is not the trigger's usual one.
+    continuation: Option<&'static str>,
+    /// Identifiers of the rules that ran before.
+    rules: Vec<String>,
+}
+
+impl<'a> Start<'a> {
+    /// A run of everything.
+    fn of(event: Document, registering: Option<Registering<'a>>, recorder: Recorder) -> Self {
+        Self {
+            event,
+            registering,
+            verdict: Verdict::default(),
+            recorder,
+            first: 0,
+            continuation: None,
+            rules: Vec::new(),
+        }
     }
 }
 
@@ -188,18 +233,25 @@ fn follow_event(outcome: Outcome, event: &mut Document, verdict: &mut Verdict) {
 
 impl Triggers for Dispatcher {
     fn listens<'a>(&'a self, tenant: &'a TenantId, trigger: Trigger) -> BoxFuture<'a, identity::Result<bool>> {
-        Box::pin(async move { Ok(!self.plan(tenant, trigger).await?.steps.is_empty()) })
+        Box::pin(async move {
+            let has_rules = trigger == Trigger::PostLogin && self.has_rules(tenant).await?;
+            Ok(has_rules || !self.plan(tenant, trigger).await?.steps.is_empty())
+        })
     }
 
     fn fire<'a>(&'a self, tenant: &'a TenantId, firing: Firing<'a>) -> BoxFuture<'a, identity::Result<Verdict>> {
         Box::pin(async move {
             let plan = self.plan(tenant, firing.trigger).await?;
+            if firing.trigger == Trigger::PostLogin {
+                return Ok(self.log_in(tenant, &plan, &firing).await?);
+            }
             if plan.steps.is_empty() {
                 return Ok(Verdict::default());
             }
             let registering = Registering { user: firing.user, password: firing.password.as_ref() };
             let event = events::build(tenant, &firing);
-            Ok(self.run(firing.trigger, &plan, event, Some(registering)).await)
+            let start = Start::of(event, Some(registering), self.recorder(firing.trigger));
+            Ok(self.run(firing.trigger, &plan, start).await)
         })
     }
 

@@ -1,5 +1,8 @@
 //! The rule pipeline: all enabled rules of a stage, one after the other, each handing user and context on to the next.
 
+pub(crate) mod context;
+mod services;
+
 use std::{sync::Arc, time::Duration};
 
 use actions::{Invocation, Program, ProgramKind};
@@ -9,6 +12,7 @@ use model::{RULE, RULES_CONFIG};
 use store::{Filter, Order, Query, Snapshot, Store, StoreResult};
 use tokio::time::Instant;
 
+use self::services::OfRules;
 use crate::Dispatcher;
 
 /// The stage of rules that run when somebody has logged in.
@@ -63,6 +67,7 @@ impl Dispatcher {
             let mut call = Invocation::new("", "", arguments);
             call.time_left = deadline.saturating_duration_since(Instant::now());
             call.facts.insert("globals".into(), globals.clone().into());
+            call.services = Some(OfRules::new(self.store().clone(), tenant.clone()));
             let outcome = self.runtime().run(&rule.program, call).await;
             run.executed.push(rule.id.clone());
             if let Some(mut error) = outcome.error {
@@ -76,7 +81,7 @@ impl Dispatcher {
         Ok(run)
     }
 
-    async fn pipeline(&self, tenant: &TenantId) -> StoreResult<Arc<Pipeline>> {
+    pub(crate) async fn pipeline(&self, tenant: &TenantId) -> StoreResult<Arc<Pipeline>> {
         let epochs = epochs(self.store(), tenant);
         if let Some(known) = self.rules().get(tenant).filter(|known| known.epochs == epochs) {
             return Ok(known);
@@ -107,6 +112,11 @@ fn epochs(store: &Store, tenant: &TenantId) -> [u64; 2] {
 }
 
 impl Pipeline {
+    /// Whether any rule runs at a stage.
+    pub(crate) fn has_any(&self, stage: &str) -> bool {
+        self.rules.iter().any(|rule| rule.stage == stage)
+    }
+
     fn read(reader: &Snapshot, epochs: [u64; 2]) -> StoreResult<Self> {
         let order = Order::Field { field: "order".into(), descending: false };
         let enabled = Query::of(Filter::equals("enabled", true)).order(order);

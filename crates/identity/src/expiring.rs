@@ -17,6 +17,12 @@ pub fn keep(tx: &mut Tx, kind: &Kind, mut record: Record, expires: Timestamp) ->
     tx.insert(kind, record).map(drop)
 }
 
+/// Stores another version of a record that is kept, until `expires`.
+pub fn replace(tx: &mut Tx, kind: &Kind, mut record: Record, expires: Timestamp) -> StoreResult<()> {
+    record.document.insert(EXPIRES.into(), expires.into());
+    tx.update(kind, record).map(drop)
+}
+
 /// Stores a document under the SHA-256 of `secret`, until `expires`; `StoreError::Taken` when it is there already.
 pub fn keep_secret(tx: &mut Tx, kind: &Kind, secret: &str, document: Document, expires: Timestamp) -> StoreResult<()> {
     let record = Record::new(key(secret), document, tx.now());

@@ -6,6 +6,7 @@
 use std::{fmt, time::Duration};
 
 use kernel::{Document, Record, Secret, TenantId, Value};
+use serde::{Deserialize, Serialize};
 use store::{Snapshot, StoreResult, Tx};
 
 use crate::{Result, expiring};
@@ -67,6 +68,11 @@ impl Trigger {
         found.expect("the list holds all triggers")
     }
 
+    /// The function that an Action exports for when the user comes back from where it sent them; none where flows cannot wait for that.
+    pub fn continuation(self) -> Option<&'static str> {
+        (self == Self::PostLogin).then_some("onContinuePostLogin")
+    }
+
     /// The name that the API knows it by; legacy hooks have the same names.
     pub fn name(self) -> &'static str {
         self.facts().1
@@ -121,6 +127,8 @@ pub struct Firing<'a> {
     pub own: Document,
     /// The password of a user to be made: hooks read it, Actions do not.
     pub password: Option<Secret>,
+    /// Where an earlier firing of the same flow stopped.
+    pub resumed: Option<&'a Suspension>,
 }
 
 impl Firing<'_> {
@@ -135,6 +143,7 @@ impl Firing<'_> {
             request: None,
             own: Document::new(),
             password: None,
+            resumed: None,
         }
     }
 }
@@ -162,8 +171,40 @@ pub struct Verdict {
     pub user_id: Option<String>,
     /// What else the code asked for, which only the flow itself understands.
     pub effects: Vec<Effect>,
+    /// The code waits for the user to come back from somewhere.
+    pub suspended: Option<Suspension>,
     /// What happened, to be stored with [`keep`] by the transaction that the flow ends with.
     pub execution: Option<Execution>,
+}
+
+/// Code that waits for the user to come back: the flow sends them away, keeps this, and fires again with it. Nobody else may see or change
+/// it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Suspension {
+    /// Where the user is to be sent; the flow adds its `state`.
+    pub url: String,
+    /// The Action that waits; none where the rules do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<WaitingAction>,
+    /// Identifiers of the rules that have run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
+    /// What code changed in the event, which later code sees too.
+    #[serde(skip_serializing_if = "Document::is_empty")]
+    pub event: Document,
+    /// The execution that goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub execution: Option<String>,
+}
+
+/// Which of the Actions at a trigger waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingAction {
+    /// Its identifier.
+    pub id: String,
+    /// Its place among the Actions of the trigger: it may be bound more than once.
+    pub place: usize,
 }
 
 /// A change of the scopes of a token.
@@ -231,12 +272,18 @@ impl Execution {
     }
 }
 
-/// Keeps what happened when triggers fired, in the transaction that their flow ends with.
+/// Keeps what happened when triggers fired, in the transaction that their flow ends with. An execution that went on replaces what was
+/// known of it.
 pub fn keep<'e>(tx: &mut Tx, executions: impl IntoIterator<Item = &'e Execution>) -> StoreResult<()> {
     for Execution { id, document, failures } in executions {
-        let record = Record::new(id.as_str(), document.clone(), tx.now());
         let expires = tx.now() + EXECUTIONS_KEPT;
-        expiring::keep(tx, &model::ACTION_EXECUTION, record, expires)?;
+        if let Some(mut known) = tx.get(&model::ACTION_EXECUTION, id)? {
+            known.document = document.clone();
+            expiring::replace(tx, &model::ACTION_EXECUTION, known, expires)?;
+        } else {
+            let record = Record::new(id.as_str(), document.clone(), tx.now());
+            expiring::keep(tx, &model::ACTION_EXECUTION, record, expires)?;
+        }
         for failure in failures {
             tx.append_log(failure.clone())?;
         }

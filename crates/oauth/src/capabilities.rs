@@ -8,7 +8,7 @@ use kernel::{Document, Record};
 use model::RESOURCE_SERVER;
 use serde::Deserialize;
 
-use crate::{OAuthError, PATHS, token::Exchange};
+use crate::{OAuthError, PATHS, Site, request::Parameters, views};
 
 /// Something beyond plain tokens that takes more than an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ enum Capability {
 }
 
 /// What is built.
-const SERVED: &[Capability] = &[];
+const SERVED: &[Capability] = &[Capability::BackchannelLogout];
 
 impl Capability {
     fn is_served(self) -> bool {
@@ -122,6 +122,13 @@ pub(crate) fn keep_served(metadata: &mut Document) {
 struct Client {
     require_proof_of_possession: Option<bool>,
     compliance_level: Option<String>,
+    signed_request_object: Option<SignedRequestObject>,
+}
+
+#[derive(Deserialize)]
+struct SignedRequestObject {
+    #[serde(default)]
+    required: bool,
 }
 
 /// What an API demands of the tokens for it.
@@ -141,11 +148,18 @@ struct Proof {
 }
 
 /// Refuses a token that the client or the API wants bound, or judged, in a way that is not built.
-pub(crate) async fn admit(exchange: &Exchange<'_>, audience: &str) -> Result<(), OAuthError> {
-    let site = exchange.site;
-    let server = site.store.cached_by(site.tenant.id(), &RESOURCE_SERVER, "identifier", audience).await?;
-    let is_public = exchange.client.token_endpoint_auth_method.as_deref() == Some("none");
-    let demands = demands(exchange.record, server.as_deref(), is_public)?;
+pub(crate) async fn admit(
+    site: &Site,
+    record: &Record,
+    client: &views::Client,
+    audience: Option<&str>,
+) -> Result<(), OAuthError> {
+    let server = match audience {
+        Some(audience) => site.store.cached_by(site.tenant.id(), &RESOURCE_SERVER, "identifier", audience).await?,
+        None => None,
+    };
+    let is_public = client.token_endpoint_auth_method.as_deref() == Some("none");
+    let demands = demands(record, server.as_deref(), is_public)?;
     match demands.into_iter().find(|(_, capability)| !capability.is_served()) {
         Some((who, capability)) => {
             let what = capability.in_words();
@@ -153,6 +167,23 @@ pub(crate) async fn admit(exchange: &Exchange<'_>, audience: &str) -> Result<(),
         }
         None => Ok(()),
     }
+}
+
+/// Parameters of authorization requests that ask for more than is built, with what they ask for.
+const DEMANDING: [(&str, &str); 2] =
+    [("dpop_jkt", "proof of possession by DPoP"), ("authorization_details", "rich authorization requests")];
+
+/// Refuses an authorization request that asks for more than is built, or of whose client more is demanded.
+pub(crate) fn admit_request(record: &Record, parameters: &Parameters) -> Result<(), OAuthError> {
+    let client: Client = record.view()?;
+    let wants_signed = client.signed_request_object.is_some_and(|object| object.required);
+    let demanded = DEMANDING.iter().find(|(parameter, _)| parameters.get(parameter).is_some());
+    let (who, what) = match demanded {
+        Some((_, what)) => ("The request", *what),
+        None if wants_signed => ("The client", Capability::SignedRequests.in_words()),
+        None => return Ok(()),
+    };
+    Err(OAuthError::invalid_request(format!("{who} requires {what}, which this server does not support.")))
 }
 
 /// Who demands what. A record that cannot be read is a failure, not one without demands.

@@ -22,8 +22,6 @@ mod request;
 mod revoke;
 mod rights;
 mod session;
-#[cfg(test)]
-mod tests;
 mod token;
 mod user_grant;
 mod userinfo;
@@ -49,7 +47,7 @@ pub use bearer::Bearer;
 pub use error::OAuthError;
 
 use crate::{
-    authorize::{AUTHORIZE, RESUME},
+    authorize::{AUTHORIZE, RESUME, returning::CONTINUE},
     token::Grant,
     views::Views,
     well_known::Documents,
@@ -123,13 +121,14 @@ const KEYS: &str = "/.well-known/jwks.json";
 const METADATA: [&str; 2] = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
 
 /// The paths of the endpoints, by which requests are counted.
-pub const PATHS: [&str; 12] = [
+pub const PATHS: [&str; 13] = [
     TOKEN,
     KEYS,
     METADATA[0],
     METADATA[1],
     AUTHORIZE,
     RESUME,
+    CONTINUE,
     USERINFO,
     REVOKE,
     PUSHED,
@@ -148,6 +147,7 @@ pub fn router(oauth: Arc<OAuth>) -> Router {
     for_scripts
         .route(AUTHORIZE, get(authorize::endpoint).post(authorize::endpoint))
         .route(RESUME, get(authorize::resume).post(authorize::resume))
+        .route(CONTINUE, get(authorize::returning::endpoint).post(authorize::returning::endpoint))
         .route(PUSHED, post(par::endpoint))
         .route(LOGOUT[0], get(logout::v2))
         .route(LOGOUT[1], get(logout::oidc).post(logout::oidc))

@@ -146,7 +146,7 @@ async fn leave_by_relying_party(
         by_session || (logout_hint.is_none() && hinted.is_none() && by_user)
     });
     // Nobody else than the user's own application may end a session without the user's word.
-    if session.is_some() && !is_meant {
+    if session.is_some() && !is_meant && site.settings().await?.sessions.asks_before_logout() {
         let user = session.as_ref().map(|session| session.user_id.clone());
         let client_id = client.as_ref().map(|client| client.id.clone());
         let protocol = object(json!({ "target": target })).into();

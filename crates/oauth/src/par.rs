@@ -23,7 +23,7 @@ use crate::{
 const KIND: &str = "pushed_authorization_request";
 /// How every reference begins (RFC 9126 §2.2).
 const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
-/// Seconds in which a reference can be used.
+/// Seconds in which a reference can be used, where the client does not say otherwise.
 const LIFETIME: u64 = 30;
 /// The largest request that is kept, in bytes.
 const LARGEST: usize = 10 * 1024;
@@ -36,8 +36,8 @@ const OF_CLIENT: [&str; 3] = ["client_secret", "client_assertion", "client_asser
 pub(crate) async fn endpoint(site: Site, request: Request<Body>) -> Response {
     let has_header = request.headers().contains_key(header::AUTHORIZATION);
     let mut response = match push(&site, request).await {
-        Ok(reference) => {
-            let body = json!({"request_uri": reference, "expires_in": LIFETIME});
+        Ok((reference, lifetime)) => {
+            let body = json!({"request_uri": reference, "expires_in": lifetime});
             (StatusCode::CREATED, Json(body)).into_response()
         }
         Err(error) => {
@@ -52,7 +52,8 @@ pub(crate) async fn endpoint(site: Site, request: Request<Body>) -> Response {
     response
 }
 
-async fn push(site: &Site, request: Request<Body>) -> Result<String, OAuthError> {
+/// The reference of a request, and the seconds in which it can be used.
+async fn push(site: &Site, request: Request<Body>) -> Result<(String, u64), OAuthError> {
     let incoming = Incoming::read(request).await?;
     if !site.settings().await?.pushed_authorization_requests_supported {
         return Err(OAuthError::invalid_request("Pushed Authorization Requests are not enabled for the tenant"));
@@ -79,12 +80,13 @@ async fn push(site: &Site, request: Request<Body>) -> Result<String, OAuthError>
     authorize::validate(site, &parameters).await?;
     let reference = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(site.store.context().bytes::<32>()));
     let (presented, payload) = (reference.clone(), parameters.all());
+    let lifetime = client.par_request_expiry.unwrap_or(LIFETIME);
     let work = move |tx: &mut store::Tx| {
-        let expires = tx.now() + Duration::from_secs(LIFETIME);
+        let expires = tx.now() + Duration::from_secs(lifetime);
         tx.put_single_use(KIND, &presented, payload.clone(), None, expires)
     };
     site.store.write(site.tenant.id(), work).await?;
-    Ok(reference)
+    Ok((reference, lifetime))
 }
 
 /// The parameters that a reference stands for, which is used up; other requests are what they are.

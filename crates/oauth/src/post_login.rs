@@ -1,75 +1,21 @@
 //! What a tenant's code has to say about a login (reference: actions §3.1 and §3.2), at `/authorize` and at the token endpoint.
 
-use identity::triggers::{self, Effect, Execution, Firing, Request, ScopeChange, Trigger, Verdict};
-use kernel::{Document, Record, Timestamp, Value, object};
-use model::login::{Authentication, LoginRequest};
-use serde::{Deserialize, Serialize};
+mod decision;
+
+use identity::triggers::{Firing, Request, Suspension, Trigger};
+use kernel::{Document, Record, Value, object};
+use model::login::Authentication;
 use serde_json::json;
-use store::{RefreshToken, Session, Tx};
+use store::{RefreshToken, Session};
+
+pub(crate) use decision::{Decision, SessionChanges, keep, keep_in, kept, time_of, waits};
 
 use crate::{
     OAuthError, Site,
     authorize::{AuthorizationError, conclude::Login},
-    issue::CustomClaims,
+    rights, session,
     views::ResourceServer,
 };
-
-/// Where a transaction keeps what the code decided while a page is shown.
-const KEPT: &str = "decision";
-
-/// What the code decided, as far as a login acts on it.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct Decision {
-    /// Why the login must not go on.
-    pub(crate) denied: Option<String>,
-    /// Where the user is to be sent before it goes on.
-    pub(crate) redirect: Option<String>,
-    /// Claims for the tokens.
-    pub(crate) custom: CustomClaims,
-    /// Scopes to add (`true`) and to remove, in order.
-    pub(crate) scopes: Vec<(bool, String)>,
-    /// Changes of the user's `user_metadata`; `null` removes.
-    pub(crate) user_metadata: Document,
-    /// Changes of the user's `app_metadata`; `null` removes.
-    pub(crate) app_metadata: Document,
-    /// What becomes of the session.
-    pub(crate) session: SessionChanges,
-    /// What becomes of the refresh token.
-    pub(crate) refresh_token: TokenChanges,
-    /// What happened, to be stored with the login's outcome.
-    pub(crate) execution: Option<Document>,
-}
-
-/// Changes of a session.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct SessionChanges {
-    /// It ends, and the refresh tokens that were issued in it unless they are preserved.
-    pub(crate) revoked: Option<bool>,
-    /// The latest time at which it ends, in milliseconds since 1970.
-    pub(crate) expires: Option<i64>,
-    /// The latest time at which it ends unless it is used.
-    pub(crate) idle_expires: Option<i64>,
-    /// Whether the browser keeps it when it is closed.
-    pub(crate) is_persistent: Option<bool>,
-    /// Its metadata; `null` removes.
-    pub(crate) metadata: Option<Document>,
-}
-
-/// Changes of a refresh token.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct TokenChanges {
-    /// It ends.
-    pub(crate) is_revoked: bool,
-    /// The latest time at which it ends, in milliseconds since 1970.
-    pub(crate) expires: Option<i64>,
-    /// The latest time at which it ends unless it is exchanged.
-    pub(crate) idle_expires: Option<i64>,
-    /// Its metadata.
-    pub(crate) metadata: Option<Document>,
-}
 
 /// What the code is told of a login.
 pub(crate) struct Told<'a> {
@@ -77,23 +23,45 @@ pub(crate) struct Told<'a> {
     pub(crate) connection: Option<&'a Record>,
     pub(crate) user: &'a Record,
     pub(crate) api: Option<&'a ResourceServer>,
-    pub(crate) session: Option<&'a Session>,
+    /// `event.session`.
+    pub(crate) session: Option<Document>,
     pub(crate) refresh_token: Option<&'a RefreshToken>,
     /// `event.authentication.methods`.
     pub(crate) methods: Vec<Value>,
     /// `event.transaction`.
     pub(crate) transaction: Document,
     pub(crate) request: Request,
+    /// Where the code waits for the user who comes back now.
+    pub(crate) resumed: Option<&'a Suspension>,
 }
 
-/// Lets the code at post-login judge a login of a browser.
+/// The user's return from where the tenant's code sent them: what `/continue` was called with.
+#[derive(Clone, Debug)]
+pub(crate) struct Return {
+    pub(crate) query: Document,
+    pub(crate) body: Document,
+}
+
+/// Lets the code at post-login judge a login of a browser: all of it, or what is left after the user has come back.
 pub(crate) async fn fire(
     site: &Site,
     login: &Login<'_>,
     user: &Record,
     scopes: &[String],
+    kept: Option<&Decision>,
 ) -> Result<Decision, AuthorizationError> {
+    if kept.is_none() && !site.triggers.listens(site.tenant.id(), Trigger::PostLogin).await? {
+        return Ok(Decision::default());
+    }
     let asked = login.asked;
+    // Code may give a session metadata before it begins.
+    let known = || kept.and_then(|kept| kept.session.id.clone());
+    let coming = login.standing().is_none().then(|| known().unwrap_or_else(|| session::new_id(site)));
+    let session = match (login.standing(), &coming) {
+        (Some(standing), _) => Some(session_told(standing)),
+        (None, Some(id)) => Some(session_to_come(site, login, id).await?),
+        (None, None) => None,
+    };
     let request = &asked.request;
     let connection =
         site.store.cached(site.tenant.id(), &model::CONNECTION, &login.authentication.connection_id).await?;
@@ -123,31 +91,62 @@ pub(crate) async fn fire(
         connection: connection.as_deref(),
         user,
         api: asked.api.as_deref(),
-        session: login.standing(),
+        session,
         refresh_token: None,
         methods: methods(&login.authentication),
         transaction,
+        resumed: kept.and_then(|kept| kept.suspended.as_ref()),
         request: Request {
             ip: login.visit.origin.ip.clone(),
             method: login.visit.method.to_string(),
-            body: Document::new(),
-            query: request.query.clone(),
+            body: login.returned.as_ref().map(|returned| returned.body.clone()).unwrap_or_default(),
+            query: login.returned.as_ref().map_or_else(|| request.query.clone(), |returned| returned.query.clone()),
             hostname: site.tenant.host().to_owned(),
             user_agent: login.visit.origin.user_agent.clone(),
             language: login.visit.origin.language.clone(),
         },
     };
-    decide(site, told, scopes).await.map_err(AuthorizationError::from)
+    let mut decision = decide(site, told, scopes).await?;
+    decision.session.id = coming;
+    Ok(decision)
+}
+
+/// What is known of a session that begins when the login ends well.
+async fn session_to_come(site: &Site, login: &Login<'_>, id: &str) -> Result<Document, OAuthError> {
+    let lifetimes = site.session_lifetimes().await?;
+    let (now, is_persistent) = (site.store.context().now(), lifetimes.is_persistent);
+    Ok(object(json!({
+        "id": id,
+        "user_id": login.authentication.user_id,
+        "created_at": now,
+        "updated_at": now,
+        "authenticated_at": login.authentication.at,
+        "expires_at": now + lifetimes.absolute(is_persistent),
+        "idle_expires_at": now + lifetimes.idle(is_persistent),
+        "last_interacted_at": now,
+        "clients": [],
+        "cookie": {"mode": if is_persistent { "persistent" } else { "non-persistent" }},
+        "metadata": {},
+    })))
+}
+
+/// The names of a user's roles: `event.authorization.roles`.
+async fn roles(site: &Site, user_id: &str) -> Result<Vec<String>, OAuthError> {
+    let user_id = user_id.to_owned();
+    Ok(site.store.read(site.tenant.id(), move |reader: &store::Snapshot| rights::role_names(reader, &user_id)).await?)
 }
 
 /// Runs what is bound, and makes of its verdict what a login acts on. What asks for factors or forms, which are not served yet, is refused:
 /// a login must not be weaker than the code demands.
 pub(crate) async fn decide(site: &Site, told: Told<'_>, scopes: &[String]) -> Result<Decision, OAuthError> {
-    if !site.triggers.listens(site.tenant.id(), Trigger::PostLogin).await? {
+    // Code that waits has a say even if it was unbound meanwhile: its absence is no consent.
+    if told.resumed.is_none() && !site.triggers.listens(site.tenant.id(), Trigger::PostLogin).await? {
         return Ok(Decision::default());
     }
+    let roles = roles(site, &told.user.id).await?;
     let mut own = object(json!({
         "authentication": {"methods": told.methods},
+        "authorization": {"roles": roles},
         "stats": {"logins_count": told.user.document.get("logins_count").cloned().unwrap_or(0.into())},
         "transaction": told.transaction,
         "accessToken": {"scope": scopes, "customClaims": {}},
@@ -156,7 +155,7 @@ pub(crate) async fn decide(site: &Site, told: Told<'_>, scopes: &[String]) -> Re
         own.insert("resource_server".into(), json!({"identifier": api.identifier}));
     }
     if let Some(session) = told.session {
-        own.insert("session".into(), session_told(session).into());
+        own.insert("session".into(), session.into());
     }
     if let Some(token) = told.refresh_token {
         own.insert("refresh_token".into(), token_told(token).into());
@@ -167,6 +166,7 @@ pub(crate) async fn decide(site: &Site, told: Told<'_>, scopes: &[String]) -> Re
         user: Some(&told.user.document),
         request: Some(&told.request),
         own,
+        resumed: told.resumed,
         ..Firing::new(Trigger::PostLogin)
     };
     let verdict = site.triggers.fire(site.tenant.id(), firing).await?;
@@ -214,141 +214,4 @@ fn token_told(token: &RefreshToken) -> Document {
         "resource_servers": servers,
         "metadata": token.details.metadata.clone().unwrap_or_default(),
     }))
-}
-
-impl Decision {
-    fn of(verdict: Verdict) -> Self {
-        let mut decision = Self {
-            denied: verdict.denied.map(|denial| denial.reason),
-            custom: CustomClaims { access_token: verdict.access_token, id_token: verdict.id_token },
-            user_metadata: verdict.user_metadata,
-            app_metadata: verdict.app_metadata,
-            execution: verdict.execution.as_ref().map(Execution::to_document),
-            ..Self::default()
-        };
-        for change in verdict.scope_changes {
-            decision.scopes.push(match change {
-                ScopeChange::Add(scope) => (true, scope),
-                ScopeChange::Remove(scope) => (false, scope),
-            });
-        }
-        for effect in &verdict.effects {
-            decision.carry_out(effect);
-        }
-        decision
-    }
-
-    fn carry_out(&mut self, effect: &Effect) {
-        let text = |place: usize| effect.arguments.get(place).and_then(Value::as_str).map(str::to_owned);
-        let time = || effect.arguments.first().and_then(milliseconds);
-        match effect.name.as_str() {
-            "redirect.sendUserTo" => self.redirect = text(0),
-            "session.revoke" => {
-                let preserves = effect.arguments.get(1).and_then(|options| options.get("preserveRefreshTokens"));
-                self.session.revoked = Some(preserves != Some(&true.into()));
-                self.denied = Some(text(0).unwrap_or_else(|| "The session was revoked".to_owned()));
-            }
-            "session.setExpiresAt" => earliest(&mut self.session.expires, time()),
-            "session.setIdleExpiresAt" => earliest(&mut self.session.idle_expires, time()),
-            "session.setCookieMode" => self.session.is_persistent = Some(text(0).as_deref() == Some("persistent")),
-            "session.setMetadata" | "session.deleteMetadata" => note(&mut self.session.metadata, effect),
-            "session.evictMetadata" => self.session.metadata = Some(Document::new()),
-            "refreshToken.revoke" => {
-                self.refresh_token.is_revoked = true;
-                self.denied = Some(text(0).unwrap_or_else(|| "The refresh token was revoked".to_owned()));
-            }
-            "refreshToken.setExpiresAt" => earliest(&mut self.refresh_token.expires, time()),
-            "refreshToken.setIdleExpiresAt" => earliest(&mut self.refresh_token.idle_expires, time()),
-            "refreshToken.setMetadata" | "refreshToken.deleteMetadata" => {
-                note(&mut self.refresh_token.metadata, effect);
-            }
-            "refreshToken.evictMetadata" => self.refresh_token.metadata = Some(Document::new()),
-            "transaction.setMetadata" => {}
-            // `none` asks for nothing.
-            "multifactor.enable" if text(0).as_deref() == Some("none") => {}
-            name => {
-                let reason = format!("The Action asks for {name}, which is not available on this server");
-                self.denied.get_or_insert(reason);
-            }
-        }
-    }
-
-    /// The scopes after the code's changes.
-    pub(crate) fn changed(&self, mut scopes: Vec<String>) -> Vec<String> {
-        for (is_added, scope) in &self.scopes {
-            scopes.retain(|known| known != scope);
-            if *is_added {
-                scopes.push(scope.clone());
-            }
-        }
-        scopes
-    }
-
-    /// Stores what happened, and what the code changed of the user.
-    pub(crate) fn apply(&self, tx: &mut Tx, user_id: &str) -> identity::Result {
-        let execution = self.execution.as_ref().and_then(Execution::from_document);
-        triggers::keep(tx, &execution)?;
-        if self.user_metadata.is_empty() && self.app_metadata.is_empty() {
-            return Ok(());
-        }
-        let Some(mut user) = tx.get(&model::USER, user_id)? else { return Ok(()) };
-        for (field, changes) in [("user_metadata", &self.user_metadata), ("app_metadata", &self.app_metadata)] {
-            if changes.is_empty() {
-                continue;
-            }
-            let place = user.document.entry(field).or_insert_with(|| Document::new().into());
-            let Some(metadata) = place.as_object_mut() else { continue };
-            for (name, value) in changes {
-                if value.is_null() {
-                    metadata.shift_remove(name);
-                } else {
-                    metadata.insert(name.clone(), value.clone());
-                }
-            }
-        }
-        identity::users::update(tx, user, Document::new()).map(drop)
-    }
-}
-
-fn milliseconds(value: &Value) -> Option<i64> {
-    #[expect(clippy::cast_possible_truncation, reason = "times beyond 64 bits become the largest, which never comes")]
-    value.as_i64().or_else(|| value.as_f64().map(|time| time as i64))
-}
-
-/// Of several calls the earliest time counts.
-fn earliest(known: &mut Option<i64>, time: Option<i64>) {
-    *known = match (*known, time) {
-        (Some(known), Some(time)) => Some(known.min(time)),
-        (known, time) => known.or(time),
-    };
-}
-
-fn note(metadata: &mut Option<Document>, effect: &Effect) {
-    let Some(name) = effect.arguments.first().and_then(Value::as_str) else { return };
-    let value = effect.arguments.get(1).cloned().unwrap_or_default();
-    metadata.get_or_insert_default().insert(name.to_owned(), value);
-}
-
-/// What the code decided before a page was shown.
-pub(crate) fn kept(login: &Login<'_>) -> Option<Decision> {
-    let kept = login.transaction.as_ref()?.request.protocol.get(KEPT)?;
-    Decision::deserialize(kept).ok()
-}
-
-/// What the code decided, as the transaction keeps it.
-pub(crate) fn keep(decision: &Decision) -> Document {
-    let kept = serde_json::to_value(decision).expect("a decision is texts and numbers");
-    Document::from_iter([(KEPT.to_owned(), kept)])
-}
-
-/// Adds what is kept to what the pages give back.
-pub(crate) fn keep_in(request: &mut LoginRequest, kept: Document) {
-    if let Value::Object(protocol) = &mut request.protocol {
-        protocol.extend(kept);
-    }
-}
-
-/// The time that a number of milliseconds stands for.
-pub(crate) fn time_of(milliseconds: i64) -> Timestamp {
-    Timestamp::from_micros(milliseconds.saturating_mul(1000))
 }

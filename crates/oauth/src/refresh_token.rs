@@ -151,13 +151,15 @@ async fn renew(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Gra
             user_agent: origin.user_agent.clone(),
             language: origin.language.clone(),
         },
+        resumed: None,
     };
-    let decision = post_login::decide(site, told, &scopes).await?;
+    let mut decision = post_login::decide(site, told, &scopes).await?;
+    subject.execution = decision.take_execution();
     if let Some(reason) = decision.denied.clone() {
         refuse(site, decision, &token).await?;
         return Err(OAuthError::access_denied(reason));
     }
-    if decision.redirect.is_some() {
+    if decision.suspended.is_some() {
         return Err(OAuthError::interaction_required());
     }
     let scopes = decision.changed(scopes);
@@ -245,7 +247,7 @@ async fn refuse(site: &Site, decision: post_login::Decision, token: &RefreshToke
     let work = move |tx: &mut Tx| -> identity::Result {
         decision.apply(tx, &user_id)?;
         if decision.refresh_token.is_revoked {
-            tx.delete_refresh_token(&id)?;
+            refresh_tokens::revoke(tx, &id)?;
         }
         if let (Some(with_tokens), Some(session_id)) = (decision.session.revoked, &session_id) {
             session::revoke(tx, session_id, with_tokens)?;

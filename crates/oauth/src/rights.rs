@@ -77,6 +77,16 @@ impl Site {
     }
 }
 
+/// The names of the roles that a user has everywhere.
+pub(crate) fn role_names(reader: &Snapshot, user_id: &str) -> StoreResult<Vec<String>> {
+    let mut names = Vec::new();
+    for held in reader.related(&model::USER_ROLES, Side::Left(user_id), &RelationQuery::default())?.items {
+        let role = reader.get(&model::ROLE, &held.right)?;
+        names.extend(role.and_then(|role| role.text("name").map(str::to_owned)));
+    }
+    Ok(names)
+}
+
 /// What a user may do with an API, directly and by roles; within an organization also by the roles there.
 pub(crate) fn permissions(
     reader: &Snapshot,

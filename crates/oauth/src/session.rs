@@ -1,7 +1,7 @@
 //! A browser's session: the cookie that stands for it, and what a login does to it (reference: sessions-and-login-rules §1 and §2).
 
 use identity::sessions::{self, Lifetimes};
-use kernel::{Document, Secret, Timestamp, id};
+use kernel::{Document, Secret, Timestamp, id, merge_first_level};
 use model::{TENANT_SETTINGS, login::Browser};
 use store::{Agent, AuthenticationMethod, Session, StoreResult, Tx};
 
@@ -76,13 +76,19 @@ pub(crate) struct Planned {
     pub(crate) secret: Option<Secret>,
 }
 
+/// The identifier of a session to come: `sid`.
+pub(crate) fn new_id(site: &Site) -> String {
+    site.store.context().text(id::BASE64URL, 32)
+}
+
 /// Plans what becomes of the session. Nothing is stored yet.
 pub(crate) async fn plan(site: &Site, login: &Login<'_>, decision: &Decision) -> Result<Plan, OAuthError> {
     let agent = Agent::new(&login.visit.origin.user_agent, &login.visit.origin.ip, "");
     let lifetimes = site.session_lifetimes().await?;
     let authentication = &login.authentication;
     let standing = login.standing();
-    let id = standing.map_or_else(|| site.store.context().text(id::BASE64URL, 32), |session| session.id.clone());
+    let new = || decision.session.id.clone().unwrap_or_else(|| new_id(site));
+    let id = standing.map_or_else(new, |session| session.id.clone());
     let changes = decision.session.clone();
     let proof = login.is_interactive().then(|| sessions::Login {
         id: Some(id.clone()),
@@ -159,13 +165,7 @@ pub(crate) fn merged(known: Option<Document>, changes: &Document) -> Option<Docu
         return None;
     }
     let mut metadata = known.unwrap_or_default();
-    for (name, value) in changes {
-        if value.is_null() {
-            metadata.shift_remove(name);
-        } else {
-            metadata.insert(name.clone(), value.clone());
-        }
-    }
+    merge_first_level(&mut metadata, changes.clone());
     (!metadata.is_empty()).then_some(metadata)
 }
 

@@ -6,7 +6,7 @@ use kernel::{Document, Record};
 use model::USER;
 
 use crate::{
-    OAuthError, Site,
+    OAuthError, Site, capabilities,
     facts::Facts,
     issue::{IdTokenParts, Subject},
     rights,
@@ -33,7 +33,8 @@ pub(crate) async fn issue(
     user: &Record,
     api: Option<&Arc<ResourceServer>>,
 ) -> Result<Document, OAuthError> {
-    let Exchange { site, client, .. } = exchange;
+    let Exchange { site, record, client, .. } = exchange;
+    capabilities::admit(site, record, client, api.map(|api| api.identifier.as_str())).await?;
     let organization = issue.facts.organization.as_ref();
     let permissions = match api {
         Some(api) if api.enforce_policies => site.permissions(&user.id, &api.identifier, organization).await?,

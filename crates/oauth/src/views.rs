@@ -81,6 +81,8 @@ pub(crate) struct Client {
     pub(crate) require_pushed_authorization_requests: bool,
     pub(crate) skip_non_verifiable_callback_uri_confirmation_prompt: Option<bool>,
     pub(crate) sso_disabled: bool,
+    pub(crate) redirection_policy: Option<String>,
+    pub(crate) par_request_expiry: Option<u64>,
     pub(crate) jwt_configuration: JwtConfiguration,
     #[serde(rename = "client_authentication_methods")]
     methods: Option<AuthenticationMethods>,
@@ -298,6 +300,8 @@ pub(crate) struct Settings {
     pub(crate) allowed_logout_urls: Vec<String>,
     pub(crate) skip_non_verifiable_callback_uri_confirmation_prompt: Option<bool>,
     pub(crate) default_directory: Option<String>,
+    pub(crate) resource_parameter_profile: Option<String>,
+    pub(crate) sessions: Sessions,
 }
 
 /// The tenant's flags.
@@ -316,6 +320,20 @@ pub(crate) struct Flags {
 #[serde(default)]
 pub(crate) struct OidcLogout {
     rp_logout_end_session_endpoint_discovery: Option<bool>,
+}
+
+/// The tenant's settings of sessions.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Sessions {
+    oidc_logout_prompt_enabled: Option<bool>,
+}
+
+impl Sessions {
+    /// Whether users are asked who are sent to log out by somebody whom nothing tells to be their application.
+    pub(crate) fn asks_before_logout(&self) -> bool {
+        self.oidc_logout_prompt_enabled.unwrap_or(true)
+    }
 }
 
 /// The tenant's settings of mutual TLS.

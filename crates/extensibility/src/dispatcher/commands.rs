@@ -4,6 +4,9 @@ use actions::{Command, Outcome};
 use identity::triggers::{Denial, Effect, ScopeChange, Trigger, Verdict};
 use kernel::Value;
 
+/// The command that sends the user elsewhere.
+pub(super) const REDIRECT: &str = "redirect.sendUserTo";
+
 /// Adds what an Action asked for to the verdict.
 pub(super) fn interpret(trigger: Trigger, outcome: &Outcome, verdict: &mut Verdict) {
     for command in &outcome.commands {
@@ -44,6 +47,15 @@ fn carry_out(trigger: Trigger, command: &Command, verdict: &mut Verdict) {
         | "transaction.clearTargetScopes" => {}
         name => verdict.effects.push(Effect { name: name.to_owned(), arguments: command.arguments.clone() }),
     }
+}
+
+/// Where an Action sends the user, if it does; of several calls the last counts.
+pub(super) fn sent_away(trigger: Trigger, verdict: &mut Verdict) -> Option<String> {
+    trigger.continuation()?;
+    let (sent, others) = std::mem::take(&mut verdict.effects).into_iter().partition(|effect| effect.name == REDIRECT);
+    verdict.effects = others;
+    let sent: Vec<Effect> = sent;
+    sent.last().and_then(|effect| effect.arguments.first()?.as_str()).map(str::to_owned)
 }
 
 /// Each trigger's `deny` has arguments of its own.
@@ -106,9 +118,10 @@ mod tests {
             {"name": "user.setAppMetadata", "arguments": ["x", null]},
             {"name": "redirect.sendUserTo", "arguments": ["https://a.example"]},
         ]);
-        let verdict = verdict(Trigger::PostLogin, &commands);
+        let mut verdict = verdict(Trigger::PostLogin, &commands);
         assert_eq!(json!(verdict.access_token), json!({"b": null}));
         assert_eq!(json!(verdict.app_metadata), json!({"x": null}));
-        assert_eq!(verdict.effects[0].name, "redirect.sendUserTo");
+        assert_eq!(sent_away(Trigger::PostLogin, &mut verdict).as_deref(), Some("https://a.example"));
+        assert_eq!(sent_away(Trigger::PostLogin, &mut verdict), None);
     }
 }

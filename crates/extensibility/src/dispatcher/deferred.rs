@@ -9,7 +9,7 @@ use model::queues;
 use serde_json::json;
 use store::{Job, NewJob, StoreResult, Tx};
 
-use super::Dispatcher;
+use super::{Dispatcher, Start};
 use crate::builds;
 
 const QUEUE: Queue = Queue {
@@ -51,7 +51,7 @@ impl Dispatcher {
         if let (Some(trigger), Some(event)) = (Trigger::named(name), event) {
             let plan = self.plan(&job.tenant, trigger).await?;
             if !plan.steps.is_empty() {
-                execution = self.run(trigger, &plan, event, None).await.execution;
+                execution = self.run(trigger, &plan, Start::of(event, None, self.recorder(trigger))).await.execution;
             }
         }
         let held = job.clone();

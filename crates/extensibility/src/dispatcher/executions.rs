@@ -3,9 +3,9 @@
 use actions::{ConsoleLine, Outcome, ScriptError, Stats};
 use identity::{
     credentials::Told,
-    triggers::{Denial, Execution, Trigger},
+    triggers::{Execution, Trigger, Verdict},
 };
-use kernel::{Context, Document, Timestamp, Value, id::Form, object};
+use kernel::{Context, Document, Record, Timestamp, Value, id::Form, object};
 use serde_json::json;
 
 use super::plan::Step;
@@ -17,7 +17,7 @@ const CONSOLE_KEPT: usize = 256;
 pub(super) struct Recorder {
     id: String,
     trigger: Trigger,
-    started: Timestamp,
+    started: Value,
     results: Vec<Value>,
     failures: Vec<Document>,
     has_failed: bool,
@@ -25,8 +25,27 @@ pub(super) struct Recorder {
 
 impl Recorder {
     pub(super) fn new(trigger: Trigger, context: &Context) -> Self {
-        let (results, failures) = (Vec::new(), Vec::new());
-        Self { id: context.id(Form::Uuid), trigger, started: context.now(), results, failures, has_failed: false }
+        let started = context.now().into();
+        Self {
+            id: context.id(Form::Uuid),
+            trigger,
+            started,
+            results: Vec::new(),
+            failures: Vec::new(),
+            has_failed: false,
+        }
+    }
+
+    /// Goes on with an execution that was kept when its code began to wait.
+    pub(super) fn resumed(trigger: Trigger, kept: &Record) -> Self {
+        let results = kept.document.get("results").and_then(Value::as_array).cloned().unwrap_or_default();
+        let started = kept.document.get("created_at").cloned().unwrap_or_default();
+        Self { id: kept.id.clone(), trigger, started, results, failures: Vec::new(), has_failed: false }
+    }
+
+    /// The execution's identifier.
+    pub(super) fn id(&self) -> &str {
+        &self.id
     }
 
     /// Notes how one Action or hook went.
@@ -51,11 +70,12 @@ impl Recorder {
     }
 
     /// The whole execution.
-    pub(super) fn finish(self, denied: Option<&Denial>, now: Timestamp) -> Execution {
-        let status = match denied {
+    pub(super) fn finish(self, verdict: &Verdict, now: Timestamp) -> Execution {
+        let status = match (&verdict.denied, &verdict.suspended) {
             _ if self.has_failed => "partial",
-            Some(_) => "canceled",
-            None => "final",
+            (Some(_), _) => "canceled",
+            (None, Some(_)) => "suspended",
+            (None, None) => "final",
         };
         let document = object(json!({
             "id": self.id,

@@ -32,7 +32,21 @@ pub(super) struct Step {
     pub(super) label: Document,
 }
 
+impl Step {
+    /// The identifier of the Action; none of a hook.
+    pub(super) fn action(&self) -> Option<&str> {
+        self.label.get("action_id").and_then(Value::as_str)
+    }
+}
+
 impl Plan {
+    /// The step of an Action: at this place, or where it is bound now.
+    pub(super) fn place_of(&self, action: &str, place: usize) -> Option<usize> {
+        let is_it = |step: &Step| step.action() == Some(action);
+        let stays = self.steps.get(place).is_some_and(is_it);
+        if stays { Some(place) } else { self.steps.iter().position(is_it) }
+    }
+
     /// Reads what runs. The epochs are those from before.
     pub(super) fn read(reader: &Snapshot, trigger: Trigger, epochs: Epochs) -> StoreResult<Self> {
         let mut steps = Vec::new();

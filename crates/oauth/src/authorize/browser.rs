@@ -4,7 +4,7 @@ use axum::{
     body::{Body, to_bytes},
     response::Response,
 };
-use http::{HeaderValue, Method, Request, header};
+use http::{HeaderValue, Method, Request, header, request::Parts};
 use kernel::Peer;
 use model::login::{Browser, Redirect};
 use store::Session;
@@ -32,6 +32,29 @@ pub(crate) struct Visit {
 /// Takes a request apart: the browser, and the parameters of its query, or of its form where it posts one.
 pub(crate) async fn read(request: Request<Body>) -> Result<(Visit, Parameters), AuthorizationError> {
     let (parts, body) = request.into_parts();
+    let parameters = match parts.method {
+        Method::POST => form(&parts, body).await?,
+        _ => Parameters::of_query(parts.uri.query())?,
+    };
+    Ok((visit(parts), parameters))
+}
+
+/// Takes a request apart that may say something in its query and in its form.
+pub(crate) async fn read_all(request: Request<Body>) -> Result<(Visit, Parameters, Parameters), AuthorizationError> {
+    let (parts, body) = request.into_parts();
+    let query = Parameters::of_query(parts.uri.query())?;
+    let form = if parts.method == Method::POST { form(&parts, body).await? } else { Parameters::default() };
+    Ok((visit(parts), query, form))
+}
+
+async fn form(parts: &Parts, body: Body) -> Result<Parameters, AuthorizationError> {
+    let bytes = to_bytes(body, LONGEST_BODY).await;
+    let bytes = bytes.map_err(|_| AuthorizationError::invalid_request("The request body is too large"))?;
+    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    Ok(Parameters::parse(content_type, &bytes)?)
+}
+
+fn visit(parts: Parts) -> Visit {
     let peer = parts.extensions.get::<Peer>();
     let origin = Origin::of(&parts.headers, peer.map(|peer| peer.address.to_string()));
     let text = |name: header::HeaderName| {
@@ -48,15 +71,7 @@ pub(crate) async fn read(request: Request<Body>) -> Result<(Visit, Parameters), 
         host: text(header::HOST),
         is_secure: peer.is_some_and(|peer| peer.is_secure),
     };
-    let parameters = if parts.method == Method::POST {
-        let bytes = to_bytes(body, LONGEST_BODY).await;
-        let bytes = bytes.map_err(|_| AuthorizationError::invalid_request("The request body is too large"))?;
-        let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        Parameters::parse(content_type, &bytes)?
-    } else {
-        Parameters::of_query(parts.uri.query())?
-    };
-    Ok((Visit { browser, origin, method: parts.method }, parameters))
+    Visit { browser, origin, method: parts.method }
 }
 
 /// The session that the browser's cookie stands for.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::response::Response;
-use kernel::{Document, Record};
+use kernel::Record;
 use model::login::{Authentication, ConsentScope, Prompt, Transaction};
 use store::{Session, Tx};
 
@@ -26,6 +26,8 @@ pub(crate) struct Login<'a> {
     /// The pages that led here, if there were any.
     pub(crate) transaction: Option<Transaction>,
     pub(crate) visit: &'a browser::Visit,
+    /// The user comes back from where the tenant's code sent them.
+    pub(crate) returned: Option<post_login::Return>,
 }
 
 impl Login<'_> {
@@ -47,8 +49,8 @@ impl Login<'_> {
 
 /// What is next.
 enum Step {
-    /// The user is asked; the members are kept for afterwards.
-    Ask(Prompt, Document),
+    /// The user is asked; the decision is kept for afterwards.
+    Ask(Prompt, Box<post_login::Decision>),
     /// The response can be given.
     Respond(Box<Decided>),
 }
@@ -78,7 +80,7 @@ impl<E: Into<AuthorizationError>> From<E> for Stopped {
 /// Decides what is left, asks the user where that is needed, and gives the response.
 pub(super) async fn conclude(site: &Site, login: Login<'_>) -> Result<Response, Failure> {
     let outcome = match decide(site, &login).await {
-        Ok(Step::Ask(prompt, kept)) => return ask(site, login, prompt, kept).await,
+        Ok(Step::Ask(prompt, decision)) => return ask(site, login, prompt, *decision).await,
         Ok(Step::Respond(decided)) => respond(site, &login, *decided).await.map_err(Stopped::from),
         Err(stopped) => Err(stopped),
     };
@@ -103,21 +105,27 @@ async fn decide(site: &Site, login: &Login<'_>) -> Result<Step, Stopped> {
         _ => Vec::new(),
     };
     let scopes = site.granted_scopes(&request.scope, record, client, api.as_deref(), &permissions).await?;
-    let verdict = match post_login::kept(login) {
-        Some(verdict) => verdict,
-        None => post_login::fire(site, login, &user, &scopes).await?,
+    let verdict = match (post_login::kept(login), &login.returned) {
+        (None, _) => post_login::fire(site, login, &user, &scopes, None).await?,
+        (Some(kept), Some(_)) if kept.suspended.is_some() => {
+            post_login::fire(site, login, &user, &scopes, Some(&kept)).await?.after(kept)
+        }
+        (Some(kept), _) => kept,
     };
     if let Some(denial) = &verdict.denied {
         let error = AuthorizationError::access_denied(denial.clone());
         return Err(Stopped { error, decision: Some(verdict) });
     }
-    if verdict.redirect.is_some() {
-        let error = if request.prompt.none {
-            AuthorizationError::interaction_required()
-        } else {
-            AuthorizationError::access_denied("The Action asks for a redirect, which is not available on this server")
+    if let Some(suspended) = &verdict.suspended {
+        if request.prompt.none {
+            return Err(Stopped { error: AuthorizationError::interaction_required(), decision: Some(verdict) });
+        }
+        let Some(url) = destination(&suspended.url) else {
+            let error = AuthorizationError::access_denied("The address of the redirect is invalid");
+            return Err(Stopped { error, decision: Some(verdict) });
         };
-        return Err(Stopped { error, decision: Some(verdict) });
+        // Whoever left before, and comes by another way than back, is sent there again.
+        return Ok(Step::Ask(Prompt::Elsewhere { url }, Box::new(verdict)));
     }
     let scopes = verdict.changed(scopes);
     let wanted = Wanted {
@@ -129,8 +137,8 @@ async fn decide(site: &Site, login: &Login<'_>) -> Result<Step, Stopped> {
     };
     let granted = match consent(site, login, &user, &wanted).await? {
         Consent::Ask => {
-            let scopes = described(&wanted, login);
-            return Ok(Step::Ask(Prompt::Consent { scopes }, post_login::keep(&verdict)));
+            let scopes = described(site, &wanted, login).await?;
+            return Ok(Step::Ask(Prompt::Consent { scopes }, Box::new(verdict)));
         }
         Consent::Given => Some(wanted),
         Consent::NotNeeded => keeps_grant(&wanted, api.is_some()).then_some(wanted),
@@ -140,7 +148,7 @@ async fn decide(site: &Site, login: &Login<'_>) -> Result<Step, Stopped> {
             Some("accept") => {}
             Some(_) => return Err(AuthorizationError::access_denied("User did not authorize the request").into()),
             None if request.prompt.none => return Err(AuthorizationError::interaction_required().into()),
-            None => return Ok(Step::Ask(Prompt::Confirmation, post_login::keep(&verdict))),
+            None => return Ok(Step::Ask(Prompt::Confirmation, Box::new(verdict))),
         }
     }
     Ok(Step::Respond(Box::new(Decided { user, verdict, scopes, permissions, granted })))
@@ -186,11 +194,13 @@ fn keeps_grant(wanted: &Wanted, is_api: bool) -> bool {
     is_api || wanted.scopes.iter().any(|scope| scope == "offline_access")
 }
 
-/// The lines of the consent page.
-fn described(wanted: &Wanted, login: &Login<'_>) -> Vec<ConsentScope> {
-    let description = |scope: &str| login.asked.api.as_ref()?.description(scope).map(str::to_owned);
+/// The lines of the consent page: scopes by name, or in the API's words where the tenant wants that.
+async fn described(site: &Site, wanted: &Wanted, login: &Login<'_>) -> Result<Vec<ConsentScope>, AuthorizationError> {
+    let api = login.asked.api.as_ref();
+    let is_in_words = site.settings().await?.flags.use_scope_descriptions_for_consent;
+    let description = |scope: &str| api.filter(|_| is_in_words)?.description(scope).map(str::to_owned);
     let shown = wanted.scopes.iter().filter(|scope| *scope != "openid");
-    shown.map(|scope| ConsentScope { name: scope.clone(), description: description(scope) }).collect()
+    Ok(shown.map(|scope| ConsentScope { name: scope.clone(), description: description(scope) }).collect())
 }
 
 /// Whether the user must confirm that an application on this device is meant: where its address proves nothing, and no page was
@@ -211,9 +221,28 @@ async fn needs_confirmation(site: &Site, login: &Login<'_>) -> Result<bool, Auth
     Ok(!is_skipped)
 }
 
-async fn ask(site: &Site, login: Login<'_>, prompt: Prompt, kept: Document) -> Result<Response, Failure> {
+/// Where the tenant's code sends the user: a page of the web.
+fn destination(url: &str) -> Option<String> {
+    let url = url::Url::parse(url).ok()?;
+    matches!(url.scheme(), "http" | "https").then(|| url.into())
+}
+
+async fn ask(
+    site: &Site,
+    login: Login<'_>,
+    prompt: Prompt,
+    mut decision: post_login::Decision,
+) -> Result<Response, Failure> {
     let Login { asked, authentication, transaction, visit, .. } = login;
     let fail = |error: AuthorizationError| Failure::Redirect(asked.request.addressee.clone(), error);
+    // Its author sees that the code waits.
+    if decision.suspended.is_some()
+        && let Some(execution) = decision.take_execution()
+    {
+        let keep = move |tx: &mut Tx| identity::triggers::keep(tx, &Some(execution.clone()));
+        site.store.write(site.tenant.id(), keep).await.map_err(Failure::inside)?;
+    }
+    let kept = post_login::keep(&decision);
     let redirect = if let Some(mut transaction) = transaction {
         post_login::keep_in(&mut transaction.request, kept);
         site.pages.ask(site.tenant.id(), transaction, prompt, &visit.browser).await

@@ -167,7 +167,7 @@ impl Failure {
     /// The response.
     pub(crate) async fn respond(self, site: &Site, visit: &Visit) -> Response {
         match self {
-            Self::Redirect(addressee, error) => {
+            Self::Redirect(addressee, error) if !addressee.shows_errors => {
                 if let Some(cause) = &error.cause {
                     tracing::error!(cause, "an authorization request failed");
                 }
@@ -176,7 +176,7 @@ impl Failure {
                 let members = error.members(site, &addressee, with_issuer);
                 response::respond(site.store.context(), &addressee, &members)
             }
-            Self::Page(error) => {
+            Self::Redirect(_, error) | Self::Page(error) => {
                 if let Some(cause) = &error.cause {
                     tracing::error!(cause, "an authorization request failed");
                 }

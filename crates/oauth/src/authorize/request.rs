@@ -146,6 +146,9 @@ pub(crate) struct Addressee {
     pub(crate) state: Option<String>,
     /// Whether the client allows web messages to the redirect URI's origin.
     pub(crate) can_receive_messages: bool,
+    /// Whether errors are shown on a page instead: anybody may have registered the client, and could send users anywhere by requests that
+    /// fail.
+    pub(crate) shows_errors: bool,
 }
 
 impl Addressee {
@@ -155,7 +158,7 @@ impl Addressee {
         let default = default_mode(asked.unwrap_or(ResponseType { code: true, ..ResponseType::default() }));
         let response_mode = parameters.get("response_mode").and_then(ResponseMode::named).unwrap_or(default);
         let state = parameters.get("state").filter(|state| state.len() <= LONGEST).map(str::to_owned);
-        Self { redirect_uri: redirect_uri.to_owned(), response_mode, state, can_receive_messages }
+        Self { redirect_uri: redirect_uri.to_owned(), response_mode, state, can_receive_messages, shows_errors: false }
     }
 }
 

@@ -172,7 +172,13 @@ mod tests {
     use super::*;
 
     fn addressee(response_mode: ResponseMode, uri: &str, can_receive_messages: bool) -> Addressee {
-        Addressee { redirect_uri: uri.to_owned(), response_mode, state: None, can_receive_messages }
+        Addressee {
+            redirect_uri: uri.to_owned(),
+            response_mode,
+            state: None,
+            can_receive_messages,
+            shows_errors: false,
+        }
     }
 
     fn location(mode: ResponseMode, uri: &str) -> String {

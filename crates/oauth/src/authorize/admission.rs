@@ -1,0 +1,160 @@
+//! Whether an authorization request is admitted: what it asks, by whom, and what it names (reference: authentication-api §3).
+
+use std::sync::Arc;
+
+use kernel::Record;
+
+use super::{
+    Asked, AuthorizationError, AuthorizationRequest, DATABASE, failure::Failure, redirect_uri, request::Addressee,
+};
+use crate::{
+    OAuthError, Site, capabilities, par,
+    request::Parameters,
+    views::{Client, ResourceServer, Settings},
+};
+
+/// Validates a request that a client hands in beforehand, as far as it stands alone: what it names need not be there yet.
+pub(crate) async fn validate(site: &Site, parameters: &Parameters) -> Result<(), OAuthError> {
+    match recognize(site, parameters).await {
+        Ok(_) => Ok(()),
+        Err(Failure::Page(error) | Failure::Redirect(_, error)) => Err(error.into()),
+        Err(Failure::Lost) => Err(OAuthError::invalid_request("The request is invalid")),
+    }
+}
+
+/// Validates a request.
+pub(super) async fn judge(site: &Site, parameters: &Parameters) -> Result<Asked, Failure> {
+    let mut asked = recognize(site, parameters).await?;
+    let api = admit(site, &asked).await;
+    asked.api = api.map_err(|error| Failure::Redirect(asked.request.addressee.clone(), error))?;
+    Ok(asked)
+}
+
+/// Validates a request without what it names beside its client. What is wrong before the redirect URI is known to be the client's is shown on
+/// a page, never sent.
+async fn recognize(site: &Site, parameters: &Parameters) -> Result<Asked, Failure> {
+    let client_id = parameters.get("client_id");
+    let client_id = client_id.ok_or_else(|| Failure::Page(AuthorizationError::missing("client_id")))?;
+    let record = site.store.cached(site.tenant.id(), &model::CLIENT, client_id).await.map_err(Failure::inside)?;
+    let record = record.ok_or_else(|| Failure::Page(AuthorizationError::unknown_client(client_id)))?;
+    let client = site.views.clients.of(site.tenant.id(), &record).map_err(Failure::inside)?;
+    if client.global {
+        return Err(Failure::Page(AuthorizationError::unknown_client(client_id)));
+    }
+    let parameters = &with_audience(parameters, &*site.settings().await.map_err(Failure::inside)?);
+    let redirect_uri = match parameters.get("redirect_uri") {
+        Some(asked) if redirect_uri::is_registered(asked, &client.callbacks, client.is_native()) => asked,
+        Some(asked) => return Err(Failure::Page(AuthorizationError::callback_mismatch(asked))),
+        // A pattern stands for many places, of which none is meant.
+        None => client
+            .callbacks
+            .iter()
+            .find(|uri| !uri.contains("://*."))
+            .map(String::as_str)
+            .ok_or_else(|| Failure::Page(AuthorizationError::missing("redirect_uri")))?,
+    };
+    let mut addressee = Addressee::of(parameters, redirect_uri, can_receive_messages(&client, redirect_uri));
+    addressee.shows_errors = client.redirection_policy.as_deref() == Some("open_redirect_protection");
+    let fail = |error: AuthorizationError| Failure::Redirect(addressee.clone(), error);
+    let request = AuthorizationRequest::parse(client_id, addressee.clone(), parameters).map_err(fail)?;
+    admit_client(site, parameters, &request, &record, &client).await.map_err(fail)?;
+    Ok(Asked { request, record, client, api: None, parameters: parameters.clone() })
+}
+
+/// The parameters with an audience: that of `resource` (RFC 8707), where the tenant lets it say so.
+fn with_audience(parameters: &Parameters, settings: &Settings) -> Parameters {
+    let mut parameters = parameters.clone();
+    if settings.resource_parameter_profile.as_deref() == Some("compatibility")
+        && parameters.get("audience").is_none()
+        && let Some(resource) = parameters.get("resource").map(str::to_owned)
+    {
+        parameters.set("audience", &resource);
+    }
+    parameters
+}
+
+/// Whether the client may ask in this way.
+async fn admit_client(
+    site: &Site,
+    parameters: &Parameters,
+    request: &AuthorizationRequest,
+    record: &Record,
+    client: &Client,
+) -> Result<(), AuthorizationError> {
+    if parameters.get("request").is_some() {
+        return Err(AuthorizationError::new(
+            "request_not_supported",
+            "Signed authorization requests are not supported",
+        ));
+    }
+    capabilities::admit_request(record, parameters)?;
+    let settings = site.settings().await?;
+    let was_pushed = parameters.get(par::PUSHED).is_some();
+    if !was_pushed
+        && (client.require_pushed_authorization_requests || settings.flags.require_pushed_authorization_requests)
+    {
+        return Err(AuthorizationError::invalid_request("Pushed Authorization Requests are required"));
+    }
+    let grants =
+        [(request.response_type.code, "authorization_code"), (request.response_type.issues_tokens(), "implicit")];
+    for (is_needed, grant) in grants {
+        if is_needed && !client.may_use(grant) {
+            let text = format!("Grant type '{grant}' not allowed for the client.");
+            return Err(AuthorizationError::new("unauthorized_client", text));
+        }
+    }
+    Ok(())
+}
+
+/// What the tenant's records say about what a request names. Gives the API.
+async fn admit(site: &Site, asked: &Asked) -> Result<Option<Arc<ResourceServer>>, AuthorizationError> {
+    let Asked { request, record, client, .. } = asked;
+    if let Some(name) = &request.connection {
+        admit_connection(site, name, &record.id).await?;
+    }
+    match (&request.organization, client.organization_usage.as_deref()) {
+        (Some(_), None | Some("deny")) => {
+            return Err(AuthorizationError::invalid_request("parameter organization is not allowed for this client"));
+        }
+        (None, Some("require")) => {
+            return Err(AuthorizationError::invalid_request("parameter organization is required for this client"));
+        }
+        _ => {}
+    }
+    let settings = site.settings().await?;
+    let default = settings.default_audience.as_deref().filter(|audience| !audience.is_empty());
+    let audience = request.audience.as_deref().or(default);
+    let userinfo = format!("{}userinfo", site.tenant.issuer());
+    let audience = audience.filter(|audience| *audience != userinfo);
+    let api = match audience {
+        None => None,
+        Some(audience) => Some(site.api_for_users(audience, record, client).await?),
+    };
+    capabilities::admit(site, record, client, audience).await?;
+    Ok(api)
+}
+
+/// The connection must exist and be enabled for the client.
+async fn admit_connection(site: &Site, name: &str, client_id: &str) -> Result<(), AuthorizationError> {
+    let connection = site.store.cached_by(site.tenant.id(), &model::CONNECTION, "name", name).await?;
+    let connection = connection.ok_or_else(|| AuthorizationError::invalid_request("the connection was not found"))?;
+    let (id, client_id) = (connection.id.clone(), client_id.to_owned());
+    let read = move |reader: &store::Snapshot| reader.relation(&model::CONNECTION_CLIENTS, &id, &client_id);
+    if site.store.read(site.tenant.id(), read).await?.is_none() {
+        return Err(AuthorizationError::invalid_request("the connection is not enabled"));
+    }
+    match connection.text("strategy").unwrap_or_default() {
+        DATABASE => Ok(()),
+        other => {
+            let text = format!("Connections of the strategy {other} are not available on this server");
+            Err(AuthorizationError::invalid_request(text))
+        }
+    }
+}
+
+/// Whether the origin of the redirect URI may get web messages.
+fn can_receive_messages(client: &Client, redirect_uri: &str) -> bool {
+    let origin = |uri: &str| url::Url::parse(uri).ok().map(|url| url.origin()).filter(url::Origin::is_tuple);
+    let asked = origin(redirect_uri);
+    asked.is_some() && client.web_origins.iter().any(|allowed| origin(allowed) == asked)
+}
