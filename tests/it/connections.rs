@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     actions::{eventually, logged},
+    imports::import_into,
     server::TestServer,
 };
 
@@ -34,25 +35,30 @@ async fn a_deleted_connection_is_gone_with_its_users_and_its_name_is_free() {
 #[tokio::test]
 async fn many_users_of_a_deleted_connection_follow_it() {
     let server = TestServer::start().await;
-    let mut body = database(&server);
-    body["options"] = json!({"authentication_methods": {"password": {"enabled": true, "api_behavior": "optional"}}});
-    let made = server.post("/connections", body).await;
-    let path = format!("/connections/{}", made.body["id"].as_str().unwrap());
-    for number in 0..230 {
-        let user = json!({"connection": "people", "email": format!("{number}@example.com")});
-        assert_eq!(server.post("/users", user).await.status, 201);
-    }
+    let body = database(&server);
+    let made = server.post("/connections", body.clone()).await;
+    let id = made.body["id"].as_str().unwrap();
+    let path = format!("/connections/{id}");
+    let rows: Value = (0..1_010).map(|number| json!({"email": format!("{number}@example.com")})).collect();
+    let (summary, _) = import_into(&server, id, &rows, "false").await;
+    assert_eq!(summary["inserted"], 1_010);
     let deleted = server.delete(&path).await;
     assert_eq!(deleted.status, 202);
+    // They are gone for everybody before the last of them is deleted, and the name is taken until then.
+    assert_eq!(server.get("/users?include_totals=true").await.body["total"], 0);
+    assert_eq!(server.get(&path).await.status, 404);
     let again = server.delete(&path).await;
     assert!(again == deleted || again.status == 204, "{again:?}");
     let settled = async || loop {
-        if server.get("/users").await.body == json!([]) {
+        let made = server.post("/connections", body.clone()).await;
+        if made.status == 201 {
             return;
         }
+        assert_eq!(made.body["errorCode"], "connection_conflict", "{made:?}");
         tokio::task::yield_now().await;
     };
-    tokio::time::timeout(std::time::Duration::from_secs(60), settled()).await.expect("all users go");
+    tokio::time::timeout(std::time::Duration::from_secs(120), settled()).await.expect("all users go");
+    assert_eq!(server.get("/users").await.body, json!([]));
     server.end().await;
 }
 

@@ -11,9 +11,19 @@ const HASH: &str = "$2b$10$CwTycUXWue0Thq9StjUM0uJ8l1v9yZ5Xr3rM0m5y6cIu1sH8R0aZu
 /// Imports a file; gives the counts of the job, and what is wrong with the rows that failed.
 async fn import(server: &TestServer, rows: Value, upsert: &str) -> (Value, Vec<Value>) {
     let connections = server.get(&format!("/connections?name={DATABASE}")).await.body;
+    import_into(server, connections[0]["id"].as_str().unwrap(), &rows, upsert).await
+}
+
+/// As [`import`], into any database.
+pub(crate) async fn import_into(
+    server: &TestServer,
+    connection: &str,
+    rows: &Value,
+    upsert: &str,
+) -> (Value, Vec<Value>) {
     let part =
         |name: &str, text: &str| format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n");
-    let id = part("connection_id", connections[0]["id"].as_str().unwrap());
+    let id = part("connection_id", connection);
     let body = id + &part("upsert", upsert) + &part("users", &rows.to_string()) + "--x--\r\n";
     let request = server.http.post(server.url("/api/v2/jobs/users-imports"));
     let request = request.bearer_auth(server.token_for("").await);

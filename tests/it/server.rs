@@ -168,7 +168,8 @@ impl TestServer {
     /// Ends the test: what the store holds must be sound.
     pub(crate) async fn end(self) {
         for tenant in self.running.store.tenants().await.unwrap() {
-            let complaints = self.running.store.verify(&tenant).await.unwrap();
+            let mut complaints = self.running.store.verify(&tenant).await.unwrap();
+            complaints.extend(self.running.store.read(&tenant, identity::deletion::dangling).await.unwrap());
             assert!(complaints.is_empty(), "{complaints:#?}");
         }
         self.running.stop().await;

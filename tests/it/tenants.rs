@@ -194,11 +194,7 @@ async fn a_verified_custom_domain_leads_to_its_tenant_until_it_is_deleted() {
 
 #[tokio::test]
 async fn a_deleted_tenant_is_gone_and_its_name_is_free() {
-    // On PostgreSQL the name is not free at once: known, and to be mended with its own test.
-    let folder = tempfile::tempdir().unwrap();
-    let database = store::Database::File(folder.path().join("aught.db"));
-    let server =
-        TestServer::of(aught::Config { database, dns: aught::Dns::Trusting, ..aught::Config::in_memory() }).await;
+    let server = TestServer::start().await;
     let acme = Other::of(&server, "acme").await;
     let created = manage(&server, &acme.domain, &acme.token, Method::POST, "/roles", json!({"name": "old"})).await;
     assert_eq!(created.status(), 200);

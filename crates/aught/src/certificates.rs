@@ -1,6 +1,7 @@
 //! Certificates for https: those of the operator, and with no set-up a local authority and what it signs.
 
 mod authority;
+mod names;
 mod operator;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -18,7 +19,8 @@ use tokio::sync::Mutex;
 
 pub use self::operator::TlsCertificate;
 use self::{
-    authority::{Identity, RENEWAL, certificate_pem, end_of, may_sign_for, names_host},
+    authority::{Identity, RENEWAL, certificate_pem, end_of, may_sign_for},
+    names::names_host,
     operator::Files,
 };
 use crate::{Failure, State, tenants::Tenants};

@@ -33,7 +33,8 @@ pub use config::{ActionsConfinement, ActionsEngine, Config, InitialClient, Metri
 pub use connections::ConnectionLimits;
 pub use forwarding::TrustedProxies;
 pub use outbound::Dns;
-pub use server::{Fresh, Running, Server};
+pub use server::{Running, Server};
+pub use tenants::Fresh;
 
 /// Why the program cannot start or go on, in words for the person who started it.
 #[derive(Debug, thiserror::Error)]

@@ -6,7 +6,6 @@ use actions::Runtime;
 use extensibility::Dispatcher;
 use futures::future::join_all;
 use identity::{Passwords, SigningKeys};
-use kernel::Secret;
 use management::Services;
 use store::Store;
 use tempfile::TempDir;
@@ -24,7 +23,7 @@ use crate::{
     edge::{Edge, Routes},
     listener::{self, Door},
     scripts, telemetry,
-    tenants::{self, Tenants},
+    tenants::{self, Fresh, Tenants},
 };
 
 /// Starts servers.
@@ -40,6 +39,7 @@ impl Server {
         let domain = config.domain.clone().unwrap_or_else(|| format!("localhost:{}", addr.port()));
         let store = tenants::open_store(&config).await?;
         let fresh = tenants::first(&store, &config, &domain).await?;
+        identity::adopt(&store).await.map_err(|error| Failure::new("what databases of before hold", error))?;
         let hosts = store.hosts().await.map_err(|error| Failure::new("the hosts of tenants", error))?;
         let (packages, place) = match config.state.file("packages") {
             Some(place) => (None, place),
@@ -108,27 +108,6 @@ fn services(config: &Config, store: &Store, outbound: outbound::Client, packages
         outbound,
         dns: config.dns.clone(),
         dispatcher: Dispatcher::new(store.clone(), scripts),
-    }
-}
-
-/// The first machine-to-machine client of a new tenant; its secret is told only now.
-#[derive(Clone, Debug)]
-pub struct Fresh {
-    /// Its client id.
-    pub client_id: String,
-    /// Its client secret.
-    pub client_secret: Secret,
-}
-
-impl Fresh {
-    /// What the person is told who has it made.
-    pub(crate) fn told(&self, domain: &str) -> String {
-        format!(
-            "A new tenant is ready. Keep the secret: it is shown only now.\n\n  \
-             domain         {domain}\n  client id      {}\n  client secret  {}\n\n",
-            self.client_id,
-            self.client_secret.reveal()
-        )
     }
 }
 

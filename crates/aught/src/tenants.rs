@@ -8,12 +8,33 @@ use quick_cache::sync::Cache;
 use rest::ApiError;
 use store::{Domain, Options, RootKey, Store, StoreError, StoreResult, Tx};
 
-use crate::{Config, Failure, Fresh, InitialClient, State, files};
+use crate::{Config, Failure, InitialClient, State, files};
 
 /// The name of the state's file that holds the root key.
 const ROOT_KEY: &str = "root-key";
 /// How many tenants are known to have what they need.
 const KNOWN: usize = 20_000;
+
+/// The first machine-to-machine client of a new tenant; its secret is told only now.
+#[derive(Clone, Debug)]
+pub struct Fresh {
+    /// Its client id.
+    pub client_id: String,
+    /// Its client secret.
+    pub client_secret: Secret,
+}
+
+impl Fresh {
+    /// What the person is told who has it made.
+    pub(crate) fn told(&self, domain: &str) -> String {
+        format!(
+            "A new tenant is ready. Keep the secret: it is shown only now.\n\n  \
+             domain         {domain}\n  client id      {}\n  client secret  {}\n\n",
+            self.client_id,
+            self.client_secret.reveal()
+        )
+    }
+}
 
 /// Which tenant answers for a host. Cheap to clone.
 #[derive(Clone)]

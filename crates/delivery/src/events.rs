@@ -7,7 +7,7 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Uri, header, uri::PathAndQuery};
-use identity::events;
+use identity::{discard, events};
 use kernel::{Document, Record, Tenant, TenantId, Value, object, value_at};
 use model::{EVENT_STREAM, WEBHOOK_ENDPOINT, queues};
 use outbound::{Client, Limits};
@@ -268,7 +268,7 @@ fn authorization(stream: &Record) -> Option<(HeaderName, HeaderValue)> {
 }
 
 fn succeeded(tx: &mut Tx, delivery: &Record) -> StoreResult {
-    if tx.delete(&model::EVENT_DELIVERY, &delivery.id)?.is_some() {
+    if discard(tx, &model::EVENT_DELIVERY, &delivery.id)?.is_some() {
         counts::count(tx, delivery.text("event_stream_id").unwrap_or_default(), true)?;
     }
     Ok(())

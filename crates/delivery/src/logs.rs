@@ -56,10 +56,9 @@ pub fn forgive(tx: &mut Tx, stream: &str) -> StoreResult<()> {
     note(tx, stream, json!({"failures": 0}))
 }
 
-/// Ends what is kept for a stream that is deleted.
-pub fn forget(tx: &mut Tx, stream: &str) -> StoreResult<()> {
-    tx.cancel_job(&job_of(stream))?;
-    tx.delete(&LOG_STREAM_STATE, stream).map(drop)
+/// Ends the sending to a stream that is deleted.
+pub fn stop(tx: &mut Tx, stream: &str) -> StoreResult<()> {
+    tx.cancel_job(&job_of(stream)).map(drop)
 }
 
 /// Sends the logs of all tenants to their streams until it is dropped.

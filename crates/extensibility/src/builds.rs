@@ -1,12 +1,12 @@
 //! Builds: the packages that an action or its modules depend on are resolved and unpacked, as a job.
 
-use actions::{BuildError, Dependency};
+use actions::{BuildError, Dependency, Runtime};
 use kernel::{Document, Record, Value, object};
 use model::{ACTION, ACTION_VERSION, queues};
 use serde_json::json;
-use store::{Job, Kind, NewJob, StoreError, StoreResult, Tx};
+use store::{Job, Kind, NewJob, Store, StoreError, StoreResult, Tx};
 
-use crate::{Dispatcher, scripts};
+use crate::scripts;
 
 /// `type` of the job.
 pub(crate) const JOB: &str = "build";
@@ -22,10 +22,10 @@ pub fn enqueue(tx: &mut Tx, action: &str, version: Option<&str>) -> StoreResult 
 }
 
 /// Builds a draft.
-pub(crate) async fn run(dispatcher: &Dispatcher, job: &Job) -> StoreResult {
+pub(crate) async fn run(store: &Store, runtime: &Runtime, job: &Job) -> StoreResult {
     let text = |name: &str| job.payload.get(name).and_then(Value::as_str).map(str::to_owned);
     let (action, version) = (text("action").unwrap_or_default(), text("version"));
-    let (store, tenant) = (dispatcher.store(), &job.tenant);
+    let tenant = &job.tenant;
     let wanted = action.clone();
     let draft = store.write(tenant, move |tx: &mut Tx| {
         let Some(mut action) = tx.get(&ACTION, &wanted)? else { return Ok::<_, StoreError>(None) };
@@ -35,7 +35,7 @@ pub(crate) async fn run(dispatcher: &Dispatcher, job: &Job) -> StoreResult {
     });
     let draft = draft.await?;
     let built = match &draft {
-        Some((_, program)) => Some(dispatcher.runtime().build(program).await),
+        Some((_, program)) => Some(runtime.build(program).await),
         None => None,
     };
     let held = job.clone();

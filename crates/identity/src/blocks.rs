@@ -6,7 +6,9 @@ use serde_json::json;
 use store::{Filter, Kind, Query, Snapshot, StoreResult, Tx};
 
 use crate::{
-    Actor, Error, Result, log, protection, tickets,
+    Actor, Error, Result,
+    discard::discard,
+    log, protection, tickets,
     users::{self, Identifier, LINKED},
 };
 
@@ -70,7 +72,7 @@ pub fn lift_of(tx: &mut Tx, user: &Record) -> StoreResult<()> {
 /// Ends blocks, and forgets the failures that led to them.
 pub fn lift(tx: &mut Tx, blocks: &[Record]) -> StoreResult<()> {
     for block in blocks {
-        tx.delete(&USER_BLOCK, &block.id)?;
+        discard(tx, &USER_BLOCK, &block.id)?;
         let text = |field: &str| block.text(field).unwrap_or_default();
         protection::forget_failures(tx, text("connection"), text("identifier"))?;
     }

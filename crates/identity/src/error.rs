@@ -5,12 +5,8 @@ use store::StoreError;
 
 use crate::{
     PasswordError,
-    links::LinkError,
     pool::Refused,
-    protection::Limited,
-    tickets::TicketError,
-    triggers::Denial,
-    users::{AttributeError, ChangeError},
+    refusals::{AttributeError, ChangeError, Denial, Limited, LinkError, TicketError},
 };
 
 /// What an operation gives.
@@ -84,6 +80,9 @@ pub enum Error {
     /// The password is known to have leaked.
     #[error("the password is known to have leaked")]
     PasswordLeaked,
+    /// Records of the kind with this name hold what was to be deleted.
+    #[error("it is used by a {0}")]
+    Held(&'static str),
     /// A defect; the text is for the log.
     #[error("{0}")]
     Failed(String),

@@ -130,6 +130,13 @@ pub fn user(user: &Record) -> Document {
     FIELDS.iter().filter_map(known).collect()
 }
 
+/// What events tell of an organization.
+pub fn organization(organization: &Record) -> Document {
+    let fields = ["id", "name", "display_name", "metadata", "branding"];
+    let known = |name: &&str| Some(((*name).to_owned(), organization.document.get(*name)?.clone()));
+    fields.iter().filter_map(known).collect()
+}
+
 /// Tells of a new user.
 pub fn user_created(tx: &mut Tx, new: &Record, context: Document) -> StoreResult<()> {
     publish(tx, "user.created", News { object: user(new), previous: None, context })

@@ -1,9 +1,11 @@
-//! Records that are of use until a certain time: used assertions, opaque tokens, executions. Old ones go when new ones come.
+//! Records that are of use until a certain time: opaque tokens, executions. Old ones go when new ones come.
 
 use std::ops::Bound;
 
 use kernel::{Document, Record, Timestamp};
 use store::{Filter, Kind, Order, Paging, Query, StoreResult, Term, Tx};
+
+use crate::discard::discard;
 
 /// Expired records that one insertion sweeps away: more than it adds, so that none pile up.
 const SWEPT: u64 = 4;
@@ -35,7 +37,7 @@ fn sweep(tx: &mut Tx, kind: &Kind) -> StoreResult<()> {
     let paging = Paging::Offset { offset: 0, limit: SWEPT };
     let query = Query { filter: expired, order: Order::Id, paging, with_total: false };
     for record in tx.list(kind, &query)?.items {
-        tx.delete(kind, &record.id)?;
+        discard(tx, kind, &record.id)?;
     }
     Ok(())
 }

@@ -92,9 +92,10 @@ pub fn create_first(tx: &mut Tx, domain: &str) -> StoreResult<Record> {
     insert(tx, &key, Role::Current)
 }
 
-/// Stores a next key if there is none.
+/// Stores a next key if there is none. A tenant without a current key is not the one that the key was made for: it has the name
+/// of one that was deleted meanwhile, and gets keys of its own.
 pub fn add_next(tx: &mut Tx, key: &NewKey) -> StoreResult<()> {
-    if find(tx, Role::Next)?.is_none() {
+    if find(tx, Role::Current)?.is_some() && find(tx, Role::Next)?.is_none() {
         insert(tx, key, Role::Next)?;
     }
     Ok(())

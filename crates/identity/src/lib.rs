@@ -5,12 +5,15 @@
 //! which may run again and alone writes.
 
 pub mod actor;
+mod adoption;
 pub mod assertion;
 pub mod blacklist;
 pub mod blocks;
 pub mod certificate;
 pub mod claims;
 pub mod credentials;
+pub mod deletion;
+mod discard;
 mod error;
 pub mod events;
 pub mod expiring;
@@ -26,6 +29,7 @@ pub mod password;
 pub mod pool;
 pub mod protection;
 pub mod refresh_tokens;
+mod refusals;
 pub mod reset;
 pub mod sessions;
 pub mod signature;
@@ -35,6 +39,8 @@ pub mod users;
 pub mod verifier;
 
 pub use actor::{Actor, Channel, Services};
+pub use adoption::adopt;
+pub use discard::discard;
 pub use error::{Error, Result};
 pub use keys::{KeySet, Signing, SigningKeys};
 pub use password::{Checked, ForeignHash, Known, PasswordError, PasswordHash, PasswordRules, Passwords};

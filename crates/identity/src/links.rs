@@ -6,19 +6,7 @@ use store::{Filter, Query, Snapshot};
 
 use crate::{Actor, Error, Result};
 
-/// Why links cannot name a domain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LinkError {
-    /// What was asked for is no domain.
-    #[error("the domain for links is malformed")]
-    Malformed,
-    /// The tenant has no such verified custom domain.
-    #[error("the domain for links is unknown")]
-    Unknown,
-    /// There are several custom domains, none is the default, and none was asked for.
-    #[error("it is not said which custom domain links name")]
-    Ambiguous,
-}
+pub use crate::refusals::LinkError;
 
 /// The domain that links name: the one that the request asks for, else the default custom domain, else the tenant's own.
 ///

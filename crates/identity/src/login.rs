@@ -115,7 +115,7 @@ pub async fn prepare(services: &Services, store: &Store, actor: &Actor, attempt:
 
 fn find(reader: &Snapshot, actor: &Actor, connection: &str, identifier: &str, kinds: &[Identifier]) -> Result<Found> {
     let connection = reader.find(&CONNECTION, "name", connection)?.ok_or(Error::ConnectionMissing)?;
-    let realm = Realm::of(&connection);
+    let realm = Realm::of(&connection)?;
     let client = actor.client_id.as_deref().unwrap_or_default();
     let is_used = reader.relation(&CONNECTION_CLIENTS, &realm.id, client)?.is_some();
     if !realm.is_database() || !is_used {

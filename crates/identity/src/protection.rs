@@ -11,11 +11,14 @@ use store::{Kind, Permit, Rate, Snapshot, StoreResult, Tx, Window};
 
 use crate::{
     Actor, Result, blocks,
+    discard::discard,
     log::Entry,
     messages::{self, Email},
     tickets,
     users::Realm,
 };
+
+pub use crate::refusals::Limited;
 
 /// Tallies of failed logins, by [`Subject::key`].
 const FAILED_LOGINS: &str = "failed_logins";
@@ -38,23 +41,6 @@ const USER_RATE: Rate = Rate { burst: 20, interval: Duration::from_secs(6) };
 const NOTICE_RATE: Rate = Rate { burst: 1, interval: Duration::from_secs(3_600) };
 /// The mail about a block.
 const TEMPLATE: &str = "blocked_account";
-
-/// Why a login or a sign-up is refused before anything else is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limited {
-    /// The account is blocked after too many failed logins.
-    BruteForce,
-    /// The address has failed too often.
-    SuspiciousIp {
-        /// When it may try again.
-        retry: Timestamp,
-    },
-    /// The user has logged in too often.
-    SameUser {
-        /// When it may try again.
-        retry: Timestamp,
-    },
-}
 
 /// What a login is counted by.
 #[derive(Clone, Debug)]
@@ -301,7 +287,7 @@ pub(crate) fn forget_failures(tx: &mut Tx, connection: &str, identifier: &str) -
 
 /// Lets an address that failed too often try again.
 pub fn lift_ip(tx: &mut Tx, ip: &str) -> StoreResult {
-    tx.delete(&IP_BLOCK, ip)?;
+    discard(tx, &IP_BLOCK, ip)?;
     tx.forget_tally(LOGINS_OF_IP, ip).map(drop)
 }
 

@@ -81,7 +81,7 @@ struct SelfService {
 /// [`Error::ConnectionMissing`]; [`Error::ConnectionDisabled`], where the connection has no passwords or users may not set them.
 pub fn ask(tx: &mut Tx, actor: &Actor, forgotten: &Forgotten) -> Result<Asked> {
     let connection = tx.find(&CONNECTION, "name", &forgotten.connection)?.ok_or(Error::ConnectionMissing)?;
-    let realm = Realm::of(&connection);
+    let realm = Realm::of(&connection)?;
     let options = connection.document.get("options").unwrap_or(&kernel::Value::Null);
     if !realm.is_database()
         || SelfService::deserialize(options).unwrap_or_default().disable_self_service_change_password

@@ -11,6 +11,8 @@ use store::{Snapshot, StoreResult, Tx};
 
 use crate::{Result, expiring};
 
+pub use crate::refusals::Denial;
+
 /// The future of a trigger.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -214,19 +216,6 @@ pub enum ScopeChange {
     Add(String),
     /// One less.
     Remove(String),
-}
-
-/// Why a flow must not go on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Denial {
-    /// The error code that the code gave: `invalid_scope`, or a validation's.
-    pub code: Option<String>,
-    /// Why, for the caller or the log.
-    pub reason: String,
-    /// Why, for the user.
-    pub user_message: Option<String>,
-    /// Whether the code failed instead of refusing.
-    pub is_failure: bool,
 }
 
 /// An effect that the code asked for through its `api`.

@@ -8,6 +8,7 @@ pub mod accounts;
 mod attributes;
 pub mod changes;
 pub mod deletion;
+mod identifier;
 mod linking;
 mod profile;
 mod realm;
@@ -21,9 +22,10 @@ use store::{Snapshot, StoreResult};
 
 pub use attributes::{AttributeError, OF_USERNAMES};
 pub use changes::{ChangeError, update};
+pub use identifier::Identifier;
 pub use linking::{identities_with_profiles, link, set_account_field, unlink};
 pub use profile::{complete, lower_case, picture_of};
-pub use realm::{Identifier, Realm};
+pub use realm::Realm;
 
 pub use model::user::{IDENTIFIER, IDENTIFIERS, IDENTITY, Identity, LINKED, identifiers, identities};
 
@@ -36,7 +38,7 @@ pub fn find(reader: &Snapshot, realm: &Realm, identifier: Identifier, value: &st
 
 /// What the connection with this name says of its users.
 pub fn realm_named(reader: &Snapshot, connection: &str) -> StoreResult<Option<Realm>> {
-    Ok(reader.find(&CONNECTION, "name", connection)?.map(|connection| Realm::of(&connection)))
+    Ok(reader.find(&CONNECTION, "name", connection)?.map(|connection| Realm::of(&connection)).transpose()?)
 }
 
 /// The address of an account; of the main one, where none is named.

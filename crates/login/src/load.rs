@@ -200,7 +200,7 @@ struct Signup {
 fn database(record: &Record) -> StoreResult<Database> {
     let options = record.document.get("options").cloned().unwrap_or_else(|| Document::new().into());
     let read: Options = serde_json::from_value(options)?;
-    let realm = identity::users::Realm::of(record);
+    let realm = identity::users::Realm::of(record)?;
     let rules = realm.password_rules();
     let mut database = Database {
         id: record.id.clone(),

@@ -74,7 +74,7 @@ fn authenticated(user: &Record, realm: &Realm, now: Timestamp, is_new: bool) -> 
 /// The connection with this name.
 fn realm(reader: &Snapshot, name: &str) -> Result<Realm, identity::Error> {
     let found = reader.find(&CONNECTION, "name", name)?.ok_or(identity::Error::ConnectionMissing)?;
-    Ok(Realm::of(&found))
+    Ok(Realm::of(&found)?)
 }
 
 impl Accounts for Users {

@@ -12,8 +12,9 @@ mod triggers;
 pub(crate) mod versions;
 
 use extensibility::versions::deployed;
-use identity::triggers::EXECUTIONS_KEPT;
+use identity::{deletion, triggers::EXECUTIONS_KEPT};
 use kernel::{Document, Record, Value};
+use model::TRIGGER_BINDINGS;
 use rest::{Answer, ApiError, ApiResult, Area, Call, Change, Kind, ListFilter, Resource, Times};
 use serde_json::json;
 use store::{Filter, Query, Snapshot, Tx};
@@ -99,7 +100,17 @@ impl Resource for Actions {
         Ok(())
     }
 
-    fn follow(&self, tx: &mut Tx, call: &Call, change: &Change<'_>) -> ApiResult {
+    fn check_deletion(&self, tx: &mut Tx, call: &Call, old: &Record) -> ApiResult {
+        if call.flag("force") == Some(true) {
+            return Ok(deletion::release(tx, &ACTION, old, &TRIGGER_BINDINGS)?);
+        }
+        if deletion::is_held_by(tx, &ACTION, old, &TRIGGER_BINDINGS)? {
+            return Err(ApiError::conflict("Unable to delete an action bound to a trigger."));
+        }
+        Ok(())
+    }
+
+    fn follow(&self, tx: &mut Tx, _: &Call, change: &Change<'_>) -> ApiResult {
         match change {
             Change::Create { new } => {
                 let version = if new.is("deploy") { Some(versions::release_draft(tx, (*new).clone())?) } else { None };
@@ -115,10 +126,7 @@ impl Resource for Actions {
                 }
                 Ok(())
             }
-            Change::Delete { old } => {
-                bindings::forget_action(tx, &old.id, call.flag("force") == Some(true))?;
-                versions::forget_action(tx, &old.id)
-            }
+            Change::Delete { .. } => Ok(()),
         }
     }
 

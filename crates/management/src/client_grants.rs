@@ -2,15 +2,12 @@
 
 use kernel::{Record, Value, id::Form, object};
 use model::{CLIENT, ORGANIZATION, ORGANIZATION_GRANTS, RESOURCE_SERVER};
-use rest::{Answer, ApiError, ApiResult, Area, Call, Change, Kind, ListFilter, Resource, Sorted, Unique};
+use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, ListFilter, Resource, Sorted, Unique};
 use serde::Deserialize;
 use serde_json::json;
 use store::{RelationQuery, Side, Snapshot, Tx};
 
-use crate::{
-    Services,
-    organizations::{forget_grant, summary},
-};
+use crate::{Services, organizations::summary};
 
 /// What is served of `client-grants`.
 pub(crate) fn area(_: &Services) -> Area {
@@ -118,13 +115,6 @@ impl Resource for ClientGrants {
             _ => CLIENT_GRANT.not_found(),
         }
     }
-
-    fn follow(&self, tx: &mut Tx, _: &Call, change: &Change<'_>) -> ApiResult {
-        match change {
-            Change::Delete { old } => forget_grant(tx, &old.id),
-            Change::Create { .. } | Change::Update { .. } => Ok(()),
-        }
-    }
 }
 
 /// The pair (and subject type) that may exist once.
@@ -157,10 +147,4 @@ fn organizations(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
         items.extend(reader.get(&ORGANIZATION, &entry.left)?.map(|organization| summary(&organization)));
     }
     Ok(Answer::json(rest::page_of(call, items)?))
-}
-
-/// Removes a grant whose client or API is gone.
-pub(crate) fn remove(tx: &mut Tx, grant: &Record) -> ApiResult {
-    tx.delete(&CLIENT_GRANT, &grant.id)?;
-    forget_grant(tx, &grant.id)
 }

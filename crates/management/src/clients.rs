@@ -2,23 +2,25 @@
 
 mod credentials;
 mod defaults;
+mod kind;
 mod metadata;
 mod search;
 pub(crate) mod signing;
 
 use identity::keys;
 use kernel::{Document, Record, Value};
-use model::{CLIENT_GRANT, CONNECTION, CONNECTION_CLIENTS};
-use rest::{Answer, ApiError, ApiResult, Area, Call, Change, Kind, ListFilter, Resource, Sorted};
+use model::{CONNECTION, CONNECTION_CLIENTS};
+use rest::{Answer, ApiError, ApiResult, Area, Call, Change, Kind, Resource};
 use serde_json::json;
-use store::{Filter, Query, RelationQuery, Side, Snapshot, Term, Tx};
+use store::{Filter, Query, RelationQuery, Side, Snapshot, Tx};
 
 use crate::{
-    Services, client_grants, connection_profiles::CONNECTION_PROFILE, device_credentials, organizations,
-    resource_servers, tenants, user_attribute_profiles::USER_ATTRIBUTE_PROFILE,
+    Services, client_grants, connection_profiles::CONNECTION_PROFILE, resource_servers, tenants,
+    user_attribute_profiles::USER_ATTRIBUTE_PROFILE,
 };
 
 pub(crate) use defaults::complete;
+pub(crate) use kind::CLIENT;
 
 /// What is served of `clients`.
 pub(crate) fn area(services: &Services) -> Area {
@@ -29,27 +31,6 @@ pub(crate) fn area(services: &Services) -> Area {
         .read("GET /clients/{id}/connections", connections);
     metadata::claim(area, services)
 }
-
-/// Clients. The global client, which only holds the custom login page, comes last in lists.
-pub(crate) static CLIENT: Kind = Kind::of(&model::CLIENT)
-    .missing("The client does not exist", Some("inexistent_client"))
-    .forgiving()
-    .merged(&[
-        "client_metadata",
-        "jwt_configuration",
-        "mobile",
-        "refresh_token",
-        "session_transfer",
-        "signed_request_object",
-    ])
-    .revealed(model::ADDON_SECRETS)
-    .filters(&[
-        ("app_type", ListFilter::AnyOf("app_type")),
-        ("is_global", ListFilter::Equals("global")),
-        ("is_first_party", ListFilter::Equals("is_first_party")),
-        ("external_client_id", ListFilter::Equals("external_client_id")),
-    ])
-    .order(Sorted::By("global"));
 
 /// The grant of devices without a browser (RFC 8628 §3.4), which public clients use.
 const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -107,11 +88,18 @@ impl Resource for Clients {
         Ok(())
     }
 
+    fn check_deletion(&self, _: &mut Tx, _: &Call, old: &Record) -> ApiResult {
+        if old.is("global") {
+            return Err(ApiError::bad_request("Global client cannot be deleted."));
+        }
+        Ok(())
+    }
+
     fn follow(&self, tx: &mut Tx, call: &Call, change: &Change<'_>) -> ApiResult {
         match change {
             Change::Create { new } => {
                 if let Some(identifier) = new.text("resource_server_identifier") {
-                    resource_servers::link_client(tx, identifier, Some(&new.id))?;
+                    resource_servers::link_client(tx, identifier, &new.id)?;
                 }
                 if new.text("app_type") == Some("express_configuration") {
                     client_grants::grant_express_configuration(tx, call, &new.id)?;
@@ -119,15 +107,7 @@ impl Resource for Clients {
                 enable_connections(tx, &new.id)
             }
             Change::Update { new, .. } => signing::spread(tx, call, new),
-            Change::Delete { old } if old.is("global") => {
-                Err(ApiError::bad_request("Global client cannot be deleted."))
-            }
-            Change::Delete { old } => {
-                if let Some(identifier) = old.text("resource_server_identifier") {
-                    resource_servers::link_client(tx, identifier, None)?;
-                }
-                forget(tx, &old.id)
-            }
+            Change::Delete { .. } => Ok(()),
         }
     }
 
@@ -265,32 +245,4 @@ fn enable_connections(tx: &mut Tx, client: &str) -> ApiResult {
         tx.relate(&CONNECTION_CLIENTS, &connection.id, client, Document::new())?;
     }
     Ok(())
-}
-
-/// Clients whose users log in to an organization that is gone choose one again.
-pub(crate) fn forget_organization(tx: &mut Tx, organization: &str) -> ApiResult {
-    for client in tx.list(&CLIENT, &Query::of(Filter::equals(model::DEFAULT_ORGANIZATION, organization)))?.items {
-        rest::upsert(tx, &CLIENT, &client.id, |client| {
-            client.document.shift_remove("default_organization");
-        })?;
-    }
-    Ok(())
-}
-
-/// Takes along what belongs to a client that is gone.
-fn forget(tx: &mut Tx, client: &str) -> ApiResult {
-    let of_client = |field: &'static str| Query::of(Filter::Equals(field.into(), Term::Text(client.to_owned())));
-    for credential in tx.list(&model::CREDENTIAL, &of_client("client_id"))?.items {
-        tx.delete(&model::CREDENTIAL, &credential.id)?;
-    }
-    for grant in tx.list(&CLIENT_GRANT, &of_client("client_id"))?.items {
-        client_grants::remove(tx, &grant)?;
-    }
-    for grant in tx.list(&model::GRANT, &of_client("clientID"))?.items {
-        tx.delete(&model::GRANT, &grant.id)?;
-    }
-    device_credentials::forget(tx, "client_id", client)?;
-    identity::refresh_tokens::end_of_client(tx, client)?;
-    tx.unrelate_all(&CONNECTION_CLIENTS, Side::Right(client))?;
-    organizations::forget_client(tx, client)
 }

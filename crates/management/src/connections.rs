@@ -10,16 +10,14 @@ mod scim;
 mod scopes;
 mod strategies;
 
-use identity::users::deletion::remove as remove_user;
 use kernel::{Document, Record, Value, id::ALNUM};
 use model::{CONNECTION_CLIENTS, USER};
 use rest::{Answer, ApiError, ApiResult, Area, BoxFuture, Call, Change, Kind, ListFilter, Resource, Sorted, Unique};
 use serde_json::json;
 use store::{Filter, Query, RelationOrder, RelationQuery, Side, Snapshot, Store, Tx};
 
-use crate::{Services, actor::actor, clients::CLIENT};
+use crate::{Services, clients::CLIENT};
 
-pub(crate) use deletion::{JOB as DELETION_JOB, run as go_on_deleting};
 pub(crate) use directory::{DIRECTORY, SYNCHRONIZATION, run_synchronization};
 pub(crate) use scim::SCIM;
 pub(crate) use strategies::ENTERPRISE;
@@ -235,9 +233,9 @@ pub(crate) fn all_attached(reader: &Snapshot, call: &Call, kind: &Kind) -> ApiRe
 }
 
 /// Takes away what is attached to the connection of the call.
-fn detach(tx: &mut Tx, call: &Call, forget: fn(&mut Tx, &str) -> ApiResult) -> ApiResult<Answer> {
+fn detach(tx: &mut Tx, call: &Call, kind: &Kind) -> ApiResult<Answer> {
     let connection = rest::load(tx, &CONNECTION, call.path("id"))?;
-    forget(tx, &connection.id)?;
+    identity::deletion::delete(tx, &call.event_context(), kind.stored, &connection.id)?;
     Ok(Answer::empty())
 }
 
@@ -282,7 +280,7 @@ fn delete_user(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let of_connection = Filter::equals("identities.connection", connection.text("name").unwrap_or_default());
     let with_address = Filter::equals("email", call.text("email").unwrap_or_default().to_lowercase());
     for user in tx.list(&USER, &Query::of(of_connection.and(with_address)))?.items {
-        remove_user(tx, &actor(call), &user)?;
+        identity::deletion::delete(tx, &call.event_context(), &model::USER, &user.id)?;
     }
     Ok(Answer::empty())
 }

@@ -3,7 +3,7 @@
 mod verification;
 
 use kernel::{Record, Value, id::Form};
-use rest::{Answer, ApiError, ApiResult, Area, Call, Change, Kind, Resource, Times, Unique};
+use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, Resource, Times, Unique};
 use serde_json::json;
 use store::{Filter, Query, Snapshot, Tx};
 
@@ -75,13 +75,6 @@ impl Resource for CustomDomains {
 
     fn filter(&self, _: &Snapshot, call: &Call) -> ApiResult<Filter> {
         call.text("q").map_or(Ok(Filter::All), |query| LANGUAGE.filter(query))
-    }
-
-    fn follow(&self, tx: &mut Tx, _: &Call, change: &Change<'_>) -> ApiResult {
-        if let Change::Delete { old } = change {
-            tx.release_host(old.text("domain").unwrap_or_default())?;
-        }
-        Ok(())
     }
 }
 

@@ -1,8 +1,9 @@
 //! Device credentials: public keys and refresh tokens of devices.
 
+use identity::discard;
 use kernel::{Document, Record};
 use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, ListFilter, Resource, Unique};
-use store::{Filter, Held, Paging, Query, Snapshot, Tx};
+use store::{Held, Paging, Query, Snapshot, Tx};
 
 use crate::{Services, refresh_tokens};
 
@@ -45,7 +46,7 @@ fn delete(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     if !call.allows("delete:device_credentials") && owner != call.caller.subject {
         return Err(ApiError::forbidden("User to be acted on does not match subject in bearer token."));
     }
-    if tx.delete(&DEVICE_CREDENTIAL, id)?.is_none() {
+    if discard(tx, &DEVICE_CREDENTIAL, id)?.is_none() {
         identity::refresh_tokens::revoke(tx, id)?;
     }
     Ok(Answer::empty())
@@ -86,12 +87,4 @@ impl Resource for DeviceCredentials {
         }
         Ok(())
     }
-}
-
-/// Deletes the credentials of a user or client that is gone: `field` is `user_id` or `client_id`.
-pub(crate) fn forget(tx: &mut Tx, field: &'static str, value: &str) -> ApiResult {
-    for credential in tx.list(&DEVICE_CREDENTIAL, &Query::of(Filter::equals(field, value)))?.items {
-        tx.delete(&DEVICE_CREDENTIAL, &credential.id)?;
-    }
-    Ok(())
 }

@@ -5,8 +5,8 @@ mod samples;
 mod stats;
 
 use kernel::{Record, Value, id::Form};
-use rest::{ApiError, ApiResult, Area, Call, Change, Kind, Resource, Times, Unique};
-use store::{Filter, Query, Tx};
+use rest::{ApiError, ApiResult, Area, Call, Kind, Resource, Times, Unique};
+use store::Tx;
 
 use crate::Services;
 
@@ -61,14 +61,5 @@ impl Resource for EventStreams {
             delivery::events::forgive(tx, &old.id)?;
         }
         Ok(())
-    }
-
-    fn follow(&self, tx: &mut Tx, _: &Call, change: &Change<'_>) -> ApiResult {
-        let Change::Delete { old } = change else { return Ok(()) };
-        let filter = Filter::equals("event_stream_id", old.id.as_str());
-        for delivery in tx.list(&model::EVENT_DELIVERY, &Query::of(filter))?.items {
-            tx.delete(&model::EVENT_DELIVERY, &delivery.id)?;
-        }
-        Ok(tx.delete(&model::EVENT_STREAM_COUNTS, &old.id).map(drop)?)
     }
 }

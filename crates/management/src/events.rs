@@ -6,7 +6,7 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use futures::stream::{self, StreamExt};
 use identity::events::{News, envelope, publish};
-use kernel::{Document, TenantId, Timestamp, object};
+use kernel::{Document, TenantId, Timestamp};
 use rest::{Answer, ApiError, ApiResult, Area, Call, Content, Task};
 use serde_json::json;
 use store::{EventPosition, Snapshot, Store, Tx};
@@ -26,17 +26,7 @@ pub(crate) fn tell(tx: &mut Tx, call: &Call, kind: &str, object: Document) -> Ap
 
 /// What events tell of the call that caused them.
 pub(crate) fn context(call: &Call) -> Document {
-    let origin = &call.origin;
-    let host = origin.domain.split(':').next();
-    object(json!({
-        "request": {
-            "geo": {},
-            "hostname": host,
-            "ip": origin.ip,
-            "method": call.operation.method.as_str(),
-            "user_agent": origin.user_agent,
-        },
-    }))
+    call.event_context()
 }
 
 /// Events that are read at once.

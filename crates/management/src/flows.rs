@@ -1,8 +1,8 @@
 //! Flows, the connections in their vault, and what is known of their executions.
 
 use kernel::{Document, Record, Value, id::HEX};
-use rest::{ApiResult, Area, Call, Change, Kind, ListFilter, Resource, Times};
-use store::{Filter, Query, Snapshot, Tx};
+use rest::{ApiResult, Area, Call, Kind, ListFilter, Resource, Times};
+use store::{Snapshot, Tx};
 
 use crate::{Services, forms};
 
@@ -42,15 +42,6 @@ struct Flows;
 impl Resource for Flows {
     fn kind(&self) -> &'static Kind {
         &FLOW
-    }
-
-    fn follow(&self, tx: &mut Tx, _: &Call, change: &Change<'_>) -> ApiResult {
-        if let Change::Delete { old } = change {
-            for execution in tx.list(&FLOW_EXECUTION, &Query::of(Filter::equals("flow_id", old.id.as_str())))?.items {
-                tx.delete(&FLOW_EXECUTION, &execution.id)?;
-            }
-        }
-        Ok(())
     }
 
     fn present(&self, reader: &Snapshot, call: &Call, record: &Record, shown: &mut Document) -> ApiResult {

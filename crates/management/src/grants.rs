@@ -1,5 +1,6 @@
 //! Grants that users gave to clients.
 
+use identity::discard;
 use kernel::Record;
 use rest::{Answer, ApiResult, Area, Call, Change, Kind, ListFilter, Resource, Sorted};
 use store::{Filter, Query, Term, Tx};
@@ -54,7 +55,7 @@ fn delete_of_user(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 fn remove_of(tx: &mut Tx, user: &str) -> ApiResult {
     let grants = Filter::Equals("user_id".into(), Term::Text(user.to_owned()));
     for grant in tx.list(&GRANT, &Query::of(grants))?.items {
-        tx.delete(&GRANT, &grant.id)?;
+        discard(tx, &GRANT, &grant.id)?;
         end_tokens(tx, &grant)?;
     }
     Ok(())

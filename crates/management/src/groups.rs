@@ -4,9 +4,9 @@ use kernel::Record;
 use model::GROUP_MEMBERS;
 use rest::{Answer, ApiResult, Area, Call, Kind, ListFilter, Resource, Times, envelope, paging_of, select_fields};
 use serde_json::json;
-use store::{Filter, Page, RelationQuery, Side, Snapshot, Tx};
+use store::{Filter, Page, RelationQuery, Side, Snapshot};
 
-use crate::{Services, events::tell};
+use crate::Services;
 
 /// What is served of `groups`.
 pub(crate) fn area(_: &Services) -> Area {
@@ -33,14 +33,6 @@ impl Resource for Groups {
         let Some(text) = call.text("search") else { return Ok(asked) };
         let containing = |field: &'static str| Filter::Glob(field.into(), format!("*{}*", text.replace('*', "")));
         Ok(asked.and(Filter::Or(vec![containing("name"), containing("external_id")])))
-    }
-
-    fn follow(&self, tx: &mut Tx, call: &Call, change: &rest::Change<'_>) -> ApiResult {
-        if let rest::Change::Delete { old } = change {
-            tx.unrelate_all(&GROUP_MEMBERS, Side::Left(&old.id))?;
-            tell(tx, call, "group.deleted", old.document.clone())?;
-        }
-        Ok(())
     }
 }
 

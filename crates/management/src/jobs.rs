@@ -20,8 +20,8 @@ use store::{NewJob, Snapshot, Tx};
 use crate::{Services, actor::actor, tickets::Account, users::USER};
 
 pub use exports::download;
+pub(crate) use worker::given_up;
 pub use worker::work;
-pub(crate) use worker::{LEASE, given_up};
 
 /// What is served of `jobs`.
 pub(crate) fn area(_: &Services) -> Area {

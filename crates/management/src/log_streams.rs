@@ -68,7 +68,7 @@ impl Resource for LogStreams {
             Change::Create { new } => Ok(logs::begin(tx, new)?),
             Change::Update { old, new } if !is_active(old) && is_active(new) => Ok(logs::forgive(tx, &new.id)?),
             Change::Update { .. } => Ok(()),
-            Change::Delete { old } => Ok(logs::forget(tx, &old.id)?),
+            Change::Delete { old } => Ok(logs::stop(tx, &old.id)?),
         }
     }
 

@@ -6,17 +6,17 @@ mod discovery_domains;
 mod grants;
 mod invitations;
 mod members;
+mod summary;
 
+use identity::events::organization as told;
 use kernel::{Document, Record, Value};
 use rest::{Answer, ApiResult, Area, Call, Change, Kind, Resource, Sorted, Unique};
 use serde_json::json;
-use store::{Side, Snapshot, Tx};
+use store::{Snapshot, Tx};
 
 use crate::{Services, events::tell};
 
-pub(crate) use clients::forget_client;
-pub(crate) use connections::forget_connection;
-pub(crate) use grants::forget_grant;
+pub(crate) use summary::summary;
 
 /// What is served of `organizations`.
 pub(crate) fn area(_: &Services) -> Area {
@@ -69,18 +69,7 @@ impl Resource for Organizations {
                 connections::enable_at_creation(tx, call, new)
             }
             Change::Update { new, .. } => tell(tx, call, "organization.updated", told(new)),
-            Change::Delete { old } => {
-                members::forget_organization(tx, &old.id)?;
-                connections::forget_organization(tx, &old.id)?;
-                clients::forget_organization(tx, &old.id)?;
-                tx.unrelate_all(&model::ORGANIZATION_GRANTS, Side::Left(&old.id))?;
-                invitations::forget_organization(tx, &old.id)?;
-                discovery_domains::forget_organization(tx, &old.id)?;
-                crate::clients::forget_organization(tx, &old.id)?;
-                let mut gone = told(old);
-                gone.shift_remove("branding");
-                tell(tx, call, "organization.deleted", gone)
-            }
+            Change::Delete { .. } => Ok(()),
         }
     }
 
@@ -98,13 +87,6 @@ impl Resource for Organizations {
     }
 }
 
-/// What events tell of an organization.
-fn told(organization: &Record) -> Document {
-    let fields = ["id", "name", "display_name", "metadata", "branding"];
-    let known = |name: &&str| Some(((*name).to_owned(), organization.document.get(*name)?.clone()));
-    fields.iter().filter_map(known).collect()
-}
-
 /// The id and name under which events name an organization.
 fn named(organization: &Record) -> Value {
     json!({"id": organization.id, "name": organization.text("name")})
@@ -120,20 +102,4 @@ fn by_name(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
 /// The organization in the path.
 pub(super) fn organization(reader: &Snapshot, call: &Call) -> ApiResult<Record> {
     rest::load(reader, &ORGANIZATION, call.path("id"))
-}
-
-/// What organizations of a user are listed as: everything but what only the organization's own pages show.
-pub(crate) fn summary(organization: &Record) -> Document {
-    let fields = [
-        "id",
-        "name",
-        "display_name",
-        "branding",
-        "metadata",
-        "token_quota",
-        "third_party_client_access",
-        "is_app_entitlement_active",
-    ];
-    let present = |field: &&str| Some(((*field).to_owned(), organization.document.get(*field)?.clone()));
-    fields.iter().filter_map(present).collect()
 }

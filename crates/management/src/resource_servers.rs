@@ -4,13 +4,13 @@ use std::collections::HashSet;
 
 use identity::signature::PublicKey;
 use kernel::{Record, Value, id::ALNUM};
-use model::{CLIENT_GRANT, ROLE_PERMISSIONS, USER_PERMISSIONS, permission_key};
+use model::{ROLE_PERMISSIONS, USER_PERMISSIONS, permission_key};
 use percent_encoding::percent_decode_str;
 use rest::{ApiError, ApiResult, Area, Call, Change, Kind, ListFilter, Resource, Unique};
 use serde_json::json;
-use store::{Filter, Query, Side, Snapshot, Term, Tx};
+use store::{Side, Snapshot, Tx};
 
-use crate::{Services, client_grants};
+use crate::Services;
 
 /// What is served of `resource-servers`.
 pub(crate) fn area(_: &Services) -> Area {
@@ -93,37 +93,31 @@ impl Resource for ResourceServers {
         Ok(())
     }
 
-    fn follow(&self, tx: &mut Tx, call: &Call, change: &Change<'_>) -> ApiResult {
+    /// The others of the service's own can be removed, and activated anew.
+    fn check_deletion(&self, _: &mut Tx, call: &Call, old: &Record) -> ApiResult {
+        if old.text("identifier") == Some(&call.origin.management_audience()) {
+            return Err(ApiError::bad_request("System resource servers cannot be deleted."));
+        }
+        Ok(())
+    }
+
+    fn follow(&self, tx: &mut Tx, _: &Call, change: &Change<'_>) -> ApiResult {
         match change {
-            Change::Create { .. } => Ok(()),
+            Change::Create { .. } | Change::Delete { .. } => Ok(()),
             Change::Update { old, new } => {
                 let kept = scopes(new);
                 let gone = scopes(old).into_iter().filter(|scope| !kept.contains(scope));
                 forget_permissions(tx, gone, old.text("identifier").unwrap_or_default())
             }
-            // The others of the service's own can be removed, and activated anew.
-            Change::Delete { old } if old.text("identifier") == Some(&call.origin.management_audience()) => {
-                Err(ApiError::bad_request("System resource servers cannot be deleted."))
-            }
-            Change::Delete { old } => {
-                let identifier = old.text("identifier").unwrap_or_default();
-                forget_permissions(tx, scopes(old).into_iter(), identifier)?;
-                let grants = Filter::Equals("audience".into(), Term::Text(identifier.to_owned()));
-                for grant in tx.list(&CLIENT_GRANT, &Query::of(grants))?.items {
-                    client_grants::remove(tx, &grant)?;
-                }
-                Ok(())
-            }
         }
     }
 }
 
-/// Notes the client that stands for an API, so that the API shows it; `None` when the client is gone.
-pub(crate) fn link_client(tx: &mut Tx, identifier: &str, client: Option<&str>) -> ApiResult {
+/// Notes the client that stands for an API, so that the API shows it.
+pub(crate) fn link_client(tx: &mut Tx, identifier: &str, client: &str) -> ApiResult {
     if let Some(server) = tx.find(&RESOURCE_SERVER, "identifier", identifier)? {
-        rest::upsert(tx, &RESOURCE_SERVER, &server.id, |server| match client {
-            Some(client) => drop(server.document.insert("client_id".into(), client.into())),
-            None => drop(server.document.shift_remove("client_id")),
+        rest::upsert(tx, &RESOURCE_SERVER, &server.id, |server| {
+            server.document.insert("client_id".into(), client.into());
         })?;
     }
     Ok(())

@@ -1,8 +1,8 @@
 //! Roles: named sets of permissions that users hold.
 
 use kernel::{Document, Record, Value};
-use model::{MEMBER_ROLES, ROLE_PERMISSIONS, USER, USER_ROLES};
-use rest::{ApiError, ApiResult, Area, Call, Change, Kind, ListFilter, Related, Resource, Unique};
+use model::{ROLE_PERMISSIONS, USER, USER_ROLES};
+use rest::{ApiError, ApiResult, Area, Call, Kind, ListFilter, Related, Resource, Unique};
 use store::{Relation, RelationKind, Side, Snapshot, Tx};
 
 use crate::{
@@ -37,15 +37,6 @@ impl Resource for Roles {
 
     fn prepare(&self, _: &mut Tx, _: &Call, _: Option<&Record>, new: &mut Record) -> ApiResult {
         new.document.entry("type").or_insert_with(|| "tenant".into());
-        Ok(())
-    }
-
-    fn follow(&self, tx: &mut Tx, _: &Call, change: &Change<'_>) -> ApiResult {
-        if let Change::Delete { old } = change {
-            tx.unrelate_all(&ROLE_PERMISSIONS, Side::Left(&old.id))?;
-            tx.unrelate_all(&USER_ROLES, Side::Right(&old.id))?;
-            tx.unrelate_all(&MEMBER_ROLES, Side::Right(&old.id))?;
-        }
         Ok(())
     }
 

@@ -92,7 +92,7 @@ impl Asked {
                 let found = found.ok_or_else(|| {
                     ApiError::bad_request(format!("The connection with id {connection} does not exist."))
                 })?;
-                users::find(reader, &Realm::of(&found), Identifier::Email, email)?.ok_or_else(user_not_found)
+                users::find(reader, &Realm::of(&found)?, Identifier::Email, email)?.ok_or_else(user_not_found)
             }
             _ => Err(ApiError::invalid_body("Either user_id or connection_id and email must be sent.")),
         }

@@ -57,8 +57,10 @@ pub static RATE_LIMIT_POLICY: Kind = Kind::new("rate_limit_policy").id("id", For
     "consumer",
     "consumer_selector",
 ]);
-/// An assertion that authenticated a client and does not do so again.
+/// An assertion that authenticated a client and does not do so again, in databases of before.
 pub static USED_ASSERTION: Kind = Kind::new("used_assertion").id_given("").indexed(&["expires"]).dates(&["expires"]);
+/// Assertions that authenticated a client and do not do so again: kind of things of single use.
+pub const USED_ASSERTIONS: &str = "used_assertion";
 /// An opaque token of the deprecated API, under its digest.
 pub static V1_TOKEN: Kind = Kind::new("v1_token").id_given("").indexed(&["expires"]).dates(&["expires"]);
 

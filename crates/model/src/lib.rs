@@ -9,11 +9,13 @@ mod keys;
 pub mod login;
 mod organizations;
 pub mod queues;
+pub mod references;
 mod roles;
 pub mod screens;
 mod streams;
 mod tenant;
 pub mod user;
+pub mod views;
 
 pub use actions::*;
 pub use applications::*;
@@ -31,6 +33,9 @@ pub use user::{
 
 use store::{Kind, RelationKind};
 
+/// A deletion that is under way.
+pub use store::DELETION;
+
 /// Every kind of record.
 pub static KINDS: &[&[&Kind]] = &[
     actions::KINDS,
@@ -43,6 +48,7 @@ pub static KINDS: &[&[&Kind]] = &[
     streams::KINDS,
     tenant::KINDS,
     user::KINDS,
+    &[&DELETION],
 ];
 
 /// Every relation between records.

@@ -37,6 +37,11 @@ pub fn member_key(organization: &str, user: &str) -> String {
     format!("{organization}\n{user}")
 }
 
+/// Organization and user of a membership, of its key.
+pub fn member_parts(key: &str) -> (&str, &str) {
+    key.split_once('\n').unwrap_or((key, ""))
+}
+
 /// Organization → connection, with its settings.
 pub static ORGANIZATION_CONNECTIONS: RelationKind = RelationKind::new("organization_connections");
 /// Organization → client.

@@ -36,7 +36,7 @@ pub static AUTHENTICATION_METHOD: Kind = Kind::new("authentication_method")
 pub static CONNECTED_ACCOUNT: Kind = Kind::new("connected_account").indexed(&["user_id", "connection"]);
 /// Tokens of such an account.
 pub static TOKEN_SET: Kind = Kind::new("token_set").indexed(&["user_id", "connection"]);
-/// A ticket, under its digest.
+/// A ticket, under its digest, in databases of before: they are things of single use now.
 pub static TICKET: Kind = Kind::new("ticket").id_given("").indexed(&["user_id"]);
 /// An identifier that failed too often.
 pub static USER_BLOCK: Kind =

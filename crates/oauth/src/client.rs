@@ -7,7 +7,7 @@ use identity::{
     expiring,
 };
 use kernel::{Document, Record, Secret};
-use model::{CLIENT, CREDENTIAL, USED_ASSERTION};
+use model::{CLIENT, CREDENTIAL, USED_ASSERTIONS};
 use store::{StoreError, Tx};
 use subtle::ConstantTimeEq;
 
@@ -113,7 +113,8 @@ fn is_same(known: &Secret, given: &str) -> bool {
 async fn use_up(site: &Site, client: &Client, assertion: Assertion) -> Result<(), OAuthError> {
     let Assertion { id, expires } = assertion;
     let secret = format!("{} {id}", client.id);
-    let remember = move |tx: &mut Tx| expiring::keep_secret(tx, &USED_ASSERTION, &secret, Document::new(), expires);
+    let remember =
+        move |tx: &mut Tx| tx.put_single_use(USED_ASSERTIONS, &expiring::key(&secret), Document::new(), None, expires);
     match site.store.write(site.tenant.id(), remember).await {
         Ok(()) => Ok(()),
         Err(StoreError::Taken { .. }) => Err(OAuthError::client_authentication("client assertion was used before")),

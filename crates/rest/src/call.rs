@@ -4,7 +4,8 @@ use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use bytes::Bytes;
 use contract::{Arguments, Contract, Operation};
-use kernel::{Document, TenantId, Value};
+use kernel::{Document, TenantId, Value, object};
+use serde_json::json;
 
 use crate::{ApiError, ApiResult};
 use serde::de::DeserializeOwned;
@@ -155,6 +156,21 @@ impl Call {
     pub fn view<T: DeserializeOwned>(&self) -> ApiResult<T> {
         T::deserialize(&self.body)
             .map_err(|error| ApiError::invalid_body(format!("Payload validation error: '{error}'.")))
+    }
+
+    /// What events tell of the call that caused them.
+    pub fn event_context(&self) -> Document {
+        let origin = &self.origin;
+        let host = origin.domain.split(':').next();
+        object(json!({
+            "request": {
+                "geo": {},
+                "hostname": host,
+                "ip": origin.ip,
+                "method": self.operation.method.as_str(),
+                "user_agent": origin.user_agent,
+            },
+        }))
     }
 
     /// Whether the caller holds the scopes that reading what the path names takes. What cannot be read hides nothing.

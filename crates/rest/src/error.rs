@@ -195,6 +195,7 @@ impl From<identity::Error> for ApiError {
             }
             Error::PasswordLeaked => Self::bad_request("Password is known to have leaked").code("password_leaked"),
             Error::Ticket(error) => Self::bad_request(error.to_string()),
+            Error::Held(holder) => Self::conflict(format!("It is used by a {holder} and cannot be deleted.")),
             Error::Failed(cause) => Self::internal(cause),
         }
     }

@@ -51,8 +51,14 @@ pub trait Resource: Send + Sync {
         Ok(())
     }
 
-    /// Carries a change, which is written already, on to other records in the same transaction; for a deletion, also
-    /// decides whether it may happen: an error undoes it.
+    /// Judges whether the record may be deleted, before anything is written. What holds it by a reference of the model is let go
+    /// here where the caller may ask for that.
+    fn check_deletion(&self, _tx: &mut Tx, _call: &Call, _old: &Record) -> ApiResult {
+        Ok(())
+    }
+
+    /// Carries a change, which is written already, on to other records in the same transaction. What names a deleted record
+    /// follows by the references of the model.
     fn follow(&self, _tx: &mut Tx, _call: &Call, _change: &Change<'_>) -> ApiResult {
         Ok(())
     }

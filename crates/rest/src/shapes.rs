@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
+use identity::deletion::{self, Deleted};
 use kernel::{Document, Record, Timestamp, Value};
 use store::{Id, Page, Query, Snapshot, StoreError, Tx};
 
@@ -63,7 +64,7 @@ pub(crate) fn deleter(resource: &Shared) -> Handler {
     let work = Arc::clone(resource);
     writer(resource, move |tx, call| {
         match load_own(tx, call, &*work) {
-            Ok(old) => delete(tx, call, &*work, &old)?,
+            Ok(old) => drop(delete(tx, call, &*work, &old)?),
             Err(error) if error.status == StatusCode::NOT_FOUND && work.kind().forgiving => {}
             Err(error) => return Err(error),
         }
@@ -116,7 +117,7 @@ pub(crate) fn single_deleter(resource: &Shared) -> Handler {
     let work = Arc::clone(resource);
     writer(resource, move |tx, call| {
         match tx.singleton(work.kind())? {
-            Some(old) => delete(tx, call, &*work, &old)?,
+            Some(old) => drop(delete(tx, call, &*work, &old)?),
             None if work.kind().forgiving => {}
             None => return Err(work.kind().not_found()),
         }
@@ -290,13 +291,15 @@ pub fn save(tx: &mut Tx, call: &Call, resource: &dyn Resource, old: &Record, mut
     Ok(new)
 }
 
-/// Deletes a record and lets the resource carry that on.
+/// Deletes a record with all that names it, and lets the resource carry that on.
 ///
 /// # Errors
 /// What the resource refuses.
-pub fn delete(tx: &mut Tx, call: &Call, resource: &dyn Resource, old: &Record) -> ApiResult {
-    tx.delete(resource.kind(), &old.id)?;
-    resource.follow(tx, call, &Change::Delete { old })
+pub fn delete(tx: &mut Tx, call: &Call, resource: &dyn Resource, old: &Record) -> ApiResult<Option<Deleted>> {
+    resource.check_deletion(tx, call, old)?;
+    let deleted = deletion::delete(tx, &call.event_context(), resource.kind().stored, &old.id)?;
+    resource.follow(tx, call, &Change::Delete { old })?;
+    Ok(deleted)
 }
 
 /// What the caller is shown of a record.

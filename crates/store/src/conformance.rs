@@ -3,6 +3,7 @@
 
 mod bearers;
 mod logs;
+mod veils;
 
 use std::{
     collections::BTreeSet,
@@ -24,6 +25,7 @@ use crate::{
 };
 use bearers::*;
 use logs::*;
+use veils::*;
 
 static THING: Kind = Kind::new("thing");
 static OTHER: Kind = Kind::new("other");
@@ -192,6 +194,7 @@ suites! {
     keys_are_renewed_while_others_write
     a_host_leads_to_one_tenant
     a_deleted_tenant_leaves_nothing
+    what_is_being_deleted_is_seen_by_nobody_and_holds_its_names
     a_session_is_found_by_what_its_browser_presents
     a_session_ends_when_it_is_idle_or_too_old
     sessions_of_a_user_are_listed_and_ended_together
@@ -215,6 +218,7 @@ suites! {
     many_nodes:
     another_nodes_write_ends_a_cached_record
     another_node_hears_of_hosts
+    another_node_hears_of_a_deletion
 }
 
 fn record(id: &str, document: serde_json::Value) -> Record {

@@ -163,6 +163,11 @@ impl Connection {
         Self { absent: Some(RefCell::default()), ..self }
     }
 
+    /// Whether this is the one connection that writes, for all writers.
+    pub(crate) fn is_writer(&self) -> bool {
+        self.absent.is_some()
+    }
+
     /// Whether a name is known not to be in the database.
     pub(crate) fn is_absent(&self, name: &str) -> bool {
         self.absent.as_ref().is_some_and(|absent| absent.borrow().contains(name))

@@ -36,6 +36,7 @@ mod sweep;
 mod tallies;
 mod tls;
 mod tx;
+mod veil;
 mod verify;
 
 pub use device::{Agent, Device};
@@ -59,3 +60,4 @@ pub use snapshot::{Relation, RelationOrder, RelationQuery, Snapshot};
 pub use store::{Database, Options, Store};
 pub use tallies::{Permit, Rate, Tally, Window};
 pub use tx::Tx;
+pub use veil::{Covered, DELETION, Veil};

@@ -119,6 +119,7 @@ impl PostgresConnection {
             has_new_keys: changes.has_new_keys,
             has_hosts: changes.has_hosts,
             has_deleted_tenant: changes.has_deleted_tenant,
+            has_veils: changes.has_veils,
         };
         let mut text = serde_json::to_string(&news).expect("texts serialise");
         if text.len() > LONGEST_NEWS {
@@ -148,6 +149,8 @@ struct News {
     has_hosts: bool,
     #[serde(default)]
     has_deleted_tenant: bool,
+    #[serde(default)]
+    has_veils: bool,
 }
 
 pub(crate) struct Postgres {
@@ -394,9 +397,16 @@ impl Listener {
             return;
         }
         let tenant = TenantId::new(&news.tenant);
-        let News { has_jobs, has_events, has_new_keys, has_hosts, has_deleted_tenant, .. } = *news;
-        let mut changes =
-            Changes { has_jobs, has_events, has_new_keys, has_hosts, has_deleted_tenant, ..Changes::default() };
+        let News { has_jobs, has_events, has_new_keys, has_hosts, has_deleted_tenant, has_veils, .. } = *news;
+        let mut changes = Changes {
+            has_jobs,
+            has_events,
+            has_new_keys,
+            has_hosts,
+            has_deleted_tenant,
+            has_veils,
+            ..Changes::default()
+        };
         for (kind, id) in &news.records {
             match id {
                 Some(id) => {

@@ -132,7 +132,13 @@ impl Snapshot {
         let sql = select_token!(" WHERE tenant = $1 AND id = $2 AND idle_expires > $3 AND expires > $4");
         let now = self.now.micros();
         let found = self.connection.first(sql, &[self.number(), indexed(id).into(), now.into(), now.into()], token)?;
-        Ok(found.map(|(_, token)| token))
+        let Some((_, token)) = found else { return Ok(None) };
+        Ok((!self.is_token_veiled(&token)?).then_some(token))
+    }
+
+    /// Whether the token's user or client is being deleted.
+    fn is_token_veiled(&self, token: &RefreshToken) -> StoreResult<bool> {
+        self.is_row_veiled("refresh_tokens", &[("user_id", &token.user_id), ("client_id", &token.client_id)])
     }
 
     /// What is presented as a refresh token.
@@ -162,13 +168,29 @@ impl Snapshot {
             self.write_held(sql, held);
             sql.push(" AND is_online = 0");
         };
-        self.page_by_seq((select_token!(), "refresh_tokens"), conditions, paging, with_total, token)
+        let mut page = self.page_by_seq((select_token!(), "refresh_tokens"), conditions, paging, with_total, token)?;
+        let mut shown = Vec::with_capacity(page.items.len());
+        for token in page.items {
+            if !self.is_token_veiled(&token)? {
+                shown.push(token);
+            }
+        }
+        page.items = shown;
+        Ok(page)
     }
 
     /// All refresh tokens that are held, those too that end with their session.
     fn all_refresh_tokens(&self, held: Held<'_>) -> StoreResult<Vec<RefreshToken>> {
         let conditions = |sql: &mut Sql<'_>| self.write_held(sql, held);
         Ok(self.page_by_seq((select_token!(), "refresh_tokens"), conditions, &Paging::All, false, token)?.items)
+    }
+
+    /// How many refresh tokens are held, those too that end with their session.
+    pub fn count_refresh_tokens(&self, held: Held<'_>) -> StoreResult<u64> {
+        let mut sql = Sql::new("SELECT count(*) FROM refresh_tokens");
+        self.write_held(&mut sql, held);
+        let count = self.connection.only(&sql.text, &sql.params, |row| row.int(0))?;
+        Ok(u64::try_from(count).unwrap_or(0))
     }
 
     fn write_held(&self, sql: &mut Sql<'_>, held: Held<'_>) {
@@ -287,6 +309,15 @@ impl Tx {
         let sql = "DELETE FROM refresh_tokens WHERE tenant = $1 AND id = $2";
         self.connection.execute(sql, &[self.number(), indexed(id).into()])?;
         Ok(Some(token))
+    }
+
+    /// Ends at most so many of the refresh tokens that are held, and tells how many.
+    pub fn delete_some_refresh_tokens(&mut self, held: Held<'_>, most: u64) -> StoreResult<u64> {
+        let mut sql = Sql::new("DELETE FROM refresh_tokens WHERE seq IN (SELECT seq FROM refresh_tokens");
+        self.write_held(&mut sql, held);
+        sql.push(" LIMIT ").bind(i64::try_from(most).unwrap_or(i64::MAX)).push(")");
+        let (text, params) = (sql.text, sql.params);
+        self.connection.execute(&text, &params)
     }
 
     /// Ends the refresh tokens that are held and fit a condition, and returns them.

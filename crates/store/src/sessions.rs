@@ -107,7 +107,13 @@ impl Snapshot {
         let now = self.now.micros();
         let found =
             self.connection.first(sql, &[self.number(), indexed(id).into(), now.into(), now.into()], session)?;
-        Ok(found.map(|(_, session)| session))
+        self.unless_user_veiled(found)
+    }
+
+    /// The session, unless its user is being deleted.
+    fn unless_user_veiled(&self, found: Option<(i64, Session)>) -> StoreResult<Option<Session>> {
+        let Some((_, session)) = found else { return Ok(None) };
+        Ok((!self.is_row_veiled("sessions", &[("user_id", &session.user_id)])?).then_some(session))
     }
 
     /// The session whose secret a browser presents.
@@ -115,7 +121,7 @@ impl Snapshot {
         let sql = select_session!(" WHERE tenant = $1 AND secret = $2 AND idle_expires > $3 AND expires > $4");
         let (hash, now) = (self.keyed_hash(SECRET, secret)?, self.now.micros());
         let found = self.connection.first(sql, &[self.number(), (&hash).into(), now.into(), now.into()], session)?;
-        Ok(found.map(|(_, session)| session))
+        self.unless_user_veiled(found)
     }
 
     /// The sessions of a user, as they were created.

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
 
@@ -13,7 +13,11 @@ use tokio::sync::Notify;
 
 use crate::{
     RootKey, StoreError, StoreResult, cache::Caches, connection::Connection, hierarchy, hosts::Hosts, seal::DataKeys,
+    veil::Veil,
 };
+
+/// Tenants of whom it is remembered what is being deleted.
+const MOST_VEILED: usize = 20_000;
 
 /// Shared by all transactions of one store.
 pub(crate) struct Shared {
@@ -23,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) caches: Caches,
     pub(crate) hosts: Hosts,
     pub(crate) log_parts: crate::logs::Parts,
+    /// What is being deleted of tenants, and at which epoch of deletions.
+    pub(crate) veils: quick_cache::sync::Cache<TenantId, (u64, Arc<[Veil]>)>,
     /// Told whenever a job may have become due.
     pub(crate) jobs: Notify,
     /// Told whenever this node has appended to a log.
@@ -32,6 +38,8 @@ pub(crate) struct Shared {
     /// Tells this node's notifications from those of others.
     pub(crate) node: String,
     tenants: RwLock<HashMap<TenantId, Arc<Tenant>>>,
+    /// Grows whenever something is forgotten of tenants: what was read before that is not remembered.
+    forgotten: AtomicU64,
 }
 
 /// What is known of a tenant.
@@ -61,11 +69,13 @@ impl Shared {
             caches: Caches::new(),
             hosts: Hosts::new(),
             log_parts: crate::logs::Parts::default(),
+            veils: quick_cache::sync::Cache::new(MOST_VEILED),
             jobs: Notify::new(),
             events: Notify::new(),
             logs: Notify::new(),
             node,
             tenants: RwLock::default(),
+            forgotten: AtomicU64::new(0),
         }
     }
 
@@ -75,20 +85,29 @@ impl Shared {
         if let Some(tenant) = known {
             return Ok(tenant);
         }
+        let before = self.forgotten.load(Ordering::SeqCst);
         let unknown = || StoreError::UnknownTenant(id.clone());
         let tenant = Arc::new(self.load_tenant(connection, id)?.ok_or_else(unknown)?);
         let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        if self.forgotten.load(Ordering::SeqCst) != before {
+            // The transaction may be older than what was to be forgotten, such as the end of a tenant of this name.
+            return Ok(tenant);
+        }
         Ok(Arc::clone(tenants.entry(id.clone()).or_insert(tenant)))
     }
 
     /// Forgets what is known of a tenant, so that its keys are read anew.
     pub(crate) fn forget_tenant(&self, id: &TenantId) {
-        self.tenants.write().unwrap_or_else(PoisonError::into_inner).remove(id);
+        let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
+        tenants.remove(id);
     }
 
     /// Forgets all tenants.
     pub(crate) fn forget_tenants(&self) {
-        self.tenants.write().unwrap_or_else(PoisonError::into_inner).clear();
+        let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
+        tenants.clear();
     }
 
     pub(crate) fn load_tenant(&self, connection: &Connection, id: &TenantId) -> StoreResult<Option<Tenant>> {

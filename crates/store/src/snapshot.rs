@@ -1,6 +1,10 @@
 //! Reading: one consistent view of a tenant's data.
 
-use std::{cell::RefCell, collections::HashMap, sync::Arc};
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::HashMap,
+    sync::Arc,
+};
 
 use kernel::{Context, Document, Record, Sealed, TenantId, Timestamp};
 
@@ -13,6 +17,7 @@ use crate::{
     query::{Node, Position, Scope, Sql, to_cursor},
     seal::Place,
     shared::{Shared, Tenant},
+    veil::{DELETION, Veil},
 };
 
 /// A consistent view of one tenant's data: what was committed when it was taken, and in a [`Tx`](crate::Tx) also what
@@ -27,6 +32,12 @@ pub struct Snapshot {
     pub(crate) names: RefCell<HashMap<Box<str>, i64>>,
     /// By how much the number of records of a kind has changed in this transaction; written at its end.
     pub(crate) counts: HashMap<i64, i64>,
+    /// What is being deleted, once somebody has asked.
+    pub(crate) veils: OnceCell<Arc<[Veil]>>,
+    /// The epoch of deletions at the transaction's beginning; none once it has begun or ended one itself.
+    pub(crate) deletions: Option<u64>,
+    /// Whether what is being deleted is shown.
+    pub(crate) sees_all: bool,
 }
 
 /// A connection between two records with a document of its own.
@@ -87,12 +98,28 @@ impl Snapshot {
     pub(crate) fn new(connection: Connection, shared: Arc<Shared>) -> Self {
         let now = shared.context.now();
         let (names, counts) = (RefCell::default(), HashMap::new());
-        Self { connection, shared, tenant: TenantId::new(""), known: None, now, names, counts }
+        let tenant = TenantId::new("");
+        Self {
+            connection,
+            shared,
+            tenant,
+            known: None,
+            now,
+            names,
+            counts,
+            veils: OnceCell::new(),
+            deletions: None,
+            sees_all: false,
+        }
     }
 
     /// Turns to a tenant's data.
     pub(crate) fn enter(&mut self, tenant: &TenantId) -> StoreResult {
+        // Before the first question fixes what the transaction sees: what is read is not older than that.
+        self.deletions = Some(self.shared.caches.epoch(tenant, DELETION.name));
         self.known = Some(self.shared.tenant(&self.connection, tenant)?);
+        self.veils.take();
+        self.sees_all = false;
         self.tenant = tenant.clone();
         Ok(())
     }
@@ -116,8 +143,9 @@ impl Snapshot {
     pub fn get(&self, kind: &Kind, id: &str) -> StoreResult<Option<Record>> {
         let Some(number) = self.number_of(kind.name)? else { return Ok(None) };
         let sql = select_record!(" FROM records AS r WHERE r.tenant = $1 AND r.kind = $2 AND r.id = $3");
-        self.connection
-            .first(sql, &[self.number(), number.into(), indexed(id).into()], |row| self.record(kind.name, row))
+        let params = [self.number(), number.into(), indexed(id).into()];
+        let found = self.connection.first(sql, &params, |row| self.record(kind.name, row))?;
+        self.unless_veiled(kind, found)
     }
 
     /// The one record of a kind of which there is one; none before the first write.
@@ -137,6 +165,11 @@ impl Snapshot {
 
     /// The record with this unique key.
     pub fn find(&self, kind: &Kind, key: &str, value: &str) -> StoreResult<Option<Record>> {
+        let found = self.find_covered(kind, key, value)?;
+        self.unless_veiled(kind, found)
+    }
+
+    pub(crate) fn find_covered(&self, kind: &Kind, key: &str, value: &str) -> StoreResult<Option<Record>> {
         let (Some(kind_number), Some(key)) = (self.number_of(kind.name)?, self.number_of(key)?) else {
             return Ok(None);
         };
@@ -155,6 +188,18 @@ impl Snapshot {
 
     /// As [`Snapshot::list`], with what a function makes of each record.
     pub fn list_as<T>(
+        &self,
+        kind: &Kind,
+        query: &Query,
+        make: impl Fn(&Listed<'_>) -> StoreResult<T>,
+    ) -> StoreResult<Page<T>> {
+        match self.unveiled(kind, &query.filter)? {
+            Some(filter) => self.list_covered(kind, &Query { filter, ..query.clone() }, make),
+            None => self.list_covered(kind, query, make),
+        }
+    }
+
+    pub(crate) fn list_covered<T>(
         &self,
         kind: &Kind,
         query: &Query,
@@ -181,8 +226,9 @@ impl Snapshot {
 
     /// How many records of a kind a filter means.
     pub fn count(&self, kind: &Kind, filter: &Filter) -> StoreResult<u64> {
-        let Some(kind) = self.number_of(kind.name)? else { return Ok(0) };
-        self.count_of(kind, &Node::of(self, filter)?)
+        let Some(number) = self.number_of(kind.name)? else { return Ok(0) };
+        let unveiled = self.unveiled(kind, filter)?;
+        self.count_of(number, &Node::of(self, unveiled.as_ref().unwrap_or(filter))?)
     }
 
     fn count_of(&self, kind: i64, node: &Node<'_>) -> StoreResult<u64> {
@@ -283,13 +329,16 @@ impl Snapshot {
     }
 
     /// A record for the cache, with the unique keys by which it may be found.
-    pub(crate) fn entry(&self, kind: &str, id: &str) -> StoreResult<Option<Entry>> {
-        let Some(number) = self.number_of(kind)? else { return Ok(None) };
+    pub(crate) fn entry(&self, kind: &Kind, id: &str) -> StoreResult<Option<Entry>> {
+        let Some(number) = self.number_of(kind.name)? else { return Ok(None) };
         let sql = select_record!(", r.search FROM records AS r WHERE r.tenant = $1 AND r.kind = $2 AND r.id = $3");
-        self.connection.first(sql, &[self.number(), number.into(), indexed(id).into()], |row| {
+        let found = self.connection.first(sql, &[self.number(), number.into(), indexed(id).into()], |row| {
             let search: Search = serde_json::from_str(row.text(7)?)?;
-            Ok(Entry { record: Arc::new(self.record(kind, row)?), keys: search.keys.into() })
-        })
+            Ok((self.record(kind.name, row)?, search.keys))
+        })?;
+        let Some((record, keys)) = found else { return Ok(None) };
+        let record = self.unless_veiled(kind, Some(record))?;
+        Ok(record.map(|record| Entry { record: Arc::new(record), keys: keys.into() }))
     }
 
     /// Reads the columns [`RECORD`].

@@ -235,7 +235,7 @@ impl Store {
         let caches = &self.0.shared.caches;
         let stamp = caches.stamp(tenant, kind.name, id);
         let wanted = id.to_owned();
-        let entry = self.read(tenant, move |snapshot| snapshot.entry(kind.name, &wanted)).await?;
+        let entry = self.read(tenant, move |snapshot| snapshot.entry(kind, &wanted)).await?;
         if let Some(entry) = &entry {
             caches.keep(stamp, tenant, kind.name, entry);
         }
@@ -323,6 +323,9 @@ pub(crate) fn publish(shared: &Shared, tenant: Option<&TenantId>, changes: &Chan
         if changes.has_new_keys {
             shared.forget_tenant(tenant);
         }
+    }
+    if changes.has_veils {
+        shared.caches.clear();
     }
     if changes.has_deleted_tenant {
         shared.caches.clear();

@@ -39,6 +39,8 @@ pub(crate) struct Changes {
     pub(crate) has_new_keys: bool,
     pub(crate) has_hosts: bool,
     pub(crate) has_deleted_tenant: bool,
+    /// Whether what is shown of records that were not written has changed.
+    pub(crate) has_veils: bool,
     /// Parts of log events that were stored or used.
     pub(crate) log_parts: Vec<(crate::logs::Key, (i64, i64))>,
 }

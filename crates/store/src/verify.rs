@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kernel::{Sealed, TenantId};
 
 use crate::{
-    RefreshTokenDetails, SessionDetails, Store, StoreResult, Tx,
+    RefreshTokenDetails, RelationKind, SessionDetails, Snapshot, Store, StoreResult, Tx,
     index::{Columns, Search},
     single_use,
     snapshot::select_record,
@@ -38,6 +38,16 @@ impl Store {
             })
         };
         self.transact(Mode::Read, Some(tenant.clone()), read).await
+    }
+}
+
+impl Snapshot {
+    /// The two sides of all relations of one kind: for the check that none leads to what is not there.
+    pub fn related_pairs(&self, relation: &RelationKind) -> StoreResult<Vec<(String, String)>> {
+        let Some(number) = self.number_of(relation.name)? else { return Ok(Vec::new()) };
+        let sql = "SELECT left_id, right_id FROM relations WHERE tenant = $1 AND relation = $2";
+        let pair = |row: &crate::connection::Row<'_>| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()));
+        self.connection.query(sql, &[self.number(), number.into()], pair)
     }
 }
 

@@ -14,6 +14,7 @@ use x509_parser::{
     prelude::{FromDer, X509Certificate},
 };
 
+use super::names::names_host;
 use crate::{Failure, State, files};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -223,20 +224,4 @@ fn is_made_by(certificate: &CertificateDer<'_>, authority: &CertificateDer<'_>) 
         }
         _ => false,
     }
-}
-
-/// Whether a certificate is for a host: one of its names is it, or stands for all beside it (RFC 6125 §6.4.3).
-pub(super) fn names_host(certificate: &CertificateDer<'_>, host: &str) -> bool {
-    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else { return false };
-    let Ok(Some(names)) = parsed.subject_alternative_name() else { return false };
-    let address: Option<IpAddr> = host.parse().ok();
-    names.value.general_names.iter().any(|name| match (name, address) {
-        (GeneralName::DNSName(name), None) => {
-            let beside = name.strip_prefix("*.").zip(host.split_once('.'));
-            name.eq_ignore_ascii_case(host) || beside.is_some_and(|(name, (_, rest))| name.eq_ignore_ascii_case(rest))
-        }
-        (GeneralName::IPAddress(bytes), Some(IpAddr::V4(address))) => *bytes == address.octets(),
-        (GeneralName::IPAddress(bytes), Some(IpAddr::V6(address))) => *bytes == address.octets(),
-        _ => false,
-    })
 }

@@ -10,7 +10,7 @@ use std::{
 use rustls::{crypto::CryptoProvider, sign::CertifiedKey};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 
-use super::authority::names_host;
+use super::names::names_host;
 use crate::Failure;
 
 /// Where one certificate is.

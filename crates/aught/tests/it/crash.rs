@@ -17,7 +17,7 @@ use tokio::{
 use crate::program::{Server, program};
 
 const WRITERS: usize = 8;
-const DOMAIN: &str = "crash.example.com";
+pub(crate) const DOMAIN: &str = "crash.example.com";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledged_writes_survive_a_kill_on_sqlite() {
@@ -90,7 +90,7 @@ async fn write_until_killed(mut server: Server, api: &Api, round: u32, wanted: u
     written
 }
 
-fn serve(database: &str, state: &Path) -> Command {
+pub(crate) fn serve(database: &str, state: &Path) -> Command {
     let mut command = program();
     command.args(["serve", "--listen", "127.0.0.1:0", "--domain", DOMAIN, "--database", database]);
     command.arg("--state-dir").arg(state);
@@ -115,14 +115,14 @@ async fn verify(database: &str, state: &Path) -> Vec<String> {
 
 /// The Management API of a running server.
 #[derive(Clone)]
-struct Api {
+pub(crate) struct Api {
     client: reqwest::Client,
     base: Arc<str>,
     token: Arc<str>,
 }
 
 impl Api {
-    async fn open(server: &Server) -> Self {
+    pub(crate) async fn open(server: &Server) -> Self {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let base = format!("http://{}", server.addr);
         let request = json!({
@@ -135,14 +135,14 @@ impl Api {
         Self { client, base: base.into(), token: token.into() }
     }
 
-    async fn create_role(&self, name: &str) -> reqwest::Result<String> {
+    pub(crate) async fn create_role(&self, name: &str) -> reqwest::Result<String> {
         let request = self.client.post(format!("{}/api/v2/roles", self.base)).bearer_auth(&self.token);
         let answer = request.json(&json!({ "name": name })).send().await?.error_for_status()?;
         let role: Value = answer.json().await?;
         Ok(role["id"].as_str().unwrap().to_owned())
     }
 
-    async fn role(&self, id: &str) -> Value {
+    pub(crate) async fn role(&self, id: &str) -> Value {
         let request = self.client.get(format!("{}/api/v2/roles/{id}", self.base)).bearer_auth(&self.token);
         request.send().await.unwrap().json().await.unwrap()
     }

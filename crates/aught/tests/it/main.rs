@@ -4,4 +4,5 @@
 
 mod cli;
 mod crash;
+mod many_tenants;
 mod program;

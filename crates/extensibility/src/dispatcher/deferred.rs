@@ -38,7 +38,7 @@ impl Dispatcher {
     async fn done(&self, job: Job) -> Result<(), Failed> {
         let outcome = match job.payload.get("type").and_then(Value::as_str) {
             Some("trigger") => self.fire_deferred(&job).await,
-            Some(builds::JOB) => builds::run(self, &job).await,
+            Some(builds::JOB) => builds::run(self.store(), self.runtime(), &job).await,
             _ => return Err(Failed::unknown(&job)),
         };
         outcome.map_err(Failed::for_now)

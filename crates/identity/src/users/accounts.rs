@@ -1,14 +1,15 @@
 //! Accounts that come to a user, and go again.
 
 use kernel::Record;
+use model::USER;
 use store::Tx;
 
-use super::{changes, deletion, link, realm_named, registration, set_identifiers, unlink};
-use crate::{Actor, Result};
+use super::{changes, link, realm_named, registration, set_identifiers, unlink};
+use crate::{Actor, Result, deletion::delete_at_once};
 
 /// Makes the user `secondary` an account of `primary`: the user is gone, with all that belonged to it. Gives the primary user.
 pub fn join(tx: &mut Tx, actor: &Actor, primary: &Record, secondary: &Record) -> Result<Record> {
-    deletion::remove(tx, actor, secondary)?;
+    delete_at_once(tx, &actor.event_context(), &USER, secondary)?;
     let mut user = primary.clone();
     link(&mut user, secondary);
     store(tx, actor, user)

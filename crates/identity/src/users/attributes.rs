@@ -4,38 +4,7 @@ use kernel::{Document, Value};
 
 use super::{Identifier, Realm};
 
-/// Characters of user names beside letters and digits.
-pub const OF_USERNAMES: &str = "_+-.!#$^`~@'";
-
-/// What is wrong with the attributes of a user.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AttributeError {
-    /// The connection's users have no user names.
-    #[error("users of the connection have no user names")]
-    NoUsernames,
-    /// An identifier that the connection demands is missing.
-    #[error("{connection} demands {}", .identifier.field())]
-    Missing {
-        /// Which.
-        identifier: Identifier,
-        /// Name of the connection.
-        connection: String,
-    },
-    /// The user has no identifier at all.
-    #[error("the user has no identifier of the connection")]
-    NoIdentifier,
-    /// The user name is too short or too long.
-    #[error("a user name has {min} to {max} characters")]
-    UsernameLength {
-        /// Fewest characters.
-        min: usize,
-        /// Most characters.
-        max: usize,
-    },
-    /// The user name has a character that user names cannot have.
-    #[error("a user name consists of letters, digits and {OF_USERNAMES}")]
-    UsernameCharacters,
-}
+pub use crate::refusals::{AttributeError, OF_USERNAMES};
 
 /// Judges the attributes of a profile.
 pub(super) fn judge(realm: &Realm, profile: &Document) -> Result<(), AttributeError> {

@@ -17,6 +17,8 @@ use crate::{
     triggers::Trigger,
 };
 
+pub use crate::refusals::ChangeError;
+
 /// Members that a change merges one level deep.
 const MERGED: [&str; 2] = ["user_metadata", "app_metadata"];
 /// Attributes that belong to one account, not to the user as a whole.
@@ -51,42 +53,6 @@ pub enum NewPassword {
     Set(Secret),
     /// It is the one with this hash, which was judged before.
     Admitted(PasswordHash),
-}
-
-/// Why a change of a user is refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ChangeError {
-    /// The user has no account in the connection, or the connection cannot have what is changed.
-    #[error("the connection does not have what is to be changed")]
-    Unsupported,
-    /// The address belongs to the identity provider.
-    #[error("the address belongs to the identity provider")]
-    ForeignEmail,
-    /// Addresses of enterprise users are not verified here.
-    #[error("addresses of enterprise users are not verified here")]
-    EnterpriseVerification,
-    /// No client uses the connection.
-    #[error("no client uses the connection")]
-    Disabled,
-    /// The identity provider would overwrite these at the next login.
-    #[error("{connection} overwrites {attributes}")]
-    NotEditable {
-        /// The attributes, between commas.
-        attributes: String,
-        /// Name of the connection.
-        connection: String,
-    },
-    /// The connection demands these.
-    #[error("{connection} demands {attributes}")]
-    NotRemovable {
-        /// The attributes, between commas.
-        attributes: String,
-        /// Name of the connection.
-        connection: String,
-    },
-    /// Somebody else has the new identifier.
-    #[error("the {0} is taken")]
-    Taken(String),
 }
 
 /// A change that may be made: the password is hashed.

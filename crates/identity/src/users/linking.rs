@@ -122,7 +122,7 @@ mod tests {
 
     fn realm() -> Realm {
         let connection = object(json!({"name": "Users", "strategy": "auth0"}));
-        Realm::of(&Record::new("con_1", connection, Timestamp::EPOCH))
+        Realm::of(&Record::new("con_1", connection, Timestamp::EPOCH)).unwrap()
     }
 
     fn user(name: &str) -> Record {

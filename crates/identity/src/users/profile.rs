@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn a_profile_is_completed_from_the_address() {
         let connection = object(json!({"name": "Users", "strategy": "auth0"}));
-        let realm = Realm::of(&Record::new("con_1", connection, Timestamp::EPOCH));
+        let realm = Realm::of(&Record::new("con_1", connection, Timestamp::EPOCH)).unwrap();
         let profile = object(json!({"email": "Chuck@example.com", "app_metadata": {}, "blocked": false}));
         let mut user = Record::new("", profile, Timestamp::EPOCH);
         complete(&mut user, &realm, "abc");

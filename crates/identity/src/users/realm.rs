@@ -1,42 +1,10 @@
 //! What a connection says about its users: how they are identified and which attributes they have.
 
-use kernel::{Document, Record, Value};
+use kernel::{Document, Record, UnfitRecord, Value};
 use serde::Deserialize;
 
+use super::Identifier;
 use crate::PasswordRules;
-
-/// By what a user of a connection is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Identifier {
-    /// The e-mail address.
-    Email,
-    /// The user name.
-    Username,
-    /// The telephone number.
-    Phone,
-}
-
-impl Identifier {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Email, Self::Username, Self::Phone];
-
-    /// The field of the profile that holds it.
-    pub fn field(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::Username => "username",
-            Self::Phone => "phone_number",
-        }
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::Username => "username",
-            Self::Phone => "phone",
-        }
-    }
-}
 
 /// The part of a connection that concerns its users.
 #[derive(Clone, Debug)]
@@ -159,16 +127,24 @@ const SOCIAL: &[&str] = &[
 
 impl Realm {
     /// What a stored connection says.
-    pub fn of(connection: &Record) -> Self {
+    ///
+    /// # Errors
+    /// Options that cannot be read: nobody gets in, or is created, by rules that nobody chose.
+    pub fn of(connection: &Record) -> Result<Self, UnfitRecord> {
         let text = |field: &str| connection.text(field).unwrap_or_default().to_owned();
-        let options = connection.document.get("options").unwrap_or(&Value::Null);
-        Self {
+        let none = Value::Object(Document::new());
+        let options = connection.document.get("options").filter(|options| !options.is_null()).unwrap_or(&none);
+        let read = Options::deserialize(options).map_err(|error| {
+            tracing::error!(connection = connection.id, %error, "the options of a connection cannot be read");
+            UnfitRecord { id: connection.id.clone(), reason: error.to_string() }
+        })?;
+        Ok(Self {
             id: connection.id.clone(),
             name: text("name"),
             strategy: text("strategy"),
-            options: Options::deserialize(options).unwrap_or_default(),
+            options: read,
             rules: PasswordRules::from_connection_options(options),
-        }
+        })
     }
 
     /// Whether users sign in with passwords that the tenant keeps.
@@ -296,7 +272,7 @@ mod tests {
 
     fn realm(strategy: &str, options: &Value) -> Realm {
         let document = object(json!({"name": "Users", "strategy": strategy, "options": options}));
-        Realm::of(&Record::new("con_1", document, Timestamp::EPOCH))
+        Realm::of(&Record::new("con_1", document, Timestamp::EPOCH)).unwrap()
     }
 
     fn keys(realm: &Realm) -> Vec<String> {
@@ -315,5 +291,12 @@ mod tests {
             "username": {"identifier": {"active": false}},
         }});
         assert_eq!(keys(&realm("auth0", &flexible)), ["con_1 phone +1"]);
+    }
+
+    #[test]
+    fn a_connection_whose_options_cannot_be_read_lets_nobody_in() {
+        let options = json!({"name": "db", "strategy": "auth0", "options": {"requires_username": "perhaps"}});
+        let connection = Record::new("con_1", kernel::object(options), Timestamp::EPOCH);
+        assert!(Realm::of(&connection).is_err());
     }
 }

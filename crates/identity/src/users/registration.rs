@@ -223,7 +223,7 @@ pub(super) fn insert(tx: &mut Tx, actor: &Actor, user: Record) -> Result<Record>
 /// The connection of a user to be created, after everything that could refuse it.
 fn judge(reader: &Snapshot, actor: &Actor, new: &NewUser) -> Result<Realm> {
     let connection = reader.find(&CONNECTION, "name", &new.connection)?.ok_or(Error::ConnectionMissing)?;
-    let realm = Realm::of(&connection);
+    let realm = Realm::of(&connection)?;
     if !realm.is_database() && !realm.is_passwordless() {
         return Err(Error::NoRegistration);
     }

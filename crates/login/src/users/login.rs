@@ -268,7 +268,7 @@ fn before(
     ip: &str,
 ) -> Result<Before, Error> {
     let record = reader.find(&model::CONNECTION, "name", connection)?.ok_or(Error::ConnectionMissing)?;
-    let realm = Realm::of(&record);
+    let realm = Realm::of(&record)?;
     let mut user = None;
     for kind in kinds {
         user = user.or(users::find(reader, &realm, known(*kind), identifier)?);

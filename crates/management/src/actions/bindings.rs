@@ -81,23 +81,6 @@ pub(super) fn replace(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     Ok(Answer::json(json!({ "bindings": shown })))
 }
 
-/// Takes an action that is deleted out of its triggers, which must be forced.
-pub(super) fn forget_action(tx: &mut Tx, action: &str, is_forced: bool) -> ApiResult {
-    for mut record in tx.list(&TRIGGER_BINDINGS, &Query::default())?.items {
-        let Some(bindings) = record.document.get_mut("bindings").and_then(Value::as_array_mut) else { continue };
-        let before = bindings.len();
-        bindings.retain(|binding| binding.get("action_id").and_then(Value::as_str) != Some(action));
-        if bindings.len() == before {
-            continue;
-        }
-        if !is_forced {
-            return Err(ApiError::conflict("Unable to delete an action bound to a trigger."));
-        }
-        tx.update(&TRIGGER_BINDINGS, record)?;
-    }
-    Ok(())
-}
-
 /// The action that a reference means: it must be deployed and made for the trigger.
 fn target(reader: &Snapshot, trigger: &str, reference: &Reference, former: &[Binding]) -> ApiResult<Record> {
     let found = match reference.kind.as_str() {

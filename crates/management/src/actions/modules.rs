@@ -1,6 +1,7 @@
 //! Modules: code that actions share, in published versions.
 
 use http::StatusCode;
+use identity::deletion::is_held_by;
 use kernel::{Document, Record, Value, id::Form, object};
 use rest::{Answer, ApiError, ApiResult, Call, Change, Kind, Resource, Sorted, Times, Unique, page_of};
 use serde_json::json;
@@ -40,19 +41,17 @@ impl Resource for Modules {
         Ok(())
     }
 
+    fn check_deletion(&self, tx: &mut Tx, _: &Call, old: &Record) -> ApiResult {
+        if is_held_by(tx, &MODULE, old, &model::ACTION)? {
+            let text = "The action module is used by actions and cannot be deleted.";
+            return Err(ApiError::new(StatusCode::PRECONDITION_FAILED, text));
+        }
+        Ok(())
+    }
+
     fn follow(&self, tx: &mut Tx, _: &Call, change: &Change<'_>) -> ApiResult {
         match change {
             Change::Create { new } if new.is("publish") => release(tx, (*new).clone()).map(drop),
-            Change::Delete { old } => {
-                if !users_of(tx, &old.id)?.is_empty() {
-                    let text = "The action module is used by actions and cannot be deleted.";
-                    return Err(ApiError::new(StatusCode::PRECONDITION_FAILED, text));
-                }
-                for version in tx.list(&MODULE_VERSION, &of_module(&old.id))?.items {
-                    tx.delete(&MODULE_VERSION, &version.id)?;
-                }
-                Ok(())
-            }
             _ => Ok(()),
         }
     }

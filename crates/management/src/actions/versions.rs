@@ -1,5 +1,6 @@
 //! Versions of actions: what was deployed, never changed again.
 
+use identity::discard;
 use kernel::{Document, Record, id::Form, object};
 use rest::{Answer, ApiError, ApiResult, Call, Kind, Resource, Sorted, Task, Times};
 use serde_json::json;
@@ -120,21 +121,13 @@ fn release(tx: &mut Tx, mut action: Record, source: &Record, is_draft: bool) -> 
         tx.update(&ACTION_VERSION, former)?;
     }
     while versions.len() >= MOST_VERSIONS {
-        tx.delete(&ACTION_VERSION, &versions.remove(0).id)?;
+        discard(tx, &ACTION_VERSION, &versions.remove(0).id)?;
     }
     action.document.insert("deployed_version_id".into(), version.id.as_str().into());
     action.document.insert("deployed".into(), true.into());
     action.document.insert("all_changes_deployed".into(), is_draft.into());
     tx.update(&ACTION, action)?;
     Ok(version)
-}
-
-/// Deletes the versions of an action that is gone.
-pub(super) fn forget_action(tx: &mut Tx, action: &str) -> ApiResult {
-    for version in of_action(tx, action)? {
-        tx.delete(&ACTION_VERSION, &version.id)?;
-    }
-    Ok(())
 }
 
 /// A version as `deployed_version` shows it.

@@ -83,7 +83,7 @@ pub(super) fn claim(area: Area) -> Area {
         .write(&format!("PATCH {BASE}"), update)
         .write(&format!("DELETE {BASE}"), |tx, call| {
             attachment(tx, call, &DIRECTORY)?;
-            detach(tx, call, forget_connection)
+            detach(tx, call, &DIRECTORY)
         })
         .read(&format!("GET {BASE}/default-mapping"), default_mapping)
         .write(&format!("POST {BASE}/synchronizations"), synchronize)
@@ -91,12 +91,6 @@ pub(super) fn claim(area: Area) -> Area {
         .write(&format!("PUT {BASE}/synchronized-groups"), |tx, call| change_groups(tx, call, Change::Replace))
         .write(&format!("POST {BASE}/synchronized-groups"), |tx, call| change_groups(tx, call, Change::Add))
         .write(&format!("DELETE {BASE}/synchronized-groups"), |tx, call| change_groups(tx, call, Change::Remove))
-}
-
-pub(super) fn forget_connection(tx: &mut Tx, connection: &str) -> ApiResult {
-    tx.delete(&DIRECTORY, connection)?;
-    tx.unrelate_all(&SYNCHRONIZED_GROUPS, Side::Left(connection))?;
-    Ok(())
 }
 
 /// What provisioning needs of the directory cannot be switched off while it is on.

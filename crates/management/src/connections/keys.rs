@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use identity::{certificate::CertifiedKey, signature::PublicKey};
+use identity::{certificate::CertifiedKey, discard, signature::PublicKey};
 use kernel::{Context, Document, Record, Value, object};
 use rest::{Answer, ApiError, ApiResult, Area, Kind, Task};
 use serde_json::json;
@@ -23,13 +23,6 @@ pub(super) fn claim(area: Area) -> Area {
     area.task("GET /connections/{id}/keys", list)
         .task("POST /connections/{id}/keys", create)
         .task("POST /connections/{id}/keys/rotate", rotate)
-}
-
-pub(super) fn forget_connection(tx: &mut Tx, connection: &str) -> ApiResult {
-    for key in keys(tx, connection)? {
-        tx.delete(&CONNECTION_KEY, &key.id)?;
-    }
-    Ok(())
 }
 
 /// The keys; they are made when they are first looked at.
@@ -85,7 +78,7 @@ async fn rotate(task: Task) -> ApiResult<Answer> {
                     key.document.insert("previous".into(), true.into());
                 }
                 _ => {
-                    tx.delete(&CONNECTION_KEY, &key.id)?;
+                    discard(tx, &CONNECTION_KEY, &key.id)?;
                     continue;
                 }
             }

@@ -1,5 +1,6 @@
 //! SCIM configurations of connections, and the tokens that identity providers call with.
 
+use identity::discard;
 use std::time::Duration;
 
 use aws_lc_rs::digest;
@@ -69,19 +70,11 @@ pub(super) fn claim(area: Area) -> Area {
     })
     .write("POST /connections/{id}/scim-configuration", create)
     .write("PATCH /connections/{id}/scim-configuration", update)
-    .write("DELETE /connections/{id}/scim-configuration", |tx, call| detach(tx, call, forget_connection))
+    .write("DELETE /connections/{id}/scim-configuration", |tx, call| detach(tx, call, &SCIM))
     .read("GET /connections/{id}/scim-configuration/default-mapping", default_mapping)
     .read("GET /connections/{id}/scim-configuration/tokens", tokens)
     .write("POST /connections/{id}/scim-configuration/tokens", create_token)
     .write("DELETE /connections/{id}/scim-configuration/tokens/{tokenId}", delete_token)
-}
-
-pub(super) fn forget_connection(tx: &mut Tx, connection: &str) -> ApiResult {
-    tx.delete(&SCIM, connection)?;
-    for token in tokens_of(tx, connection)? {
-        tx.delete(&SCIM_TOKEN, &token.id)?;
-    }
-    Ok(())
 }
 
 fn create(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
@@ -176,7 +169,7 @@ fn delete_token(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     if token.text("connection_id") != Some(&configuration.id) {
         return Err(SCIM_TOKEN.not_found());
     }
-    tx.delete(&SCIM_TOKEN, &token.id)?;
+    discard(tx, &SCIM_TOKEN, &token.id)?;
     Ok(Answer::empty())
 }
 

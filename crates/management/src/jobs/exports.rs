@@ -1,5 +1,6 @@
 //! Exports of users: a compressed file behind a link that holds for a minute (reference: jobs and tickets §3).
 
+use identity::discard;
 use std::{borrow::Cow, io::Write, time::Duration};
 
 use aws_lc_rs::constant_time;
@@ -123,7 +124,7 @@ pub(super) async fn run(store: &Store, job: &Job) -> Result<(), ApiError> {
         let mut file = Record::new(held.id.as_str(), Document::new(), tx.now());
         file.sealed.set("content", BASE64_STANDARD.encode(&bytes));
         file.sealed.set("key", tx.context().text(ALNUM, 32));
-        tx.delete(&USER_EXPORT, &held.id)?;
+        discard(tx, &USER_EXPORT, &held.id)?;
         tx.insert(&USER_EXPORT, file)?;
         change(tx, &held.id, object(json!({"status": "completed", "percentage_done": 100})))?;
         tx.complete_job(&held).map_err(StoreError::into)

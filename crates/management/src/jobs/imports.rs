@@ -172,7 +172,7 @@ pub(super) async fn run(store: &Store, job: &Job) -> Result<(), ApiError> {
 fn realm_of(reader: &Snapshot, job: &str) -> ApiResult<Option<Realm>> {
     let Some(job) = reader.get(&JOB, job)? else { return Ok(None) };
     let connection = reader.get(&CONNECTION, job.text("connection_id").unwrap_or_default())?;
-    Ok(connection.map(|connection| Realm::of(&connection)))
+    Ok(connection.map(|connection| Realm::of(&connection)).transpose()?)
 }
 
 fn doubles(realm: &Realm, rows: &[Value]) -> HashMap<usize, &'static str> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use delivery::{Failed, Queue, runner};
+use identity::deletion;
 use kernel::object;
 use model::{JOB, queues};
 use serde_json::json;
@@ -26,7 +27,7 @@ async fn done(store: &Store, job: Job) -> Result<(), Failed> {
     let outcome = match job.payload.get("type").and_then(kernel::Value::as_str) {
         Some("users_import") => imports::run(store, job).await,
         Some("users_export") => exports::run(store, job).await,
-        Some(connections::DELETION_JOB) => connections::go_on_deleting(store, job).await,
+        Some(deletion::JOB) => deletion::go_on(store, job).await.map_err(Into::into),
         Some(connections::SYNCHRONIZATION) => connections::run_synchronization(store, job).await,
         Some(keys::REKEYING) => keys::rekey(store, job).await,
         _ => return Err(Failed::unknown(job)),

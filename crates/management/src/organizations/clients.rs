@@ -20,17 +20,6 @@ pub(super) fn claim(area: Area) -> Area {
         .write("PATCH /organizations/{id}/clients/{client_id}", change)
 }
 
-pub(super) fn forget_organization(tx: &mut Tx, organization: &str) -> ApiResult {
-    tx.unrelate_all(&ORGANIZATION_CLIENTS, Side::Left(organization))?;
-    Ok(())
-}
-
-/// Takes a client that is gone out of all organizations.
-pub(crate) fn forget_client(tx: &mut Tx, client: &str) -> ApiResult {
-    tx.unrelate_all(&ORGANIZATION_CLIENTS, Side::Right(client))?;
-    Ok(())
-}
-
 fn list(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     let organization = organization(reader, call)?;
     let query = RelationQuery { order: RelationOrder::Other, ..RelationQuery::default() };

@@ -62,17 +62,6 @@ pub(super) fn enabled(reader: &Snapshot, organization: &str) -> ApiResult<Vec<Va
         .collect()
 }
 
-pub(super) fn forget_organization(tx: &mut Tx, organization: &str) -> ApiResult {
-    tx.unrelate_all(&ORGANIZATION_CONNECTIONS, Side::Left(organization))?;
-    Ok(())
-}
-
-/// Takes a connection that is gone out of all organizations.
-pub(crate) fn forget_connection(tx: &mut Tx, connection: &str) -> ApiResult {
-    tx.unrelate_all(&ORGANIZATION_CONNECTIONS, Side::Right(connection))?;
-    Ok(())
-}
-
 fn list(reader: &Snapshot, call: &Call, form: Form) -> ApiResult<Answer> {
     let organization = organization(reader, call)?;
     let wanted = if form == Form::Older { Some(true) } else { call.flag("is_enabled") };

@@ -48,10 +48,6 @@ pub(super) fn by_name(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     Ok(Answer::json(rest::presented(reader, call, &DiscoveryDomains, &domain)?))
 }
 
-pub(super) fn forget_organization(tx: &mut Tx, organization: &str) -> ApiResult {
-    super::invitations::delete_all(tx, &DISCOVERY_DOMAIN, "organization_id", organization)
-}
-
 fn find(reader: &Snapshot, organization: &str, domain: &str) -> ApiResult<Option<Record>> {
     let equals = |field: &'static str, value: &str| Filter::Equals(field.into(), Term::Text(value.to_owned()));
     let filter = Filter::And(vec![equals("organization_id", organization), equals("domain", domain)]);

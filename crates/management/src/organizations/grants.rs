@@ -17,12 +17,6 @@ pub(super) fn claim(area: Area) -> Area {
         .write("DELETE /organizations/{id}/client-grants/{grant_id}", remove)
 }
 
-/// Takes a grant that is gone out of all organizations.
-pub(crate) fn forget_grant(tx: &mut Tx, grant: &str) -> ApiResult {
-    tx.unrelate_all(&ORGANIZATION_GRANTS, Side::Right(grant))?;
-    Ok(())
-}
-
 fn list(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     let organization = organization(reader, call)?;
     let ids = call.list("grant_ids");

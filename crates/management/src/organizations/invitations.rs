@@ -1,5 +1,6 @@
 //! Invitations to join an organization.
 
+use identity::discard;
 use std::time::Duration;
 
 use identity::messages::Email;
@@ -7,7 +8,7 @@ use kernel::{Record, Value, id::ALNUM, value_at};
 use model::{CLIENT, CONNECTION, ROLE};
 use rest::{ApiError, ApiResult, Call, Change, Kind, Resource, Sorted};
 use serde::Deserialize;
-use store::{Filter, Query, Term, Tx};
+use store::{Filter, Query, Tx};
 
 use super::ORGANIZATION;
 use crate::{organizations::connections, tenants};
@@ -101,7 +102,7 @@ fn revoke_former(tx: &mut Tx, new: &Record) -> ApiResult {
         .and(Filter::equals(INVITEE, text(INVITEE).to_lowercase()));
     for former in tx.list(&INVITATION, &Query::of(of_address))?.items {
         if former.id != new.id {
-            tx.delete(&INVITATION, &former.id)?;
+            discard(tx, &INVITATION, &former.id)?;
         }
     }
     Ok(())
@@ -152,17 +153,4 @@ fn check_roles(tx: &mut Tx, roles: &[String]) -> ApiResult {
         return Ok(());
     }
     Err(ApiError::bad_request(format!("One or more of the specified roles do not exist: {}", missing.join(", "))))
-}
-
-pub(super) fn forget_organization(tx: &mut Tx, organization: &str) -> ApiResult {
-    delete_all(tx, &INVITATION, "organization", organization)
-}
-
-/// Deletes all records of a kind that lives under the organization.
-pub(super) fn delete_all(tx: &mut Tx, kind: &Kind, field: &'static str, organization: &str) -> ApiResult {
-    let filter = Filter::Equals(field.into(), Term::Text(organization.to_owned()));
-    for record in tx.list(kind, &Query { filter, ..Query::default() })?.items {
-        tx.delete(kind, &record.id)?;
-    }
-    Ok(())
 }

@@ -127,15 +127,6 @@ fn tell_of_role(tx: &mut Tx, call: &Call, kind: &str, role: &str) -> ApiResult {
     tell(tx, call, kind, object)
 }
 
-pub(super) fn forget_organization(tx: &mut Tx, organization: &str) -> ApiResult {
-    let members = tx.related(&ORGANIZATION_MEMBERS, Side::Left(organization), &RelationQuery::default())?;
-    for member in members.items {
-        tx.unrelate_all(&MEMBER_ROLES, Side::Left(&member_key(organization, &member.right)))?;
-    }
-    tx.unrelate_all(&ORGANIZATION_MEMBERS, Side::Left(organization))?;
-    Ok(())
-}
-
 /// The key of the member in the path, who must be one.
 fn member(reader: &Snapshot, call: &Call) -> ApiResult<String> {
     let organization = organization(reader, call)?;

@@ -1,5 +1,6 @@
 //! What keeps a user signed in or connected: sessions, refresh tokens, connected accounts, token sets; and groups.
 
+use identity::discard;
 use identity::sessions::{Ending, end, end_all, end_all_and_tokens, end_and_tokens};
 use kernel::Record;
 use model::{GROUP, GROUP_MEMBERS};
@@ -96,7 +97,7 @@ fn remove_token_set(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let user = user(tx, call)?;
     let set = tx.get(&TOKEN_SET, call.path("tokenset_id"))?;
     if let Some(set) = set.filter(|set| set.text("user_id") == Some(&user.id)) {
-        tx.delete(&TOKEN_SET, &set.id)?;
+        discard(tx, &TOKEN_SET, &set.id)?;
     }
     Ok(Answer::empty())
 }

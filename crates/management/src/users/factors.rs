@@ -1,5 +1,6 @@
 //! Authentication methods of a user: the second factors and passkeys that are enrolled, and the ways to be rid of them.
 
+use identity::discard;
 use kernel::{Document, Record, Value, id::Form, object};
 use model::user::BROWSERS_FORGOTTEN;
 use rest::{Answer, ApiError, ApiResult, Area, Call, Change, Kind, Resource, Times, Unique};
@@ -119,7 +120,7 @@ pub(crate) fn of_user(reader: &Snapshot, user: &str) -> ApiResult<Vec<Record>> {
 
 fn remove(tx: &mut Tx, user: &str, is_meant: impl Fn(&Record) -> bool) -> ApiResult {
     for method in of_user(tx, user)?.iter().filter(|method| is_meant(method)) {
-        tx.delete(&METHOD, &method.id)?;
+        discard(tx, &METHOD, &method.id)?;
     }
     Ok(())
 }
@@ -180,7 +181,7 @@ pub(crate) fn enrollment(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
 /// `DELETE /guardian/enrollments/{id}`: the user may enrol anew.
 pub(crate) fn unenroll(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let method = enrolled(tx, call.path("id"))?;
-    tx.delete(&METHOD, &method.id)?;
+    discard(tx, &METHOD, &method.id)?;
     if let Some(user) = tx.get(&USER, method.text("user_id").unwrap_or_default())? {
         unenrolled(tx, call, &user)?;
     }

@@ -287,7 +287,7 @@ pub(super) async fn id(ask: &Ask, connection: Option<&str>) -> ApiResult<String>
     let find = move |reader: &Snapshot| {
         let found = reader.find(&CONNECTION, "name", &connection)?;
         let found = found.ok_or_else(|| ApiError::invalid_body("Connection does not exist."))?;
-        Ok(users::find(reader, &users::Realm::of(&found), users::Identifier::Email, &named)?)
+        Ok(users::find(reader, &users::Realm::of(&found)?, users::Identifier::Email, &named)?)
     };
     let user = ask.read(find).await?;
     user.map(|user| user.id).ok_or_else(|| crate::users::USER.not_found())

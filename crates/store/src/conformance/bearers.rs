@@ -13,7 +13,7 @@ use crate::{
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn session(id: &str, user_id: &str, now: Timestamp) -> Session {
+pub(super) fn session(id: &str, user_id: &str, now: Timestamp) -> Session {
     Session {
         id: id.to_owned(),
         user_id: user_id.to_owned(),
