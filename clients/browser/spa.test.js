@@ -2,39 +2,39 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { application, complaints, domain, logIn, management, profile, serve, signUp, unique, user } from "./support.js";
+import { application, domain, logIn, management, person, serve, signUp, unique, user } from "./support.js";
 
 const require = createRequire(import.meta.url);
-const library = require.resolve("@auth0/auth0-spa-js").replace(/dist\/.*$/, "dist/auth0-spa-js.production.js");
+const main = require.resolve("@auth0/auth0-spa-js");
+const library = readFileSync(main.replace(/dist\/.*$/, "dist/auth0-spa-js.production.js"));
 
-const PAGE = `<!DOCTYPE html><title>Application</title><body><p id="state">loading</p><script src="/library.js"></script></body>`;
+const PAGE = `<!DOCTYPE html><html lang="en"><title>Application</title><link rel="icon" href="data:,"><script src="/library.js"></script></html>`;
 
 describe("a single-page application", () => {
-  let site, client;
+  let site, client, api;
 
   before(async () => {
-    const script = await readFile(library);
     site = await serve((request, response) => {
       const isLibrary = request.url === "/library.js";
       response.setHeader("content-type", isLibrary ? "text/javascript" : "text/html");
-      response.end(isLibrary ? script : PAGE);
+      response.end(isLibrary ? library : PAGE);
     });
+    api = `https://${unique("api")}.example.com`;
+    await management.resourceServers.create({ identifier: api, allow_offline_access: true, skip_consent_for_verifiable_first_party_clients: true, scopes: [{ value: "read:notes" }] });
     client = await application({
       app_type: "spa",
       token_endpoint_auth_method: "none",
       grant_types: ["authorization_code", "refresh_token"],
       callbacks: [site.origin],
-      allowed_logout_urls: [site.origin],
+      allowed_logout_urls: [`${site.origin}/out`],
       web_origins: [site.origin],
       refresh_token: { rotation_type: "rotating", expiration_type: "expiring", leeway: 0, token_lifetime: 86400 },
     });
   });
 
-  after(async () => {
-    await site.close();
-  });
+  after(() => site.close());
 
   /** Opens the application with the library set up. */
   async function open(page, options = {}) {
@@ -54,83 +54,114 @@ describe("a single-page application", () => {
     }, settings);
   }
 
-  async function signedIn(page, ada, options) {
+  /** Leaves for the login pages. */
+  async function leave(page, options) {
     await open(page, options);
     await page.evaluate(() => void window.auth0Client.loginWithRedirect());
-    await page.waitForURL(/\/u\/login/);
-    await logIn(page, ada.email);
+  }
+
+  /** Comes back with a code. */
+  async function comeBack(page, options) {
     await page.waitForURL(/[?&]code=/);
     await start(page, options);
     await page.evaluate(() => window.auth0Client.handleRedirectCallback());
   }
 
+  async function signedIn(page, ada, options) {
+    await leave(page, options);
+    await logIn(page, ada.email);
+    await comeBack(page, options);
+  }
+
+  const seen = (page) => page.evaluate(() => window.auth0Client.getUser());
+
   test("signs its user in, and again without pages", async () => {
     const ada = await user({ name: "Ada" });
-    const { context, foreign } = await profile();
-    const page = await context.newPage();
+    const { page, leave: end } = await person();
     await signedIn(page, ada);
-    const seen = await page.evaluate(() => window.auth0Client.getUser());
-    assert.equal(seen.sub, ada.user_id);
-    assert.equal(seen.email, ada.email);
-    // A reload forgets the tokens, which are in memory: the session gives new ones without a page.
-    await open(page);
+    const { sub, email, email_verified, name } = await seen(page);
+    assert.deepEqual([sub, email, email_verified, name], [ada.user_id, ada.email, true, "Ada"]);
+    // A reload forgets the tokens, which are in memory: the session gives new ones to a frame that nobody sees.
+    await open(page, { authorizationParams: { audience: api, scope: "openid profile email read:notes" } });
     const token = await page.evaluate(() => window.auth0Client.getTokenSilently());
-    assert.ok(token.length > 20);
-    assert.equal((await page.evaluate(() => window.auth0Client.getUser())).sub, ada.user_id);
-    await page.evaluate((origin) => window.auth0Client.logout({ logoutParams: { returnTo: origin } }), site.origin);
-    await page.waitForURL(`${site.origin}/`);
-    await start(page);
+    const claims = JSON.parse(Buffer.from(token.split(".")[1], "base64url"));
+    assert.deepEqual(claims.aud, [api, `https://${domain}/userinfo`]);
+    assert.equal(claims.scope, "openid profile email read:notes");
+    assert.equal((await seen(page)).sub, ada.user_id);
+    await page.evaluate((origin) => void window.auth0Client.logout({ logoutParams: { returnTo: `${origin}/out` } }), site.origin);
+    await page.waitForURL(`${site.origin}/out`);
+    await open(page);
     const error = await page.evaluate(() => window.auth0Client.getTokenSilently().catch((error) => error.error));
     assert.equal(error, "login_required");
-    assert.deepEqual(foreign, []);
-    await context.close();
+    await end();
   });
 
   test("renews its tokens with refresh tokens that rotate", async () => {
     const ada = await user();
-    const { context } = await profile();
-    const page = await context.newPage();
+    const { page, leave: end } = await person();
     const options = { client: { useRefreshTokens: true, cacheLocation: "localstorage" } };
     await signedIn(page, ada, options);
-    const tokens = await page.evaluate(async () => {
-      const renew = () => window.auth0Client.getTokenSilently({ cacheMode: "off", detailedResponse: true });
-      return [await renew(), await renew()];
-    });
-    for (const token of tokens) assert.ok(token.access_token);
-    await context.close();
+    const kept = () =>
+      page.evaluate(() => {
+        const entries = Object.keys(localStorage).map((key) => JSON.parse(localStorage[key]));
+        return entries.find((entry) => entry.body?.refresh_token).body.refresh_token;
+      });
+    const first = await kept();
+    const renew = () => page.evaluate(() => window.auth0Client.getTokenSilently({ cacheMode: "off" }));
+    assert.ok(await renew());
+    const second = await kept();
+    assert.ok(await renew());
+    assert.equal(new Set([first, second, await kept()]).size, 3);
+    // An old one that is used again ends all that came from it.
+    const again = await page.evaluate(
+      ([domain, client_id, refresh_token]) =>
+        fetch(`https://${domain}/oauth/token`, {
+          method: "POST",
+          body: new URLSearchParams({ grant_type: "refresh_token", client_id, refresh_token }),
+        }).then((response) => response.status),
+      [domain, client.client_id, first],
+    );
+    assert.equal(again, 403);
+    const error = await page.evaluate(() => window.auth0Client.getTokenSilently({ cacheMode: "off" }).catch((error) => error.error));
+    assert.equal(error, "invalid_grant");
+    await end();
   });
 
   test("signs in through a popup", async () => {
     const ada = await user();
-    const { context } = await profile();
-    const page = await context.newPage();
+    const { page, leave: end } = await person();
     await open(page);
     const opened = page.waitForEvent("popup");
     const done = page.evaluate(() => window.auth0Client.loginWithPopup().then(() => window.auth0Client.getUser()));
-    const popup = await opened;
-    await popup.waitForURL(/\/u\/login/);
-    await logIn(popup, ada.email);
+    await logIn(await opened, ada.email);
     assert.equal((await done).sub, ada.user_id);
-    await context.close();
+    await end();
   });
 
   test("lets somebody sign up", async () => {
-    const { context } = await profile();
-    const page = await context.newPage();
-    const heard = complaints(page);
+    const { page, leave: end } = await person();
     const email = `${unique("new")}@example.com`;
-    await open(page, { authorizationParams: { screen_hint: "signup" } });
-    await page.evaluate(() => void window.auth0Client.loginWithRedirect());
-    await page.waitForURL(/\/u\/signup/);
+    await leave(page, { authorizationParams: { screen_hint: "signup" } });
     await signUp(page, email);
-    await page.waitForURL(/[?&]code=/);
-    await start(page);
-    await page.evaluate(() => window.auth0Client.handleRedirectCallback());
-    assert.equal((await page.evaluate(() => window.auth0Client.getUser())).email, email);
+    await comeBack(page);
+    assert.equal((await seen(page)).email, email);
     const found = await management.users.listUsersByEmail({ email });
     assert.equal(found.length, 1);
     assert.equal(found[0].logins_count, 1);
-    assert.deepEqual(heard, []);
-    await context.close();
+    await end();
+  });
+
+  test("hears of a refusal", async () => {
+    const ada = await user();
+    const { page, leave: end } = await person();
+    await leave(page);
+    await page.waitForURL(/\/u\/login/);
+    await management.users.update(ada.user_id, { blocked: true });
+    await logIn(page, ada.email);
+    await page.waitForURL(/[?&]error=/);
+    await start(page);
+    const error = await page.evaluate(() => window.auth0Client.handleRedirectCallback().catch((error) => [error.error, error.error_description]));
+    assert.deepEqual(error, ["unauthorized", "user is blocked"]);
+    await end();
   });
 });

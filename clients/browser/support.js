@@ -1,17 +1,20 @@
-// What every test of this suite starts from: a real browser, a tenant that `aught run` made, an application in it with a user, and the
-// page that a failing test leaves behind.
+// What every test of this suite starts from: a real browser, a tenant that `aught run` made, applications in it with users, and what was
+// wrong on the pages that the browser showed.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { createServer } from "node:http";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:https";
+import { readFileSync, rmSync, mkdtempSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createRequire } from "node:module";
+import { after } from "node:test";
 import { chromium } from "playwright-core";
 import { ManagementClient } from "auth0";
 
 const require = createRequire(import.meta.url);
+const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 function setting(name, otherwise) {
   const value = process.env[name] ?? otherwise;
@@ -20,6 +23,7 @@ function setting(name, otherwise) {
 }
 
 export const domain = setting("AUTH0_DOMAIN");
+export const issuer = `https://${domain}`;
 export const management = new ManagementClient({
   domain,
   clientId: setting("AUTH0_CLIENT_ID"),
@@ -33,50 +37,53 @@ export const DATABASE = "Username-Password-Authentication";
 /** A name that no other test of this or an earlier run uses. */
 export const unique = (prefix) => `${prefix}-${randomBytes(5).toString("hex")}`;
 
-/**
- * A fresh profile of the browser: no cookies. It is an ordinary one, which lets frames of another site have their cookies, unlike a private
- * one. Whatever it asks of other hosts than the tests' own fails, and is remembered. Without a browser it fails.
- */
-export async function profile(options = {}) {
-  const folder = await mkdtemp(join(tmpdir(), "profile-"));
-  await mkdir(join(folder, "Default"));
-  // Some distributions block what frames of another site keep, which silent authentication rests on.
-  const preferences = { profile: { cookie_controls_mode: 0, block_third_party_cookies: false } };
-  await writeFile(join(folder, "Default", "Preferences"), JSON.stringify(preferences));
-  const context = await chromium.launchPersistentContext(folder, {
+let started;
+
+/** The browser of this file's tests. Without one it fails. */
+function browser() {
+  started ??= chromium.launch({
     executablePath: setting("CHROMIUM", "/usr/bin/chromium"),
     args: ["--no-sandbox", "--disable-dev-shm-usage"],
-    ignoreHTTPSErrors: true,
-    ...options,
   });
-  const foreign = [];
+  return started;
+}
+
+after(async () => {
+  if (started) await (await started).close();
+});
+
+/**
+ * A person at a browser: no cookies. Whatever the pages ask of other hosts than this machine fails and is remembered, as are violations of
+ * security policies and errors of scripts; `leave` ends it and tells of them.
+ */
+export async function person(options = {}) {
+  const context = await (await browser()).newContext({ ignoreHTTPSErrors: true, ...options });
+  context.setDefaultTimeout(20_000);
+  const wrong = [];
+  const isOurs = ({ hostname }) => hostname === "localhost" || hostname === "127.0.0.1";
   await context.route(
-    (url) => url.hostname !== "localhost" && url.hostname !== "127.0.0.1",
+    (url) => !isOurs(url),
     (route) => {
-      foreign.push(route.request().url());
+      wrong.push(`a request to another host: ${route.request().url()}`);
       return route.abort();
     },
   );
-  context.on("close", () => rm(folder, { recursive: true, force: true }));
-  return { context, foreign };
-}
-
-/** What the browser complains about a page: violations of its security policy and errors of its scripts. */
-export function complaints(page) {
-  const seen = [];
-  page.on("console", (message) => {
-    if (message.type() === "error") seen.push(message.text());
+  context.on("console", (message) => {
+    if (message.text().includes("Content Security Policy")) wrong.push(message.text());
   });
-  page.on("pageerror", (error) => seen.push(String(error)));
-  return seen;
+  context.on("weberror", ({ error }) => wrong.push(String(error())));
+  const leave = async () => {
+    await context.close();
+    assert.deepEqual(wrong, []);
+  };
+  return { context, page: await context.newPage(), leave };
 }
 
 /** A client of the tenant whose users come from the database. */
 export async function application(settings) {
   const client = await management.clients.create({ name: unique("app"), oidc_conformant: true, ...settings });
   const found = await management.connections.list({ name: DATABASE });
-  const [connection] = found.data;
-  await management.connections.clients.update(connection.id, [{ client_id: client.client_id, status: true }]);
+  await management.connections.clients.update(found.data[0].id, [{ client_id: client.client_id, status: true }]);
   return client;
 }
 
@@ -86,39 +93,75 @@ export async function user(settings = {}) {
   return management.users.create({ connection: DATABASE, email, password: PASSWORD, email_verified: true, ...settings });
 }
 
-/** Serves pages on a free port of this machine; returns its origin and how to end it. */
-export async function serve(handler) {
-  const server = createServer(handler);
-  await new Promise((resolve) => server.listen(0, "localhost", resolve));
-  const origin = `http://localhost:${server.address().port}`;
-  return { origin, close: () => new Promise((resolve) => (server.closeAllConnections(), server.close(resolve))) };
+let pair;
+
+/** A certificate for this machine, which the browser is told not to verify. */
+function certificate() {
+  if (pair) return pair;
+  const folder = mkdtempSync(join(tmpdir(), "application-"));
+  const [key, cert] = [join(folder, "key"), join(folder, "cert")];
+  const made = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost"];
+  execFileSync("openssl", [...made, "-keyout", key, "-out", cert], { stdio: "ignore" });
+  pair = { key: readFileSync(key), cert: readFileSync(cert) };
+  rmSync(folder, { recursive: true });
+  return pair;
 }
 
-const next = (page) => page.locator("button[data-action-button-primary=true]").click();
+/**
+ * Serves an application on a free port of this machine: over https, so that browsers take it and the tenant for one site, and let its frames
+ * have the tenant's cookies. `handler` may be given later, to `site.handler`.
+ */
+export async function serve(handler) {
+  const site = { handler };
+  const server = createServer(certificate(), (request, response) => site.handler(request, response));
+  await new Promise((resolve) => server.listen(0, "localhost", resolve));
+  site.origin = `https://localhost:${server.address().port}`;
+  site.close = () => new Promise((resolve) => (server.close(resolve), server.closeAllConnections()));
+  return site;
+}
+
+/** Presses the main button of a login page. */
+export const go = (page) => page.locator("button[data-action-button-primary=true]").click();
 
 /** Fills in the login pages, identifier first, and goes on. */
 export async function logIn(page, email, password = PASSWORD) {
+  await page.waitForURL(/\/u\/login\/identifier/);
   await page.locator("input#username").fill(email);
-  await next(page);
+  await go(page);
+  await page.waitForURL(/\/u\/login\/password/);
   await page.locator("input#password").fill(password);
-  await next(page);
+  await go(page);
 }
 
 /** Fills in the pages of sign-up, identifier first, and goes on. */
 export async function signUp(page, email, password = PASSWORD) {
+  await page.waitForURL(/\/u\/signup\/identifier/);
   await page.locator("input#email").fill(email);
-  await next(page);
+  await go(page);
+  await page.waitForURL(/\/u\/signup\/password/);
   await page.locator("input#password").fill(password);
-  await next(page);
+  await go(page);
 }
 
 /** The page has no fault that axe-core knows. */
 export async function accessible(page, name) {
-  await page.addScriptTag({ content: await readFile(require.resolve("axe-core/axe.min.js"), "utf8") }).catch(async () => {
-    // The page's own policy lets no script of a test in; evaluated in the page's world it may run all the same.
-    await page.evaluate(await readFile(require.resolve("axe-core/axe.min.js"), "utf8"));
-  });
-  const { violations } = await page.evaluate(() => window.axe.run());
+  // The page's own policy lets no script of a test in; what the browser itself evaluates runs all the same.
+  await page.evaluate(axe);
+  const { violations, passes } = await page.evaluate(() => window.axe.run());
+  assert.ok(passes.length > 5, `${name}: nothing was looked at`);
   const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join("; ")}`);
   assert.deepEqual(told, [], name);
+}
+
+/** An address at which the tenant is asked to log somebody in for this client. */
+export function authorization(client, settings = {}) {
+  const parameters = {
+    client_id: client.client_id,
+    redirect_uri: client.callbacks[0],
+    response_type: "code",
+    scope: "openid profile email",
+    state: unique("state"),
+    ...settings,
+  };
+  return `${issuer}/authorize?${new URLSearchParams(parameters)}`;
 }

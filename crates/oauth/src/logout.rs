@@ -15,7 +15,7 @@ use kernel::{Value, object};
 use model::{CLIENT, login::Outcome};
 use serde_json::json;
 use store::Session;
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use self::urls::Match;
 use crate::{
@@ -154,7 +154,7 @@ async fn leave_by_relying_party(
         return Ok(browser::send(&asked));
     }
     end(site, visit, session, client.as_deref()).await?;
-    Ok(logged_out(site, visit, target.as_deref()))
+    Ok(logged_out(site, visit, target.as_deref(), client.as_ref().map_or("", |client| &client.id)))
 }
 
 /// `GET /oidc/logout/resume`: the user has said whether to log out.
@@ -177,7 +177,7 @@ async fn go_on(site: &Site, visit: &Visit, parameters: &Parameters) -> Result<Re
         _ => return Ok(page(site.pages.lost(site.tenant.id(), &visit.browser).await)),
     };
     if transaction.progress.answers.get("logout").map(String::as_str) != Some("accept") {
-        return Err(AuthorizationError::access_denied("The user did not want to log out"));
+        return Ok(redirect(&told("aborted", &transaction.request.client_id)));
     }
     let client = match transaction.request.client_id.as_str() {
         "" => None,
@@ -186,16 +186,22 @@ async fn go_on(site: &Site, visit: &Visit, parameters: &Parameters) -> Result<Re
     let session = browser::session(site, visit).await?;
     end(site, visit, session, client.as_deref()).await?;
     let target = transaction.request.protocol.get("target").and_then(Value::as_str);
-    Ok(logged_out(site, visit, target))
+    Ok(logged_out(site, visit, target, &transaction.request.client_id))
 }
 
-fn logged_out(site: &Site, visit: &Visit, target: Option<&str>) -> Response {
-    let mut response = match target {
-        Some(target) => redirect(target),
-        None => (StatusCode::OK, "You are logged out.").into_response(),
-    };
+fn logged_out(site: &Site, visit: &Visit, target: Option<&str>, client_id: &str) -> Response {
+    let mut response = redirect(&target.map_or_else(|| told("complete", client_id), str::to_owned));
     browser::set_cookies(&mut response, &session::removal(site, &visit.browser));
     response
+}
+
+/// The page that tells how a logout ended, where no application does.
+fn told(how: &str, client_id: &str) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    if !client_id.is_empty() {
+        query.append_pair("client_id", client_id);
+    }
+    format!("/u/logout/{how}?{}", query.finish()).trim_end_matches('?').to_owned()
 }
 
 /// What an ID token of ours says; one that has expired says it too.
