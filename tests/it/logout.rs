@@ -174,14 +174,18 @@ async fn an_application_logs_its_own_user_out_without_a_question() {
     assert!(asked.address.starts_with("/u/logout"), "{}", asked.address);
     let stays = browser.visit(&app.request(&[("prompt", "none")])).await;
     assert!(stays.parameter("code").is_some(), "{}", stays.address);
+    let stayed = browser.submit(&asked, &[("action", "deny")]).await;
+    assert_eq!((stayed.status, stayed.heading()), (200, "You Are Still Logged In"), "{stayed:?}");
+    let asked = browser.visit(&format!("/oidc/logout?client_id={}", app.client_id)).await;
     let gone = browser.submit(&asked, &[("action", "accept")]).await;
-    assert_eq!(gone.status, 200, "{gone:?}");
+    assert_eq!((gone.status, gone.heading()), (200, "You Are Logged Out"), "{gone:?}");
+    assert_eq!(gone.address, format!("/u/logout/complete?client_id={}", app.client_id));
     let page = browser.visit(&app.request(&[("prompt", "none")])).await;
     assert_eq!(page.parameter("error").as_deref(), Some("login_required"));
     // The tenant may do without the question.
     server.patch("/tenants/settings", json!({"sessions": {"oidc_logout_prompt_enabled": false}})).await;
     app.log_in(&mut browser, &[]).await;
     let gone = browser.visit(&format!("/oidc/logout?client_id={}", app.client_id)).await;
-    assert_eq!((gone.status, gone.address.starts_with("/oidc/logout")), (200, true), "{gone:?}");
+    assert_eq!((gone.status, gone.heading()), (200, "You Are Logged Out"), "{gone:?}");
     server.end().await;
 }
