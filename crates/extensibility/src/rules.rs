@@ -67,7 +67,7 @@ impl Dispatcher {
             let mut call = Invocation::new("", "", arguments);
             call.time_left = deadline.saturating_duration_since(Instant::now());
             call.facts.insert("globals".into(), globals.clone().into());
-            call.services = Some(OfRules::new(self.store().clone(), tenant.clone()));
+            call.services = Some(OfRules::shared(self.store().clone(), tenant.clone()));
             let outcome = self.runtime().run(&rule.program, call).await;
             run.executed.push(rule.id.clone());
             if let Some(mut error) = outcome.error {

@@ -60,7 +60,7 @@ impl<'a> Line<'a> {
 
     /// The entry, in the service's order of keys and with its empty values.
     pub fn to_document(&self, details: Value, now: Timestamp) -> Document {
-        object(json!({
+        let mut entry = object(json!({
             "date": now,
             "type": self.kind,
             "description": self.description,
@@ -72,7 +72,7 @@ impl<'a> Line<'a> {
             "client_name": self.client_name,
             "ip": self.ip.unwrap_or_default(),
             "hostname": self.hostname,
-            "details": details,
+            "details": null,
             "user_id": self.user_id.unwrap_or_default(),
             "user_name": self.user_name.unwrap_or_default(),
             "user_agent": self.user_agent,
@@ -82,7 +82,9 @@ impl<'a> Line<'a> {
             "strategy_type": self.strategy_type,
             "isMobile": self.is_mobile,
             "location_info": null,
-        }))
+        }));
+        entry["details"] = details;
+        entry
     }
 }
 

@@ -267,7 +267,7 @@ pub fn keep<'e>(tx: &mut Tx, executions: impl IntoIterator<Item = &'e Execution>
     for Execution { id, document, failures } in executions {
         let expires = tx.now() + EXECUTIONS_KEPT;
         if let Some(mut known) = tx.get(&model::ACTION_EXECUTION, id)? {
-            known.document = document.clone();
+            known.document.clone_from(document);
             expiring::replace(tx, &model::ACTION_EXECUTION, known, expires)?;
         } else {
             let record = Record::new(id.as_str(), document.clone(), tx.now());

@@ -94,7 +94,7 @@ async fn begin(site: &Site, visit: &Visit, parameters: Parameters) -> Result<Res
         if let Some(authentication) = authentication {
             let session = Some(session);
             let login = Login { asked: &asked, authentication, session, transaction: None, visit, returned: None };
-            return conclude(site, login).await;
+            return Box::pin(conclude(site, login)).await;
         }
     }
     if asked.request.prompt.none {
@@ -141,7 +141,8 @@ async fn proceed(
     let fail = |error: AuthorizationError| Failure::Redirect(asked.request.addressee.clone(), error);
     let authentication = transaction.progress.authentication.clone().ok_or(Failure::Lost)?;
     let session = browser::session(site, visit).await.map_err(fail)?;
-    conclude(site, Login { asked, authentication, session, transaction: Some(transaction), visit, returned }).await
+    let login = Login { asked, authentication, session, transaction: Some(transaction), visit, returned };
+    Box::pin(conclude(site, login)).await
 }
 
 /// What `/authorize` was asked, as the transaction kept it.

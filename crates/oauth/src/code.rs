@@ -106,6 +106,7 @@ async fn redeem(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Gr
         Issue { scopes: code.scopes, shows_scopes: !code.is_as_asked, nonce: code.nonce, facts: code.facts, gty: None };
     let body = user_grant::issue(&exchange, &issue, &user, api.as_ref()).await?;
     let refresh_token = refresh_token::plan(&exchange, &issue, &user.id, api.as_deref())?;
+    let alone = Some(text.clone());
     let storing = move |tx: &mut Tx| -> Result<Stored, OAuthError> {
         let id = refresh_token.as_ref().map(refresh_token::Plan::id);
         if !spend(tx, &text, id)? {
@@ -114,7 +115,7 @@ async fn redeem(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Gr
         let member = refresh_token.as_ref().map(|plan| plan.apply(tx)).transpose()?;
         Ok(Stored::Members(member.unwrap_or_default()))
     };
-    Ok(Granted { storing: Some(Box::new(storing)), ..Granted::of(body) })
+    Ok(Granted { storing: Some(Box::new(storing)), alone, ..Granted::of(body) })
 }
 
 /// What a code stands for that was not used yet. One that was used ends what it gave (RFC 6749 §4.1.2).

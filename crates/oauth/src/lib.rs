@@ -23,6 +23,7 @@ mod revoke;
 mod rights;
 mod session;
 mod token;
+mod turns;
 mod user_grant;
 mod userinfo;
 mod v1;
@@ -49,6 +50,7 @@ pub use error::OAuthError;
 use crate::{
     authorize::{AUTHORIZE, RESUME, returning::CONTINUE},
     token::Grant,
+    turns::Turns,
     views::Views,
     well_known::Documents,
 };
@@ -63,6 +65,7 @@ pub struct OAuth {
     user_tokens: Verifier<AccessToken>,
     views: Views,
     documents: Documents,
+    turns: Turns,
 }
 
 impl OAuth {
@@ -75,8 +78,8 @@ impl OAuth {
         ];
         let user_tokens =
             Verifier::new(store.clone(), keys.clone(), |_, issuer| format!("{issuer}userinfo"), AccessToken::clone);
-        let documents = Documents::default();
-        Arc::new(Self { store, keys, grants, triggers, pages, user_tokens, views: Views::default(), documents })
+        let (documents, turns) = (Documents::default(), Turns::default());
+        Arc::new(Self { store, keys, grants, triggers, pages, user_tokens, views: Views::default(), documents, turns })
     }
 }
 

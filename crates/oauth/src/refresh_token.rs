@@ -172,6 +172,7 @@ async fn renew(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Gra
     };
     let body = user_grant::issue(&exchange, &issue, &user, api.as_ref()).await?;
     let (client_id, agent, user_id) = (client.id.clone(), agent(&exchange), user.id.clone());
+    let alone = Some(presented.clone());
     let storing = move |tx: &mut Tx| -> Result<Stored, OAuthError> {
         let change = |token: &mut RefreshToken| change_token(token, &decision);
         let exchanged = refresh_tokens::exchange(tx, &settings, &client_id, &presented, &agent, change)?;
@@ -183,7 +184,7 @@ async fn renew(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Gra
             Exchanged::Unknown | Exchanged::Reused(_) => Ok(Stored::Refused(invalid())),
         }
     };
-    Ok(Granted { storing: Some(Box::new(storing)), ..Granted::of(body) })
+    Ok(Granted { storing: Some(Box::new(storing)), alone, ..Granted::of(body) })
 }
 
 /// What is asked for: the login's own API or another one that the client's policies name, with no more than these give.
@@ -234,6 +235,7 @@ fn change_token(token: &mut RefreshToken, decision: &post_login::Decision) {
 /// Ends the family of a token that was presented after its successor was used.
 async fn end_family(exchange: &Exchange<'_>, settings: &Settings, presented: &str) -> Result<(), OAuthError> {
     let (settings, client_id) = (settings.clone(), exchange.client.id.clone());
+    let _turn = exchange.site.turns.wait(presented).await;
     let (presented, agent) = (presented.to_owned(), agent(exchange));
     let end = move |tx: &mut Tx| -> StoreResult {
         refresh_tokens::exchange(tx, &settings, &client_id, &presented, &agent, |_| {}).map(drop)

@@ -66,12 +66,14 @@ pub(crate) struct Granted {
     pub(crate) keep: Vec<Kept>,
     /// What else must be done before that, in the same transaction.
     pub(crate) storing: Option<Storing>,
+    /// What only one request at a time may change: a code or refresh token that many present at once.
+    pub(crate) alone: Option<String>,
 }
 
 impl Granted {
     /// A response for which nothing is stored.
     pub(crate) fn of(body: Document) -> Self {
-        Self { body, keep: Vec::new(), storing: None }
+        Self { body, keep: Vec::new(), storing: None, alone: None }
     }
 }
 
@@ -175,7 +177,7 @@ async fn commit(
     subject: &Subject,
     granted: Granted,
 ) -> Result<Document, OAuthError> {
-    let Granted { mut body, keep, storing } = granted;
+    let Granted { mut body, keep, storing, alone } = granted;
     let event = log::exchange(site, log_type, origin, subject, None, site.store.context().now());
     let execution = subject.execution.clone();
     let work = move |tx: &mut Tx| -> Result<Stored, OAuthError> {
@@ -189,7 +191,13 @@ async fn commit(
         }
         Ok(stored)
     };
-    match site.store.write(site.tenant.id(), work).await? {
+    let turn = match &alone {
+        Some(presented) => Some(site.turns.wait(presented).await),
+        None => None,
+    };
+    let stored = site.store.write(site.tenant.id(), work).await;
+    drop(turn);
+    match stored? {
         Stored::Refused(error) => Err(error),
         Stored::Members(members) => {
             // In Auth0's order these stand behind the access token.

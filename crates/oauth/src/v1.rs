@@ -37,7 +37,8 @@ pub(crate) fn grant(site: &Site, client: &Client) -> Granted {
     let proof = URL_SAFE_NO_PAD.encode(proof(&token, client));
     let document = object(json!({"client_id": client.id, "expires_at": expires, "proof": proof}));
     let body = object(json!({"access_token": token, "expires_in": LIFETIME, "token_type": "Bearer"}));
-    Granted { storing: None, body, keep: vec![Kept { kind: &V1_TOKEN, secret: token, document, expires }] }
+    let keep = vec![Kept { kind: &V1_TOKEN, secret: token, document, expires }];
+    Granted { keep, ..Granted::of(body) }
 }
 
 impl Site {

@@ -56,7 +56,7 @@ impl Dispatcher {
         let kept = resumed.and_then(|resumed| resumed.execution.clone());
         let recorder = self.recorder_of(tenant, kept).await?;
         let continuation = waiting.and(Trigger::PostLogin.continuation());
-        let start = Start { verdict, rules, first, continuation, ..Start::of(event, None, recorder) };
+        let start = Start { verdict, first, continuation, rules, ..Start::of(event, None, recorder) };
         Ok(self.run(Trigger::PostLogin, plan, start).await)
     }
 

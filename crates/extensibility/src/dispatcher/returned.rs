@@ -38,7 +38,9 @@ pub(super) fn interpret(trigger: Trigger, returned: &Document, verdict: &mut Ver
         (&mut verdict.user_metadata, ["user.userMetadata", "user.user_metadata"]),
         (&mut verdict.app_metadata, ["user.appMetadata", "user.app_metadata"]),
     ] {
-        names.iter().for_each(|name| metadata.extend(members(name)));
+        for name in names {
+            metadata.extend(members(name));
+        }
     }
 }
 

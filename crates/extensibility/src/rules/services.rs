@@ -14,7 +14,7 @@ pub(super) struct OfRules {
 }
 
 impl OfRules {
-    pub(super) fn new(store: Store, tenant: TenantId) -> Arc<dyn Services> {
+    pub(super) fn shared(store: Store, tenant: TenantId) -> Arc<dyn Services> {
         Arc::new(Self { store, tenant })
     }
 
