@@ -123,7 +123,9 @@ pub(crate) struct Api {
 
 impl Api {
     pub(crate) async fn open(server: &Server) -> Self {
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let host = (reqwest::header::HOST, DOMAIN.parse().unwrap());
+        let client = reqwest::Client::builder().no_proxy().default_headers([host].into_iter().collect());
+        let client = client.build().unwrap();
         let base = format!("http://{}", server.addr);
         let request = json!({
             "grant_type": "client_credentials", "client_id": "crash", "client_secret": "a secret",

@@ -65,7 +65,9 @@ fn make(tx: &mut Tx, reference: &Reference, count: usize) -> Result<String> {
                 document.insert(array.into(), json!([item, {"other": 1}]));
                 insert(tx, kind, &id, document)?;
             }
-            Place::Id(kind) => insert(tx, kind, &name, document)?,
+            Place::Id(kind) if number == 0 => insert(tx, kind, &name, document)?,
+            // There can be one.
+            Place::Id(_) => {}
             Place::Left(relation) => drop(tx.relate(relation, &name, &id, document)?),
             Place::Right(relation) => drop(tx.relate(relation, &id, &name, document)?),
             Place::Accounts => {
