@@ -30,8 +30,8 @@ async fn entry(server: &TestServer, kind: &str, session: &Value) -> Value {
 #[tokio::test]
 async fn an_application_is_told_of_each_end_that_it_chose() {
     let server = TestServer::start().await;
-    // A form without a session's cookie is answered with 200 there.
-    let app = App::new(&server, told_at(&server, "/oidc/logout", &json!({"mode": "all"}))).await;
+    // Any form is answered with 200 there.
+    let app = App::new(&server, told_at(&server, "/u/logout/complete", &json!({"mode": "all"}))).await;
     let user = format!("/users/{}", app.user_id);
     let ends = ["rp-logout", "session-revoked", "password-changed", "account-deactivated", "account-deleted"];
     for initiator in ends {
@@ -74,7 +74,7 @@ async fn applications_choose_of_which_ends_they_are_told() {
     let initiators = json!({"mode": "custom", "selected_initiators": ["rp-logout", "idp-logout"]});
     let app = App::new(&server, told_at(&server, "/nowhere", &initiators)).await;
     let revoked = json!({"mode": "custom", "selected_initiators": ["rp-logout", "idp-logout", "session-revoked"]});
-    let other = App::beside(&server, told_at(&server, "/oidc/logout", &revoked), app.user_id.clone()).await;
+    let other = App::beside(&server, told_at(&server, "/u/logout/complete", &revoked), app.user_id.clone()).await;
     let mut browser = Browser::at(&server.url(""));
     app.tokens(&server, &mut browser, &[]).await;
     // The second application finds the session there.
