@@ -1,101 +1,85 @@
 //! Sessions and refresh tokens as the Management API shows and ends them, and what ends with a user, a client or a grant.
 
-use std::time::Duration;
-
 use kernel::object;
 use serde_json::{Value, json};
-use store::{
-    Access, Agent, AuthenticationMethod, Device, Held, Paging, RefreshToken, RefreshTokenDetails, Session,
-    SessionDetails, StoreError, Tx,
+
+use crate::{
+    browser::Browser,
+    site::{CONNECTION, EMAIL, PASSWORD, Site, claims, code, error, user_path},
 };
 
-use crate::server::TestServer;
+const API: &str = "https://api.example.com";
+/// What asks for tokens that can be renewed.
+const OFFLINE: &str = "&scope=openid%20read%20offline_access&audience=https%3A%2F%2Fapi.example.com";
 
-const DATABASE: &str = "Username-Password-Authentication";
-const HOUR: Duration = Duration::from_secs(3600);
-
-/// Gives a user a session, unless one of this identifier is there.
-pub(crate) async fn leave_session(server: &TestServer, id: &str, user: &str) {
-    let (id, user) = (id.to_owned(), user.to_owned());
-    write(server, move |tx| {
-        if tx.session(&id)?.is_some() {
-            return Ok(());
-        }
-        let now = tx.now();
-        let details = SessionDetails {
-            device: Device::of(Agent::new("Mozilla/5.0", "203.0.113.7", "64496")),
-            clients: vec!["client".to_owned()],
-            methods: vec![AuthenticationMethod { name: "pwd".to_owned(), at: now, kind: None }],
-            ..SessionDetails::default()
-        };
-        let session = Session {
-            id: id.clone(),
-            user_id: user.clone(),
-            created: now,
-            updated: now,
-            authenticated: now,
-            last_interacted: now,
-            idle_expires: now + HOUR,
-            expires: now + 2 * HOUR,
-            is_persistent: true,
-            details,
-        };
-        tx.insert_session(&session).map(drop)
-    })
-    .await;
+/// A site with an API whose tokens can be renewed.
+async fn site() -> Site {
+    let site = Site::start().await;
+    let api = json!({
+        "identifier": API, "name": "API", "allow_offline_access": true, "scopes": [{"value": "read"}],
+        "skip_consent_for_verifiable_first_party_clients": true,
+    });
+    assert_eq!(site.server.post("/resource-servers", api).await.status, 201);
+    site
 }
 
-/// Gives a user a refresh token, unless one of this identifier is there.
-pub(crate) async fn leave_refresh_token(server: &TestServer, id: &str, user: &str, change: fn(&mut RefreshToken)) {
-    let (id, user) = (id.to_owned(), user.to_owned());
-    write(server, move |tx| {
-        if tx.refresh_token(&id)?.is_some() {
-            return Ok(());
-        }
-        let access = Access { audience: "https://api.example.com".to_owned(), scope: "read offline_access".to_owned() };
-        let mut token = RefreshToken {
-            id: id.clone(),
-            user_id: user.clone(),
-            client_id: "client".to_owned(),
-            session_id: Some("s1".to_owned()),
-            created: tx.now(),
-            last_exchanged: None,
-            idle_expires: None,
-            expires: None,
-            is_rotating: false,
-            is_online: false,
-            details: RefreshTokenDetails { resource_servers: vec![access], ..RefreshTokenDetails::default() },
-        };
-        change(&mut token);
-        tx.insert_refresh_token(&token).map(drop)
-    })
-    .await;
+/// Signs in in a new browser; gives it with the session's identifier.
+async fn session(site: &Site) -> (Browser, String) {
+    let mut browser = site.browser();
+    let tokens = site.tokens(&code(&site.sign_in(&mut browser, EMAIL, PASSWORD).await)).await;
+    let sid = claims(&tokens["id_token"])["sid"].as_str().unwrap().to_owned();
+    (browser, sid)
 }
 
-async fn write(server: &TestServer, work: impl Fn(&mut Tx) -> Result<(), StoreError> + Send + 'static) {
-    let store = &server.running.store;
-    let tenant = store.tenants().await.unwrap().remove(0);
-    store.write(&tenant, work).await.unwrap();
+/// A refresh token of a browser's session, and its identifier.
+async fn refresh_token(site: &Site, browser: &mut Browser) -> (String, String) {
+    let before = tokens_of(site).await;
+    let tokens = site.tokens(&code(&browser.visit(&site.authorize(OFFLINE)).await)).await;
+    let presented = tokens["refresh_token"].as_str().unwrap_or_else(|| panic!("none: {tokens}")).to_owned();
+    let id = tokens_of(site).await.into_iter().find(|id| !before.contains(id)).unwrap();
+    (presented, id)
 }
 
-async fn user(server: &TestServer, email: &str) -> (String, String) {
-    let body = json!({"connection": DATABASE, "email": email, "password": "Correct-Horse-9"});
-    let id = server.post("/users", body).await.body["user_id"].as_str().unwrap().to_owned();
-    let path = format!("/users/{}", id.replace('|', "%7C"));
-    (id, path)
+/// The identifiers of the user's refresh tokens.
+async fn tokens_of(site: &Site) -> Vec<String> {
+    let listed = site.server.get(&format!("{}/refresh-tokens", user_path(&site.user))).await.body;
+    ids(&listed["tokens"])
+}
+
+/// The identifiers of the user's sessions.
+async fn sessions_of(site: &Site) -> Vec<String> {
+    let listed = site.server.get(&format!("{}/sessions", user_path(&site.user))).await.body;
+    ids(&listed["sessions"])
+}
+
+async fn renew(site: &Site, presented: &str) -> u16 {
+    site.token(json!({"grant_type": "refresh_token", "refresh_token": presented})).await.status
+}
+
+/// Whether a browser is signed in.
+async fn is_signed_in(site: &Site, browser: &mut Browser) -> bool {
+    let answer = browser.visit(&site.authorize("&prompt=none")).await;
+    let is_refused = answer.address.contains("error=");
+    assert!(!is_refused || error(&answer).0 == "login_required", "{}", answer.address);
+    !is_refused
 }
 
 /// The identifiers in a list.
-fn ids(list: &Value) -> Vec<&str> {
-    list.as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap()).collect()
+fn ids(list: &Value) -> Vec<String> {
+    list.as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+}
+
+fn sorted<const N: usize>(mut ids: [&str; N]) -> Vec<String> {
+    ids.sort_unstable();
+    ids.map(str::to_owned).to_vec()
 }
 
 #[tokio::test]
 async fn a_session_is_shown_changed_and_ended() {
-    let server = TestServer::start().await;
-    let (jane, path) = user(&server, "jane@example.com").await;
-    leave_session(&server, "s1", &jane).await;
-    let shown = server.get("/sessions/s1").await;
+    let site = site().await;
+    let (mut browser, sid) = session(&site).await;
+    let path = format!("/sessions/{sid}");
+    let shown = site.server.get(&path).await;
     assert_eq!(shown.status, 200);
     let times = ["created_at", "updated_at", "authenticated_at", "idle_expires_at", "expires_at", "last_interacted_at"];
     let mut facts = object(shown.body.clone());
@@ -104,147 +88,145 @@ async fn a_session_is_shown_changed_and_ended() {
     }
     let method = facts["authentication"]["methods"][0].as_object_mut().unwrap();
     assert!(method.shift_remove("timestamp").is_some());
-    let agent = ("Mozilla/5.0", "203.0.113.7", "64496");
+    assert_eq!(facts["device"]["initial_ip"], "127.0.0.1");
+    assert_eq!(facts["device"]["last_ip"], "127.0.0.1");
+    facts.shift_remove("device");
     let expected = json!({
-        "id": "s1",
-        "user_id": jane,
-        "device": {
-            "initial_user_agent": agent.0, "initial_ip": agent.1, "initial_asn": agent.2,
-            "last_user_agent": agent.0, "last_ip": agent.1, "last_asn": agent.2,
-        },
-        "clients": [{"client_id": "client"}],
+        "id": sid,
+        "user_id": site.user,
+        "clients": [{"client_id": site.client}],
         "authentication": {"methods": [{"name": "pwd"}]},
         "cookie": {"mode": "persistent"},
     });
     assert_eq!(Value::Object(facts), expected);
 
-    let changed = server.patch("/sessions/s1", json!({"session_metadata": {"device": "kiosk"}})).await;
+    let changed = site.server.patch(&path, json!({"session_metadata": {"device": "kiosk"}})).await;
     assert_eq!((changed.status, &changed.body["session_metadata"]), (200, &json!({"device": "kiosk"})));
-    assert_eq!(server.get("/sessions/s1").await.body["session_metadata"], json!({"device": "kiosk"}));
+    assert_eq!(site.server.get(&path).await.body["session_metadata"], json!({"device": "kiosk"}));
     let long = json!({"session_metadata": {"device": "x".repeat(256)}});
-    assert_eq!(server.patch("/sessions/s1", long).await.status, 400);
-    let removed = server.patch("/sessions/s1", json!({"session_metadata": null})).await;
+    assert_eq!(site.server.patch(&path, long).await.status, 400);
+    let removed = site.server.patch(&path, json!({"session_metadata": null})).await;
     assert_eq!(removed.body.get("session_metadata"), None);
 
-    leave_session(&server, "s2", &jane).await;
-    leave_session(&server, "s3", &jane).await;
-    let first = server.get(&format!("{path}/sessions?take=2")).await.body;
-    assert_eq!(ids(&first["sessions"]), ["s1", "s2"]);
-    let next = format!("{path}/sessions?take=2&from={}", first["next"].as_str().unwrap());
-    let second = server.get(&next).await.body;
-    assert_eq!((ids(&second["sessions"]), second.get("next")), (vec!["s3"], None));
-    let gone = server.delete("/sessions/s2").await;
+    let (_, second) = session(&site).await;
+    let (_, third) = session(&site).await;
+    let of_user = format!("{}/sessions", user_path(&site.user));
+    let first = site.server.get(&format!("{of_user}?take=2")).await.body;
+    let next = format!("{of_user}?take=2&from={}", first["next"].as_str().unwrap());
+    let rest = site.server.get(&next).await.body;
+    let mut all = [ids(&first["sessions"]), ids(&rest["sessions"])].concat();
+    all.sort_unstable();
+    assert_eq!((all, rest.get("next")), (sorted([&sid, &second, &third]), None));
+    assert!(is_signed_in(&site, &mut browser).await);
+    let gone = site.server.delete(&path).await;
     assert_eq!((gone.status, gone.body), (202, json!({})));
-    assert_eq!(server.get("/sessions/s2").await.body["message"], "The session does not exist.");
-    assert_eq!(server.delete(&format!("{path}/sessions")).await.status, 202);
-    assert_eq!(server.get(&format!("{path}/sessions")).await.body, json!({"sessions": []}));
-    server.end().await;
+    assert_eq!(site.server.get(&path).await.body["message"], "The session does not exist.");
+    assert!(!is_signed_in(&site, &mut browser).await);
+    assert_eq!(site.server.delete(&of_user).await.status, 202);
+    assert_eq!(site.server.get(&of_user).await.body, json!({"sessions": []}));
+    site.end().await;
 }
 
 #[tokio::test]
 async fn a_revoked_session_takes_its_refresh_tokens_along() {
-    let server = TestServer::start().await;
-    let (jane, path) = user(&server, "jane@example.com").await;
-    leave_session(&server, "s1", &jane).await;
-    leave_refresh_token(&server, "rt_1", &jane, |_| ()).await;
-    leave_refresh_token(&server, "rt_2", &jane, |token| token.session_id = None).await;
-    leave_refresh_token(&server, "rt_3", &jane, |token| token.is_online = true).await;
-    assert_eq!(server.delete("/sessions/s1").await.status, 202);
-    // What is bound to the session is gone with it, what was only issued in it is not.
-    assert_eq!(ids(&server.get(&format!("{path}/refresh-tokens")).await.body["tokens"]), ["rt_1", "rt_2"]);
-    assert_eq!(server.get("/refresh-tokens/rt_3").await.status, 404);
+    let site = site().await;
+    let (mut browser, sid) = session(&site).await;
+    let (kept, id) = refresh_token(&site, &mut browser).await;
+    assert_eq!(site.server.delete(&format!("/sessions/{sid}")).await.status, 202);
+    // What was only issued in the session is not bound to it.
+    assert_eq!((tokens_of(&site).await, renew(&site, &kept).await), (vec![id.clone()], 200));
 
-    leave_session(&server, "s1", &jane).await;
-    let revoked = server.post("/sessions/s1/revoke", json!({})).await;
+    let (mut browser, sid) = session(&site).await;
+    let (bound, _) = refresh_token(&site, &mut browser).await;
+    let revoked = site.server.post(&format!("/sessions/{sid}/revoke"), json!({})).await;
     assert_eq!((revoked.status, revoked.body), (202, json!({})));
-    assert_eq!(ids(&server.get(&format!("{path}/refresh-tokens")).await.body["tokens"]), ["rt_2"]);
-    assert_eq!(server.post("/sessions/s1/revoke", json!({})).await.status, 404);
+    assert_eq!((tokens_of(&site).await, renew(&site, &bound).await), (vec![id.clone()], 403));
+    assert!(!is_signed_in(&site, &mut browser).await);
+    assert_eq!(site.server.post(&format!("/sessions/{sid}/revoke"), json!({})).await.status, 404);
 
-    leave_session(&server, "s1", &jane).await;
-    assert_eq!(
-        server.post(&format!("{path}/revoke-access"), json!({"preserve_refresh_tokens": true})).await.status,
-        202
-    );
-    assert_eq!(server.get(&format!("{path}/sessions")).await.body["sessions"], json!([]));
-    assert_eq!(ids(&server.get(&format!("{path}/refresh-tokens")).await.body["tokens"]), ["rt_2"]);
-    assert_eq!(server.post(&format!("{path}/revoke-access"), json!({})).await.status, 202);
-    assert_eq!(server.get(&format!("{path}/refresh-tokens")).await.body["tokens"], json!([]));
-    server.end().await;
+    let _ = session(&site).await;
+    let revoke = format!("{}/revoke-access", user_path(&site.user));
+    assert_eq!(site.server.post(&revoke, json!({"preserve_refresh_tokens": true})).await.status, 202);
+    assert_eq!((sessions_of(&site).await, tokens_of(&site).await), (Vec::new(), vec![id]));
+    assert_eq!(site.server.post(&revoke, json!({})).await.status, 202);
+    assert_eq!((tokens_of(&site).await, renew(&site, &kept).await), (Vec::new(), 403));
+    site.end().await;
 }
 
 #[tokio::test]
 async fn refresh_tokens_are_shown_changed_and_revoked() {
-    let server = TestServer::start().await;
-    let (jane, path) = user(&server, "jane@example.com").await;
-    leave_refresh_token(&server, "rt_1", &jane, |_| ()).await;
-    let mut shown = server.get("/refresh-tokens/rt_1").await.body;
+    let site = site().await;
+    let (mut browser, sid) = session(&site).await;
+    let (presented, id) = refresh_token(&site, &mut browser).await;
+    let mut shown = site.server.get(&format!("/refresh-tokens/{id}")).await.body;
     let created = shown["created_at"].take();
     assert!(created.as_str().unwrap().ends_with('Z'));
+    object(shown["device"].take());
     let expected = json!({
-        "id": "rt_1",
-        "user_id": jane,
+        "id": id,
+        "user_id": site.user,
         "created_at": null,
         "idle_expires_at": null,
         "expires_at": null,
-        "client_id": "client",
-        "session_id": "s1",
+        "client_id": site.client,
+        "session_id": sid,
         "rotating": false,
-        "resource_servers": [{"audience": "https://api.example.com", "scopes": "read offline_access"}],
+        "resource_servers": [{"audience": API, "scopes": "openid read offline_access"}],
     });
-    assert_eq!(shown.to_string(), expected.to_string());
+    let mut told = object(shown);
+    told.shift_remove("device");
+    assert_eq!(Value::Object(told), expected);
     let metadata = json!({"refresh_token_metadata": {"device": "phone"}});
-    let changed = server.patch("/refresh-tokens/rt_1", metadata.clone()).await;
+    let changed = site.server.patch(&format!("/refresh-tokens/{id}"), metadata.clone()).await;
     assert_eq!(changed.body["refresh_token_metadata"], metadata["refresh_token_metadata"]);
+    assert_eq!(renew(&site, &presented).await, 200);
 
-    leave_refresh_token(&server, "rt_2", &jane, |token| token.client_id = "other".to_owned()).await;
-    leave_refresh_token(&server, "rt_3", &jane, |token| token.is_rotating = true).await;
-    leave_refresh_token(&server, "rt_online", &jane, |token| token.is_online = true).await;
-    let encoded = jane.replace('|', "%7C");
-    let listed = server.get(&format!("/refresh-tokens?user_id={encoded}")).await.body;
-    assert_eq!(ids(&listed["refresh_tokens"]), ["rt_1", "rt_2", "rt_3"]);
-    let listed = server.get(&format!("/refresh-tokens?user_id={encoded}&client_id=other")).await.body;
-    assert_eq!(ids(&listed["refresh_tokens"]), ["rt_2"]);
-    let devices = server.get(&format!("/device-credentials?user_id={encoded}&include_totals=true")).await.body;
-    assert_eq!((ids(&devices["device_credentials"]), &devices["total"]), (vec!["rt_1", "rt_2", "rt_3"], &json!(3)));
-    let rotating = server.get(&format!("/device-credentials?user_id={encoded}&type=rotating_refresh_token")).await.body;
-    assert_eq!((ids(&rotating), &rotating[0]["type"]), (vec!["rt_3"], &json!("rotating_refresh_token")));
-
-    let refused = server.get("/refresh-tokens/rt_online").await;
-    assert_eq!((refused.status, &refused.body["message"]), (400, &json!("API doesn't support Online Refresh Tokens")));
-    assert_eq!(server.delete("/refresh-tokens/rt_online").await.status, 400);
-    assert_eq!(server.delete("/device-credentials/rt_3").await.status, 204);
-    let revoke = json!({"user_id": jane, "client_id": "nobody"});
-    assert_eq!(server.post("/refresh-tokens/revoke", revoke).await.body["message"], "Client not found.");
-    assert_eq!(server.post("/refresh-tokens/revoke", json!({"ids": ["rt_2"]})).await.status, 202);
-    assert_eq!(ids(&server.get(&format!("{path}/refresh-tokens")).await.body["tokens"]), ["rt_1"]);
-    assert_eq!(server.delete(&format!("{path}/refresh-tokens")).await.status, 202);
-    assert_eq!(server.get(&format!("{path}/refresh-tokens")).await.body["tokens"], json!([]));
-    server.end().await;
+    let (_, second) = refresh_token(&site, &mut browser).await;
+    let rotating = json!({"refresh_token": {"rotation_type": "rotating", "expiration_type": "expiring", "leeway": 0, "token_lifetime": 2_592_000, "idle_token_lifetime": 1_296_000, "infinite_token_lifetime": false, "infinite_idle_token_lifetime": false}});
+    assert_eq!(site.server.patch(&format!("/clients/{}", site.client), rotating).await.status, 200);
+    let (third_presented, third) = refresh_token(&site, &mut browser).await;
+    let encoded = site.user.replace('|', "%7C");
+    let listed = site.server.get(&format!("/refresh-tokens?user_id={encoded}")).await.body;
+    let mut all = ids(&listed["refresh_tokens"]);
+    all.sort_unstable();
+    assert_eq!(all, sorted([&id, &second, &third]));
+    let listed = site.server.get(&format!("/refresh-tokens?user_id={encoded}&client_id=other")).await.body;
+    assert_eq!(ids(&listed["refresh_tokens"]), [""; 0]);
+    let devices = site.server.get(&format!("/device-credentials?user_id={encoded}&include_totals=true")).await.body;
+    assert_eq!((ids(&devices["device_credentials"]).len(), &devices["total"]), (3, &json!(3)));
+    let of_type = format!("/device-credentials?user_id={encoded}&type=rotating_refresh_token");
+    let rotating = site.server.get(&of_type).await.body;
+    assert_eq!((ids(&rotating), &rotating[0]["type"]), (vec![third.clone()], &json!("rotating_refresh_token")));
+    assert_eq!(site.server.delete(&format!("/device-credentials/{third}")).await.status, 204);
+    assert_eq!(renew(&site, &third_presented).await, 403);
+    let revoke = json!({"user_id": site.user, "client_id": "nobody"});
+    assert_eq!(site.server.post("/refresh-tokens/revoke", revoke).await.body["message"], "Client not found.");
+    assert_eq!(site.server.post("/refresh-tokens/revoke", json!({"ids": [second]})).await.status, 202);
+    assert_eq!(tokens_of(&site).await, [id]);
+    assert_eq!(site.server.delete(&format!("{}/refresh-tokens", user_path(&site.user))).await.status, 202);
+    assert_eq!((tokens_of(&site).await, renew(&site, &presented).await), (Vec::new(), 403));
+    site.end().await;
 }
 
 #[tokio::test]
 async fn a_new_password_or_address_ends_sessions_and_a_deleted_user_leaves_nothing() {
-    let server = TestServer::start().await;
-    let (jane, path) = user(&server, "jane@example.com").await;
-    leave_refresh_token(&server, "rt_1", &jane, |_| ()).await;
-    let sessions = async || server.get(&format!("{path}/sessions")).await.body["sessions"].as_array().unwrap().len();
-    for (change, left) in [
-        (json!({"name": "Jane"}), 1),
-        (json!({"password": "Correct-Horse-10", "connection": DATABASE}), 0),
-        (json!({"email": "jane@example.org", "connection": DATABASE}), 0),
-    ] {
-        leave_session(&server, "s1", &jane).await;
-        let changed = server.patch(&path, change.clone()).await;
-        assert_eq!((changed.status, sessions().await), (200, left), "{change}");
-    }
-    assert_eq!(server.get("/refresh-tokens/rt_1").await.status, 200);
-    leave_session(&server, "s1", &jane).await;
-    assert_eq!(server.delete(&path).await.status, 204);
-    assert_eq!(server.get("/refresh-tokens/rt_1").await.status, 404);
-    assert_eq!(server.get("/sessions/s1").await.status, 404);
-    let store = &server.running.store;
-    let tenant = store.tenants().await.unwrap().remove(0);
-    let count = |snapshot: &store::Snapshot| snapshot.refresh_tokens(Held::default(), &Paging::All, true);
-    assert_eq!(store.read(&tenant, count).await.unwrap().total, Some(0));
-    server.end().await;
+    let site = site().await;
+    let path = user_path(&site.user);
+    let (mut browser, _) = session(&site).await;
+    let (presented, id) = refresh_token(&site, &mut browser).await;
+    assert_eq!(site.server.patch(&path, json!({"name": "Jane"})).await.status, 200);
+    assert_eq!(sessions_of(&site).await.len(), 1);
+    let change = json!({"password": PASSWORD, "connection": CONNECTION});
+    assert_eq!(site.server.patch(&path, change).await.status, 200);
+    assert_eq!((sessions_of(&site).await.len(), renew(&site, &presented).await), (0, 200));
+    session(&site).await;
+    let change = json!({"email": "jane@example.org", "verify_email": false, "connection": CONNECTION});
+    assert_eq!(site.server.patch(&path, change).await.status, 200);
+    assert_eq!((sessions_of(&site).await.len(), renew(&site, &presented).await), (0, 200));
+    assert_eq!(site.server.delete(&path).await.status, 204);
+    assert_eq!(site.server.get(&format!("/refresh-tokens/{id}")).await.status, 404);
+    assert_eq!(renew(&site, &presented).await, 403);
+    let left = json!({"name": "Shop"});
+    assert_eq!(site.server.patch(&format!("/clients/{}", site.client), left).await.status, 200);
+    site.end().await;
 }

@@ -6,12 +6,17 @@ use contract::{Contract, Route};
 use http::Method;
 use kernel::{Record, object};
 use serde_json::{Value, json};
+use store::{
+    Access, Agent, AuthenticationMethod, Device, RefreshToken, RefreshTokenDetails, Session, SessionDetails,
+    StoreError, Tx,
+};
 
 use crate::{
-    bearers, keys,
+    keys,
     server::{Answer, TestServer},
 };
 
+const HOUR: Duration = Duration::from_secs(3600);
 const TEXT: &str = include_str!("every-operation.txt");
 
 /// The lines that say something.
@@ -153,8 +158,8 @@ async fn leave(server: &TestServer, what: &str) {
     document.insert("id".into(), id.as_str().into());
     let user = document.get("user_id").and_then(Value::as_str).unwrap_or_default();
     match kind.as_str() {
-        "session" => return bearers::leave_session(server, &id, user).await,
-        "refresh_token" => return bearers::leave_refresh_token(server, &id, user, |_| ()).await,
+        "session" => return leave_session(server, &id, user).await,
+        "refresh_token" => return leave_refresh_token(server, &id, user).await,
         _ => {}
     }
     let kind = model::kinds().find(|known| known.name == kind).unwrap();
@@ -166,6 +171,69 @@ async fn leave(server: &TestServer, what: &str) {
         tx.insert(kind, Record::new(&*id, document.clone(), tx.now())).map(drop)
     };
     server.running.store.write(&tenant, work).await.unwrap();
+}
+
+/// Gives a user a session, unless one of this identifier is there.
+async fn leave_session(server: &TestServer, id: &str, user: &str) {
+    let (id, user) = (id.to_owned(), user.to_owned());
+    write(server, move |tx| {
+        if tx.session(&id)?.is_some() {
+            return Ok(());
+        }
+        let now = tx.now();
+        let details = SessionDetails {
+            device: Device::of(Agent::new("Mozilla/5.0", "203.0.113.7", "64496")),
+            clients: vec!["client".to_owned()],
+            methods: vec![AuthenticationMethod { name: "pwd".to_owned(), at: now, kind: None }],
+            ..SessionDetails::default()
+        };
+        let session = Session {
+            id: id.clone(),
+            user_id: user.clone(),
+            created: now,
+            updated: now,
+            authenticated: now,
+            last_interacted: now,
+            idle_expires: now + HOUR,
+            expires: now + 2 * HOUR,
+            is_persistent: true,
+            details,
+        };
+        tx.insert_session(&session).map(drop)
+    })
+    .await;
+}
+
+/// Gives a user a refresh token, unless one of this identifier is there.
+pub(crate) async fn leave_refresh_token(server: &TestServer, id: &str, user: &str) {
+    let (id, user) = (id.to_owned(), user.to_owned());
+    write(server, move |tx| {
+        if tx.refresh_token(&id)?.is_some() {
+            return Ok(());
+        }
+        let access = Access { audience: "https://api.example.com".to_owned(), scope: "read offline_access".to_owned() };
+        let token = RefreshToken {
+            id: id.clone(),
+            user_id: user.clone(),
+            client_id: "client".to_owned(),
+            session_id: Some("s1".to_owned()),
+            created: tx.now(),
+            last_exchanged: None,
+            idle_expires: None,
+            expires: None,
+            is_rotating: false,
+            is_online: false,
+            details: RefreshTokenDetails { resource_servers: vec![access], ..RefreshTokenDetails::default() },
+        };
+        tx.insert_refresh_token(&token).map(drop)
+    })
+    .await;
+}
+
+async fn write(server: &TestServer, work: impl Fn(&mut Tx) -> Result<(), StoreError> + Send + 'static) {
+    let store = &server.running.store;
+    let tenant = store.tenants().await.unwrap().remove(0);
+    store.write(&tenant, work).await.unwrap();
 }
 
 /// Begins to follow a stream that never ends.

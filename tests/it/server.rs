@@ -18,7 +18,7 @@ pub(crate) struct TestServer {
     base: String,
     pub(crate) token: String,
     /// Dropped last, when nobody uses it any more.
-    _database: Option<PostgresDatabase>,
+    database: Option<PostgresDatabase>,
 }
 
 /// Shorter sealed texts (`key`, `secret`) may stand anywhere.
@@ -71,7 +71,7 @@ impl TestServer {
         let running = Server::start(config).await.unwrap();
         let http = Client::builder().no_proxy().build().unwrap();
         let base = format!("http://{}", running.addr);
-        let mut server = Self { running, http, base, token: String::new(), _database: database };
+        let mut server = Self { running, http, base, token: String::new(), database: database };
         server.token = server.token_for("").await;
         server
     }
@@ -91,6 +91,14 @@ impl TestServer {
         let answer = self.http.post(self.url("/oauth/token")).json(&request).send().await.unwrap();
         let answer: Value = answer.json().await.unwrap();
         answer["access_token"].as_str().unwrap_or_else(|| panic!("no token: {answer}")).to_owned()
+    }
+
+    /// The tables of the database that hold a text; `file` is where it lies, unless PostgreSQL has taken its place.
+    pub(crate) fn tables_with(&self, file: &std::path::Path, text: &str) -> std::collections::BTreeSet<String> {
+        match &self.database {
+            Some(database) => database.tables_with(text),
+            None => aught_testing::tables_with(file, text),
+        }
     }
 
     /// The http address of a path.

@@ -292,7 +292,7 @@ async fn a_devices_key_and_tokens_are_a_users() {
     assert_eq!(v1.server.get(&format!("/device-credentials?user_id={jane}")).await.body, json!([]));
 
     let user = jane.replace("%7C", "|");
-    crate::bearers::leave_refresh_token(&v1.server, "rt_1", &user, |_| ()).await;
+    crate::script::leave_refresh_token(&v1.server, "rt_1", &user).await;
     assert_eq!(v1.get(&format!("{path}/devices")).await[0]["type"], "refresh_token");
     v1.refused(Method::DELETE, &format!("{path}/refresh_tokens/other"), None, 404).await;
     v1.gone(&format!("{path}/refresh_tokens/rt_1")).await;

@@ -26,10 +26,9 @@ pub(crate) fn tenant_routes(store: &Store, services: &Services) -> Router {
     let bearer = Bearer::new(store.clone(), keys.clone());
     let claims = Claims::of(management::areas(services));
     let engine = Arc::new(Engine::new(store.clone(), Arc::new(bearer), claims));
-    let for_users =
-        identity::Services { passwords: services.passwords.clone(), triggers: Arc::new(dispatcher.clone()) };
-    let pages = Login::new(store.clone(), Arc::new(Users::new(store.clone(), for_users)));
-    let oauth = OAuth::new(store.clone(), keys, Arc::new(dispatcher), Arc::new(pages.clone()));
+    let for_users = identity::Services { passwords: services.passwords.clone(), triggers: Arc::new(dispatcher) };
+    let pages = Login::new(store.clone(), Arc::new(Users::new(store.clone(), for_users.clone())));
+    let oauth = OAuth::new(store.clone(), keys, for_users, Arc::new(pages.clone()));
     let v1 = V1::new(Arc::clone(&engine), store.clone(), services);
     let v1 = legacy::router(v1, Arc::clone(&oauth));
     let api = any(move |Extension(tenant): Extension<Tenant>, Extension(peer): Extension<Peer>, request: Request| {

@@ -11,6 +11,7 @@ pub mod blacklist;
 pub mod blocks;
 pub mod certificate;
 pub mod claims;
+pub mod codes;
 pub mod credentials;
 pub mod deletion;
 mod discard;

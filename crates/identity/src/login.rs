@@ -295,3 +295,6 @@ fn named(reader: &Snapshot, actor: &Actor) -> Result<Actor> {
     }
     Ok(actor)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Passwords: how they are kept, and the pool on which they are hashed and checked.
 
 mod common;
+mod explain;
 mod foreign;
 pub mod imported;
 mod rules;

@@ -1,6 +1,8 @@
 //! Attack protection at logins and sign-ups: brute force against one account, one address that tries many, and the limit of
 //! attempts of one user (reference: protection §2).
 
+mod bots;
+
 use std::{net::IpAddr, time::Duration};
 
 use kernel::{Record, Sealed, Timestamp, object};
@@ -19,6 +21,7 @@ use crate::{
 };
 
 pub use crate::refusals::Limited;
+pub use bots::{Puzzles, puzzles};
 
 /// Tallies of failed logins, by [`Subject::key`].
 const FAILED_LOGINS: &str = "failed_logins";
@@ -28,6 +31,8 @@ const LOGINS_OF_IP: &str = "failed_logins_of_ip";
 const SIGNUPS_OF_IP: &str = "signups_of_ip";
 /// Tallies of logins, failed or not, by user and address.
 const LOGINS_OF_USER: &str = "logins_of_user";
+/// Tallies of failed logins of an address in the last hour, from which it is known as a risk.
+const FAILURES_OF_IP: &str = "failed_logins_by_address";
 /// Tallies of notices: log entries and mails that are not repeated within an hour.
 const NOTICES: &str = "protection_notices";
 
@@ -37,6 +42,8 @@ const BLOCKED_FOR: Duration = Duration::from_secs(30 * 86_400);
 const REMEMBERED: Duration = Duration::from_secs(86_400);
 /// Twenty logins of a user from one address at once, then ten in a minute.
 const USER_RATE: Rate = Rate { burst: 20, interval: Duration::from_secs(6) };
+/// For how long the failures of an address count as a risk.
+const LATELY: Duration = Duration::from_secs(3_600);
 /// One notice in an hour.
 const NOTICE_RATE: Rate = Rate { burst: 1, interval: Duration::from_secs(3_600) };
 /// The mail about a block.
@@ -136,6 +143,7 @@ struct BreachedPasswords {
 #[serde(default, rename_all = "kebab-case")]
 struct BreachedStages {
     pre_user_registration: Shielded,
+    pre_change_password: Shielded,
 }
 
 #[derive(Default, Deserialize)]
@@ -187,7 +195,7 @@ pub(crate) fn before_login(reader: &Snapshot, actor: &Actor, subject: &Subject) 
         let failed = reader.tally(FAILED_LOGINS, &subject.key(brute_force.ip(&actor.ip)))?;
         let is_reached = failed.is_none_or(|failed| failed.value >= brute_force.max_attempts);
         if is_reached && blocks::is_blocked(reader, &subject.connection, &subject.identifier, &actor.ip)? {
-            return Ok(Some(Limited::BruteForce));
+            return Ok(Some(Limited::BruteForce { is_notified: has(&brute_force.shields, "user_notification") }));
         }
     }
     let throttling: Throttling = settings(reader, &SUSPICIOUS_IP_THROTTLING)?;
@@ -212,7 +220,7 @@ pub(crate) fn count_login(tx: &mut Tx, actor: &Actor, subject: &Subject) -> Resu
 /// Notes in the tenant log that a login was limited, once in a while.
 pub(crate) fn note_limited(tx: &mut Tx, actor: &Actor, realm: &Realm, subject: &Subject, limited: Limited) -> Result {
     let (kind, key) = match limited {
-        Limited::BruteForce => ("limit_wc", subject.key(Some(&actor.ip))),
+        Limited::BruteForce { .. } => ("limit_wc", subject.key(Some(&actor.ip))),
         Limited::SuspiciousIp { .. } => ("limit_mu", actor.ip.clone()),
         Limited::SameUser { .. } => ("limit_sul", subject.key(Some(&actor.ip))),
     };
@@ -231,6 +239,7 @@ pub(crate) fn login_failed(
     subject: &Subject,
     user: Option<&Record>,
 ) -> Result {
+    tx.count_up(FAILURES_OF_IP, &actor.ip, Window::FromLast(LATELY))?;
     let brute_force: BruteForce = settings(tx, &BRUTE_FORCE_PROTECTION)?;
     if brute_force.acts_on(subject, &actor.ip) {
         let ip = brute_force.ip(&actor.ip);
@@ -269,6 +278,11 @@ pub(crate) fn login_failed(
             .append(tx, actor)?;
     }
     Ok(())
+}
+
+/// How many logins from this address have failed lately.
+fn recent_failures(reader: &Snapshot, ip: &str) -> StoreResult<u64> {
+    Ok(reader.tally(FAILURES_OF_IP, ip)?.map_or(0, |tally| tally.value))
 }
 
 /// A login has succeeded: failures before it do not count any more.
@@ -324,6 +338,15 @@ pub(crate) fn refuses_leaked_signup(reader: &Snapshot, password_is_leaked: bool)
     }
     let settings: BreachedPasswords = settings(reader, &BREACHED_PASSWORD_DETECTION)?;
     Ok(settings.enabled && has(&settings.stage.pre_user_registration.shields, "block"))
+}
+
+/// The same for a password that a user chooses instead of a forgotten one.
+pub(crate) fn refuses_leaked_reset(reader: &Snapshot, password_is_leaked: bool) -> StoreResult<bool> {
+    if !password_is_leaked {
+        return Ok(false);
+    }
+    let settings: BreachedPasswords = settings(reader, &BREACHED_PASSWORD_DETECTION)?;
+    Ok(settings.enabled && has(&settings.stage.pre_change_password.shields, "block"))
 }
 
 /// Whether a password counts as leaked: Auth0's own for tests.

@@ -90,7 +90,10 @@ pub struct Denial {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limited {
     /// The account is blocked after too many failed logins.
-    BruteForce,
+    BruteForce {
+        /// Whether the tenant has users told how the block ends.
+        is_notified: bool,
+    },
     /// The address has failed too often.
     SuspiciousIp {
         /// When it may try again.

@@ -11,9 +11,11 @@ use store::{Permit, Rate, Snapshot, Store, Tx};
 use crate::{
     Actor, Error, Result,
     actor::Services,
+    codes::{self, Checked},
     log::Entry,
     login,
     messages::{self, Email},
+    protection,
     sessions::{self, Ending},
     tickets::{self, Ticket},
     users::{
@@ -44,6 +46,8 @@ pub struct Forgotten {
     pub organization_id: Option<String>,
     /// Where the browser is sent afterwards, instead of the client.
     pub result_url: Option<String>,
+    /// Whether the message holds a code instead of a link.
+    pub by_code: bool,
 }
 
 /// What became of it. Strangers are told the same in every case but [`Asked::TooOften`].
@@ -75,19 +79,15 @@ struct SelfService {
     disable_self_service_change_password: bool,
 }
 
-/// Sends whoever has the identifier a message with a link.
+/// How long the ticket lives that a code is exchanged for.
+const AFTER_CODE: Duration = Duration::from_secs(900);
+
+/// Sends whoever has the identifier a message with a link, or a code.
 ///
 /// # Errors
 /// [`Error::ConnectionMissing`]; [`Error::ConnectionDisabled`], where the connection has no passwords or users may not set them.
 pub fn ask(tx: &mut Tx, actor: &Actor, forgotten: &Forgotten) -> Result<Asked> {
-    let connection = tx.find(&CONNECTION, "name", &forgotten.connection)?.ok_or(Error::ConnectionMissing)?;
-    let realm = Realm::of(&connection)?;
-    let options = connection.document.get("options").unwrap_or(&kernel::Value::Null);
-    if !realm.is_database()
-        || SelfService::deserialize(options).unwrap_or_default().disable_self_service_change_password
-    {
-        return Err(Error::ConnectionDisabled);
-    }
+    let realm = realm(tx, &forgotten.connection)?;
     if let Permit::Refused { retry } = tx.take_permit(SENT, &format!("ip {}", actor.ip), IP_RATE)? {
         return Ok(Asked::TooOften { retry });
     }
@@ -104,16 +104,15 @@ pub fn ask(tx: &mut Tx, actor: &Actor, forgotten: &Forgotten) -> Result<Asked> {
         let reason = if may_send { "No email provider is configured." } else { "Too many password change requests." };
         return unreachable(tx, actor, &realm, Some(&user), &identifier, reason);
     }
-    let ticket = Ticket {
-        user_id: user.id.clone(),
-        identity: Some(account),
-        client_id: actor.client_id.clone(),
-        organization_id: forgotten.organization_id.clone(),
-        result_url: forgotten.result_url.clone(),
-        // Whoever has the link has the address.
-        mark_email_as_verified: true,
-        ..Ticket::default()
-    };
+    if forgotten.by_code {
+        if !codes::RESET.send(tx, actor, &realm, &email, Some(&user.id))? {
+            let reason = "Too many password change requests.";
+            return unreachable(tx, actor, &realm, Some(&user), &identifier, reason);
+        }
+        note_request(tx, actor, &realm, &user, &email)?;
+        return Ok(Asked::Sent);
+    }
+    let ticket = ticket(actor, forgotten, &user, account);
     let lifetime = messages::url_lifetime(tx, TEMPLATE)?;
     let url = ticket.issue(tx, actor, tickets::RESET, lifetime, Sealed::new())?;
     let mail = Email {
@@ -127,9 +126,56 @@ pub fn ask(tx: &mut Tx, actor: &Actor, forgotten: &Forgotten) -> Result<Asked> {
         ..Email::default()
     };
     mail.enqueue(tx, None)?;
-    let details = object(json!({"body": {"email": email, "connection": realm.name, "tenant": actor.tenant.as_str()}}));
-    Entry { details, ..Entry::of("scpr").about(&user, Some(&realm)) }.append(tx, actor)?;
+    note_request(tx, actor, &realm, &user, &email)?;
     Ok(Asked::Sent)
+}
+
+/// Exchanges a code that [`ask`] sent for a ticket that sets the password. A wrong one is counted, so the transaction must be committed.
+/// Where nobody has the identifier, every code is wrong in the same way.
+///
+/// # Errors
+/// As [`ask`].
+pub fn redeem_code(
+    tx: &mut Tx,
+    actor: &Actor,
+    forgotten: &Forgotten,
+    code: &str,
+) -> Result<std::result::Result<String, Checked>> {
+    let realm = realm(tx, &forgotten.connection)?;
+    let identifier = forgotten.identifier.trim().to_lowercase();
+    let found = login::user(tx, &realm, &forgotten.kinds, &identifier)?;
+    let address = found.as_ref().and_then(|(user, account)| users::address_of(user, Some(account)));
+    let checked = codes::RESET.check(tx, &realm, address.unwrap_or(&identifier), code)?;
+    let Some((user, account)) = found.filter(|_| checked == Checked::Right) else { return Ok(Err(checked)) };
+    let details = serde_json::to_value(ticket(actor, forgotten, &user, account)).map_err(Error::failed)?;
+    Ok(Ok(tickets::issue(tx, tickets::RESET, AFTER_CODE, object(details))?))
+}
+
+/// What lets a user set another password, who has shown to hold the address.
+fn ticket(actor: &Actor, forgotten: &Forgotten, user: &Record, account: String) -> Ticket {
+    Ticket {
+        user_id: user.id.clone(),
+        identity: Some(account),
+        client_id: actor.client_id.clone(),
+        organization_id: forgotten.organization_id.clone(),
+        result_url: forgotten.result_url.clone(),
+        mark_email_as_verified: true,
+        ..Ticket::default()
+    }
+}
+
+/// The connection whose users may set passwords themselves.
+fn realm(reader: &Snapshot, connection: &str) -> Result<Realm> {
+    let connection = reader.find(&CONNECTION, "name", connection)?.ok_or(Error::ConnectionMissing)?;
+    let realm = Realm::of(&connection)?;
+    let options = connection.document.get("options").unwrap_or(&kernel::Value::Null);
+    let is_closed = SelfService::deserialize(options).unwrap_or_default().disable_self_service_change_password;
+    if realm.is_database() && !is_closed { Ok(realm) } else { Err(Error::ConnectionDisabled) }
+}
+
+fn note_request(tx: &mut Tx, actor: &Actor, realm: &Realm, user: &Record, email: &str) -> Result {
+    let details = object(json!({"body": {"email": email, "connection": realm.name, "tenant": actor.tenant.as_str()}}));
+    Ok(Entry { details, ..Entry::of("scpr").about(user, Some(realm)) }.append(tx, actor)?)
 }
 
 fn unreachable(
@@ -146,10 +192,10 @@ fn unreachable(
     Ok(Asked::Unreachable)
 }
 
-/// Judges and hashes a new password for whom a ticket means, outside of a transaction.
+/// Judges and hashes a new password for whom a ticket means, outside of a transaction. What refuses it is logged (`fcp`).
 ///
 /// # Errors
-/// [`Error::Ticket`]; [`Error::Password`]; what refuses a change of the user.
+/// [`Error::Ticket`]; [`Error::Password`]; [`Error::PasswordLeaked`]; what refuses a change of the user.
 pub async fn prepare(
     services: &Services,
     store: &Store,
@@ -157,12 +203,44 @@ pub async fn prepare(
     presented: &str,
     password: Secret,
 ) -> Result<Prepared> {
+    let prepared = judge(services, store, actor, presented, password).await;
+    let (kind, description) = match &prepared {
+        Err(Error::PasswordLeaked) => {
+            ("reset_pwd_leak", "Someone attempted to reset a password to a leaked one.".to_owned())
+        }
+        Err(Error::Password(error)) => ("fcp", error.message().to_owned()),
+        Err(error @ Error::Ticket(_)) => ("fcp", error.to_string()),
+        _ => return prepared,
+    };
+    let asked = actor.clone();
+    let note = move |tx: &mut Tx| Entry { description: Some(&description), ..Entry::of(kind) }.append(tx, &asked);
+    store.write(&actor.tenant, note).await?;
+    prepared
+}
+
+async fn judge(
+    services: &Services,
+    store: &Store,
+    actor: &Actor,
+    presented: &str,
+    password: Secret,
+) -> Result<Prepared> {
     let wanted = presented.to_owned();
+    let is_leaked = protection::is_leaked(password.reveal());
     let find = move |reader: &Snapshot| {
         let ticket = tickets::look_up(reader, tickets::RESET, &wanted)?;
+        if protection::refuses_leaked_reset(reader, is_leaked)? {
+            return Err(Error::PasswordLeaked);
+        }
         let user = reader.get(&USER, &ticket.user_id)?.ok_or(Error::UserMissing)?;
-        let own = |name: &String| users::identities(&user).into_iter().find(|identity| identity.name() == *name);
-        let connection = ticket.identity.as_ref().and_then(own).map(|identity| identity.connection);
+        let connection = match &ticket.identity {
+            // An account that was unlinked meanwhile is another user's, or nobody's.
+            Some(name) => {
+                let own = users::identities(&user).into_iter().find(|identity| identity.name() == *name);
+                Some(own.ok_or(Error::UserMissing)?.connection)
+            }
+            None => None,
+        };
         Ok::<_, Error>((ticket, connection))
     };
     let (ticket, connection) = store.read(&actor.tenant, find).await?;

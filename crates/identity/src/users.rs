@@ -8,6 +8,7 @@ pub mod accounts;
 mod attributes;
 pub mod changes;
 pub mod deletion;
+mod form;
 mod identifier;
 mod linking;
 mod profile;
@@ -22,6 +23,7 @@ use store::{Snapshot, StoreResult};
 
 pub use attributes::{AttributeError, OF_USERNAMES};
 pub use changes::{ChangeError, update};
+pub use form::{is_email, is_phone};
 pub use identifier::Identifier;
 pub use linking::{identities_with_profiles, link, set_account_field, unlink};
 pub use profile::{complete, lower_case, picture_of};

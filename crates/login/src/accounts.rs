@@ -166,6 +166,17 @@ pub trait Accounts: Send + Sync {
         code: &'a str,
     ) -> BoxFuture<'a, Result<(), Refused>>;
 
+    /// Verifies the code of a message by which a password is reset, and gives a ticket for it.
+    fn check_reset_code<'a>(
+        &'a self,
+        call: &'a Call,
+        reset: SendReset,
+        code: &'a str,
+    ) -> BoxFuture<'a, Result<String, Refused>>;
+
+    /// Uses a ticket up that ends the blocks of its user.
+    fn unblock<'a>(&'a self, call: &'a Call, ticket: &'a str) -> BoxFuture<'a, Result<(), TicketError>>;
+
     /// What a ticket for a reset stands for. It is not used up.
     fn reset_ticket<'a>(&'a self, call: &'a Call, ticket: &'a str) -> BoxFuture<'a, Result<ResetTicket, TicketError>>;
 

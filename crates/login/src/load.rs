@@ -1,5 +1,6 @@
 //! Reads what a page depends on from the store.
 
+use identity::protection;
 use kernel::{Document, Record, Value, value_at};
 use serde::Deserialize;
 use store::{Kind, RelationQuery, Side, Snapshot, StoreResult};
@@ -7,7 +8,7 @@ use store::{Kind, RelationQuery, Side, Snapshot, StoreResult};
 use crate::{
     brand::Brand,
     texts,
-    world::{Asked, Captcha, Challenge, Client, Database, Identifier, Other, Rules, World},
+    world::{Asked, Client, Database, Identifier, Other, Rules, World},
 };
 use model::login::LoginRequest;
 
@@ -40,40 +41,6 @@ struct Flags {
     disable_clickjack_protection_headers: bool,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct BotDetection {
-    challenge_password_policy: Challenge,
-    challenge_password_reset_policy: Challenge,
-    #[serde(rename = "bot_detection_level")]
-    level: Option<String>,
-    allowlist: Vec<String>,
-    monitoring_mode_enabled: bool,
-}
-
-impl BotDetection {
-    /// When a puzzle is due for a browser at this address.
-    fn captcha(&self, ip: &str) -> Captcha {
-        if self.monitoring_mode_enabled || self.allowlist.iter().any(|listed| listed == ip) {
-            return Captcha::default();
-        }
-        Captcha { password: self.challenge_password_policy, reset: self.challenge_password_reset_policy }
-    }
-
-    /// Whether logins from this address have failed so often lately that a program may be at work.
-    fn is_risky(&self, reader: &Snapshot, ip: &str) -> StoreResult<bool> {
-        let most = match self.level.as_deref() {
-            Some("high") => 0,
-            Some("low") => 9,
-            _ => 2,
-        };
-        Ok(reader.tally(FAILURES_OF_ADDRESS, ip)?.is_some_and(|tally| tally.value > most))
-    }
-}
-
-/// What counts the failed logins of an address, for an hour after the last.
-pub(crate) const FAILURES_OF_ADDRESS: &str = "failed_logins_by_address";
-
 /// The settings for a request of this client. Options that cannot be read are an error, never the lack of a rule.
 pub(crate) fn setting(reader: &Snapshot, request: &LoginRequest, ip: &str) -> StoreResult<Setting> {
     let document = |kind: &Kind| -> StoreResult<Document> {
@@ -86,7 +53,6 @@ pub(crate) fn setting(reader: &Snapshot, request: &LoginRequest, ip: &str) -> St
         branding.insert("logo_url".into(), picture.into());
     }
     let theme = reader.list(&model::THEME, &store::Query::default())?.items.into_iter().next();
-    let bots: BotDetection = serde_json::from_value(document(&model::BOT_DETECTION)?.into())?;
     let client = match request.client_id.as_str() {
         "" => None,
         id => reader.get(&model::CLIENT, id)?,
@@ -96,8 +62,7 @@ pub(crate) fn setting(reader: &Snapshot, request: &LoginRequest, ip: &str) -> St
         client: client.as_ref().map(client_of).unwrap_or_default(),
         company: company.unwrap_or_else(|| reader.tenant().as_str().to_owned()),
         identifier_first: prompts.get("identifier_first").and_then(Value::as_bool).unwrap_or(true),
-        captcha: bots.captcha(ip),
-        is_risky: bots.is_risky(reader, ip)?,
+        puzzles: protection::puzzles(reader, ip)?,
         default_redirection_uri: settings.default_redirection_uri,
         support: [settings.support_email, settings.support_url].into_iter().flatten().collect(),
         ..World::default()
@@ -182,6 +147,7 @@ struct Attributes {
 struct Attribute {
     identifier: Active,
     signup: Signup,
+    verification_method: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -232,6 +198,7 @@ fn database(record: &Record) -> StoreResult<Database> {
                 [(Identifier::Email, email), (Identifier::PhoneNumber, phone_number), (Identifier::Username, username)];
             for (identifier, attribute) in all {
                 let Some(attribute) = attribute else { continue };
+                database.resets_by_code |= attribute.verification_method.as_deref() == Some("otp");
                 if attribute.identifier.active {
                     database.identifiers.push(identifier);
                 }

@@ -200,6 +200,13 @@ pub enum Effect {
         /// As it was entered: six digits.
         code: String,
     },
+    /// Verify the code of a message by which a password is reset.
+    CheckResetCode {
+        /// To whom it was sent.
+        reset: SendReset,
+        /// As it was entered: six digits.
+        code: String,
+    },
     /// Set a password by a ticket that was redeemed.
     SetPassword {
         /// What the ticket stands for.
@@ -257,6 +264,8 @@ pub struct SendReset {
     pub kinds: Vec<Identifier>,
     /// As it was entered.
     pub identifier: String,
+    /// Whether the message holds a code instead of a link.
+    pub by_code: bool,
     /// The puzzle that was solved, which nobody may solve again.
     pub puzzle: Option<String>,
 }
@@ -266,6 +275,8 @@ pub struct SendReset {
 pub enum Done {
     /// It was done.
     Well,
+    /// It was done, and this ticket came of it.
+    Ticket(String),
     /// The user is who they say, and the transaction is stored as [`logged_in`] left it.
     Authenticated,
     /// It was refused: the user may try again.

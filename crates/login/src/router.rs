@@ -95,7 +95,7 @@ async fn visit(State(login): State<Login>, request: Request) -> Response {
     };
     let Visit { tenant, browser, path, query } = &visit;
     let reply = match Page::at(path) {
-        Page::Ticket(_) if !query.get("ticket").is_empty() => login.open_ticket(tenant, browser).await,
+        Page::Ticket(purpose) if !query.get("ticket").is_empty() => login.open_ticket(tenant, purpose, browser).await,
         Page::Result(screen) => login.result(tenant, screen, query.get("client_id"), browser).await,
         _ => {
             let locales: Vec<String> = query.get("ui_locales").split_whitespace().take(10).map(str::to_owned).collect();
@@ -152,6 +152,7 @@ impl Page {
         match path {
             "/u/email-verification" => Self::Ticket(Purpose::EmailVerification),
             "/u/reset-verify" | "/u/reset-password" => Self::Ticket(Purpose::Reset),
+            "/u/unblock" => Self::Ticket(Purpose::Unblock),
             "/u/logout/complete" => Self::Result("logout-complete"),
             "/u/logout/aborted" => Self::Result("logout-aborted"),
             _ => Self::Login,

@@ -206,6 +206,9 @@ impl Login {
             Effect::CheckCode { connection, email, code } => {
                 self.accounts.check_code(&call, &connection, &email, &code).await.map(|()| Done::Well)
             }
+            Effect::CheckResetCode { reset, code } => {
+                self.accounts.check_reset_code(&call, reset, &code).await.map(Done::Ticket)
+            }
             Effect::SetPassword { ticket, password } => {
                 self.accounts.set_password(&call, &ticket, password).await.map(|()| Done::Well)
             }

@@ -18,7 +18,7 @@ use store::{Snapshot, Store, Tx};
 
 use crate::{
     accounts::{Accounts, Call, Keep, Refused, ResetTicket, TicketError, Verified},
-    machine::{Fault, LogIn, SendReset, SignUp},
+    machine::{LogIn, SendReset, SignUp},
     world::Identifier,
 };
 
@@ -111,11 +111,13 @@ impl Accounts for Users {
             let (services, connection) = (self.services.clone(), sign_up.connection.clone());
             let done = self.store.write(&call.tenant, move |tx: &mut Tx| {
                 if !keep.solves(tx)? {
-                    return Ok(Err(Refused::Fault(Fault::at("captcha", "invalid-captcha"))));
+                    return Ok(Err(faults::puzzle()));
                 }
                 let user = registration::apply(tx, &services, &actor, &prepared)?;
                 let realm = realm(tx, &connection)?;
-                let user = login::note(tx, &actor, &user.id, |_| {})?;
+                let mut user = tx.get(&model::USER, &user.id)?.ok_or(identity::Error::UserMissing)?;
+                identity::login::count(&mut user, &actor, tx.now());
+                let user = users::update(tx, user, actor.event_context())?;
                 keep.login(tx, authenticated(&user, &realm, tx.now(), true))?;
                 Ok::<_, identity::Error>(Ok(()))
             });
@@ -147,6 +149,23 @@ impl Accounts for Users {
         code: &'a str,
     ) -> BoxFuture<'a, Result<(), Refused>> {
         Box::pin(self.check_signup_code(call, connection, email, code))
+    }
+
+    fn check_reset_code<'a>(
+        &'a self,
+        call: &'a Call,
+        reset: SendReset,
+        code: &'a str,
+    ) -> BoxFuture<'a, Result<String, Refused>> {
+        Box::pin(self.redeem_reset_code(call, reset, code))
+    }
+
+    fn unblock<'a>(&'a self, call: &'a Call, ticket: &'a str) -> BoxFuture<'a, Result<(), TicketError>> {
+        Box::pin(async move {
+            let (actor, presented) = (actor(call), ticket.to_owned());
+            let unblock = move |tx: &mut Tx| identity::blocks::unblock(tx, &actor, &presented).map(drop);
+            self.store.write(&call.tenant, unblock).await.map_err(ticket_error)
+        })
     }
 
     fn reset_ticket<'a>(&'a self, call: &'a Call, ticket: &'a str) -> BoxFuture<'a, Result<ResetTicket, TicketError>> {

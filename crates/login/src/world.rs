@@ -1,5 +1,7 @@
 //! What a page depends on beside its transaction: the client, its connections, and the tenant's settings.
 
+use identity::protection::Puzzles;
+pub use identity::users::{is_email, is_phone};
 use serde::{Deserialize, Serialize};
 
 /// What pages are made from. It is read once for each request.
@@ -15,10 +17,8 @@ pub struct World {
     pub database: Option<Database>,
     /// The other connections of the client.
     pub others: Vec<Other>,
-    /// When a puzzle must be solved.
-    pub captcha: Captcha,
-    /// Whether this browser's address has failed lately.
-    pub is_risky: bool,
+    /// Which puzzles must be solved.
+    pub puzzles: Puzzles,
     /// Where a login begins, when the client does not say so.
     pub default_redirection_uri: Option<String>,
     /// Where users get help.
@@ -54,6 +54,8 @@ pub struct Database {
     pub allows_signup: bool,
     /// Whether users can reset their password.
     pub allows_reset: bool,
+    /// Whether a password is reset by a code instead of a link.
+    pub resets_by_code: bool,
     /// Whether an address is verified by a code while its user signs up.
     pub verifies_email: bool,
     /// What passwords must be.
@@ -132,41 +134,15 @@ pub struct Other {
     pub domains: Vec<String>,
 }
 
-/// When a puzzle must be solved.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Captcha {
-    /// At login and sign-up.
-    pub password: Challenge,
-    /// At a reset.
-    pub reset: Challenge,
-}
-
-/// How often something is asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Challenge {
-    /// Never.
-    #[default]
-    Never,
-    /// When the request looks automatic.
-    WhenRisky,
-    /// Always.
-    Always,
-}
-
 impl World {
     /// Whether a puzzle must be solved to log in or sign up.
     pub fn puzzles_password(&self) -> bool {
-        self.is_due(self.captcha.password)
+        self.puzzles.password
     }
 
     /// Whether a puzzle must be solved to reset a password.
     pub fn puzzles_reset(&self) -> bool {
-        self.is_due(self.captcha.reset)
-    }
-
-    fn is_due(&self, challenge: Challenge) -> bool {
-        challenge == Challenge::Always || (challenge == Challenge::WhenRisky && self.is_risky)
+        self.puzzles.reset
     }
 
     /// Where a lost user begins again.
@@ -232,33 +208,6 @@ impl Database {
     }
 }
 
-/// Whether a text has the form of an e-mail address.
-pub fn is_email(text: &str) -> bool {
-    let Some((local, domain)) = text.rsplit_once('@') else { return false };
-    // What RFC 5322 §3.2.3 lets stand without quotes, and letters of all scripts (RFC 6531 §3.3): nothing that is
-    // invisible or ends a header.
-    let is_local = |letter: char| match letter {
-        letter if letter.is_ascii() => letter.is_ascii_alphanumeric() || ".!#$%&'*+-/=?^_`{|}~".contains(letter),
-        letter => letter.is_alphanumeric(),
-    };
-    !local.is_empty()
-        && local.len() <= 64
-        && local.chars().all(is_local)
-        && domain.len() <= 253
-        && domain.contains('.')
-        && domain.split('.').all(|label| {
-            !label.is_empty()
-                && label.len() <= 63
-                && label.chars().all(|letter| letter.is_alphanumeric() || letter == '-')
-        })
-}
-
-/// Whether a text has the form of a telephone number with its country code.
-pub fn is_phone(text: &str) -> bool {
-    let Some(digits) = text.strip_prefix('+') else { return false };
-    (6..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,30 +224,5 @@ mod tests {
         assert_eq!(of(true, &[PhoneNumber]), ("phonePlaceholder", "wrong-phone-credentials", "no-phone"));
         let all = ("phoneOrUsernameOrEmailPlaceholder", "wrong-email-phone-username-credentials", "no-username");
         assert_eq!(of(true, &[Email, PhoneNumber, Username]), all);
-    }
-
-    #[test]
-    fn an_address_and_a_number_are_told_by_their_form() {
-        for address in ["a@b.co", "Jane.Doe+x@mail.example.com", "jörg@müller.de"] {
-            assert!(is_email(address), "{address}");
-        }
-        for other in [
-            "",
-            "a",
-            "a@b",
-            "a@@b.co",
-            "a b@c.de",
-            "a@b..c",
-            "@b.co",
-            "a@b.co\r\nBcc: x@y.z",
-            "a\0@b.co",
-            "a\u{202e}@b.co",
-            "<b>@c.de",
-        ] {
-            assert!(!is_email(other), "{other:?}");
-        }
-        assert!(is_phone("+491701234567"));
-        assert!(!is_phone("01701234567"));
-        assert!(!is_phone("+49170 1234567"));
     }
 }

@@ -125,7 +125,7 @@ pub static SCREENS: &[Screen] = &[
     Screen::new("device-flow", "device-code-activation-allowed"),
     Screen::new("device-flow", "device-code-activation-denied"),
     Screen::new("device-flow", "device-code-confirmation"),
-    Screen::new("brute-force-protection", "brute-force-protection-unblock"),
+    Screen::new("brute-force-protection", "brute-force-protection-unblock").at("/u/unblock").actions(&["default"]),
     Screen::new("brute-force-protection", "brute-force-protection-unblock-success"),
     Screen::new("brute-force-protection", "brute-force-protection-unblock-failure"),
     Screen::new("async-approval-flow", "async-approval-error"),

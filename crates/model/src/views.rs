@@ -311,6 +311,8 @@ pub struct TenantSettings {
     pub skip_non_verifiable_callback_uri_confirmation_prompt: Option<bool>,
     /// The connection that the password grant uses.
     pub default_directory: Option<String>,
+    /// Whether Actions alone decide on second factors.
+    pub customize_mfa_in_postlogin_action: Option<bool>,
     /// What names the API of a request.
     pub resource_parameter_profile: Option<String>,
     /// Sessions.

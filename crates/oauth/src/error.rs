@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, StatusCode, header};
-use identity::triggers::Denial;
+use identity::{protection::Limited, triggers::Denial};
 use kernel::UnfitRecord;
 use serde_json::json;
 use store::StoreError;
@@ -86,6 +86,45 @@ impl OAuthError {
     /// 403 `unauthorized`: the user is blocked, in words that libraries compare.
     pub fn blocked() -> Self {
         Self::new(StatusCode::FORBIDDEN, "unauthorized", "user is blocked")
+    }
+
+    /// 401 `password_leaked`: the password is right, and others know it.
+    pub(crate) fn password_leaked() -> Self {
+        let text = "This login attempt has been blocked because the password you're using was previously disclosed through a data \
+                    breach (not in this application). Please check your email for more information.";
+        Self::new(StatusCode::UNAUTHORIZED, "password_leaked", text)
+    }
+
+    /// 429 `too_many_attempts`.
+    pub(crate) fn limited(limited: Limited) -> Self {
+        let (code, text) = match limited {
+            Limited::BruteForce { is_notified: true } => (
+                "too_many_attempts",
+                "Your account has been blocked after multiple consecutive login attempts. We've sent you a notification via your \
+                 preferred contact method with instructions on how to unblock it.",
+            ),
+            Limited::BruteForce { is_notified: false } => {
+                ("too_many_attempts", "Your account has been blocked after multiple consecutive login attempts.")
+            }
+            Limited::SuspiciousIp { .. } => (
+                "too_many_attempts",
+                "We have detected suspicious login behavior and further attempts will be blocked. Please contact the \
+                 administrator.",
+            ),
+            Limited::SameUser { .. } => ("too_many_requests", "Rate limit exceeded. Please retry after some time."),
+        };
+        Self::new(StatusCode::TOO_MANY_REQUESTS, code, text)
+    }
+
+    /// 401 `requires_verification`: bot detection wants a puzzle solved, for which there is no page.
+    pub(crate) fn requires_verification() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "requires_verification", "Suspicious request requires verification")
+    }
+
+    /// 500 `server_error`: the tenant has not said whose passwords the grant is for.
+    pub(crate) fn no_default_connection() -> Self {
+        let text = "Authorization server not configured with default connection.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", text)
     }
 
     /// 400 `interaction_required`: the tenant's code wants to show a page, for which there is no browser.

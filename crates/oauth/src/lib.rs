@@ -8,13 +8,16 @@ mod client_credentials;
 mod code;
 mod consent;
 mod cors;
+mod dbconnections;
 mod error;
 mod facts;
 mod issue;
 mod log;
 mod logout;
+mod mfa;
 mod opaque;
 mod par;
+mod password;
 mod post_login;
 mod profile;
 mod refresh_token;
@@ -39,7 +42,7 @@ use axum::{
     routing::{get, post},
 };
 use http::request::Parts;
-use identity::{AccessToken, SigningKeys, Verifier, triggers::Triggers};
+use identity::{AccessToken, Services, SigningKeys, Verifier};
 use kernel::Tenant;
 use model::login::Pages;
 use store::Store;
@@ -60,7 +63,7 @@ pub struct OAuth {
     store: Store,
     keys: SigningKeys,
     grants: Vec<Box<dyn Grant>>,
-    triggers: Arc<dyn Triggers>,
+    services: Services,
     pages: Arc<dyn Pages>,
     user_tokens: Verifier<AccessToken>,
     views: Views,
@@ -70,16 +73,19 @@ pub struct OAuth {
 
 impl OAuth {
     /// The endpoints of the tenants in this store.
-    pub fn new(store: Store, keys: SigningKeys, triggers: Arc<dyn Triggers>, pages: Arc<dyn Pages>) -> Arc<Self> {
+    pub fn new(store: Store, keys: SigningKeys, services: Services, pages: Arc<dyn Pages>) -> Arc<Self> {
         let grants: Vec<Box<dyn Grant>> = vec![
             Box::new(client_credentials::ClientCredentials),
             Box::new(code::AuthorizationCode),
             Box::new(refresh_token::RefreshTokens),
+            Box::new(password::Password),
+            Box::new(password::PasswordRealm),
         ];
         let user_tokens =
             Verifier::new(store.clone(), keys.clone(), |_, issuer| format!("{issuer}userinfo"), AccessToken::clone);
         let (documents, turns) = (Documents::default(), Turns::default());
-        Arc::new(Self { store, keys, grants, triggers, pages, user_tokens, views: Views::default(), documents, turns })
+        let views = Views::default();
+        Arc::new(Self { store, keys, grants, services, pages, user_tokens, views, documents, turns })
     }
 }
 
@@ -120,11 +126,12 @@ const USERINFO: &str = "/userinfo";
 const REVOKE: &str = "/oauth/revoke";
 const PUSHED: &str = "/oauth/par";
 const LOGOUT: [&str; 3] = ["/v2/logout", "/oidc/logout", "/oidc/logout/resume"];
+const DATABASES: [&str; 2] = ["/dbconnections/signup", "/dbconnections/change_password"];
 const KEYS: &str = "/.well-known/jwks.json";
 const METADATA: [&str; 2] = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
 
 /// The paths of the endpoints, by which requests are counted.
-pub const PATHS: [&str; 13] = [
+pub const PATHS: [&str; 15] = [
     TOKEN,
     KEYS,
     METADATA[0],
@@ -138,6 +145,8 @@ pub const PATHS: [&str; 13] = [
     LOGOUT[0],
     LOGOUT[1],
     LOGOUT[2],
+    DATABASES[0],
+    DATABASES[1],
 ];
 
 /// The routes of the endpoints.
@@ -146,6 +155,8 @@ pub fn router(oauth: Arc<OAuth>) -> Router {
         .route(TOKEN, post(token::endpoint).options(cors::no_content))
         .route(USERINFO, get(userinfo::endpoint).post(userinfo::endpoint).options(cors::no_content))
         .route(REVOKE, post(revoke::endpoint).options(cors::no_content))
+        .route(DATABASES[0], post(dbconnections::sign_up).options(cors::no_content))
+        .route(DATABASES[1], post(dbconnections::change_password).options(cors::no_content))
         .layer(middleware::from_fn(cors::any_origin));
     for_scripts
         .route(AUTHORIZE, get(authorize::endpoint).post(authorize::endpoint))

@@ -50,7 +50,7 @@ pub(crate) async fn fire(
     scopes: &[String],
     kept: Option<&Decision>,
 ) -> Result<Decision, AuthorizationError> {
-    if kept.is_none() && !site.triggers.listens(site.tenant.id(), Trigger::PostLogin).await? {
+    if kept.is_none() && !site.services.triggers.listens(site.tenant.id(), Trigger::PostLogin).await? {
         return Ok(Decision::default());
     }
     let asked = login.asked;
@@ -140,7 +140,7 @@ async fn roles(site: &Site, user_id: &str) -> Result<Vec<String>, OAuthError> {
 /// a login must not be weaker than the code demands.
 pub(crate) async fn decide(site: &Site, told: Told<'_>, scopes: &[String]) -> Result<Decision, OAuthError> {
     // Code that waits has a say even if it was unbound meanwhile: its absence is no consent.
-    if told.resumed.is_none() && !site.triggers.listens(site.tenant.id(), Trigger::PostLogin).await? {
+    if told.resumed.is_none() && !site.services.triggers.listens(site.tenant.id(), Trigger::PostLogin).await? {
         return Ok(Decision::default());
     }
     let roles = roles(site, &told.user.id).await?;
@@ -169,7 +169,7 @@ pub(crate) async fn decide(site: &Site, told: Told<'_>, scopes: &[String]) -> Re
         resumed: told.resumed,
         ..Firing::new(Trigger::PostLogin)
     };
-    let verdict = site.triggers.fire(site.tenant.id(), firing).await?;
+    let verdict = site.services.triggers.fire(site.tenant.id(), firing).await?;
     Ok(Decision::of(verdict))
 }
 

@@ -1,6 +1,6 @@
 //! What tests of several crates need: databases of their own on a PostgreSQL server.
 
-use std::thread;
+use std::{collections::BTreeSet, path::Path, thread};
 
 use kernel::{Context, id};
 use postgres::{Client, NoTls};
@@ -27,6 +27,48 @@ impl PostgresDatabase {
         let (base, parameters) = self.server.split_once('?').unwrap_or((&self.server, ""));
         let base = base.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
         format!("{base}/{}?{parameters}", self.name)
+    }
+}
+
+/// The tables of a SQLite file that hold a text, whatever its case.
+pub fn tables_with(file: &Path, text: &str) -> BTreeSet<String> {
+    let connection = rusqlite::Connection::open(file).expect("the database can be read");
+    let names = |sql: &str| -> Vec<String> {
+        let mut statement = connection.prepare(sql).expect("the statement is sound");
+        let names = statement.query_map([], |row| row.get(0)).expect("the statement runs");
+        names.map(|name| name.expect("a name is a text")).collect()
+    };
+    let holds = |table: &String| {
+        names(&format!("SELECT name FROM pragma_table_info('{table}')")).iter().any(|column| {
+            let sql =
+                format!("SELECT count(*) FROM \"{table}\" WHERE instr(lower(CAST(\"{column}\" AS TEXT)), ?1) > 0");
+            let found: i64 = connection.query_row(&sql, [text.to_lowercase()], |row| row.get(0)).expect("a number");
+            found > 0
+        })
+    };
+    names("SELECT name FROM sqlite_master WHERE type = 'table'").into_iter().filter(holds).collect()
+}
+
+impl PostgresDatabase {
+    /// The tables that hold a text, whatever its case.
+    pub fn tables_with(&self, text: &str) -> BTreeSet<String> {
+        let (url, text) = (self.url(), text.to_lowercase());
+        let look = move || {
+            let mut client = Client::connect(&url, NoTls)?;
+            let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+            let mut found = BTreeSet::new();
+            for row in client.query("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'", &[])? {
+                let table: String = row.get(0);
+                let sql = format!(
+                    "SELECT count(*) FROM \"{table}\" AS t WHERE strpos(lower(t::text), $1) > 0 OR strpos(t::text, $2) > 0"
+                );
+                if client.query_one(&sql, &[&text, &hex])?.get::<_, i64>(0) > 0 {
+                    found.insert(table);
+                }
+            }
+            Ok::<_, postgres::Error>(found)
+        };
+        thread::spawn(look).join().expect("the statements do not panic").expect("the database can be read")
     }
 }
 

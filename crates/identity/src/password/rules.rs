@@ -34,7 +34,7 @@ struct Classes {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Class {
+pub(super) enum Class {
     Lower,
     Upper,
     Digit,
@@ -217,6 +217,11 @@ impl PasswordRules {
         self.classes.wanted.iter().map(name).collect()
     }
 
+    /// The classes themselves, and how many of them must occur.
+    pub(super) fn wanted_classes(&self) -> (&[Class], usize) {
+        (&self.classes.wanted, self.classes.at_least)
+    }
+
     /// How many of [`PasswordRules::classes`] must occur.
     pub fn classes_at_least(&self) -> usize {
         self.classes.at_least
@@ -385,6 +390,11 @@ impl Class {
         }
     }
 
+    /// Whether a character of the class occurs.
+    pub(super) fn occurs_in(self, password: &str) -> bool {
+        password.chars().any(|character| self.has(character))
+    }
+
     fn has(self, character: char) -> bool {
         match self {
             Self::Lower => character.is_ascii_lowercase(),
@@ -397,8 +407,7 @@ impl Class {
 
 impl Classes {
     fn occur_in(&self, password: &str) -> bool {
-        let occurs = |class: &&Class| password.chars().any(|character| class.has(character));
-        self.wanted.iter().filter(occurs).count() >= self.at_least
+        self.wanted.iter().filter(|class| class.occurs_in(password)).count() >= self.at_least
     }
 }
 
@@ -410,7 +419,7 @@ fn parts(field: &str, value: &str) -> Vec<String> {
     parts
 }
 
-fn longest_run(password: &str, continues: impl Fn(char, char) -> bool) -> usize {
+pub(super) fn longest_run(password: &str, continues: impl Fn(char, char) -> bool) -> usize {
     let mut longest = 0;
     let mut run = 0;
     let mut previous = None;

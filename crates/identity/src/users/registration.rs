@@ -1,7 +1,7 @@
 //! New users: by the Management API, by sign-up, by import. The only place where a user comes to be.
 
 use kernel::{Document, Record, Secret, Value, id::Form};
-use model::{CLIENT, CONNECTION, CONNECTION_CLIENTS, USER};
+use model::{CLIENT, CONNECTION, CONNECTION_CLIENTS, TENANT_SETTINGS, USER};
 use serde::Deserialize;
 use serde_json::json;
 use store::{Paging, RelationQuery, Side, Snapshot, Store, StoreError, Tx};
@@ -96,6 +96,18 @@ pub async fn prepare(services: &Services, store: &Store, actor: &Actor, new: New
         note_failure(store, actor, &wanted, error).await?;
     }
     outcome
+}
+
+/// Whether strangers who sign up may learn that somebody has the identifier already.
+///
+/// # Errors
+/// What the store fails with.
+pub fn tells_who_exists(reader: &Snapshot) -> Result<bool> {
+    let settings = reader.singleton(&TENANT_SETTINGS)?;
+    let flag = settings.and_then(|settings| {
+        kernel::value_at(&settings.document, "flags.enable_public_signup_user_exists_error")?.as_bool()
+    });
+    Ok(flag.unwrap_or(false))
 }
 
 /// Logs why somebody could not sign up (`fs`), unless the tenant's code has refused, which is logged with what it said.

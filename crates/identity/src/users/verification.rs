@@ -10,6 +10,7 @@ use crate::{
     Actor, Error, Result,
     log::Entry,
     messages::{self, Email},
+    sessions::{self, Ending},
     tickets::{self, Ticket, TicketError},
 };
 
@@ -140,5 +141,7 @@ pub fn verify(tx: &mut Tx, actor: &Actor, user: &str, account: Option<&str>, ide
     }
     new.updated = tx.now();
     new.document.insert("updated_at".into(), tx.now().into());
+    // Whoever came in before may be somebody who signed up with another's address, and waited for its holder.
+    sessions::end_all_and_tokens(tx, user, Ending::IdentifierChanged)?;
     super::changes::update(tx, new, actor.event_context())
 }

@@ -7,7 +7,7 @@ use crate::{
     page::{Shell, html},
     screens::View,
     texts::Texts,
-    world::{Asked, Captcha, Challenge, Client, Database, Other},
+    world::{Asked, Client, Database, Other},
 };
 use model::login::Method;
 
@@ -266,7 +266,7 @@ fn a_connection_that_is_not_served_shows_no_button_and_is_refused() {
 #[test]
 fn a_puzzle_is_solved_once() {
     let mut user = User::of(world(false));
-    user.world.captcha = Captcha { password: Challenge::Always, reset: Challenge::Never };
+    user.world.puzzles.password = true;
     let fields = |solution| [("username", "a@b.co"), ("password", "p"), ("captcha", solution)];
     let puzzle = || Some(model::login::Puzzle { id: "p1".into(), solution: "ABC|12".into() });
     user.act_progress().captcha = puzzle();

@@ -1,8 +1,9 @@
-//! `email-identifier-challenge`: the code by which an address is verified while its user signs up.
+//! `email-identifier-challenge`: the code by which an address is verified while its user signs up, or who has forgotten a password
+//! shows to hold it.
 
-use super::{Behaviour, View, parts, signup};
+use super::{Behaviour, View, parts, reset, signup};
 use crate::{
-    machine::{self, At, Done, Effect, Fault, Form, Show, Step},
+    machine::{self, At, Done, Effect, Fault, Form, SendReset, Show, Step},
     page::{Action, Field, Page},
 };
 
@@ -22,21 +23,27 @@ impl Behaviour for EmailChallenge {
     }
 
     fn visit(&self, at: &mut At<'_>) -> Step {
-        match email(at) {
+        match use_of(at) {
             Some(_) => Step::Show(Show::of(NAME)),
             None => Step::Go(machine::path(machine::signup_screen(at.world)).to_owned()),
         }
     }
 
     fn post(&self, at: &mut At<'_>, form: &Form) -> Step {
-        let connection = at.world.database.as_ref().map(|database| database.name.clone());
-        let (Some(email), Some(connection)) = (email(at), connection) else {
+        let Some(used) = use_of(at) else {
             return Step::Go(machine::path(machine::signup_screen(at.world)).to_owned());
         };
-        match form.action() {
-            "back-action" => Step::Go(machine::path(machine::signup_screen(at.world)).to_owned()),
-            "resend-code" => Step::Do(Effect::SendCode { connection, email }),
-            _ => {
+        match (form.action(), used) {
+            ("back-action", Use::SignUp { .. }) => Step::Go(machine::path(machine::signup_screen(at.world)).to_owned()),
+            // A puzzle that is due is solved on the page before.
+            ("back-action" | "resend-code", Use::Reset(_))
+                if at.world.puzzles_reset() || form.action() == "back-action" =>
+            {
+                Step::Go(machine::start_path(at.world, "reset-password-request"))
+            }
+            ("resend-code", Use::SignUp { connection, email }) => Step::Do(Effect::SendCode { connection, email }),
+            ("resend-code", Use::Reset(reset)) => Step::Do(Effect::SendReset(reset)),
+            (_, used) => {
                 let code: String = form.get("code").chars().filter(|letter| !letter.is_whitespace()).take(64).collect();
                 if code.is_empty() {
                     return Step::Show(Show::fault(NAME, Fault::at("code", "no-code")));
@@ -44,8 +51,13 @@ impl Behaviour for EmailChallenge {
                 if code.len() != LENGTH || !code.bytes().all(|byte| byte.is_ascii_digit()) {
                     return Step::Show(Show::fault(NAME, Fault::at("code", "invalid-otp-code-format")));
                 }
-                at.progress().fields.insert(CHECKED.to_owned(), email.clone());
-                Step::Do(Effect::CheckCode { connection, email, code })
+                match used {
+                    Use::SignUp { connection, email } => {
+                        at.progress().fields.insert(CHECKED.to_owned(), email.clone());
+                        Step::Do(Effect::CheckCode { connection, email, code })
+                    }
+                    Use::Reset(reset) => Step::Do(Effect::CheckResetCode { reset, code }),
+                }
             }
         }
     }
@@ -54,6 +66,7 @@ impl Behaviour for EmailChallenge {
         // A code was checked or sent again: only the first leaves the address to be verified.
         let checked = at.progress().fields.remove(CHECKED);
         match (done, checked) {
+            (Done::Ticket(ticket), _) => reset::change(at, &ticket),
             (Done::Well, Some(email)) => {
                 at.progress().fields.insert(signup::VERIFIED.to_owned(), email);
                 Step::Go(machine::path("signup-password").to_owned())
@@ -66,7 +79,8 @@ impl Behaviour for EmailChallenge {
 
     fn page(&self, view: &View<'_>) -> Page {
         let mut page = view.page(NAME);
-        let email = view.transaction.progress.fields.get("signup.email").cloned().unwrap_or_default();
+        let fields = &view.transaction.progress.fields;
+        let email = fields.get(reset::CODE_FOR).or_else(|| fields.get("signup.email")).cloned().unwrap_or_default();
         let text = view.texts.clone().with("email", email).get("descriptionWhenEmailFieldShown");
         page.description = vec![text];
         let mut form = parts::form(view);
@@ -94,6 +108,17 @@ impl Behaviour for EmailChallenge {
 /// Where the address is noted whose code is being checked.
 const CHECKED: &str = "signup.checked";
 
-fn email(at: &At<'_>) -> Option<String> {
-    signup::remembered(at).remove("email")
+/// What the code is for.
+enum Use {
+    SignUp { connection: String, email: String },
+    Reset(SendReset),
+}
+
+fn use_of(at: &At<'_>) -> Option<Use> {
+    let database = at.world.database.as_ref()?;
+    if let Some(identifier) = at.transaction.progress.fields.get(reset::CODE_FOR) {
+        return database.allows_reset.then(|| Use::Reset(reset::message(database, identifier.clone(), None)));
+    }
+    let email = signup::remembered(at).remove("email")?;
+    Some(Use::SignUp { connection: database.name.clone(), email })
 }

@@ -6,11 +6,29 @@ use crate::{
     page::{Action, Field, Link, Page},
     world::{Database, Identifier},
 };
+use model::login::Stage;
 
 /// Where it is noted to whom a message was sent.
 const SENT_TO: &str = "reset.to";
+/// Where it is noted to whom a code was sent.
+pub(super) const CODE_FOR: &str = "reset.code";
 /// Member of what the prompt shows: the ticket that was redeemed.
 pub(crate) const TICKET: &str = "ticket";
+
+/// The message that whoever has this identifier is sent.
+pub(super) fn message(database: &Database, identifier: String, puzzle: Option<String>) -> SendReset {
+    let (connection, kinds) = (database.name.clone(), database.kinds_of(&identifier));
+    SendReset { connection, kinds, identifier, by_code: database.resets_by_code, puzzle }
+}
+
+/// Goes on to the page for the new password, which a ticket opens.
+pub(super) fn change(at: &mut At<'_>, ticket: &str) -> Step {
+    let progress = at.progress();
+    "reset-password".clone_into(&mut progress.screen);
+    progress.shown = serde_json::json!({TICKET: ticket});
+    progress.stage = Stage::Prompt;
+    Step::Go(machine::path("reset-password").to_owned())
+}
 
 pub(super) struct Request;
 
@@ -57,9 +75,11 @@ impl Behaviour for Request {
         if !show.faults.is_empty() {
             return Step::Show(show.value(field, &identifier));
         }
-        let connection = database.name.clone();
-        at.progress().fields.insert(SENT_TO.to_owned(), identifier.clone());
-        Step::Do(Effect::SendReset(SendReset { connection, kinds, identifier, puzzle }))
+        let message = message(database, identifier.clone(), puzzle);
+        let fields = &mut at.progress().fields;
+        fields.remove(CODE_FOR);
+        fields.insert(SENT_TO.to_owned(), identifier);
+        Step::Do(Effect::SendReset(message))
     }
 
     fn done(&self, at: &mut At<'_>, done: Done) -> Step {
@@ -68,6 +88,12 @@ impl Behaviour for Request {
                 let given = at.transaction.progress.fields.get(SENT_TO).cloned().unwrap_or_default();
                 let field = at.world.database.as_ref().map_or("email", field);
                 Step::Show(Show::fault(self.name(), fault).value(field, &given))
+            }
+            _ if at.world.database.as_ref().is_some_and(|database| database.resets_by_code) => {
+                let fields = &mut at.progress().fields;
+                let identifier = fields.get(SENT_TO).cloned().unwrap_or_default();
+                fields.insert(CODE_FOR.to_owned(), identifier);
+                Step::Go(machine::path("email-identifier-challenge").to_owned())
             }
             _ => Step::Go(machine::path("reset-password-email").to_owned()),
         }
@@ -164,8 +190,7 @@ impl Behaviour for Sent {
         if form.action() != "resend-email-action" || at.world.puzzles_reset() {
             return Step::Go(machine::path("reset-password-request").to_owned());
         }
-        let (connection, kinds) = (database.name.clone(), database.kinds_of(&identifier));
-        Step::Do(Effect::SendReset(SendReset { connection, kinds, identifier, puzzle: None }))
+        Step::Do(Effect::SendReset(message(database, identifier, None)))
     }
 
     fn done(&self, _: &mut At<'_>, done: Done) -> Step {

@@ -44,6 +44,27 @@ pub(super) static RESET_ERROR: Told = Told {
 pub(super) static LOGOUT_COMPLETE: Told = Told { name: "logout-complete", icon: "success-lock", page: |_, _| {} };
 pub(super) static LOGOUT_ABORTED: Told = Told { name: "logout-aborted", icon: "error-denied", page: |_, _| {} };
 
+pub(super) static UNBLOCKED: Told = Told {
+    name: "brute-force-protection-unblock-success",
+    icon: "success-lock",
+    page: |view, page| {
+        page.heading = view.text("eventTitle");
+        page.button = reset::back(view, "buttonText");
+    },
+};
+pub(super) static NOT_UNBLOCKED: Told = Told {
+    name: "brute-force-protection-unblock-failure",
+    icon: "error-cross",
+    page: |view, page| {
+        page.alert = None;
+        page.heading = view.text("eventTitle");
+        let code = view.show.faults.first().map_or("", |fault| fault.code.as_str());
+        let is_expired = code == "auth0-users-expired-ticket";
+        page.description = vec![view.text(if is_expired { "descriptionExpired" } else { "description" })];
+        page.button = reset::back(view, "buttonText");
+    },
+};
+
 impl Behaviour for Told {
     fn name(&self) -> &'static str {
         self.name
@@ -89,6 +110,26 @@ impl Behaviour for EmailVerification {
         page.heading = view.text(title);
         page.description = vec![view.text(description)];
         page.button = reset::back(view, "buttonText");
+        page
+    }
+}
+
+/// The link in a mail about a block was opened.
+pub(super) struct Unblock;
+
+impl Behaviour for Unblock {
+    fn name(&self) -> &'static str {
+        "brute-force-protection-unblock"
+    }
+
+    fn post(&self, _: &mut At<'_>, _: &Form) -> Step {
+        Step::Show(Show::of(self.name()))
+    }
+
+    fn page(&self, view: &View<'_>) -> Page {
+        let mut page = view.page(self.name());
+        page.heading = view.text("eventTitle");
+        page.form = Some(parts::form(view));
         page
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     Behaviour, View,
     parts::{self, tokens},
+    reset,
 };
 use crate::{
     machine::{self, At, Done, Effect, Fault, Form, Show, SignUp, Step},
@@ -112,7 +113,7 @@ impl Behaviour for Signup {
                 Step::Show(show)
             }
             Done::Well => Step::Go(machine::path("email-identifier-challenge").to_owned()),
-            Done::Authenticated | Done::Refused(_) => Step::Resume,
+            Done::Authenticated | Done::Refused(_) | Done::Ticket(_) => Step::Resume,
         }
     }
 
@@ -263,6 +264,6 @@ pub(super) fn remembered(at: &At<'_>) -> BTreeMap<&'static str, String> {
 
 fn remember(at: &mut At<'_>, identifiers: &BTreeMap<&'static str, String>) {
     let fields = &mut at.progress().fields;
-    fields.retain(|name, _| !name.starts_with(REMEMBERED) || name == VERIFIED);
+    fields.retain(|name, _| !name.starts_with(REMEMBERED) && name != reset::CODE_FOR || name == VERIFIED);
     fields.extend(identifiers.iter().map(|(field, value)| (format!("{REMEMBERED}{field}"), value.clone())));
 }

@@ -21,6 +21,8 @@ pub(crate) enum Purpose {
     EmailVerification,
     /// To set a password.
     Reset,
+    /// To end the blocks of an account.
+    Unblock,
 }
 
 /// Longest ticket.
@@ -28,9 +30,18 @@ const LONGEST: usize = 128;
 
 impl Login {
     /// The link was opened.
-    pub(crate) async fn open_ticket(&self, tenant: &TenantId, browser: &Browser) -> StoreResult<Reply> {
-        let scene = self.scene(tenant, "", browser, "redeem-ticket", &[]).await?;
-        self.told(tenant, &scene, Show::of("redeem-ticket"), self.transaction(LoginRequest::default())).await
+    pub(crate) async fn open_ticket(
+        &self,
+        tenant: &TenantId,
+        purpose: Purpose,
+        browser: &Browser,
+    ) -> StoreResult<Reply> {
+        let screen = match purpose {
+            Purpose::Unblock => "brute-force-protection-unblock",
+            Purpose::EmailVerification | Purpose::Reset => "redeem-ticket",
+        };
+        let scene = self.scene(tenant, "", browser, screen, &[]).await?;
+        self.told(tenant, &scene, Show::of(screen), self.transaction(LoginRequest::default())).await
     }
 
     /// The page of the link was sent.
@@ -54,6 +65,13 @@ impl Login {
             Purpose::EmailVerification => {
                 let verified = self.accounts.verify_email(&call, &ticket).await;
                 self.verified(tenant, &scene, verified).await
+            }
+            Purpose::Unblock => {
+                let show = match self.accounts.unblock(&call, &ticket).await {
+                    Ok(()) => Show::of("brute-force-protection-unblock-success"),
+                    Err(error) => Show::fault("brute-force-protection-unblock-failure", Fault::whole(error.code())),
+                };
+                self.told(tenant, &scene, show, self.transaction(LoginRequest::default())).await
             }
             Purpose::Reset => {
                 let found = self.accounts.reset_ticket(&call, &ticket).await;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use identity::{
     Error, PasswordError,
-    users::{self, AttributeError},
+    login::Refusal,
+    protection::Limited,
+    users::{self, AttributeError, registration},
 };
 use store::{Snapshot, StoreError};
 
@@ -26,6 +28,28 @@ pub(super) fn password(error: PasswordError, field: &'static str) -> Fault {
         PasswordError::Personal => "password-contains-user-information",
     };
     Fault::at(field, code)
+}
+
+/// What is told when a puzzle was solved before.
+pub(super) fn puzzle() -> Refused {
+    Refused::Fault(Fault::at("captcha", "invalid-captcha"))
+}
+
+/// What is told of a login that was refused.
+pub(super) fn refusal(refusal: Refusal) -> Refused {
+    match refusal {
+        Refusal::WrongCredentials => Refused::Fault(Fault::at("password", "wrong-credentials")),
+        Refusal::Blocked => {
+            let (error, description) = ("unauthorized".to_owned(), "user is blocked".to_owned());
+            Refused::Client(model::login::Refusal { error, description })
+        }
+        Refusal::PasswordLeaked => Refused::Fault(Fault::whole("password-breached")),
+        Refusal::Limited(limited) => Refused::Fault(Fault::whole(match limited {
+            Limited::BruteForce { .. } => "user-blocked",
+            Limited::SuspiciousIp { .. } => "ip-blocked",
+            Limited::SameUser { .. } => "same-user-login",
+        })),
+    }
 }
 
 /// What is told of an error that no field is to blame for.
@@ -61,7 +85,8 @@ impl Users {
             Error::Password(error) => Refused::Fault(password(error, "password")),
             Error::UserExists => match self.taken(call, connection, identifiers).await {
                 Ok(Some(identifier)) => taken(identifier),
-                Ok(None) => taken(Identifier::Email),
+                // The tenant does not want strangers to learn who has an account.
+                Ok(None) => Refused::Fault(Fault::whole("auth0-users-validation")),
                 Err(error) => other(error),
             },
             Error::Attribute(error) => match error {
@@ -76,11 +101,13 @@ impl Users {
                 },
                 AttributeError::NoIdentifier => at("email", "no-identifier"),
             },
+            Error::PasswordLeaked => at("password", "password-breached"),
+            Error::Limited(_) => Refused::Fault(Fault::whole("ip-signup-blocked")),
             error => other(error),
         }
     }
 
-    /// Which identifier somebody has already.
+    /// Which identifier somebody has already, where the tenant lets strangers know.
     async fn taken(
         &self,
         call: &Call,
@@ -93,13 +120,16 @@ impl Users {
             .filter_map(|(field, value)| Some((Identifier::of_field(field)?, value.clone())))
             .collect();
         let find = move |reader: &Snapshot| {
+            if !registration::tells_who_exists(reader)? {
+                return Ok(None);
+            }
             let realm = realm(reader, &connection)?;
             for (identifier, value) in &given {
                 if users::find(reader, &realm, super::known(*identifier), value)?.is_some() {
                     return Ok(Some(*identifier));
                 }
             }
-            Ok::<_, Error>(None)
+            Ok::<_, Error>(Some(Identifier::Email))
         };
         self.store.read(&call.tenant, find).await
     }

@@ -14,7 +14,7 @@ use crate::{
     consent::{self, Wanted},
     facts::Facts,
     issue::{IdTokenParts, Subject},
-    log, post_login, session,
+    log, mfa, post_login, session,
 };
 
 /// A login whose user is known.
@@ -126,6 +126,14 @@ async fn decide(site: &Site, login: &Login<'_>) -> Result<Step, Stopped> {
         };
         // Whoever left before, and comes by another way than back, is sent there again.
         return Ok(Step::Ask(Prompt::Elsewhere { url }, Box::new(verdict)));
+    }
+    if mfa::is_asked_for(&request.acr_values) || site.demands_factors(&[mfa::ALWAYS, mfa::UNUSUAL]).await? {
+        let error = if request.prompt.none {
+            AuthorizationError::new("login_required", "Multifactor authentication required")
+        } else {
+            AuthorizationError::access_denied(mfa::NOT_BUILT)
+        };
+        return Err(Stopped { error, decision: Some(verdict) });
     }
     let scopes = verdict.changed(scopes);
     let wanted = Wanted {

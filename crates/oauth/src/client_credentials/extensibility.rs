@@ -24,7 +24,7 @@ pub(super) async fn fire(
     subject: &mut Subject,
 ) -> Result<Verdict, OAuthError> {
     let Exchange { site, record, parameters, origin, .. } = exchange;
-    if !site.triggers.listens(site.tenant.id(), Trigger::CredentialsExchange).await? {
+    if !site.services.triggers.listens(site.tenant.id(), Trigger::CredentialsExchange).await? {
         return Ok(Verdict::default());
     }
     let request = Request {
@@ -53,7 +53,7 @@ pub(super) async fn fire(
         own,
         ..Firing::new(Trigger::CredentialsExchange)
     };
-    let mut verdict = site.triggers.fire(site.tenant.id(), firing).await?;
+    let mut verdict = site.services.triggers.fire(site.tenant.id(), firing).await?;
     subject.execution = verdict.execution.take();
     match verdict.denied.take() {
         Some(denial) => Err(OAuthError::denied(denial)),

@@ -1,0 +1,101 @@
+//! Codes that are sent to an address, by which whoever reads them shows to hold it. Sending and guessing are limited by the address,
+//! however many logins ask for codes.
+
+use std::time::Duration;
+
+use kernel::{Value, object};
+use serde_json::json;
+use store::{Permit, Rate, Tx};
+use subtle::ConstantTimeEq;
+
+use crate::{
+    Actor, Result,
+    messages::{self, Email},
+    users::Realm,
+};
+
+/// How long a code lives.
+const LIFETIME: Duration = Duration::from_secs(900);
+/// Digits of a code.
+const LENGTH: usize = 6;
+/// Codes that are entered for one address, whichever is meant: ten at once, then one in six minutes. It does not matter whether anything
+/// was sent there, so that strangers do not learn it.
+const GUESSES: Rate = Rate { burst: 10, interval: Duration::from_secs(360) };
+
+/// What a code is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Purpose {
+    kind: &'static str,
+    template: &'static str,
+}
+
+/// Somebody signs up with an address.
+pub const SIGN_UP: Purpose = Purpose { kind: "signup_code", template: "verify_email_by_code" };
+/// A user has forgotten the password.
+pub const RESET: Purpose = Purpose { kind: "reset_code", template: "reset_email_by_code" };
+
+/// What a code was found to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checked {
+    /// It is right, and was used up.
+    Right,
+    /// It is wrong, expired, or nobody was sent one.
+    Wrong,
+    /// There were too many wrong ones.
+    TooOften,
+}
+
+impl Purpose {
+    /// Sends a new code to an address; one that was sent before is of no use any more. `false` when that was done too often.
+    ///
+    /// # Errors
+    /// What the store fails with.
+    pub fn send(self, tx: &mut Tx, actor: &Actor, realm: &Realm, email: &str, user: Option<&str>) -> Result<bool> {
+        if !messages::may_reach(tx, actor, email)? {
+            return Ok(false);
+        }
+        let place = self.place(realm, email);
+        let code = tx.context().text(b"0123456789", LENGTH);
+        tx.consume_single_use(self.kind, &place)?;
+        let expires = tx.now() + LIFETIME;
+        tx.put_single_use(self.kind, &place, object(json!({"code": code})), user, expires)?;
+        let mail = Email {
+            template: self.template,
+            user,
+            to: email,
+            client: actor.client_id.as_deref(),
+            code,
+            language: actor.language.as_deref(),
+            domain: &actor.domain,
+            ..Email::default()
+        };
+        mail.enqueue(tx, None)?;
+        Ok(true)
+    }
+
+    /// Verifies a code, and uses it up when it is right. A wrong one is counted, so the transaction must be committed.
+    ///
+    /// # Errors
+    /// What the store fails with.
+    pub fn check(self, tx: &mut Tx, realm: &Realm, email: &str, code: &str) -> Result<Checked> {
+        let place = self.place(realm, email);
+        // Guesses are granted before it is known whether they are right: a refusal tells nothing.
+        let guess = tx.take_permit("code_guesses", &place, GUESSES)?;
+        if matches!(guess, Permit::Refused { .. }) {
+            tx.consume_single_use(self.kind, &place)?;
+            return Ok(Checked::TooOften);
+        }
+        let sent = tx.peek_single_use(self.kind, &place)?;
+        let right = sent.as_ref().and_then(|sent| sent.payload.get("code")).and_then(Value::as_str);
+        if right.is_some_and(|right| right.as_bytes().ct_eq(code.as_bytes()).into()) {
+            tx.consume_single_use(self.kind, &place)?;
+            tx.forget_tally("code_guesses", &place)?;
+            return Ok(Checked::Right);
+        }
+        Ok(Checked::Wrong)
+    }
+
+    fn place(self, realm: &Realm, email: &str) -> String {
+        format!("{} {} {}", self.kind, realm.id, email.to_lowercase())
+    }
+}

@@ -1,0 +1,62 @@
+//! Bot detection: when a puzzle must be solved (reference: protection §2).
+
+use serde::Deserialize;
+use store::{Snapshot, StoreResult};
+
+use super::{is_listed, recent_failures};
+
+/// What a puzzle must be solved for, by whoever comes from an address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Puzzles {
+    /// To log in with a password, or to sign up.
+    pub password: bool,
+    /// To reset a password.
+    pub reset: bool,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Policy {
+    #[default]
+    Never,
+    WhenRisky,
+    Always,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Settings {
+    challenge_password_policy: Policy,
+    challenge_password_reset_policy: Policy,
+    #[serde(rename = "bot_detection_level")]
+    level: Option<String>,
+    allowlist: Vec<String>,
+    monitoring_mode_enabled: bool,
+}
+
+/// Which puzzles the tenant's settings ask for.
+///
+/// # Errors
+/// What the store fails with; settings that cannot be read are an error, never the lack of a rule.
+pub fn puzzles(reader: &Snapshot, ip: &str) -> StoreResult<Puzzles> {
+    let settings: Settings = super::settings(reader, &model::BOT_DETECTION)?;
+    if settings.monitoring_mode_enabled || is_listed(&settings.allowlist, ip) {
+        return Ok(Puzzles::default());
+    }
+    // How many failed logins of the last hour make an address look like a program's.
+    let most = match settings.level.as_deref() {
+        Some("high") => 0,
+        Some("low") => 9,
+        _ => 2,
+    };
+    let is_risky = recent_failures(reader, ip)? > most;
+    let is_due = |policy: Policy| match policy {
+        Policy::Never => false,
+        Policy::WhenRisky => is_risky,
+        Policy::Always => true,
+    };
+    Ok(Puzzles {
+        password: is_due(settings.challenge_password_policy),
+        reset: is_due(settings.challenge_password_reset_policy),
+    })
+}

@@ -1,0 +1,185 @@
+//! The refusals of `/dbconnections/…` (reference: authentication-api §5, actions §3.4).
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use identity::{
+    Error, PasswordError, PasswordRules,
+    protection::Limited,
+    triggers::Denial,
+    users::{AttributeError, Identifier},
+};
+use kernel::Value;
+use serde_json::json;
+use store::StoreError;
+
+use crate::OAuthError;
+
+/// A refusal: status and body.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    body: Value,
+}
+
+impl Refusal {
+    fn new(body: Value) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, body }
+    }
+
+    fn bad(code: &str, description: &str) -> Self {
+        Self::new(json!({"name": "BadRequestError", "code": code, "description": description, "statusCode": 400}))
+    }
+
+    /// The body is neither an object nor a form.
+    pub(super) fn unreadable() -> Self {
+        Self::bad("invalid_request", "The request body cannot be read")
+    }
+
+    /// The body is larger than what is read.
+    pub(super) fn too_large() -> Self {
+        let body = json!({"name": "PayloadTooLargeError", "code": "invalid_request", "description": "The request body is too large", "statusCode": 413});
+        Self { status: StatusCode::PAYLOAD_TOO_LARGE, body }
+    }
+
+    /// A member is missing.
+    pub(super) fn missing(member: &str) -> Self {
+        Self::new(json!({"error": format!("{member} is required")}))
+    }
+
+    /// A member has the wrong form.
+    pub(super) fn invalid(member: &str) -> Self {
+        Self::bad(&format!("invalid_{member}"), &format!("The {member} is invalid"))
+    }
+
+    /// No client has this identifier.
+    pub(super) fn unknown_client() -> Self {
+        Self::new(json!({"error": "client_id is invalid"}))
+    }
+
+    /// Bot detection wants a puzzle solved.
+    pub(super) fn requires_verification() -> Self {
+        let text = "Suspicious request requires verification";
+        let body = json!({"name": "UnauthorizedError", "code": "requires_verification", "description": text, "statusCode": 401});
+        Self { status: StatusCode::UNAUTHORIZED, body }
+    }
+
+    /// There were too many requests.
+    pub(super) fn too_many() -> Self {
+        let text = "Too many requests. Please try again later.";
+        let body = json!({"name": "TooManyRequestsError", "code": "too_many_requests", "description": text, "statusCode": 429});
+        Self { status: StatusCode::TOO_MANY_REQUESTS, body }
+    }
+
+    /// Somebody has an identifier already; `None` where strangers must not know.
+    pub(super) fn taken(code: Option<&str>) -> Self {
+        match code {
+            Some("username_exists") => Self::bad("username_exists", "The username provided is in use already."),
+            Some(code) => Self::bad(code, "The user already exists."),
+            None => Self::bad("invalid_signup", "Invalid sign up"),
+        }
+    }
+
+    /// The password breaks a rule.
+    pub(super) fn password(error: PasswordError, rules: Option<&PasswordRules>, password: &str) -> Self {
+        let body = |code: &str| {
+            json!({
+                "name": error.name(),
+                "message": error.message(),
+                "code": code,
+                "description": error.message(),
+                "statusCode": 400,
+            })
+        };
+        Self::new(match (error, rules) {
+            (PasswordError::Weak, Some(rules)) => json!({
+                "name": error.name(),
+                "message": error.message(),
+                "code": "invalid_password",
+                "description": rules.explain(password),
+                "policy": rules.policy(),
+                "statusCode": 400,
+            }),
+            (PasswordError::Common, _) => body("password_dictionary_error"),
+            (PasswordError::Personal, _) => body("password_no_user_info_error"),
+            _ => body("invalid_password"),
+        })
+    }
+
+    /// The attributes do not fit the connection.
+    pub(super) fn attribute(error: &AttributeError) -> Self {
+        match error {
+            AttributeError::Missing { identifier: Identifier::Username, connection } => Self::new(json!({
+                "error": format!("missing username for {connection} connection with requires_username enabled"),
+            })),
+            AttributeError::Missing { identifier, .. } => Self::missing(identifier.field()),
+            AttributeError::NoIdentifier => Self::missing("email"),
+            AttributeError::NoUsernames => Self::bad("invalid_username", "Users of the connection have no user names"),
+            AttributeError::UsernameLength { .. } | AttributeError::UsernameCharacters => {
+                let text = error.to_string();
+                Self::bad("invalid_username", &text)
+            }
+        }
+    }
+
+    fn denied(denial: &Denial) -> Self {
+        let mut body = json!({
+            "name": "InternalExtensibilityError",
+            "statusCode": 400,
+            "code": "extensibility_error",
+            "message": denial.reason,
+            "description": denial.reason,
+            "fromSandbox": true,
+        });
+        if let Some(message) = &denial.user_message {
+            body["friendly_message"] = message.as_str().into();
+        }
+        Self::new(body)
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Store(error) => error.into(),
+            Error::SignupDisabled => Self::bad("invalid_signup", "Public signup is disabled"),
+            Error::ConnectionMissing | Error::ConnectionDisabled | Error::NoRegistration => {
+                Self::bad("invalid_connection", "The connection does not exist, or the client does not use it")
+            }
+            Error::PasswordLeaked => {
+                Self::bad("password_leaked", "This password was found in a data breach. Please choose another one.")
+            }
+            Error::Limited(Limited::SuspiciousIp { .. } | Limited::BruteForce { .. } | Limited::SameUser { .. })
+            | Error::Busy => Self::too_many(),
+            Error::UserExists => Self::taken(None),
+            Error::Denied(denial) => Self::denied(&denial),
+            error => OAuthError::internal(error).into(),
+        }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        OAuthError::from(error).into()
+    }
+}
+
+impl From<OAuthError> for Refusal {
+    /// A failure inside; its cause goes to the server's log.
+    fn from(error: OAuthError) -> Self {
+        if let Some(cause) = error.cause.as_ref().filter(|_| error.status.is_server_error()) {
+            tracing::error!(status = error.status.as_u16(), cause, "a request about a database's users failed");
+        }
+        let status = error.status.as_u16();
+        let body = json!({"name": "Error", "code": error.code, "description": error.description, "statusCode": status});
+        Self { status: error.status, body }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.status, Json(self.body)).into_response()
+    }
+}
