@@ -9,7 +9,7 @@ const DATABASE: &str = "Username-Password-Authentication";
 const HASH: &str = "$2b$10$CwTycUXWue0Thq9StjUM0uJ8l1v9yZ5Xr3rM0m5y6cIu1sH8R0aZu";
 
 /// Imports a file; gives the counts of the job, and what is wrong with the rows that failed.
-async fn import(server: &TestServer, rows: Value, upsert: &str) -> (Value, Vec<Value>) {
+pub(crate) async fn import(server: &TestServer, rows: Value, upsert: &str) -> (Value, Vec<Value>) {
     let connections = server.get(&format!("/connections?name={DATABASE}")).await.body;
     import_into(server, connections[0]["id"].as_str().unwrap(), &rows, upsert).await
 }

@@ -7,6 +7,7 @@ use store::Database;
 
 use crate::{
     actions::{bind, deployed},
+    imports::import,
     server::TestServer,
     site::{CONNECTION, EMAIL, PASSWORD, REALM, Site, claims, code, path_of, user_path},
 };
@@ -95,6 +96,32 @@ async fn a_password_that_is_refused_tells_no_more_than_that() {
     site.server.patch(&format!("/clients/{}", site.client), grants).await;
     let refused = site.password(EMAIL, PASSWORD).await;
     assert_eq!((refused.status, &refused.body["error"]), (403, &json!("unauthorized_client")));
+    site.end().await;
+}
+
+#[tokio::test]
+async fn imported_users_sign_in_with_the_passwords_of_before() {
+    let site = Site::start().await;
+    let hashes = [
+        ("md5", "5f4dcc3b5aa765d61d8327deb882cf99"),
+        ("sha256", "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"),
+    ];
+    let row = |(algorithm, value): (&str, &str)| {
+        let hash = json!({"algorithm": algorithm, "hash": {"value": value, "encoding": "hex"}});
+        json!({"email": format!("{algorithm}@example.com"), "email_verified": true, "custom_password_hash": hash})
+    };
+    let rows: Vec<Value> = hashes.into_iter().map(row).collect();
+    let (summary, errors) = import(&site.server, rows.into(), "false").await;
+    assert_eq!(summary["inserted"], 2, "{errors:?}");
+    for (algorithm, _) in hashes {
+        let email = format!("{algorithm}@example.com");
+        assert_eq!(site.password(&email, "passwort").await.status, 403, "{algorithm}");
+        // The second time it is a hash of our own.
+        for _ in 0..2 {
+            assert_eq!(site.password(&email, "password").await.status, 200, "{algorithm}");
+        }
+        code(&site.sign_in(&mut site.browser(), &email, "password").await);
+    }
     site.end().await;
 }
 

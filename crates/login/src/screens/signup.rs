@@ -48,6 +48,9 @@ impl Behaviour for Signup {
         if !self.asks_identifiers && remembered(at).is_empty() {
             return Step::Go(machine::path(machine::signup_screen(at.world)).to_owned());
         }
+        if !self.asks_identifiers && has_to_verify(at) {
+            return Step::Go(machine::path("email-identifier-challenge").to_owned());
+        }
         Step::Show(Show::of(self.name))
     }
 
@@ -83,14 +86,16 @@ impl Behaviour for Signup {
         }
         remember(at, &identifiers);
         let email = identifiers.get("email").cloned();
-        if !self.asks_password {
-            let verified = at.transaction.progress.fields.get(VERIFIED);
-            return match email {
-                Some(email) if database.verifies_email && verified != Some(&email) => {
-                    Step::Do(Effect::SendCode { connection: database.name.clone(), email })
-                }
-                _ => Step::Go(machine::path("signup-password").to_owned()),
+        // The address comes first: there is no way around its code.
+        if let Some(email) = email.clone().filter(|_| has_to_verify(at)) {
+            return if self.asks_identifiers {
+                Step::Do(Effect::SendCode { connection: database.name.clone(), email })
+            } else {
+                Step::Go(machine::path("email-identifier-challenge").to_owned())
             };
+        }
+        if !self.asks_password {
+            return Step::Go(machine::path("signup-password").to_owned());
         }
         let is_email_verified = email.is_some() && at.transaction.progress.fields.get(VERIFIED) == email.as_ref();
         Step::Do(Effect::SignUp(SignUp {
@@ -260,6 +265,13 @@ pub(super) fn remembered(at: &At<'_>) -> BTreeMap<&'static str, String> {
         Some((field, fields.get(&format!("{REMEMBERED}{field}"))?.clone()))
     };
     Identifier::ALL.into_iter().filter_map(given).collect()
+}
+
+/// Whether the address that was entered must be verified before anything else.
+fn has_to_verify(at: &At<'_>) -> bool {
+    let verifies = at.world.database.as_ref().is_some_and(|database| database.verifies_email);
+    let entered = remembered(at).remove("email");
+    verifies && entered.is_some() && at.transaction.progress.fields.get(VERIFIED) != entered.as_ref()
 }
 
 fn remember(at: &mut At<'_>, identifiers: &BTreeMap<&'static str, String>) {
