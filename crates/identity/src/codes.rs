@@ -98,7 +98,7 @@ impl Purpose {
     }
 
     fn place(self, realm: &Realm, email: &str) -> String {
-        format!("{} {} {}", self.kind, realm.id, email.to_lowercase())
+        format!("{} {} {}", self.kind, realm.id, kernel::digest(&email.to_lowercase()))
     }
 }
 

@@ -181,8 +181,9 @@ impl Throttling {
 }
 
 impl Subject {
+    /// By which it is counted: whose identifier it is, is for records and the log to tell.
     fn key(&self, ip: Option<&str>) -> String {
-        format!("{} {} {}", self.connection, self.identifier, ip.unwrap_or_default())
+        format!("{} {} {}", self.connection, kernel::digest(&self.identifier), ip.unwrap_or_default())
     }
 }
 
