@@ -407,7 +407,14 @@ async fn a_policy_that_demands_factors_refuses_logins() {
     let refused = site.sign_in(&mut site.browser(), EMAIL, PASSWORD).await;
     assert_eq!(error(&refused).0, "access_denied");
     assert_eq!(site.password(EMAIL, PASSWORD).await.status, 403);
+    // Where Actions alone decide, policies do not.
+    site.server.patch("/tenants/settings", json!({"customize_mfa_in_postlogin_action": true})).await;
+    code(&browser.visit(&site.authorize("&prompt=none")).await);
+    site.server.patch("/tenants/settings", json!({"customize_mfa_in_postlogin_action": false})).await;
+    let factors = "http%3A%2F%2Fschemas.openid.net%2Fpape%2Fpolicies%2F2007%2F06%2Fmulti-factor";
     site.put("/guardian/policies", json!([])).await;
+    let asked = browser.visit(&site.authorize(&format!("&prompt=none&acr_values={factors}"))).await;
+    assert_eq!(error(&asked).0, "login_required");
     code(&browser.visit(&site.authorize("&prompt=none")).await);
     site.end().await;
 }

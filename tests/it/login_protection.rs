@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     server::TestServer,
-    site::{EMAIL, PASSWORD, Site, code},
+    site::{CONNECTION, EMAIL, PASSWORD, REALM, Site, code},
 };
 
 const NOTIFIED: &str = "Your account has been blocked after multiple consecutive login attempts. We've sent you a notification via your \
@@ -39,6 +39,12 @@ async fn too_many_failures_block_an_account_until_an_administrator_opens_it() {
     let logged = site.logged().await;
     let count = |kind: &str| logged.iter().filter(|known| *known == kind).count();
     assert_eq!((count("fp"), count("fu"), count("limit_wc"), count("sepft")), (3, 3, 2, 1), "{logged:?}");
+    // A connection may stay out of it.
+    site.set_options(json!({"brute_force_protection": false})).await;
+    for _ in 0..4 {
+        assert_eq!(site.password(EMAIL, "wrong").await.status, 403);
+    }
+    assert_eq!(site.password(EMAIL, PASSWORD).await.status, 200);
     site.end().await;
 }
 
@@ -122,6 +128,30 @@ async fn a_user_logs_in_twenty_times_at_once_from_one_address() {
     clock.advance(Duration::from_secs(6));
     assert_eq!(site.password(EMAIL, PASSWORD).await.status, 200);
     assert!(site.logged().await.contains(&"limit_sul".to_owned()));
+    site.end().await;
+}
+
+#[tokio::test]
+async fn an_application_tells_from_where_its_user_logs_in() {
+    let site = Site::start().await;
+    set(&site, "brute-force-protection", json!({"max_attempts": 1})).await;
+    let log_in = async |password: &str| {
+        let body = json!({
+            "client_id": site.client, "client_secret": site.secret, "grant_type": REALM, "realm": CONNECTION,
+            "username": EMAIL, "password": password,
+        });
+        let request = site.server.http.post(site.server.url("/oauth/token")).json(&body);
+        request.header("auth0-forwarded-for", "203.0.113.9").send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(log_in(PASSWORD).await, 200);
+    assert_eq!(site.profile().await["last_ip"], "127.0.0.1");
+    let trusted = json!({"is_token_endpoint_ip_header_trusted": true});
+    site.server.patch(&format!("/clients/{}", site.client), trusted).await;
+    assert_eq!(log_in(PASSWORD).await, 200);
+    assert_eq!(site.profile().await["last_ip"], "203.0.113.9");
+    assert_eq!((log_in("wrong").await, log_in(PASSWORD).await), (403, 429));
+    // Only that address is blocked.
+    assert_eq!(site.password(EMAIL, PASSWORD).await.status, 200);
     site.end().await;
 }
 

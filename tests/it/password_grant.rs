@@ -249,6 +249,11 @@ async fn a_new_password_is_asked_for_without_a_page() {
     ] {
         assert_eq!(site.send("/dbconnections/change_password", &body).await.status, status, "{body}");
     }
+    // Users of a database may not be meant to do it themselves.
+    site.set_options(json!({"disable_self_service_change_password": true})).await;
+    assert_eq!(site.send("/dbconnections/change_password", &sent).await.status, 400);
+    let page = site.identify(&mut browser, EMAIL).await;
+    assert!(!page.html.contains("reset-password") && !page.html.contains("password-reset"), "{}", page.html);
     site.end().await;
 }
 
