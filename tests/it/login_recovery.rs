@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{
     browser::{Browser, Page},
-    site::{CONNECTION, EMAIL, PASSWORD, Site, code, code_in, error, path_of},
+    site::{self, CONNECTION, EMAIL, PASSWORD, Site, code, code_in, error, path_of},
 };
 
 const NEW: &str = "New-Horse-8";
@@ -40,7 +40,7 @@ async fn a_forgotten_password_is_set_by_the_link_in_a_mail() {
     let mut browser = site.browser();
     let sent = forgotten(&site, &mut browser, EMAIL).await;
     assert!(sent.address.starts_with("/u/reset-password/email?state="), "{}", sent.address);
-    let link = path_of(&site.mail(EMAIL, "reset_email").await);
+    let link = path_of(&site.mail(EMAIL, site::RESET).await);
     let page = browser.visit(&link).await;
     let page = browser.submit(&page, &[]).await;
     let done = browser.submit(&page, &twice(NEW)).await;
@@ -62,7 +62,7 @@ async fn a_forgotten_password_is_set_by_a_code_where_the_database_says_so() {
     let mut browser = site.browser();
     let page = forgotten(&site, &mut browser, EMAIL).await;
     assert!(page.address.starts_with("/u/email-identifier/challenge?state="), "{} {:?}", page.address, page.faults());
-    let sent = code_in(&site.mail(EMAIL, "reset_email_by_code").await);
+    let sent = code_in(&site.mail(EMAIL, site::CODE).await);
     let wrong = browser.submit(&page, &[("code", if sent == "000000" { "000001" } else { "000000" })]).await;
     assert_eq!((wrong.status, wrong.faults()), (400, vec!["code invalid-code".to_owned()]));
     let page = browser.submit(&wrong, &[("code", &sent)]).await;
@@ -129,7 +129,7 @@ async fn an_address_is_verified_by_the_link_in_the_mail_after_sign_up() {
     site.take_mails().await;
     let mut squatter = site.browser();
     code(&site.sign_up(&mut squatter, "new@example.com", PASSWORD).await);
-    let link = path_of(&site.mail("new@example.com", "verify_email").await);
+    let link = path_of(&site.mail("new@example.com", site::VERIFY).await);
     let mut holder = site.browser();
     let page = holder.visit(&link).await;
     let done = holder.submit(&page, &[]).await;
@@ -156,7 +156,7 @@ async fn an_address_is_verified_by_a_code_before_sign_up_where_the_database_says
     let state = page.parameter("state").unwrap();
     let around = browser.visit(&format!("/u/signup/password?state={state}")).await;
     assert!(around.address.starts_with("/u/email-identifier/challenge?state="), "{}", around.address);
-    let sent = code_in(&site.mail("new@example.com", "verify_email_by_code").await);
+    let sent = code_in(&site.mail("new@example.com", site::CODE).await);
     let page = browser.submit(&page, &[("code", &sent)]).await;
     assert!(page.address.starts_with("/u/signup/password?state="), "{}", page.address);
     code(&browser.submit(&page, &[("password", PASSWORD)]).await);
@@ -179,7 +179,7 @@ async fn a_blocked_account_is_opened_by_the_link_in_the_mail() {
     assert_eq!((blocked.status, blocked.faults()), (400, vec!["prompt-alert user-blocked".to_owned()]));
     let blocks = site.server.get(&format!("/user-blocks/{}", site.user.replace('|', "%7C"))).await.body;
     assert_eq!(blocks["blocked_for"][0]["identifier"], EMAIL, "{blocks}");
-    let link = path_of(&site.mail(EMAIL, "blocked_account").await);
+    let link = path_of(&site.mail(EMAIL, site::UNBLOCK).await);
     let mut other = site.browser();
     let shown = other.visit(&link).await;
     assert_eq!((shown.status, shown.heading()), (200, "Unblock My Account"));

@@ -9,7 +9,7 @@ use crate::{
     actions::{bind, deployed},
     imports::import,
     server::TestServer,
-    site::{CONNECTION, EMAIL, PASSWORD, REALM, Site, claims, code, path_of, user_path},
+    site::{self, CONNECTION, EMAIL, PASSWORD, REALM, Site, claims, code, path_of, user_path},
 };
 
 /// Tables that tell what happened, until their retention ends.
@@ -234,7 +234,7 @@ async fn a_new_password_is_asked_for_without_a_page() {
     let answer = site.send("/dbconnections/change_password", &sent).await;
     assert_eq!((answer.status, answer.body), (200, json!("We've just sent you an email to reset your password.")));
     let mut browser = site.browser();
-    let page = browser.visit(&path_of(&site.mail(EMAIL, "reset_email").await)).await;
+    let page = browser.visit(&path_of(&site.mail(EMAIL, site::RESET).await)).await;
     let page = browser.submit(&page, &[]).await;
     let fields = [("password-reset", "New-Horse-8"), ("re-enter-password", "New-Horse-8")];
     assert_eq!(browser.submit(&page, &fields).await.heading(), "Password Changed!");
@@ -275,12 +275,12 @@ async fn a_deleted_user_leaves_nothing_but_log_entries() {
         "given_name": MARK, "user_metadata": {"note": MARK},
     });
     let id = site.send("/dbconnections/signup", &sign_up).await.body["_id"].as_str().unwrap().to_owned();
-    site.mail(&email, "verify_email").await;
+    site.mail(&email, site::VERIFY).await;
     let mut browser = site.browser();
     code(&site.sign_in(&mut browser, &email, &format!("{MARK}-Horse-7")).await);
     let sent = json!({"client_id": site.client, "connection": CONNECTION, "email": email});
     site.send("/dbconnections/change_password", &sent).await;
-    site.mail(&email, "reset_email").await;
+    site.mail(&email, site::RESET).await;
     assert_eq!(site.password(&email, "wrong").await.status, 403);
     assert_eq!(site.server.delete(&format!("/users/auth0%7C{id}")).await.status, 204);
     // The Action that was deployed holds the word, too.

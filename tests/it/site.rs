@@ -13,6 +13,14 @@ pub(crate) const CONNECTION: &str = "Username-Password-Authentication";
 pub(crate) const EMAIL: &str = "jane@example.com";
 pub(crate) const PASSWORD: &str = "Correct-Horse-7";
 pub(crate) const CALLBACK: &str = "https://app.example.com/callback";
+/// What is in the link of a mail about a forgotten password.
+pub(crate) const RESET: &str = "/u/reset-";
+/// What is in the link of a mail that verifies an address.
+pub(crate) const VERIFY: &str = "/u/email-verification?";
+/// What is in the link of a mail about a block.
+pub(crate) const UNBLOCK: &str = "/u/unblock?";
+/// What is around a code in a mail.
+pub(crate) const CODE: &str = "==";
 /// The grant of [`Site::password`] that names the connection.
 pub(crate) const REALM: &str = "http://auth0.com/oauth/grant-type/password-realm";
 
@@ -150,9 +158,9 @@ impl Site {
     /// Has what is mailed reach [`Site::mail`].
     pub(crate) async fn take_mails(&self) {
         let tell = "exports.onExecuteCustomEmailProvider = async (event, api) => {
-            const {to, message_type, html} = event.notification;
+            const {to, html} = event.notification;
             const found = html.match(/https:[^\"<]*ticket=[^\"#<]*/) || html.match(/==[0-9]+==/);
-            api.notification.drop(JSON.stringify([to, message_type, found ? found[0] : '']));
+            api.notification.drop(JSON.stringify([to, found ? found[0] : '']));
         };";
         let trigger = ("custom-email-provider", "v1");
         let action = deployed(&self.server, "Take", trigger, tell).await;
@@ -162,24 +170,24 @@ impl Site {
         for template in ["verify_email_by_code", "reset_email_by_code"] {
             let body = json!({
                 "template": template, "syntax": "liquid", "enabled": true, "from": "a@b.example", "subject": "Code",
-                "body": "<p>=={{ code }}==</p>",
+                "body": "<p>=={{ code }}{{ url }}==</p>",
             });
             let template = self.server.post("/email-templates", body).await;
             assert_eq!(template.status, 200, "{template:?}");
         }
     }
 
-    /// The link or code of the latest mail of this kind to this address, once it is there.
-    pub(crate) async fn mail(&self, to: &str, kind: &str) -> String {
-        eventually(async || self.mails(to, kind).await.into_iter().next()).await
+    /// The link or code of the latest mail to this address, of those whose holds this, once it is there.
+    pub(crate) async fn mail(&self, to: &str, part: &str) -> String {
+        eventually(async || self.mails(to, part).await.into_iter().next()).await
     }
 
-    /// What the mails of this kind to this address have held so far, latest first.
-    pub(crate) async fn mails(&self, to: &str, kind: &str) -> Vec<String> {
+    /// The links and codes of the mails to this address so far, of those that hold this, latest first.
+    async fn mails(&self, to: &str, part: &str) -> Vec<String> {
         let entries = self.server.get("/logs?q=type:fn&per_page=100&sort=date:-1").await.body;
         let told = entries.as_array().unwrap().iter().filter_map(|entry| entry["details"]["error"].as_str());
-        let read = told.filter_map(|text| serde_json::from_str::<[String; 3]>(text).ok());
-        read.filter(|[own, of, _]| own == to && of == kind).map(|[_, _, html]| html).collect()
+        let read = told.filter_map(|text| serde_json::from_str::<[String; 2]>(text).ok());
+        read.filter(|[own, found]| own == to && found.contains(part)).map(|[_, found]| found).collect()
     }
 
     /// The types of the log's entries, latest first, but for those of the Management API and of mails.

@@ -7,11 +7,7 @@ use kernel::{Document, Value, id, object};
 use serde_json::json;
 use store::{Permit, Rate, Tx};
 
-use crate::{
-    Actor, Result,
-    messages::{self, Email},
-    users::Realm,
-};
+use crate::{Actor, Result, messages::Email, users::Realm};
 
 /// How long a code lives.
 const LIFETIME: Duration = Duration::from_secs(900);
@@ -20,6 +16,10 @@ const LENGTH: usize = 6;
 /// Codes that are entered for one address, whichever is meant: ten at once, then one in six minutes. It does not matter whether anything
 /// was sent there, so that strangers do not learn it.
 const GUESSES: Rate = Rate { burst: 10, interval: Duration::from_secs(360) };
+/// Codes that one address is sent: ten at once, then one in five minutes.
+const BY_RECIPIENT: Rate = Rate { burst: 10, interval: Duration::from_secs(300) };
+/// Codes that are asked for from one address: fifty at once, then one in ten seconds.
+const BY_SENDER: Rate = Rate { burst: 50, interval: Duration::from_secs(10) };
 
 /// What a code is for.
 #[derive(Clone, Copy, Debug)]
@@ -50,10 +50,13 @@ impl Purpose {
     /// # Errors
     /// What the store fails with.
     pub fn send(self, tx: &mut Tx, actor: &Actor, realm: &Realm, email: &str, user: Option<&str>) -> Result<bool> {
-        if !messages::may_reach(tx, actor, email)? {
+        if matches!(tx.take_permit("codes_by_sender", &actor.ip, BY_SENDER)?, Permit::Refused { .. }) {
             return Ok(false);
         }
         let place = self.place(realm, email);
+        if matches!(tx.take_permit("codes_by_recipient", &place, BY_RECIPIENT)?, Permit::Refused { .. }) {
+            return Ok(false);
+        }
         let code = tx.context().text(b"0123456789", LENGTH);
         // The code itself is kept as a hash alone; the mark makes the one before useless.
         let mark = tx.context().text(id::HEX, 16);
@@ -66,8 +69,7 @@ impl Purpose {
             user,
             to: email,
             client: actor.client_id.as_deref(),
-            code,
-            language: actor.language.as_deref(),
+            url: code,
             domain: &actor.domain,
             ..Email::default()
         };
