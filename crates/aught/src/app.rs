@@ -9,10 +9,10 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodRouter, any, get},
 };
-use delivery::events::Sender;
+use delivery::{Messenger, events::Sender};
 use kernel::{Peer, Tenant};
 use login::{Login, Users};
-use management::{Messenger, Services, V1};
+use management::{Services, V1};
 use oauth::{Bearer, OAuth};
 use rest::{ApiError, Claims, Engine};
 use store::Store;
@@ -73,7 +73,7 @@ pub(crate) fn workers(store: &Store, services: &Services, log_retention: Option<
         tokio::spawn(delivery::logs::work(store.clone(), services.outbound.clone())),
         tokio::spawn(delivery::logout::work(store.clone(), services.keys.clone(), services.outbound.clone())),
         tokio::spawn(sender.work(store.clone())),
-        tokio::spawn(Messenger::new(services.outbound.clone(), dispatcher.clone()).work(store.clone())),
+        tokio::spawn(Messenger::new(services.outbound.clone(), Arc::new(dispatcher.clone())).work(store.clone())),
         tokio::spawn(dispatcher.work()),
     ]
 }

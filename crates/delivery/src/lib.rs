@@ -1,8 +1,11 @@
 //! What happens after a change: jobs, and what is sent to others.
 
 pub mod events;
+mod liquid;
 pub mod logout;
 pub mod logs;
+pub mod messages;
 pub mod runner;
 
+pub use messages::Messenger;
 pub use runner::{Failed, Queue};

@@ -4,6 +4,9 @@
 use std::{fmt::Display, panic::AssertUnwindSafe, time::Duration};
 
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
+use kernel::object;
+use model::JOB;
+use serde_json::json;
 use store::{Job, Store, StoreResult, Tx};
 
 /// Looks at the queue even when nobody calls.
@@ -120,6 +123,14 @@ where
     }
 }
 
+/// Tells callers that a job was given up, where they can see it.
+pub fn given_up(tx: &mut Tx, job: &Job) -> StoreResult<()> {
+    let Some(mut shown) = tx.get(&JOB, &job.id)? else { return Ok(()) };
+    let told = json!({"status": "failed", "status_details": "The job could not be completed."});
+    shown.document.extend(object(told));
+    tx.update(&JOB, shown).map(drop)
+}
+
 async fn until_next(store: &Store, queue: &str) -> StoreResult<Duration> {
     let next = store.next_job_at(queue).await?;
     let micros = next.map_or(i64::MAX, |at| at.micros() - store.context().now().micros());
@@ -130,8 +141,7 @@ async fn until_next(store: &Store, queue: &str) -> StoreResult<Duration> {
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use kernel::{Context, TenantId, object};
-    use serde_json::json;
+    use kernel::{Context, TenantId};
     use store::{Database, JobCount, NewJob, Options, RootKey, StoreError};
 
     use super::*;

@@ -69,7 +69,8 @@ impl Purpose {
             user,
             to: email,
             client: actor.client_id.as_deref(),
-            url: code,
+            code,
+            language: actor.language.as_deref(),
             domain: &actor.domain,
             ..Email::default()
         };

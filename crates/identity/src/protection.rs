@@ -365,8 +365,8 @@ fn notify(tx: &mut Tx, actor: &Actor, user: &Record) -> Result {
     let url = tickets::link(tx, actor, tickets::UNBLOCK, tickets::LIFETIME, details, Sealed::new())?;
     let members = object(json!({"user": {"source_ip": actor.ip}}));
     let (client, domain) = (actor.client_id.as_deref(), &actor.domain);
-    let mail =
-        Email { template: TEMPLATE, user: Some(&user.id), to: email, client, url, members, domain, ..Email::default() };
+    let (template, user, language) = (TEMPLATE, Some(user.id.as_str()), actor.language.as_deref());
+    let mail = Email { template, user, to: email, client, url, members, language, domain, ..Email::default() };
     Ok(mail.enqueue(tx, None)?)
 }
 

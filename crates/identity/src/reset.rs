@@ -112,9 +112,13 @@ pub fn ask(tx: &mut Tx, actor: &Actor, forgotten: &Forgotten) -> Result<Asked> {
         note_request(tx, actor, &realm, &user, &email)?;
         return Ok(Asked::Sent);
     }
-    let ticket = ticket(actor, forgotten, &user, account);
-    let lifetime = messages::url_lifetime(tx, TEMPLATE)?;
-    let url = ticket.issue(tx, actor, tickets::RESET, lifetime, Sealed::new())?;
+    let settings = messages::link_settings(tx, TEMPLATE, actor.client_id.as_deref())?;
+    let ticket = Ticket {
+        result_url: forgotten.result_url.clone().or(settings.result_url),
+        includes_email: settings.includes_email,
+        ..ticket(actor, forgotten, &user, account)
+    };
+    let url = ticket.issue(tx, actor, tickets::RESET, settings.lifetime, Sealed::new())?;
     let mail = Email {
         template: TEMPLATE,
         user: Some(&user.id),
@@ -122,6 +126,7 @@ pub fn ask(tx: &mut Tx, actor: &Actor, forgotten: &Forgotten) -> Result<Asked> {
         client: actor.client_id.as_deref(),
         organization: forgotten.organization_id.as_deref(),
         url,
+        language: actor.language.as_deref(),
         domain: &actor.domain,
         ..Email::default()
     };
@@ -158,7 +163,6 @@ fn ticket(actor: &Actor, forgotten: &Forgotten, user: &Record, account: String) 
         identity: Some(account),
         client_id: actor.client_id.clone(),
         organization_id: forgotten.organization_id.clone(),
-        result_url: forgotten.result_url.clone(),
         mark_email_as_verified: true,
         ..Ticket::default()
     }

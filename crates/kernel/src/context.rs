@@ -89,22 +89,34 @@ impl Random for SeededRandom {
     }
 }
 
-/// Time and randomness together. Cheap to clone; everything that needs either holds one.
+/// Time and randomness together, and whether messages are kept for whoever develops. Cheap to clone; everything that needs one of
+/// them holds one.
 #[derive(Clone)]
 pub struct Context {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    has_outbox: bool,
 }
 
 impl Context {
     /// A context of this clock and this generator.
     pub fn new(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        Self { clock, random }
+        Self { clock, random, has_outbox: false }
     }
 
     /// The context of a real server.
     pub fn system() -> Self {
         Self::new(Arc::new(SystemClock), Arc::new(SystemRandom))
+    }
+
+    /// The same, with an outbox or without one.
+    pub fn with_outbox(self, has_outbox: bool) -> Self {
+        Self { has_outbox, ..self }
+    }
+
+    /// Whether messages are kept in an outbox, which takes those that no provider delivers.
+    pub fn has_outbox(&self) -> bool {
+        self.has_outbox
     }
 
     /// The time now.

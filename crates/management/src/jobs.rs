@@ -20,7 +20,6 @@ use store::{NewJob, Snapshot, Tx};
 use crate::{Services, actor::actor, tickets::Account, users::USER};
 
 pub use exports::download;
-pub(crate) use worker::given_up;
 pub use worker::work;
 
 /// What is served of `jobs`.

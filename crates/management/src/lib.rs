@@ -29,7 +29,6 @@ mod jobs;
 mod keys;
 mod log_streams;
 mod logs;
-mod messages;
 mod network_acls;
 mod organizations;
 mod permissions;
@@ -62,7 +61,6 @@ mod v1;
 mod verifiable_credentials;
 
 pub use jobs::{download, work};
-pub use messages::Messenger;
 pub use provision::{Fresh, move_to, provision};
 pub use services::Services;
 pub use tidy::work as tidy;

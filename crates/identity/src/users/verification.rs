@@ -7,7 +7,7 @@ use store::Tx;
 
 use super::{Identifier, identities};
 use crate::{
-    Actor, Error, Result,
+    Actor, Channel, Error, Result,
     log::Entry,
     messages::{self, Email},
     sessions::{self, Ending},
@@ -15,6 +15,8 @@ use crate::{
 };
 
 const TEMPLATE: &str = "verify_email";
+/// The mail that greets whoever has an address that is verified.
+const WELCOME: &str = "welcome_email";
 
 /// What whoever creates or changes a user says about the mail.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,10 +40,14 @@ pub enum Occasion {
 
 /// Has the mail sent where there is a provider: to new users whose address is not verified, and to whom it is wished for.
 pub fn ask(tx: &mut Tx, actor: &Actor, user: &Record, wish: Wish<'_>, occasion: Occasion) -> Result {
+    let Some(email) = user.text("email").filter(|_| user.id.starts_with("auth0|")) else { return Ok(()) };
     let is_due = occasion == Occasion::Created && !user.is("email_verified");
-    let is_wanted = wish.wanted.unwrap_or(is_due);
-    let Some(email) = user.text("email").filter(|_| is_wanted && user.id.starts_with("auth0|")) else { return Ok(()) };
-    if !messages::reach_addresses(tx)? {
+    let is_sent = wish.wanted.unwrap_or(is_due) && !messages::is_switched_off(tx, TEMPLATE)?;
+    if occasion == Occasion::Created && actor.channel == Channel::Public && !(is_sent && is_due) {
+        // Nobody will verify this address later.
+        welcome(tx, actor, user, wish.client_id)?;
+    }
+    if !is_sent || !messages::reach_addresses(tx)? || !messages::may_reach(tx, actor, email)? {
         return Ok(());
     }
     let url = link(tx, actor, user, None, wish)?;
@@ -52,15 +58,35 @@ pub fn ask(tx: &mut Tx, actor: &Actor, user: &Record, wish: Wish<'_>, occasion: 
         client: wish.client_id,
         organization: wish.organization_id,
         url,
+        language: language(actor),
         domain: &actor.domain,
         ..Email::default()
     };
     Ok(mail.enqueue(tx, None)?)
 }
 
+/// The language that a user has chosen; an administrator's means nothing.
+fn language(actor: &Actor) -> Option<&str> {
+    actor.language.as_deref().filter(|_| actor.channel == Channel::Public)
+}
+
+/// Greets a user whose address is verified, where the tenant has switched that on.
+fn welcome(tx: &mut Tx, actor: &Actor, user: &Record, client: Option<&str>) -> Result {
+    let Some(email) = user.text("email") else { return Ok(()) };
+    if !messages::is_switched_on(tx, WELCOME)? || !messages::reach_addresses(tx)? {
+        return Ok(());
+    }
+    let (user, to, language, domain) = (Some(user.id.as_str()), email, language(actor), &actor.domain);
+    let mail = Email { template: WELCOME, user, to, client, language, domain, ..Email::default() };
+    Ok(mail.enqueue(tx, None)?)
+}
+
 /// The link by which a user verifies the address of an account, the main one unless another is named.
 pub fn link(tx: &mut Tx, actor: &Actor, user: &Record, account: Option<&str>, wish: Wish<'_>) -> Result<String> {
+    let settings = messages::link_settings(tx, TEMPLATE, wish.client_id)?;
     let ticket = Ticket {
+        result_url: settings.result_url,
+        includes_email: settings.includes_email,
         user_id: user.id.clone(),
         identity: account.map(str::to_owned),
         email: super::address_of(user, account).map(str::to_owned),
@@ -68,8 +94,7 @@ pub fn link(tx: &mut Tx, actor: &Actor, user: &Record, account: Option<&str>, wi
         organization_id: wish.organization_id.map(str::to_owned),
         ..Ticket::default()
     };
-    let lifetime = messages::url_lifetime(tx, TEMPLATE)?;
-    ticket.issue(tx, actor, tickets::VERIFICATION, lifetime, Sealed::new())
+    ticket.issue(tx, actor, tickets::VERIFICATION, settings.lifetime, Sealed::new())
 }
 
 /// A ticket that has verified an address.
@@ -113,6 +138,7 @@ pub fn redeem(tx: &mut Tx, actor: &Actor, presented: &str) -> Result<std::result
             json!({"email": email, "title": "Your email was verified. You can continue using the application."}),
         );
         Entry { details, ..Entry::of("sv").about(&user, realm.as_ref()) }.append(tx, actor)?;
+        welcome(tx, actor, &user, ticket.client_id.as_deref())?;
     }
     Ok(Ok(Redeemed { user, ticket, was_verified }))
 }

@@ -1,47 +1,20 @@
 //! Providers and templates of phone notifications (text and voice messages).
 
-use kernel::{Document, Record, object};
+use delivery::messages::phone::{DEFAULT_TEXTS, default_body};
+use identity::messages::PhoneMessage;
+use kernel::Record;
 use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, ListFilter, Resource, Times, Unique};
 use serde_json::{Value, json};
-use store::Tx;
+use store::{Query, Tx};
 
-use crate::{Services, messages};
+use crate::Services;
 
-/// The texts that a template has until it is changed, and again after a reset: type, text, voice.
-pub(crate) const DEFAULT_TEXTS: &[(&str, &str, &str)] = &[
-    (
-        "otp_verify",
-        "{{ code | escape }} is your verification code for {{ friendly_name | escape }}",
-        "Hello. Your verification code for {{ friendly_name | escape }} is {{ pause }} {{ code | escape }}. I repeat, your verification code is {{ pause }} {{ code | escape }}",
-    ),
-    (
-        "otp_enroll",
-        "{{ code | escape }} is your verification code for {{ friendly_name | escape }}. Please enter this code to verify your enrollment.",
-        "Hello. Your verification code for {{ friendly_name | escape }} is {{ pause }} {{ code | escape }}. I repeat, your verification code is {{ pause }} {{ code | escape }}",
-    ),
-    (
-        "change_password",
-        "{{ code | escape }} is your password change code for {{ friendly_name | escape }}",
-        "Hello. Your password change code for {{ friendly_name | escape }} is {{ pause }} {{ code | escape }}. I repeat, your password change code is {{ pause }} {{ code | escape }}",
-    ),
-    (
-        "blocked_account",
-        "We detected suspicious activity on your {{ friendly_name | escape }} account and blocked further attempts.",
-        "Hello. We detected suspicious activity on your {{ friendly_name | escape }} account and blocked further attempts.",
-    ),
-    (
-        "password_breach",
-        "The password of your {{ friendly_name | escape }} account was found in a breach. Please change it.",
-        "Hello. The password of your {{ friendly_name | escape }} account was found in a breach. Please change it.",
-    ),
-];
-
-pub(crate) static PROVIDER: Kind = Kind::of(&model::PHONE_PROVIDER)
+static PROVIDER: Kind = Kind::of(&model::PHONE_PROVIDER)
     .missing("Notification Resource not found", None)
     .filters(&[("disabled", ListFilter::Equals("disabled"))])
     .times(Times::Millis);
 
-pub(crate) static TEMPLATE: Kind = Kind::of(&model::PHONE_TEMPLATE)
+static TEMPLATE: Kind = Kind::of(&model::PHONE_TEMPLATE)
     .unique(&[Unique { field: "type", message: "Phone template already configured for tenant", code: None }])
     .missing("Notification Resource not found", None)
     .filters(&[("disabled", ListFilter::Equals("disabled"))])
@@ -51,8 +24,8 @@ pub(super) fn claim(area: Area, _: &Services) -> Area {
     area.collection("/branding/phone/providers", Providers)
         .collection("/branding/phone/templates", Templates)
         .write("PATCH /branding/phone/templates/{id}/reset", reset)
-        .write("POST /branding/phone/providers/{id}/try", |tx, call| messages::try_out(tx, call, &PROVIDER))
-        .write("POST /branding/phone/templates/{id}/try", |tx, call| messages::try_out(tx, call, &TEMPLATE))
+        .write("POST /branding/phone/providers/{id}/try", |tx, call| try_out(tx, call, &PROVIDER))
+        .write("POST /branding/phone/templates/{id}/try", |tx, call| try_out(tx, call, &TEMPLATE))
 }
 
 struct Providers;
@@ -116,13 +89,31 @@ fn reset(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     Ok(Answer::json(rest::presented(tx, call, &Templates, &record)?))
 }
 
-/// The built-in texts of a type of message, by form.
-pub(crate) fn default_body(kind: &str) -> Document {
-    let texts = DEFAULT_TEXTS.iter().find(|(name, ..)| *name == kind).unwrap_or(&DEFAULT_TEXTS[0]);
-    object(json!({"text": texts.1, "voice": texts.2}))
-}
-
 fn set_common(new: &mut Record, tenant: &str) {
     new.document.insert("tenant".into(), tenant.into());
     new.document.insert("channel".into(), "phone".into());
+}
+
+/// The code in a message on trial.
+const TRIAL_CODE: &str = "123456";
+
+/// `POST /branding/phone/providers/{id}/try` and `…/templates/{id}/try`: has a message on trial sent.
+fn try_out(tx: &mut Tx, call: &Call, kind: &Kind) -> ApiResult<Answer> {
+    let of = rest::load(tx, kind, call.path("id"))?;
+    if of.is("disabled") {
+        return Err(ApiError::bad_request("Bad Operation on Notification Resource"));
+    }
+    // Without a provider the try is accepted as well; the tenant log tells what came of it.
+    let provider = tx.list(&PROVIDER, &Query::default())?.items.into_iter().next();
+    let body = call.body();
+    let text = |name: &str| body.get(name).and_then(Value::as_str);
+    let message = PhoneMessage {
+        kind: of.text("type").unwrap_or(DEFAULT_TEXTS[0].0),
+        provider: provider.as_ref().map(|provider| provider.id.as_str()),
+        to: text("to").unwrap_or_default(),
+        is_voice: text("delivery_method") == Some("voice"),
+        code: Some(TRIAL_CODE),
+    };
+    message.enqueue(tx)?;
+    Ok(Answer::json(json!({"code": 202, "message": "Test notification successfully sent for processing"})))
 }

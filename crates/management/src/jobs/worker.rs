@@ -4,18 +4,22 @@ use std::time::Duration;
 
 use delivery::{Failed, Queue, runner};
 use identity::deletion;
-use kernel::object;
-use model::{JOB, queues};
-use serde_json::json;
-use store::{Job, Store, StoreResult, Tx};
+use model::queues;
+use store::{Job, Store};
 
 use super::{exports, imports};
 use crate::{connections, keys};
 
 /// How long a worker may be silent before another takes its job.
 pub(crate) const LEASE: Duration = Duration::from_secs(60);
-const QUEUE: Queue =
-    Queue { name: queues::MANAGEMENT, at_once: 1, lease: LEASE, attempts: 5, pause: LEASE, given_up: Some(given_up) };
+const QUEUE: Queue = Queue {
+    name: queues::MANAGEMENT,
+    at_once: 1,
+    lease: LEASE,
+    attempts: 5,
+    pause: LEASE,
+    given_up: Some(runner::given_up),
+};
 
 /// Works on the jobs of all tenants until it is dropped.
 pub async fn work(store: Store) {
@@ -33,12 +37,4 @@ async fn done(store: &Store, job: Job) -> Result<(), Failed> {
         _ => return Err(Failed::unknown(job)),
     };
     outcome.map_err(Failed::for_now)
-}
-
-/// Tells callers that a job was given up, where they can see it.
-pub(crate) fn given_up(tx: &mut Tx, job: &Job) -> StoreResult<()> {
-    let Some(mut shown) = tx.get(&JOB, &job.id)? else { return Ok(()) };
-    let told = json!({"status": "failed", "status_details": "The job could not be completed."});
-    shown.document.extend(object(told));
-    tx.update(&JOB, shown).map(drop)
 }

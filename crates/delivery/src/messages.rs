@@ -2,24 +2,24 @@
 //! provider by a worker, again and again where that fails for a while (reference: templates and messages).
 
 mod email;
-mod phone;
-mod text;
+pub mod phone;
 
 use std::{sync::Arc, time::Duration};
 
-use delivery::{Failed, Queue, runner};
-use extensibility::Dispatcher;
-use identity::triggers::{self, Execution, Firing, Trigger, Triggers, Verdict};
-use kernel::{Document, Record, Sealed, TenantId, Value, object};
-use model::{BRANDING, queues};
+use identity::{
+    Result,
+    triggers::{self, Execution, Firing, Trigger, Triggers, Verdict},
+};
+use kernel::{Document, Record, TenantId, Value, object};
+use model::{BRANDING, JOB, TENANT_SETTINGS, queues};
 use outbound::Client;
-use rest::{ApiError, ApiResult};
 use serde_json::json;
-use store::{Job, NewJob, Snapshot, Store, Tx};
+use store::{Job, Snapshot, Store, StoreResult, Tx};
 
-use crate::{jobs, tenants};
-
-pub(crate) use phone::try_out;
+use crate::{
+    liquid::Unreadable,
+    runner::{self, Failed, Queue},
+};
 
 /// How long a sender may be silent before another takes its message: longer than code and calls may take.
 const LEASE: Duration = Duration::from_secs(60);
@@ -30,7 +30,7 @@ const QUEUE: Queue = Queue {
     // A message's own tries end sooner; this is for what goes wrong here.
     attempts: 2 * ATTEMPTS,
     pause: Duration::from_secs(60),
-    given_up: Some(jobs::given_up),
+    given_up: Some(runner::given_up),
 };
 /// Tries of a message; the waits between them begin with five seconds and double.
 const ATTEMPTS: u64 = 6;
@@ -41,7 +41,7 @@ const TWILIO: &str = "https://api.twilio.com";
 #[derive(Clone, Debug)]
 pub struct Messenger {
     outbound: Client,
-    dispatcher: Dispatcher,
+    triggers: Arc<dyn Triggers>,
     twilio: Arc<str>,
 }
 
@@ -55,7 +55,7 @@ struct Failure {
 
 /// What came of a try, with what the tenant's code did meanwhile.
 struct Attempt {
-    outcome: Result<(), Failure>,
+    outcome: std::result::Result<(), Failure>,
     execution: Option<Execution>,
 }
 
@@ -66,9 +66,9 @@ impl Attempt {
 }
 
 impl Messenger {
-    /// Calls providers with `outbound`, and the code of tenants who deliver messages themselves with `dispatcher`.
-    pub fn new(outbound: Client, dispatcher: Dispatcher) -> Self {
-        Self { outbound, dispatcher, twilio: TWILIO.into() }
+    /// Calls providers with `outbound`, and the code of tenants who deliver messages themselves through `triggers`.
+    pub fn new(outbound: Client, triggers: Arc<dyn Triggers>) -> Self {
+        Self { outbound, triggers, twilio: TWILIO.into() }
     }
 
     /// Sends the messages of all tenants until it is dropped.
@@ -81,7 +81,7 @@ impl Messenger {
     }
 
     /// Tries once, and notes what came of it.
-    async fn sent(&self, store: &Store, job: &Job) -> ApiResult {
+    async fn sent(&self, store: &Store, job: &Job) -> Result {
         let attempt = match job.payload.get("channel").and_then(Value::as_str) {
             Some("phone") => phone::send(self, store, job).await?,
             _ => email::send(self, store, job).await?,
@@ -91,18 +91,18 @@ impl Messenger {
     }
 
     /// Has the tenant's own code deliver a message.
-    async fn hand_over(&self, tenant: &TenantId, firing: Firing<'_>) -> ApiResult<Attempt> {
+    async fn hand_over(&self, tenant: &TenantId, firing: Firing<'_>) -> Result<Attempt> {
         let trigger = firing.trigger;
-        if !self.dispatcher.listens(tenant, trigger).await? {
+        if !self.triggers.listens(tenant, trigger).await? {
             return Ok(Attempt::failed(format!("No Action is bound to the trigger {}.", trigger.name())));
         }
-        let verdict = self.dispatcher.fire(tenant, firing).await?;
+        let verdict = self.triggers.fire(tenant, firing).await?;
         Ok(Attempt { outcome: decided(&verdict), execution: verdict.execution })
     }
 }
 
 /// What code that delivers a message decided: its last word counts, and code that fails is tried again.
-fn decided(verdict: &Verdict) -> Result<(), Failure> {
+fn decided(verdict: &Verdict) -> std::result::Result<(), Failure> {
     if let Some(denial) = &verdict.denied {
         return Err(Failure { reason: denial.reason.clone(), may_pass: true });
     }
@@ -114,7 +114,7 @@ fn decided(verdict: &Verdict) -> Result<(), Failure> {
 }
 
 /// Completes a message that was sent or never will be, and has others tried again.
-fn note(tx: &mut Tx, job: &Job, attempt: &Attempt) -> ApiResult {
+fn note(tx: &mut Tx, job: &Job, attempt: &Attempt) -> Result {
     match &attempt.outcome {
         Err(failure) if failure.may_pass && job.attempts < ATTEMPTS => {
             let wait = Duration::from_secs(5 << job.attempts.saturating_sub(1));
@@ -128,7 +128,7 @@ fn note(tx: &mut Tx, job: &Job, attempt: &Attempt) -> ApiResult {
                 return Ok(());
             }
             let status = if outcome.is_ok() { "completed" } else { "failed" };
-            jobs::change(tx, &job.id, object(json!({ "status": status })))?;
+            tell(tx, &job.id, json!({ "status": status }))?;
             if let Err(failure) = outcome {
                 tx.append_log(unsent(tx, job, &failure.reason)?)?;
             }
@@ -138,7 +138,7 @@ fn note(tx: &mut Tx, job: &Job, attempt: &Attempt) -> ApiResult {
 }
 
 /// The tenant log entry about a message that was not sent.
-fn unsent(tx: &Tx, job: &Job, reason: &str) -> ApiResult<Document> {
+fn unsent(tx: &Tx, job: &Job, reason: &str) -> StoreResult<Document> {
     let text = |name: &str| job.payload.get(name).and_then(Value::as_str);
     let to = text("to").unwrap_or_default();
     let mut details = object(json!({"to": to, "error": reason}));
@@ -157,16 +157,16 @@ fn unsent(tx: &Tx, job: &Job, reason: &str) -> ApiResult<Document> {
     Ok(entry)
 }
 
-/// Has a message sent once the transaction is committed; `id` is that of the job that callers see, if there is one.
-fn enqueue(tx: &mut Tx, id: Option<&str>, payload: Document, sealed: Sealed) -> ApiResult {
-    let id = id.map(str::to_owned);
-    tx.enqueue(NewJob { id, sealed, ..NewJob::new(queues::MESSAGES, payload) })?;
-    Ok(())
+/// Changes the job that callers see, if they can see one.
+fn tell(tx: &mut Tx, id: &str, members: Value) -> StoreResult<()> {
+    let Some(mut shown) = tx.get(&JOB, id)? else { return Ok(()) };
+    shown.document.extend(object(members));
+    tx.update(&JOB, shown).map(drop)
 }
 
 /// What every template may say of the tenant.
-fn tenant(reader: &Snapshot) -> ApiResult<Document> {
-    let settings = tenants::settings(reader)?;
+fn tenant(reader: &Snapshot) -> StoreResult<Document> {
+    let settings = reader.singleton(&TENANT_SETTINGS)?.map(|record| record.document).unwrap_or_default();
     let branding = reader.singleton(&BRANDING)?;
     let name = reader.tenant().as_str();
     let mut known = object(json!({"tenant": name, "friendly_name": name, "locale": "en", "request_language": "en"}));
@@ -202,7 +202,7 @@ fn firing<'a>(trigger: Trigger, notification: Document, known: &Document) -> Fir
 }
 
 /// The provider, unless there is none or it is switched off.
-fn usable(provider: Option<Record>, is_off: impl Fn(&Record) -> bool) -> Result<Record, Attempt> {
+fn usable(provider: Option<Record>, is_off: impl Fn(&Record) -> bool) -> std::result::Result<Record, Attempt> {
     match provider {
         None => Err(Attempt::failed("There is no provider for this kind of message.")),
         Some(provider) if is_off(&provider) => Err(Attempt::failed("The provider is disabled.")),
@@ -210,9 +210,17 @@ fn usable(provider: Option<Record>, is_off: impl Fn(&Record) -> bool) -> Result<
     }
 }
 
+/// Has work done that takes its time, such as rendering.
+async fn off_the_async_threads<T: Send + 'static>(
+    work: impl FnOnce() -> std::result::Result<T, Unreadable> + Send + 'static,
+) -> std::result::Result<T, Unreadable> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(Unreadable::failed()))
+}
+
 /// A template that cannot be read is the tenant's to mend.
-fn unreadable(error: &ApiError) -> Attempt {
-    Attempt::failed(error.message.clone())
+fn unreadable(error: &Unreadable) -> Attempt {
+    Attempt::failed(error.to_string())
 }
 
 #[cfg(test)]

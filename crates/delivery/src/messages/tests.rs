@@ -2,9 +2,11 @@
 
 use std::sync::Mutex;
 
-use ::actions::{Runtime, Settings};
 use axum::{Router, extract::State, http::HeaderMap};
-use identity::triggers::{Denial, Effect};
+use identity::{
+    messages::PhoneMessage,
+    triggers::{Denial, Effect, NoTriggers},
+};
 use kernel::Context;
 use model::queues;
 use store::{Database, Options, RootKey};
@@ -41,23 +43,18 @@ async fn twilio_is_handed_texts_and_calls() {
     let (address, got) = twilio().await;
     let (store, tenant) = store().await;
     let outbound = Client::new(true);
-    let runtime = Runtime::new(Settings::new(std::path::PathBuf::new()), Arc::new(outbound.clone()));
-    let dispatcher = Dispatcher::new(store.clone(), runtime);
-    let messenger = Messenger { outbound, dispatcher, twilio: address };
+    let messenger = Messenger { outbound, triggers: Arc::new(NoTriggers), twilio: address };
     let work = |tx: &mut Tx| {
         let configuration = json!({"sid": "AC1", "default_from": "+1555", "delivery_methods": ["text", "voice"]});
         let provider = object(json!({"name": "twilio", "configuration": configuration}));
         let mut provider = Record::new("pro_1", provider, tx.now());
         provider.sealed.set("credentials.auth_token", "token");
         tx.insert(&model::PHONE_PROVIDER, provider)?;
-        for method in ["text", "voice"] {
-            let message = json!({
-                "channel": "phone", "provider": "pro_1", "message_type": "otp_verify", "to": "+1 23",
-                "delivery_method": method, "code": "123456",
-            });
-            enqueue(tx, None, object(message), Sealed::new())?;
+        for is_voice in [false, true] {
+            let (kind, provider) = ("otp_verify", Some("pro_1"));
+            PhoneMessage { kind, provider, to: "+1 23", is_voice, code: Some("123456") }.enqueue(tx)?;
         }
-        Ok::<_, ApiError>(())
+        Ok::<_, store::StoreError>(())
     };
     store.write(&tenant, work).await.unwrap();
     for job in store.lease_jobs(queues::MESSAGES, 2, LEASE).await.unwrap() {

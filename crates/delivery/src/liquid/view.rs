@@ -1,40 +1,29 @@
-//! Texts from Liquid templates. What a template names and nobody told is empty, as in the service's engine, and no error.
+//! Values as templates see them.
 
-use std::{collections::BTreeMap, fmt, sync::LazyLock};
+use std::{collections::BTreeMap, fmt};
 
 use kernel::{Document, Value};
-use liquid::{
-    ObjectView, Parser, ParserBuilder, ValueView,
+use liquid_core::{
+    ObjectView, ValueView,
     model::{ArrayView, DisplayCow, KStringCow, ScalarCow, State},
 };
-use rest::{ApiError, ApiResult};
-
-static PARSER: LazyLock<Parser> = LazyLock::new(|| {
-    ParserBuilder::with_stdlib().build().expect("the standard tags and filters have names of their own")
-});
-
-/// The text of a template with what is known.
-pub(super) fn render(template: &str, known: &Document) -> ApiResult<String> {
-    let in_words = |error: liquid::Error| ApiError::bad_request(format!("The template cannot be rendered: {error}"));
-    PARSER.parse(template).map_err(in_words)?.render(&View::of(known)).map_err(in_words)
-}
 
 /// A value as templates see it.
 #[derive(Debug)]
-enum View {
+pub(super) enum View {
     Nothing,
-    Plain(liquid::model::Value),
+    Plain(liquid_core::model::Value),
     Members(BTreeMap<String, Self>),
 }
 
 static NOTHING: View = View::Nothing;
 
 impl View {
-    fn of(members: &Document) -> Self {
+    pub(super) fn of(members: &Document) -> Self {
         Self::Members(members.iter().map(|(name, value)| (name.clone(), Self::from(value))).collect())
     }
 
-    fn plain(&self) -> Option<&liquid::model::Value> {
+    fn plain(&self) -> Option<&liquid_core::model::Value> {
         match self {
             Self::Plain(value) => Some(value),
             _ => None,
@@ -52,7 +41,7 @@ impl From<&Value> for View {
         match value {
             Value::Null => Self::Nothing,
             Value::Object(members) => Self::of(members),
-            value => liquid::model::to_value(value).map_or(Self::Nothing, Self::Plain),
+            value => liquid_core::model::to_value(value).map_or(Self::Nothing, Self::Plain),
         }
     }
 }
@@ -86,13 +75,13 @@ impl ValueView for View {
         self.plain().map_or_else(KStringCow::default, ValueView::to_kstr)
     }
 
-    fn to_value(&self) -> liquid::model::Value {
+    fn to_value(&self) -> liquid_core::model::Value {
         match self {
             Self::Plain(value) => value.clone(),
-            Self::Nothing => liquid::model::Value::Nil,
+            Self::Nothing => liquid_core::model::Value::Nil,
             Self::Members(_) => {
                 let members = self.members().map(|(name, value)| (name.clone().into(), value.to_value()));
-                liquid::model::Value::Object(members.collect())
+                liquid_core::model::Value::Object(members.collect())
             }
         }
     }
@@ -143,40 +132,5 @@ impl ObjectView for View {
     fn get<'s>(&'s self, name: &str) -> Option<&'s dyn ValueView> {
         let found = if let Self::Members(members) = self { members.get(name) } else { None };
         Some(found.unwrap_or(&NOTHING))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use kernel::object;
-    use serde_json::json;
-
-    use super::*;
-
-    fn rendered(template: &str) -> String {
-        let known = json!({
-            "user": {"email": "<a@b.example>", "name": null, "roles": ["x", "y"]},
-            "code": "123456",
-        });
-        render(template, &object(known)).unwrap()
-    }
-
-    #[test]
-    fn a_template_takes_what_is_known() {
-        assert_eq!(rendered("{{ code }} for {{ user.email | escape }}"), "123456 for &lt;a@b.example&gt;");
-        assert_eq!(rendered("{% for role in user.roles %}{{ role | upcase }} {% endfor %}"), "X Y ");
-        assert_eq!(rendered("{% assign who = user.email %}{{ who }}"), "<a@b.example>");
-    }
-
-    #[test]
-    fn what_nobody_told_is_empty() {
-        assert_eq!(rendered("[{{ nobody }}{{ user.app_metadata.plan | escape }}{{ user.name.first }}]"), "[]");
-        assert_eq!(rendered("{% if user.given_name %}a{% else %}b{% endif %}"), "b");
-        assert_eq!(rendered("{{ user.name | default: 'you' }}{% for x in nothing %}x{% endfor %}"), "you");
-    }
-
-    #[test]
-    fn a_template_that_cannot_be_read_is_refused() {
-        assert!(render("{% if %}", &Document::new()).is_err());
     }
 }

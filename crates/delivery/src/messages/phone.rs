@@ -3,43 +3,55 @@
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderValue, Request, header};
-use identity::triggers::Trigger;
-use kernel::{Document, Record, Sealed, Value, object, value_at};
+use identity::{Result, triggers::Trigger};
+use kernel::{Document, Record, Value, object, value_at};
+use model::{PHONE_PROVIDER, PHONE_TEMPLATE};
 use outbound::Limits;
-use rest::{Answer, ApiError, ApiResult, Call, Kind};
 use serde_json::json;
-use store::{Job, Query, Snapshot, Store, Tx};
+use store::{Job, Query, Snapshot, Store, StoreError, StoreResult};
 use url::form_urlencoded;
 
-use super::{Attempt, Failure, Messenger, text};
-use crate::branding::phone::{self, DEFAULT_TEXTS, PROVIDER, TEMPLATE};
+use super::{Attempt, Failure, Messenger};
+use crate::liquid::{self, Unreadable};
 
 /// Twilio has this long to answer.
 const LIMITS: Limits = Limits { time: std::time::Duration::from_secs(10), bytes: 64 << 10, redirects: 0 };
-/// The code in a message on trial.
-const TRIAL_CODE: &str = "123456";
 /// How a pause is written in a text that is read aloud.
 const PAUSE: &str = ",";
 
-/// `POST /branding/phone/providers/{id}/try` and `…/templates/{id}/try`: has a message on trial sent.
-pub(crate) fn try_out(tx: &mut Tx, call: &Call, kind: &Kind) -> ApiResult<Answer> {
-    let of = rest::load(tx, kind, call.path("id"))?;
-    if of.is("disabled") {
-        return Err(ApiError::bad_request("Bad Operation on Notification Resource"));
-    }
-    // Without a provider the try is accepted as well; the tenant log tells what came of it.
-    let provider = tx.list(&PROVIDER, &Query::default())?.items.into_iter().next();
-    let body = call.body();
-    let message = json!({
-        "channel": "phone",
-        "provider": provider.map(|provider| provider.id),
-        "message_type": of.text("type").unwrap_or(DEFAULT_TEXTS[0].0),
-        "to": body.get("to"),
-        "delivery_method": body.get("delivery_method").and_then(Value::as_str).unwrap_or("text"),
-        "code": TRIAL_CODE,
-    });
-    super::enqueue(tx, None, object(message), Sealed::new())?;
-    Ok(Answer::json(json!({"code": 202, "message": "Test notification successfully sent for processing"})))
+/// The texts that a template has until it is changed, and again after a reset: type, text, voice.
+pub const DEFAULT_TEXTS: &[(&str, &str, &str)] = &[
+    (
+        "otp_verify",
+        "{{ code | escape }} is your verification code for {{ friendly_name | escape }}",
+        "Hello. Your verification code for {{ friendly_name | escape }} is {{ pause }} {{ code | escape }}. I repeat, your verification code is {{ pause }} {{ code | escape }}",
+    ),
+    (
+        "otp_enroll",
+        "{{ code | escape }} is your verification code for {{ friendly_name | escape }}. Please enter this code to verify your enrollment.",
+        "Hello. Your verification code for {{ friendly_name | escape }} is {{ pause }} {{ code | escape }}. I repeat, your verification code is {{ pause }} {{ code | escape }}",
+    ),
+    (
+        "change_password",
+        "{{ code | escape }} is your password change code for {{ friendly_name | escape }}",
+        "Hello. Your password change code for {{ friendly_name | escape }} is {{ pause }} {{ code | escape }}. I repeat, your password change code is {{ pause }} {{ code | escape }}",
+    ),
+    (
+        "blocked_account",
+        "We detected suspicious activity on your {{ friendly_name | escape }} account and blocked further attempts.",
+        "Hello. We detected suspicious activity on your {{ friendly_name | escape }} account and blocked further attempts.",
+    ),
+    (
+        "password_breach",
+        "The password of your {{ friendly_name | escape }} account was found in a breach. Please change it.",
+        "Hello. The password of your {{ friendly_name | escape }} account was found in a breach. Please change it.",
+    ),
+];
+
+/// The built-in texts of a type of message, by form.
+pub fn default_body(kind: &str) -> Document {
+    let texts = DEFAULT_TEXTS.iter().find(|(name, ..)| *name == kind).unwrap_or(&DEFAULT_TEXTS[0]);
+    object(json!({"text": texts.1, "voice": texts.2}))
 }
 
 /// A message as providers are given it.
@@ -51,17 +63,19 @@ struct Message {
     is_voice: bool,
 }
 
-pub(super) async fn send(messenger: &Messenger, store: &Store, job: &Job) -> ApiResult<Attempt> {
+pub(super) async fn send(messenger: &Messenger, store: &Store, job: &Job) -> Result<Attempt> {
     let payload = job.payload.clone();
     let read = store.read(&job.tenant, move |reader| {
-        Ok::<_, ApiError>((provider(reader, &payload)?, known(reader)?, template(reader, &payload)?))
+        Ok::<_, StoreError>((provider(reader, &payload)?, known(reader)?, template(reader, &payload)?))
     });
     let (provider, known, template) = read.await?;
     let provider = match super::usable(provider, |provider| provider.is("disabled")) {
         Ok(provider) => provider,
         Err(attempt) => return Ok(attempt),
     };
-    let message = match written(&job.payload, &template, known.clone(), &provider) {
+    let (held, shared, own) = (job.clone(), known.clone(), provider.clone());
+    let work = move || written(&held, &template, shared, &own);
+    let message = match super::off_the_async_threads(work).await {
         Ok(message) => message,
         Err(error) => return Ok(super::unreadable(&error)),
     };
@@ -69,26 +83,26 @@ pub(super) async fn send(messenger: &Messenger, store: &Store, job: &Job) -> Api
         let outcome = post(messenger, &provider, &message).await;
         return Ok(Attempt { outcome, execution: None });
     }
-    let notification = notification(&job.payload, &message);
+    let notification = notification(job, &message);
     messenger.hand_over(&job.tenant, super::firing(Trigger::CustomPhoneProvider, notification, &known)).await
 }
 
-fn provider(reader: &Snapshot, payload: &Document) -> ApiResult<Option<Record>> {
+fn provider(reader: &Snapshot, payload: &Document) -> StoreResult<Option<Record>> {
     let id = payload.get("provider").and_then(Value::as_str).unwrap_or_default();
-    Ok(reader.get(&PROVIDER, id)?)
+    reader.get(&PHONE_PROVIDER, id)
 }
 
-fn known(reader: &Snapshot) -> ApiResult<Document> {
+fn known(reader: &Snapshot) -> StoreResult<Document> {
     super::tenant(reader)
 }
 
 /// The content of the tenant's template for a message, with the built-in texts where it has none.
-fn template(reader: &Snapshot, payload: &Document) -> ApiResult<Value> {
+fn template(reader: &Snapshot, payload: &Document) -> StoreResult<Value> {
     let wanted = payload.get("message_type").and_then(Value::as_str).unwrap_or_default();
-    let own = reader.list(&TEMPLATE, &Query::default())?.items;
+    let own = reader.list(&PHONE_TEMPLATE, &Query::default())?.items;
     let own = own.into_iter().find(|own| own.text("type") == Some(wanted) && !own.is("disabled"));
     let mut content = own.and_then(|own| own.document.get("content").cloned()).unwrap_or_else(|| json!({}));
-    let default = phone::default_body(wanted);
+    let default = default_body(wanted);
     if let Some(body) = content.get_mut("body").and_then(Value::as_object_mut) {
         for (form, text) in default {
             body.entry(form).or_insert(text);
@@ -99,36 +113,41 @@ fn template(reader: &Snapshot, payload: &Document) -> ApiResult<Value> {
     Ok(content)
 }
 
-fn written(payload: &Document, template: &Value, mut known: Document, provider: &Record) -> ApiResult<Message> {
-    let asked = |name: &str| payload.get(name).and_then(Value::as_str).map(str::to_owned);
-    if let Some(code) = asked("code") {
+fn written(
+    job: &Job,
+    template: &Value,
+    mut known: Document,
+    provider: &Record,
+) -> std::result::Result<Message, Unreadable> {
+    let asked = |name: &str| job.payload.get(name).and_then(Value::as_str).map(str::to_owned);
+    if let Some(code) = job.sealed.text("code") {
         known.insert("code".into(), code.into());
     }
     let body = |form: &str| template["body"][form].as_str().unwrap_or_default();
-    let as_text = text::render(body("text"), &known)?;
+    let as_text = liquid::render(body("text"), &known)?;
     known.insert("pause".into(), PAUSE.into());
     let default_from = value_at(&provider.document, "configuration.default_from").and_then(Value::as_str);
     Ok(Message {
         to: asked("to").unwrap_or_default(),
         from: template["from"].as_str().filter(|from| !from.is_empty()).or(default_from).map(str::to_owned),
         as_text,
-        as_voice: text::render(body("voice"), &known)?,
+        as_voice: liquid::render(body("voice"), &known)?,
         is_voice: asked("delivery_method").as_deref() == Some("voice"),
     })
 }
 
 /// `event.notification`.
-fn notification(payload: &Document, message: &Message) -> Document {
+fn notification(job: &Job, message: &Message) -> Document {
     let mut shown = object(json!({
         "recipient": message.to,
         "as_text": message.as_text,
         "as_voice": message.as_voice,
         "delivery_method": if message.is_voice { "voice" } else { "text" },
-        "message_type": payload.get("message_type"),
+        "message_type": job.payload.get("message_type"),
         "locale": "en",
     }));
-    if let Some(code) = payload.get("code") {
-        shown.insert("code".into(), code.clone());
+    if let Some(code) = job.sealed.text("code") {
+        shown.insert("code".into(), code.into());
     }
     if let Some(from) = &message.from {
         shown.insert("from".into(), from.as_str().into());
@@ -137,7 +156,7 @@ fn notification(payload: &Document, message: &Message) -> Document {
 }
 
 /// Hands a message to Twilio.
-async fn post(messenger: &Messenger, provider: &Record, message: &Message) -> Result<(), Failure> {
+async fn post(messenger: &Messenger, provider: &Record, message: &Message) -> std::result::Result<(), Failure> {
     let failure = |reason: String, may_pass: bool| Failure { reason, may_pass };
     let request = twilio(&messenger.twilio, provider, message).map_err(|error| failure(error.to_string(), false))?;
     let answer = messenger.outbound.send(request, LIMITS).await;
@@ -153,7 +172,7 @@ async fn post(messenger: &Messenger, provider: &Record, message: &Message) -> Re
 }
 
 /// The request to Twilio's interface: a message, or a call that reads it aloud.
-fn twilio(base: &str, provider: &Record, message: &Message) -> Result<Request<Bytes>, http::Error> {
+fn twilio(base: &str, provider: &Record, message: &Message) -> std::result::Result<Request<Bytes>, http::Error> {
     let configured = |name: &str| {
         value_at(&provider.document, &format!("configuration.{name}")).and_then(Value::as_str).unwrap_or_default()
     };

@@ -1,0 +1,137 @@
+//! The e-mails of tenants that have no templates of their own: one design, with the tenant's or the organization's logo and
+//! colours, and its texts in several languages.
+
+use kernel::{Document, Value, object, value_at};
+use serde_json::json;
+
+const HTML: &str = include_str!("design.html");
+const TEXT: &str = include_str!("design.txt");
+/// The texts by language; the first one has all of them.
+const TEXTS: [(&str, &str); 3] =
+    [("en", include_str!("texts/en.txt")), ("de", include_str!("texts/de.txt")), ("ar", include_str!("texts/ar.txt"))];
+/// Languages that are written from right to left.
+const FROM_RIGHT: [&str; 7] = ["ar", "dv", "fa", "he", "ku", "ur", "yi"];
+
+/// What colours are where nobody has chosen any.
+const PRIMARY: &str = "#3f45d8";
+const BACKGROUND: &str = "#f4f5f7";
+
+/// An e-mail of the design, as Liquid templates.
+pub(super) struct Designed {
+    pub(super) subject: String,
+    pub(super) html: String,
+    pub(super) text: String,
+    /// The language of its texts.
+    pub(super) language: &'static str,
+}
+
+/// The design of a template's e-mail in the first language of these that there is, else in English.
+pub(super) fn of(template: &str, languages: &[String]) -> Designed {
+    let subject = format!("{template}.subject");
+    let has = |texts: &str| text(texts, &subject).is_some();
+    let named = |language: &String| {
+        let base = language.split(['-', '_']).next().unwrap_or_default();
+        TEXTS.iter().find(|(name, texts)| name.eq_ignore_ascii_case(base) && has(texts))
+    };
+    let (language, texts) = languages.iter().find_map(named).unwrap_or(&TEXTS[0]);
+    let of_key = |key: &str| text(texts, key).unwrap_or_default();
+    let fill = |design: &str| {
+        let mut filled = design.to_owned();
+        for part in ["heading", "lead", "button"] {
+            filled = filled.replace(&format!("[[{part}]]"), of_key(&format!("{template}.{part}")));
+        }
+        for part in ["copy", "code", "ignore", "expiry", "support", "sent"] {
+            filled = filled.replace(&format!("[[common.{part}]]"), of_key(&format!("common.{part}")));
+        }
+        filled
+    };
+    Designed { subject: of_key(&subject).to_owned(), html: fill(HTML), text: fill(TEXT), language }
+}
+
+fn text<'t>(texts: &'t str, key: &str) -> Option<&'t str> {
+    texts.lines().find_map(|line| line.split_once(" = ").filter(|(own, _)| *own == key)).map(|(_, text)| text)
+}
+
+/// What the design is told beside what templates may say: direction, colours and logo, from checked values alone.
+pub(super) fn facts(template: &str, language: &str, variables: &Document, branding: &Document) -> Document {
+    let of_organization = |path: &str| {
+        let organization = variables.get("organization").and_then(Value::as_object)?;
+        value_at(organization, path).and_then(Value::as_str)
+    };
+    let own = |path: &str| value_at(branding, path).and_then(Value::as_str);
+    let color = |path: &str| {
+        [of_organization(&format!("branding.{path}")), own(path)].into_iter().flatten().find(|text| is_color(text))
+    };
+    let logo = [of_organization("branding.logo_url"), variables.get("logo_url").and_then(Value::as_str)];
+    let logo = logo.into_iter().flatten().find(|url| url.starts_with("https://"));
+    let primary = color("colors.primary").unwrap_or(PRIMARY);
+    let name = of_organization("display_name").or(variables.get("friendly_name").and_then(Value::as_str));
+    let is_code = template.ends_with("_code") || variables.get("send").and_then(Value::as_str) == Some("code");
+    let base = language.split(['-', '_']).next().unwrap_or_default();
+    object(json!({
+        "direction": if FROM_RIGHT.contains(&base) { "rtl" } else { "ltr" },
+        "logo": logo,
+        "name": name,
+        "primary": primary,
+        "on_primary": if is_light(primary) { "#000000" } else { "#ffffff" },
+        "background": color("colors.page_background").unwrap_or(BACKGROUND),
+        "shows_code": is_code,
+        "shows_link": !is_code,
+    }))
+}
+
+/// Whether a text is `#` and 3 or 6 hexadecimal digits: what mail programs know.
+fn is_color(text: &str) -> bool {
+    let digits = text.strip_prefix('#');
+    digits.is_some_and(|digits| matches!(digits.len(), 3 | 6) && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// Whether black is read better on a colour than white.
+fn is_light(color: &str) -> bool {
+    let digits = color.trim_start_matches('#');
+    let width = digits.len() / 3;
+    let part = |place: usize| {
+        let part = u32::from_str_radix(&digits[place * width..(place + 1) * width], 16).unwrap_or_default();
+        if width == 1 { part * 17 } else { part }
+    };
+    299 * part(0) + 587 * part(1) + 114 * part(2) > 150_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_has_its_place() {
+        for template in super::super::templates::NAMES {
+            let english = of(template, &[]);
+            assert!(!english.subject.is_empty(), "{template}");
+            for part in ["heading", "lead"] {
+                assert!(text(TEXTS[0].1, &format!("{template}.{part}")).is_some(), "{template}.{part}");
+            }
+        }
+        for (_, texts) in TEXTS {
+            for line in texts.lines().filter(|line| !line.is_empty()) {
+                let (key, _) = line.split_once(" = ").expect("each line is a key and a text");
+                assert!(text(TEXTS[0].1, key).is_some(), "{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_language_is_taken_where_it_has_the_whole_mail() {
+        let language = |template: &str, wanted: &str| of(template, &[wanted.to_owned()]).language;
+        assert_eq!(language("verify_email", "de-CH"), "de");
+        assert_eq!(language("verify_email", "ar"), "ar");
+        assert_eq!(language("user_invitation", "ar"), "en");
+        assert_eq!(language("verify_email", "tlh"), "en");
+    }
+
+    #[test]
+    fn colours_are_taken_when_they_are_colours() {
+        let branding = object(json!({"colors": {"primary": "#fd0", "page_background": "red;x:url(y)"}}));
+        let facts = facts("verify_email", "ar", &Document::new(), &branding);
+        assert_eq!((&facts["primary"], &facts["on_primary"]), (&json!("#fd0"), &json!("#000000")));
+        assert_eq!((&facts["background"], &facts["direction"]), (&json!(BACKGROUND), &json!("rtl")));
+    }
+}
