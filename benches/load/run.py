@@ -85,7 +85,8 @@ class Server:
 
 def aught(database):
     port = free_port()
-    command = [str(PROGRAMS / "aught"), "serve", "--listen", f"127.0.0.1:{port}", "--database", database]
+    command = [str(PROGRAMS / "aught"), "serve", "--developer-tools", "off"]
+    command += ["--listen", f"127.0.0.1:{port}", "--database", database]
     secrets = {"AUGHT_INITIAL_CLIENT_ID": CLIENT["client_id"], "AUGHT_INITIAL_CLIENT_SECRET": CLIENT["client_secret"]}
     return Server(command, f"http://127.0.0.1:{port}", "/health/ready", dict(secrets, AUGHT_LOG="error"))
 

@@ -59,7 +59,7 @@ impl TestServer {
     /// The same with time and randomness of the test's choice.
     pub(crate) async fn with(context: Context) -> Self {
         // No test asks a name server.
-        Self::of(Config { context, dns: Dns::Trusting, ..Config::in_memory() }).await
+        Self::of(Config { context, dns: Dns::Trusting, developer_tools: Some(false), ..Config::in_memory() }).await
     }
 
     /// The same as the test configures it; PostgreSQL takes the place of memory.

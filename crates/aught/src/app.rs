@@ -18,10 +18,13 @@ use rest::{ApiError, Claims, Engine};
 use store::Store;
 use tokio::task::JoinHandle;
 
-use crate::{edge, health, legacy};
+use crate::{
+    developer::{self, Tools},
+    edge, health, legacy,
+};
 
 /// Everything that a server answers for a tenant.
-pub(crate) fn tenant_routes(store: &Store, services: &Services) -> Router {
+pub(crate) fn tenant_routes(store: &Store, services: &Services, tools: Option<&Tools>) -> Router {
     let (keys, dispatcher) = (services.keys.clone(), services.dispatcher.clone());
     let bearer = Bearer::new(store.clone(), keys.clone());
     let claims = Claims::of(management::areas(services));
@@ -35,12 +38,14 @@ pub(crate) fn tenant_routes(store: &Store, services: &Services) -> Router {
         let engine = Arc::clone(&engine);
         async move { manage(&engine, request, &tenant, peer).await }
     });
+    let tools = tools.map(|tools| developer::router(tools, Bearer::new(store.clone(), services.keys.clone())));
     Router::new()
         .route("/api/v2", api.clone())
         .route("/api/v2/{*path}", api)
         .route("/exports/{job}/{file}", exports(store.clone()))
         .merge(v1)
         .merge(oauth::router(oauth))
+        .merge(tools.unwrap_or_default())
         .merge(login::router(pages))
         .fallback(nothing)
         .method_not_allowed_fallback(nothing)
@@ -63,7 +68,12 @@ async fn nothing() -> Response {
 }
 
 /// Starts what works on the jobs of all tenants.
-pub(crate) fn workers(store: &Store, services: &Services, log_retention: Option<Duration>) -> Vec<JoinHandle<()>> {
+pub(crate) fn workers(
+    store: &Store,
+    services: &Services,
+    messenger: Messenger,
+    log_retention: Option<Duration>,
+) -> Vec<JoinHandle<()>> {
     let dispatcher = services.dispatcher.clone();
     let sender = Sender { outbound: services.outbound.clone(), action: Some(dispatcher.event_action()) };
     vec![
@@ -73,7 +83,7 @@ pub(crate) fn workers(store: &Store, services: &Services, log_retention: Option<
         tokio::spawn(delivery::logs::work(store.clone(), services.outbound.clone())),
         tokio::spawn(delivery::logout::work(store.clone(), services.keys.clone(), services.outbound.clone())),
         tokio::spawn(sender.work(store.clone())),
-        tokio::spawn(Messenger::new(services.outbound.clone(), Arc::new(dispatcher.clone())).work(store.clone())),
+        tokio::spawn(messenger.work(store.clone())),
         tokio::spawn(dispatcher.work()),
     ]
 }

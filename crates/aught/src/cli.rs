@@ -8,7 +8,7 @@ use crate::{
     Failure, Server,
     administration::{self, Wish},
     config::Settings,
-    control, run,
+    control, developer, run,
     scripts::{self, RunAction, Sample},
     signals::Stop,
     telemetry, tenants,
@@ -116,7 +116,8 @@ Only in variables or in the file:
                                [default: a file beside the certificates, made at the first start]
   AUGHT_DATABASE_PASSWORD      Password of the PostgreSQL user, where neither the address nor a file has it
   AUGHT_INITIAL_CLIENT_ID      Id of the client that a new tenant gets [default: made up]
-  AUGHT_INITIAL_CLIENT_SECRET  Secret of that client [default: made up]";
+  AUGHT_INITIAL_CLIENT_SECRET  Secret of that client [default: made up]
+  AUGHT_DEVELOPER_SECRET       What POST /_aught/sessions asks for [default: made up and printed at each start]";
 
 #[derive(Debug, Args)]
 struct Serve {
@@ -213,6 +214,9 @@ async fn serve(serve: Serve) -> Result<ExitCode, Failure> {
     let running = Server::start(settings.config()?).await?;
     if let Some(fresh) = &running.fresh {
         telemetry::say(&fresh.told(&running.domain));
+    }
+    if let Some(secret) = &running.developer_secret {
+        telemetry::say(&developer::told(&running.domain, secret));
     }
     stop.requested().await;
     tracing::info!("stopping");

@@ -9,6 +9,7 @@ use std::{
 };
 
 use actions::{Confinement, Engine};
+use delivery::Endpoints;
 use figment::{
     Figment,
     providers::{Format, Serialized, Toml},
@@ -110,6 +111,12 @@ pub(crate) struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     actions_registry: Option<String>,
 
+    /// Tools for developers under /_aught/: the outbox of messages, logins without pages, a start page [default: on where
+    /// only this machine reaches the server, else off]
+    #[arg(long, value_name = "on | off", env = "AUGHT_DEVELOPER_TOOLS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    developer_tools: Option<Switch>,
+
     /// How long a stopping server waits for requests that it has begun to answer
     #[arg(
         long,
@@ -138,6 +145,17 @@ pub(crate) struct Settings {
     #[arg(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     initial_client_secret: Option<String>,
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    developer_secret: Option<String>,
+}
+
+/// Whether something is there.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+enum Switch {
+    On,
+    Off,
 }
 
 /// Whether DNS records are looked up.
@@ -220,6 +238,7 @@ impl Settings {
         self.database_password = secret("AUGHT_DATABASE_PASSWORD");
         self.initial_client_id = secret("AUGHT_INITIAL_CLIENT_ID");
         self.initial_client_secret = secret("AUGHT_INITIAL_CLIENT_SECRET");
+        self.developer_secret = secret("AUGHT_DEVELOPER_SECRET").filter(|secret| !secret.is_empty());
         self.over(file)
     }
 
@@ -296,6 +315,9 @@ impl Settings {
             actions_engine: self.actions_engine.unwrap_or_default(),
             actions_confinement: self.actions_confinement.unwrap_or_default(),
             actions_registry: self.actions_registry.filter(|address| !address.is_empty()).map(Secret::new),
+            developer_tools: self.developer_tools.map(|switch| switch == Switch::On),
+            developer_secret: self.developer_secret.map(Secret::new),
+            message_endpoints: Endpoints::default(),
             drain: Duration::from_secs(self.drain_seconds.unwrap_or(10)),
             log_retention: days(self.log_retention.unwrap_or(LOG_RETENTION)),
             context: Context::system(),
@@ -342,6 +364,12 @@ pub struct Config {
     pub actions_confinement: ActionsConfinement,
     /// The registry of packages, with its password if it has one; without one it is the npm client's.
     pub actions_registry: Option<Secret>,
+    /// Whether there are tools for developers; `None` decides by who can reach the server.
+    pub developer_tools: Option<bool>,
+    /// What logins without pages ask for; without one it is made at the start.
+    pub developer_secret: Option<Secret>,
+    /// Where services that deliver messages are called in place of their own addresses: for tests.
+    pub message_endpoints: Endpoints,
     /// How long a stopping server waits for requests that it has begun to answer.
     pub drain: Duration,
     /// How long the tenant log is kept; without a time, for ever.
@@ -376,6 +404,9 @@ impl Config {
             actions_engine: ActionsEngine::default(),
             actions_confinement: ActionsConfinement::default(),
             actions_registry: None,
+            developer_tools: None,
+            developer_secret: None,
+            message_endpoints: Endpoints::default(),
             drain: Duration::from_secs(10),
             log_retention: days(LOG_RETENTION),
             context: Context::system(),
@@ -389,15 +420,23 @@ impl Config {
         outbound::Client::new(self.allows_private(addr, hosts))
     }
 
-    fn allows_private<'h>(&self, addr: SocketAddr, mut hosts: impl Iterator<Item = &'h str>) -> bool {
+    fn allows_private<'h>(&self, addr: SocketAddr, hosts: impl Iterator<Item = &'h str>) -> bool {
         match self.outbound_private {
             Some(choice) => choice == OutboundPrivate::Allow,
-            None => {
-                addr.ip().is_loopback()
-                    && self.trusted_proxies.is_empty()
-                    && hosts.all(|host| is_loopback_name(&host_name(host)))
-            }
+            None => self.is_of_this_machine(addr, hosts),
         }
+    }
+
+    /// Whether there are tools for developers at a server that listens on `addr` and answers for these hosts.
+    pub(crate) fn has_developer_tools<'h>(&self, addr: SocketAddr, hosts: impl Iterator<Item = &'h str>) -> bool {
+        self.developer_tools.unwrap_or_else(|| self.is_of_this_machine(addr, hosts))
+    }
+
+    /// Whether only this machine reaches the server.
+    fn is_of_this_machine<'h>(&self, addr: SocketAddr, mut hosts: impl Iterator<Item = &'h str>) -> bool {
+        addr.ip().is_loopback()
+            && self.trusted_proxies.is_empty()
+            && hosts.all(|host| is_loopback_name(&host_name(host)))
     }
 
     /// How the code of tenants is run.

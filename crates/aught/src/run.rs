@@ -30,8 +30,10 @@ pub(crate) async fn run(log: Option<PathBuf>, level: String, command: Vec<OsStri
     let folder = folder.map_err(|error| Failure::new("a folder for certificates", error))?;
     let authority = running.authority().await?;
     let (program, arguments) = command.split_first().expect("the command line asks for a command");
+    let developer_secret = running.developer_secret.as_ref().map(|secret| secret.reveal().to_owned());
     let child = Command::new(program)
         .args(arguments)
+        .envs(developer_secret.map(|secret| ("AUGHT_DEVELOPER_SECRET", secret)))
         .envs(trust::variables(folder.path(), &authority)?)
         .env("AUTH0_DOMAIN", &running.domain)
         .env("AUTH0_CLIENT_ID", &fresh.client_id)

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use actions::Runtime;
+use delivery::Messenger;
 use extensibility::Dispatcher;
 use futures::future::join_all;
 use identity::{Passwords, SigningKeys};
@@ -20,6 +21,7 @@ use crate::{
     config::Metrics,
     connections::Connections,
     control::Control,
+    developer::Tools,
     edge::{Edge, Routes},
     listener::{self, Door},
     scripts, telemetry,
@@ -48,19 +50,28 @@ impl Server {
         let certificates = Arc::new(SetOnce::new());
         // What tenants have the server call may be the server.
         let outbound = config.outbound(addr, hosts.iter().map(String::as_str)).trusting(roots(&certificates));
+        let tools = config.has_developer_tools(addr, hosts.iter().map(String::as_str)).then(|| {
+            config.context.open_outbox();
+            let made = || Secret::new(config.context.text(kernel::id::ALNUM, 32));
+            Tools::new(&store, config.developer_secret.clone().unwrap_or_else(made))
+        });
         let services = services(&config, &store, outbound, place);
         let tenants = Tenants::new(store.clone(), services.keys.clone());
         tenants.at(&domain).await.map_err(|error| Failure::new("the first tenant", error))?;
         let has_metrics = config.metrics == Metrics::Public;
         let routes = Routes {
             installation: app::installation_routes(&store, has_metrics),
-            tenant: app::tenant_routes(&store, &services),
+            tenant: app::tenant_routes(&store, &services, tools.as_ref()),
         };
         let metrics = match &config.metrics {
             Metrics::At(place) => Some(listener::serve_plainly(place, app::metrics_routes(&store)).await?),
             Metrics::Public | Metrics::Nowhere => None,
         };
-        let mut workers = app::workers(&store, &services, config.log_retention);
+        let outbox = tools.as_ref().map(Tools::outbox);
+        let triggers = Arc::new(services.dispatcher.clone());
+        let endpoints = config.message_endpoints.clone();
+        let messenger = Messenger::new(services.outbound.clone(), triggers, endpoints, outbox);
+        let mut workers = app::workers(&store, &services, messenger, config.log_retention);
         workers.extend(metrics);
         let control = Control::open(&config.state, store.clone());
         let (stop, stopping) = watch::channel(false);
@@ -86,7 +97,21 @@ impl Server {
             }
         });
         tracing::info!(%addr, domain, "listening");
-        Ok(Running { addr, domain, fresh, store, door, stop, serving, workers, upkeep, control, _packages: packages })
+        let developer_secret = tools.map(|tools| tools.secret().clone());
+        Ok(Running {
+            addr,
+            domain,
+            fresh,
+            developer_secret,
+            store,
+            door,
+            stop,
+            serving,
+            workers,
+            upkeep,
+            control,
+            _packages: packages,
+        })
     }
 }
 
@@ -119,6 +144,8 @@ pub struct Running {
     pub domain: String,
     /// The first client, if this start made the tenant.
     pub fresh: Option<Fresh>,
+    /// What logins without pages ask for, where there are tools for developers.
+    pub developer_secret: Option<Secret>,
     /// Where everything is kept: for tests, which look behind the answers.
     pub store: Store,
     door: Arc<Door>,

@@ -5,7 +5,9 @@ mod liquid;
 pub mod logout;
 pub mod logs;
 pub mod messages;
+pub mod outbox;
 pub mod runner;
 
-pub use messages::Messenger;
+pub use messages::{Endpoints, Messenger};
+pub use outbox::Outbox;
 pub use runner::{Failed, Queue};

@@ -2,9 +2,14 @@
 //! provider by a worker, again and again where that fails for a while (reference: templates and messages).
 
 mod email;
+mod failure;
 pub mod phone;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use identity::{
     Result,
@@ -15,60 +20,76 @@ use model::{BRANDING, JOB, TENANT_SETTINGS, queues};
 use outbound::Client;
 use serde_json::json;
 use store::{Job, Snapshot, Store, StoreResult, Tx};
+use tokio::sync::Semaphore;
 
+use self::failure::Failure;
 use crate::{
     liquid::Unreadable,
+    outbox::{self, Outbox},
     runner::{self, Failed, Queue},
 };
 
-/// How long a sender may be silent before another takes its message: longer than code and calls may take.
-const LEASE: Duration = Duration::from_secs(60);
+pub use email::Endpoints;
+
+/// How long a sender may be silent before another takes its message: longer than waiting for one's turn, code and calls may take.
+const LEASE: Duration = Duration::from_secs(120);
 const QUEUE: Queue = Queue {
     name: queues::MESSAGES,
-    at_once: 8,
+    at_once: 16,
     lease: LEASE,
     // A message's own tries end sooner; this is for what goes wrong here.
     attempts: 2 * ATTEMPTS,
     pause: Duration::from_secs(60),
     given_up: Some(runner::given_up),
 };
-/// Tries of a message; the waits between them begin with five seconds and double.
+/// Messages of one tenant that are sent at a time, so that a slow provider keeps no other tenant waiting.
+const TENANT_AT_ONCE: usize = 8;
+/// Tries of a message; the waits between them begin with five seconds, and each is four times the one before.
 const ATTEMPTS: u64 = 6;
-/// Where Twilio answers.
-const TWILIO: &str = "https://api.twilio.com";
 
 /// What sending needs. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Messenger {
     outbound: Client,
     triggers: Arc<dyn Triggers>,
-    twilio: Arc<str>,
-}
-
-/// Why a message was not sent.
-#[derive(Debug)]
-struct Failure {
-    reason: String,
-    /// Whether another try could end otherwise.
-    may_pass: bool,
+    endpoints: Endpoints,
+    smtp: Arc<email::Pool>,
+    turns: Arc<Mutex<HashMap<TenantId, Arc<Semaphore>>>>,
+    /// Takes what is sent, and what no provider delivers.
+    outbox: Option<Outbox>,
 }
 
 /// What came of a try, with what the tenant's code did meanwhile.
 struct Attempt {
-    outcome: std::result::Result<(), Failure>,
+    /// What the provider answered, or why the message was not sent.
+    outcome: std::result::Result<String, Failure>,
     execution: Option<Execution>,
+    /// Who was to deliver it.
+    provider: String,
+    /// The message, where it could be written.
+    message: Option<Document>,
 }
 
 impl Attempt {
     fn failed(reason: impl Into<String>) -> Self {
-        Self { outcome: Err(Failure { reason: reason.into(), may_pass: false }), execution: None }
+        Self::of(Failure::never(reason))
+    }
+
+    fn of(failure: Failure) -> Self {
+        Self { outcome: Err(failure), execution: None, provider: String::new(), message: None }
+    }
+
+    /// The message is in the outbox, and goes nowhere else.
+    fn kept(message: Document) -> Self {
+        let provider = "outbox".to_owned();
+        Self { outcome: Ok("kept in the outbox".to_owned()), execution: None, provider, message: Some(message) }
     }
 }
 
 impl Messenger {
     /// Calls providers with `outbound`, and the code of tenants who deliver messages themselves through `triggers`.
-    pub fn new(outbound: Client, triggers: Arc<dyn Triggers>) -> Self {
-        Self { outbound, triggers, twilio: TWILIO.into() }
+    pub fn new(outbound: Client, triggers: Arc<dyn Triggers>, endpoints: Endpoints, outbox: Option<Outbox>) -> Self {
+        Self { outbound, triggers, endpoints, smtp: Arc::default(), turns: Arc::default(), outbox }
     }
 
     /// Sends the messages of all tenants until it is dropped.
@@ -82,59 +103,121 @@ impl Messenger {
 
     /// Tries once, and notes what came of it.
     async fn sent(&self, store: &Store, job: &Job) -> Result {
+        let turns = self.turns(&job.tenant);
+        let _turn = turns.acquire().await;
         let attempt = match job.payload.get("channel").and_then(Value::as_str) {
             Some("phone") => phone::send(self, store, job).await?,
             _ => email::send(self, store, job).await?,
         };
-        let (held, attempt) = (job.clone(), Arc::new(attempt));
-        store.write(&job.tenant, move |tx: &mut Tx| note(tx, &held, &attempt)).await
+        let (held, attempt, has_outbox) = (job.clone(), Arc::new(attempt), self.outbox.is_some());
+        let noted = Arc::clone(&attempt);
+        let status = store.write(&job.tenant, move |tx: &mut Tx| note(tx, &held, &noted, has_outbox)).await?;
+        count(job, &attempt, status);
+        if let Some(outbox) = &self.outbox {
+            outbox.announce();
+        }
+        Ok(())
+    }
+
+    fn turns(&self, tenant: &TenantId) -> Arc<Semaphore> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(turns.entry(tenant.clone()).or_insert_with(|| Arc::new(Semaphore::new(TENANT_AT_ONCE))))
     }
 
     /// Has the tenant's own code deliver a message.
-    async fn hand_over(&self, tenant: &TenantId, firing: Firing<'_>) -> Result<Attempt> {
+    async fn hand_over(&self, tenant: &TenantId, firing: Firing<'_>, message: Document) -> Result<Attempt> {
         let trigger = firing.trigger;
+        let (provider, message) = ("custom".to_owned(), Some(message));
         if !self.triggers.listens(tenant, trigger).await? {
-            return Ok(Attempt::failed(format!("No Action is bound to the trigger {}.", trigger.name())));
+            let reason = format!("No Action is bound to the trigger {}.", trigger.name());
+            return Ok(Attempt { outcome: Err(Failure::never(reason)), execution: None, provider, message });
         }
         let verdict = self.triggers.fire(tenant, firing).await?;
-        Ok(Attempt { outcome: decided(&verdict), execution: verdict.execution })
+        Ok(Attempt { outcome: decided(&verdict), execution: verdict.execution, provider, message })
     }
 }
 
 /// What code that delivers a message decided: its last word counts, and code that fails is tried again.
-fn decided(verdict: &Verdict) -> std::result::Result<(), Failure> {
+fn decided(verdict: &Verdict) -> std::result::Result<String, Failure> {
     if let Some(denial) = &verdict.denied {
-        return Err(Failure { reason: denial.reason.clone(), may_pass: true });
+        return Err(Failure::for_now(denial.reason.clone()));
     }
     let word = verdict.effects.iter().rev().find(|effect| effect.name.starts_with("notification."));
-    word.map_or(Ok(()), |word| {
-        let reason = word.arguments.first().and_then(Value::as_str).unwrap_or_default().to_owned();
-        Err(Failure { reason, may_pass: word.name == "notification.retry" })
-    })
+    word.map_or_else(
+        || Ok(String::new()),
+        |word| {
+            let reason = word.arguments.first().and_then(Value::as_str).unwrap_or_default();
+            Err(if word.name == "notification.retry" { Failure::for_now(reason) } else { Failure::never(reason) })
+        },
+    )
+}
+
+/// What has become of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    Sent,
+    /// It will be tried again.
+    Waiting,
+    Failed,
+    /// Somebody else has it by now.
+    Lost,
+}
+
+impl Status {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Waiting => "waiting",
+            Self::Failed => "failed",
+            Self::Lost => "lost",
+        }
+    }
 }
 
 /// Completes a message that was sent or never will be, and has others tried again.
-fn note(tx: &mut Tx, job: &Job, attempt: &Attempt) -> Result {
-    match &attempt.outcome {
+fn note(tx: &mut Tx, job: &Job, attempt: &Attempt, has_outbox: bool) -> Result<Status> {
+    let status = match &attempt.outcome {
         Err(failure) if failure.may_pass && job.attempts < ATTEMPTS => {
-            let wait = Duration::from_secs(5 << job.attempts.saturating_sub(1));
-            if !tx.retry_job(job, tx.now() + wait, &failure.reason)? {
-                return Ok(());
+            if !tx.retry_job(job, tx.now() + pause(job.attempts, failure), &failure.reason)? {
+                return Ok(Status::Lost);
             }
+            Status::Waiting
         }
         outcome => {
             // Whoever has the job now, if it took too long here, tells what happened.
             if !tx.complete_job(job)? {
-                return Ok(());
+                return Ok(Status::Lost);
             }
             let status = if outcome.is_ok() { "completed" } else { "failed" };
             tell(tx, &job.id, json!({ "status": status }))?;
             if let Err(failure) = outcome {
                 tx.append_log(unsent(tx, job, &failure.reason)?)?;
             }
+            if outcome.is_ok() { Status::Sent } else { Status::Failed }
         }
+    };
+    if has_outbox && let Some(message) = &attempt.message {
+        let told = match &attempt.outcome {
+            Ok(answer) => answer.as_str(),
+            Err(failure) => &failure.reason,
+        };
+        outbox::keep(tx, job, message, &attempt.provider, told, status.name())?;
     }
-    Ok(triggers::keep(tx, &attempt.execution)?)
+    triggers::keep(tx, &attempt.execution)?;
+    Ok(status)
+}
+
+/// How long the next try waits; a provider that says how long is heard.
+fn pause(attempts: u64, failure: &Failure) -> Duration {
+    let doubled = u32::try_from(2 * attempts.saturating_sub(1)).unwrap_or(u32::MAX).min(12);
+    Duration::from_secs(5 << doubled).max(failure.after.unwrap_or_default())
+}
+
+fn count(job: &Job, attempt: &Attempt, status: Status) {
+    let text = |name: &str| job.payload.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let provider = if attempt.provider.is_empty() { "none".to_owned() } else { attempt.provider.clone() };
+    let labels = [("channel", text("channel")), ("provider", provider), ("outcome", status.name().to_owned())];
+    metrics::counter!("aught_messages_total", &labels).increment(1);
 }
 
 /// The tenant log entry about a message that was not sent.
@@ -201,12 +284,17 @@ fn firing<'a>(trigger: Trigger, notification: Document, known: &Document) -> Fir
     Firing { own, ..Firing::new(trigger) }
 }
 
-/// The provider, unless there is none or it is switched off.
-fn usable(provider: Option<Record>, is_off: impl Fn(&Record) -> bool) -> std::result::Result<Record, Attempt> {
+/// The provider, unless there is none or it is switched off. Where there is an outbox, none is needed.
+fn usable(
+    provider: Option<Record>,
+    is_off: impl Fn(&Record) -> bool,
+    messenger: &Messenger,
+) -> std::result::Result<Option<Record>, Failure> {
     match provider {
-        None => Err(Attempt::failed("There is no provider for this kind of message.")),
-        Some(provider) if is_off(&provider) => Err(Attempt::failed("The provider is disabled.")),
-        Some(provider) => Ok(provider),
+        None if messenger.outbox.is_some() => Ok(None),
+        None => Err(Failure::never("There is no provider for this kind of message.")),
+        Some(provider) if is_off(&provider) => Err(Failure::never("The provider is disabled.")),
+        Some(provider) => Ok(Some(provider)),
     }
 }
 

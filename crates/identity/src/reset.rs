@@ -163,6 +163,7 @@ fn ticket(actor: &Actor, forgotten: &Forgotten, user: &Record, account: String) 
         identity: Some(account),
         client_id: actor.client_id.clone(),
         organization_id: forgotten.organization_id.clone(),
+        result_url: forgotten.result_url.clone(),
         mark_email_as_verified: true,
         ..Ticket::default()
     }

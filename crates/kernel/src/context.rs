@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicI64, Ordering},
+    atomic::{AtomicBool, AtomicI64, Ordering},
 };
 
 use crate::{Timestamp, id};
@@ -95,13 +95,13 @@ impl Random for SeededRandom {
 pub struct Context {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-    has_outbox: bool,
+    has_outbox: Arc<AtomicBool>,
 }
 
 impl Context {
     /// A context of this clock and this generator.
     pub fn new(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        Self { clock, random, has_outbox: false }
+        Self { clock, random, has_outbox: Arc::default() }
     }
 
     /// The context of a real server.
@@ -109,14 +109,14 @@ impl Context {
         Self::new(Arc::new(SystemClock), Arc::new(SystemRandom))
     }
 
-    /// The same, with an outbox or without one.
-    pub fn with_outbox(self, has_outbox: bool) -> Self {
-        Self { has_outbox, ..self }
+    /// Messages are kept in an outbox from now on, by whatever shares this context.
+    pub fn open_outbox(&self) {
+        self.has_outbox.store(true, Ordering::Relaxed);
     }
 
     /// Whether messages are kept in an outbox, which takes those that no provider delivers.
     pub fn has_outbox(&self) -> bool {
-        self.has_outbox
+        self.has_outbox.load(Ordering::Relaxed)
     }
 
     /// The time now.

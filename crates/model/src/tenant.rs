@@ -37,6 +37,9 @@ pub static EMAIL_PROVIDER: Kind = Kind::single("email_provider").sealed(&[
 ]);
 /// A text that is sent by e-mail.
 pub static EMAIL_TEMPLATE: Kind = Kind::new("email_template").id_given("template");
+/// A message that was sent, kept for the developer who waits for it.
+pub static OUTBOX_MESSAGE: Kind =
+    Kind::new("outbox_message").id_given("").sealed(&["content"]).indexed(&["channel", "recipient", "expires"]);
 /// Settings of the prompts.
 pub static PROMPT_SETTINGS: Kind = Kind::single("prompt_settings");
 /// Texts of a prompt in a language.
@@ -104,6 +107,7 @@ pub(crate) static KINDS: &[&Kind] = &[
     &PHONE_TEMPLATE,
     &EMAIL_PROVIDER,
     &EMAIL_TEMPLATE,
+    &OUTBOX_MESSAGE,
     &PROMPT_SETTINGS,
     &CUSTOM_TEXT,
     &PROMPT_PARTIALS,

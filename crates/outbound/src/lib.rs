@@ -2,6 +2,7 @@
 //! refused unless the installation allows them; time, redirects and the size of answers are bounded.
 
 mod address;
+mod connect;
 mod dns;
 mod trust;
 
@@ -70,6 +71,8 @@ pub struct Client {
     http: Arc<OnceCell<reqwest::Client>>,
     allows_private: bool,
     own: Option<Roots>,
+    /// How other servers than those of HTTP are verified, made at the first of them.
+    tls: Arc<OnceCell<Arc<rustls::ClientConfig>>>,
 }
 
 impl std::fmt::Debug for Client {
@@ -81,13 +84,13 @@ impl std::fmt::Debug for Client {
 impl Client {
     /// A client that reaches private networks only if `allows_private`.
     pub fn new(allows_private: bool) -> Self {
-        Self { http: Arc::default(), allows_private, own: None }
+        Self { http: Arc::default(), tls: Arc::default(), allows_private, own: None }
     }
 
     /// The same, with more authorities trusted than the system's: the one that signs for this server itself. They are asked for
     /// at the first call.
     pub fn trusting(self, own: Roots) -> Self {
-        Self { http: Arc::default(), own: Some(own), ..self }
+        Self { http: Arc::default(), tls: Arc::default(), own: Some(own), ..self }
     }
 
     async fn http(&self) -> Result<&reqwest::Client, String> {

@@ -1,9 +1,12 @@
 //! E-mails: what is known about one, the template that it is written from, and who delivers it.
 
 mod design;
+mod mime;
 mod plain;
+mod smtp;
 mod templates;
 mod variables;
+mod vendors;
 
 use std::sync::Arc;
 
@@ -11,7 +14,7 @@ use identity::{
     Result,
     triggers::{Firing, Trigger},
 };
-use kernel::{Document, Record, Value, host_name, object};
+use kernel::{Document, Record, Timestamp, Value, host_name, object};
 use model::{
     BRANDING, CLIENT, CONNECTION, CUSTOM_DOMAIN, EMAIL_PROVIDER, EMAIL_TEMPLATE, ORGANIZATION, TENANT_SETTINGS, USER,
 };
@@ -19,8 +22,11 @@ use serde_json::json;
 use store::{Job, Kind, Snapshot, Store, StoreResult};
 
 use self::variables::Form;
-use super::{Attempt, Messenger};
+use super::{Attempt, Messenger, failure::Failure};
 use crate::liquid::{self, Unreadable};
+
+pub use vendors::Endpoints;
+pub(super) use {smtp::Pool, vendors::may_pass};
 
 /// What the store holds about an e-mail.
 struct Known {
@@ -54,9 +60,9 @@ pub(super) async fn send(messenger: &Messenger, store: &Store, job: &Job) -> Res
     let payload = job.payload.clone();
     let known = store.read(&job.tenant, move |reader| look_up(reader, &payload)).await?;
     let is_off = |record: &Record| record.document.get("enabled") == Some(&Value::Bool(false));
-    let provider = match super::usable(known.provider.clone(), is_off) {
+    let provider = match super::usable(known.provider.clone(), is_off, messenger) {
         Ok(provider) => provider,
-        Err(attempt) => return Ok(attempt),
+        Err(failure) => return Ok(Attempt::of(failure)),
     };
     if known.template.as_ref().is_some_and(is_off) {
         return Ok(Attempt::failed("The template is disabled."));
@@ -68,17 +74,50 @@ pub(super) async fn send(messenger: &Messenger, store: &Store, job: &Job) -> Res
         Ok(letter) => letter,
         Err(error) => return Ok(super::unreadable(&error)),
     };
-    if provider.text("name") != Some("custom") {
-        return Ok(Attempt::failed("This installation sends e-mails only through the provider \"custom\"."));
+    let message = object(json!({
+        "from": letter.from,
+        "subject": letter.subject,
+        "language": letter.language,
+        "html": letter.html,
+        "text": letter.text,
+    }));
+    let Some(provider) = provider else { return Ok(Attempt::kept(message)) };
+    let name = provider.text("name").unwrap_or_default();
+    if name == "custom" {
+        let firing = Firing {
+            client: known.client.as_ref(),
+            connection: known.connection.as_ref(),
+            organization: known.organization.as_ref(),
+            user: known.user.as_ref().map(|user| &user.document),
+            ..super::firing(Trigger::CustomEmailProvider, notification(&letter), &known.tenant)
+        };
+        return messenger.hand_over(&job.tenant, firing, message).await;
     }
-    let firing = Firing {
-        client: known.client.as_ref(),
-        connection: known.connection.as_ref(),
-        organization: known.organization.as_ref(),
-        user: known.user.as_ref().map(|user| &user.document),
-        ..super::firing(Trigger::CustomEmailProvider, notification(&letter), &known.tenant)
+    let now = store.context().now();
+    let outcome = if name == "smtp" {
+        by_smtp(messenger, &provider, &letter, &job.id, now).await
+    } else {
+        let (provider, letter, id, endpoints) = (&provider, &letter, job.id.as_str(), &messenger.endpoints);
+        vendors::deliver(&messenger.outbound, &vendors::Order { provider, letter, id, now, endpoints }).await
     };
-    messenger.hand_over(&job.tenant, firing).await
+    Ok(Attempt { outcome, execution: None, provider: name.to_owned(), message: Some(message) })
+}
+
+async fn by_smtp(
+    messenger: &Messenger,
+    provider: &Record,
+    letter: &Letter,
+    id: &str,
+    now: Timestamp,
+) -> std::result::Result<String, Failure> {
+    let setting = |name: &str| {
+        let value = provider.document.get("settings")?.get("headers")?.get(name)?;
+        Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    };
+    let headers =
+        ["X-MC-ViewContentLink", "X-SES-Configuration-Set"].map(|name| (name, setting(name).unwrap_or_default()));
+    let (envelope, message) = mime::message(letter, id, now, &headers)?;
+    messenger.smtp.send(&messenger.outbound, provider, &envelope, &message).await
 }
 
 fn look_up(reader: &Snapshot, payload: &Document) -> StoreResult<Known> {

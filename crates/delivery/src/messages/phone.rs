@@ -6,16 +6,18 @@ use http::{HeaderValue, Request, header};
 use identity::{Result, triggers::Trigger};
 use kernel::{Document, Record, Value, object, value_at};
 use model::{PHONE_PROVIDER, PHONE_TEMPLATE};
-use outbound::Limits;
 use serde_json::json;
 use store::{Job, Query, Snapshot, Store, StoreError, StoreResult};
 use url::form_urlencoded;
 
-use super::{Attempt, Failure, Messenger};
+use super::{
+    Attempt, Messenger,
+    failure::{Failure, call},
+};
 use crate::liquid::{self, Unreadable};
 
-/// Twilio has this long to answer.
-const LIMITS: Limits = Limits { time: std::time::Duration::from_secs(10), bytes: 64 << 10, redirects: 0 };
+/// Where Twilio answers.
+const TWILIO: &str = "https://api.twilio.com";
 /// How a pause is written in a text that is read aloud.
 const PAUSE: &str = ",";
 
@@ -69,22 +71,30 @@ pub(super) async fn send(messenger: &Messenger, store: &Store, job: &Job) -> Res
         Ok::<_, StoreError>((provider(reader, &payload)?, known(reader)?, template(reader, &payload)?))
     });
     let (provider, known, template) = read.await?;
-    let provider = match super::usable(provider, |provider| provider.is("disabled")) {
+    let provider = match super::usable(provider, |provider| provider.is("disabled"), messenger) {
         Ok(provider) => provider,
-        Err(attempt) => return Ok(attempt),
+        Err(failure) => return Ok(Attempt::of(failure)),
     };
     let (held, shared, own) = (job.clone(), known.clone(), provider.clone());
-    let work = move || written(&held, &template, shared, &own);
+    let work = move || written(&held, &template, shared, own.as_ref());
     let message = match super::off_the_async_threads(work).await {
         Ok(message) => message,
         Err(error) => return Ok(super::unreadable(&error)),
     };
+    let shown = object(json!({
+        "from": message.from,
+        "language": "en",
+        "text": if message.is_voice { &message.as_voice } else { &message.as_text },
+        "delivery_method": if message.is_voice { "voice" } else { "text" },
+    }));
+    let Some(provider) = provider else { return Ok(Attempt::kept(shown)) };
     if provider.text("name") == Some("twilio") {
         let outcome = post(messenger, &provider, &message).await;
-        return Ok(Attempt { outcome, execution: None });
+        return Ok(Attempt { outcome, execution: None, provider: "twilio".to_owned(), message: Some(shown) });
     }
     let notification = notification(job, &message);
-    messenger.hand_over(&job.tenant, super::firing(Trigger::CustomPhoneProvider, notification, &known)).await
+    let firing = super::firing(Trigger::CustomPhoneProvider, notification, &known);
+    messenger.hand_over(&job.tenant, firing, shown).await
 }
 
 fn provider(reader: &Snapshot, payload: &Document) -> StoreResult<Option<Record>> {
@@ -117,7 +127,7 @@ fn written(
     job: &Job,
     template: &Value,
     mut known: Document,
-    provider: &Record,
+    provider: Option<&Record>,
 ) -> std::result::Result<Message, Unreadable> {
     let asked = |name: &str| job.payload.get(name).and_then(Value::as_str).map(str::to_owned);
     if let Some(code) = job.sealed.text("code") {
@@ -126,7 +136,8 @@ fn written(
     let body = |form: &str| template["body"][form].as_str().unwrap_or_default();
     let as_text = liquid::render(body("text"), &known)?;
     known.insert("pause".into(), PAUSE.into());
-    let default_from = value_at(&provider.document, "configuration.default_from").and_then(Value::as_str);
+    let default_from = provider.and_then(|provider| value_at(&provider.document, "configuration.default_from"));
+    let default_from = default_from.and_then(Value::as_str);
     Ok(Message {
         to: asked("to").unwrap_or_default(),
         from: template["from"].as_str().filter(|from| !from.is_empty()).or(default_from).map(str::to_owned),
@@ -156,19 +167,12 @@ fn notification(job: &Job, message: &Message) -> Document {
 }
 
 /// Hands a message to Twilio.
-async fn post(messenger: &Messenger, provider: &Record, message: &Message) -> std::result::Result<(), Failure> {
-    let failure = |reason: String, may_pass: bool| Failure { reason, may_pass };
-    let request = twilio(&messenger.twilio, provider, message).map_err(|error| failure(error.to_string(), false))?;
-    let answer = messenger.outbound.send(request, LIMITS).await;
-    let answer = answer.map_err(|refused| failure(refused.to_string(), true))?;
-    let status = answer.status();
-    if status.is_success() {
-        return Ok(());
-    }
+async fn post(messenger: &Messenger, provider: &Record, message: &Message) -> std::result::Result<String, Failure> {
+    let base = messenger.endpoints.of("twilio", TWILIO);
+    let request = twilio(&base, provider, message).map_err(|error| Failure::never(error.to_string()))?;
+    let answer = call(&messenger.outbound, request).await?;
     let told: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
-    let reason = told["message"].as_str().map_or_else(|| format!("Twilio answers {status}."), str::to_owned);
-    let is_too_many = status == http::StatusCode::TOO_MANY_REQUESTS;
-    Err(failure(reason, is_too_many || !status.is_client_error()))
+    Ok(format!("{} {}", answer.status(), told["sid"].as_str().unwrap_or_default()).trim_end().to_owned())
 }
 
 /// The request to Twilio's interface: a message, or a call that reads it aloud.

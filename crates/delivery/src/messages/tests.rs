@@ -1,7 +1,5 @@
 //! What is sent through Twilio, and what code decides about a message.
 
-use std::sync::Mutex;
-
 use axum::{Router, extract::State, http::HeaderMap};
 use identity::{
     messages::PhoneMessage,
@@ -16,7 +14,7 @@ use super::*;
 /// What Twilio got: path, `Authorization`, form.
 type Got = Arc<Mutex<Vec<(String, String, String)>>>;
 
-async fn twilio() -> (Arc<str>, Got) {
+async fn twilio() -> (String, Got) {
     let got = Got::default();
     let take = async |State(got): State<Got>, uri: axum::http::Uri, headers: HeaderMap, body: String| {
         let authorization = headers["authorization"].to_str().unwrap().to_owned();
@@ -26,7 +24,7 @@ async fn twilio() -> (Arc<str>, Got) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
-    (address.into(), got)
+    (address, got)
 }
 
 async fn store() -> (Store, TenantId) {
@@ -43,7 +41,8 @@ async fn twilio_is_handed_texts_and_calls() {
     let (address, got) = twilio().await;
     let (store, tenant) = store().await;
     let outbound = Client::new(true);
-    let messenger = Messenger { outbound, triggers: Arc::new(NoTriggers), twilio: address };
+    let endpoints = Endpoints::new([("twilio".to_owned(), address)].into());
+    let messenger = Messenger::new(outbound, Arc::new(NoTriggers), endpoints, None);
     let work = |tx: &mut Tx| {
         let configuration = json!({"sid": "AC1", "default_from": "+1555", "delivery_methods": ["text", "voice"]});
         let provider = object(json!({"name": "twilio", "configuration": configuration}));

@@ -15,8 +15,7 @@ pub(super) fn text_of(html: &str) -> String {
         push(&mut text, before);
         let (tag, after) = after.split_once('>').unwrap_or((after, ""));
         rest = after;
-        if let Some(comment) = tag.strip_prefix("!--") {
-            let _ = comment;
+        if tag.starts_with("!--") {
             if !tag.ends_with("--") {
                 rest = rest.split_once("-->").map_or("", |(_, after)| after);
             }
@@ -40,7 +39,7 @@ pub(super) fn text_of(html: &str) -> String {
                 if let Some((address, start)) = link.take()
                     && text.get(start..).is_some_and(|shown| !shown.contains(&address))
                 {
-                    text.push_str(&format!(" ({address})"));
+                    text.extend([" (", &address, ")"]);
                 }
             } else {
                 link = attribute(tag, "href").map(|address| (address, text.len()));

@@ -1,0 +1,61 @@
+//! Tools for whoever develops against this server: the outbox of messages. They are there where only this machine reaches the
+//! server, and elsewhere by the operator's explicit will, for callers with a token of the Management API.
+
+mod guard;
+mod outbox;
+mod page;
+
+use std::sync::Arc;
+
+use axum::{
+    Router, middleware,
+    routing::{MethodRouter, get},
+};
+use delivery::Outbox;
+use kernel::Secret;
+use oauth::Bearer;
+use store::Store;
+
+/// What the tools share. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Tools {
+    store: Store,
+    outbox: Outbox,
+    secret: Secret,
+}
+
+impl Tools {
+    /// The tools of the tenants in this store; logins without pages ask for the secret.
+    pub(crate) fn new(store: &Store, secret: Secret) -> Self {
+        Self { store: store.clone(), outbox: Outbox::default(), secret }
+    }
+
+    /// What takes the messages that are sent.
+    pub(crate) fn outbox(&self) -> Outbox {
+        self.outbox.clone()
+    }
+
+    /// What logins without pages ask for.
+    pub(crate) fn secret(&self) -> &Secret {
+        &self.secret
+    }
+}
+
+/// What the person is told who starts a server with tools.
+pub(crate) fn told(domain: &str, secret: &Secret) -> String {
+    format!("Tools for developers: https://{domain}/_aught/outbox\n  developer secret  {}\n\n", secret.reveal())
+}
+
+/// The routes of the tools.
+pub(crate) fn router(tools: &Tools, bearer: Bearer) -> Router {
+    let guard = Arc::new(guard::Guard::new(bearer));
+    Router::new()
+        .route("/_aught/outbox", outbox_routes())
+        .route("/_aught/outbox/{id}/html", get(outbox::html))
+        .layer(middleware::from_fn_with_state(guard, guard::admit))
+        .with_state(tools.clone())
+}
+
+fn outbox_routes() -> MethodRouter<Tools> {
+    get(outbox::list).delete(outbox::clear)
+}

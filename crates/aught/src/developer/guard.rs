@@ -1,0 +1,83 @@
+//! Who may use the tools: somebody on this machine who asked this server itself, or the holder of a token that may read logs and
+//! users.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
+use http::{HeaderMap, Method, StatusCode, header, request::Parts};
+use kernel::{Peer, Tenant, host_name, is_loopback_name};
+use oauth::Bearer;
+use rest::{ApiError, ApiResult};
+
+use crate::edge;
+
+/// Headers that proxies add: whoever stands behind one is not on this machine, whatever its address says.
+const FORWARDED: [&str; 7] =
+    ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-server", "x-real-ip"];
+/// What a token has to allow.
+const SCOPES: [&str; 2] = ["read:logs", "read:users"];
+
+/// Decides who may use the tools.
+pub(super) struct Guard {
+    bearer: Bearer,
+}
+
+impl Guard {
+    pub(super) fn new(bearer: Bearer) -> Self {
+        Self { bearer }
+    }
+
+    async fn check(&self, request: &Parts) -> ApiResult {
+        let headers = &request.headers;
+        let forbidden = |text: &'static str| ApiError::new(StatusCode::FORBIDDEN, text);
+        if let Some(origin) = text(headers, "origin")
+            && origin.split_once("://").map(|(_, host)| host) != text(headers, "host")
+        {
+            return Err(forbidden("The tools for developers are not for pages of other origins."));
+        }
+        let is_json = text(headers, header::CONTENT_TYPE.as_str()).is_some_and(|kind| {
+            kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+        });
+        if request.method == Method::POST && !is_json {
+            return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body has to be application/json."));
+        }
+        if is_of_this_machine(request) {
+            return Ok(());
+        }
+        let authorization = text(headers, header::AUTHORIZATION.as_str());
+        let tenant =
+            request.extensions.get::<Tenant>().ok_or_else(|| ApiError::internal("a request without a tenant"))?;
+        let caller = self.bearer.caller(tenant, authorization).await?;
+        if SCOPES.iter().all(|scope| caller.scopes.contains(scope)) {
+            return Ok(());
+        }
+        Err(forbidden("Insufficient scope, expected all of: read:logs read:users"))
+    }
+}
+
+/// Lets a request through, or answers it.
+pub(super) async fn admit(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    match guard.check(&parts).await {
+        Ok(()) => next.run(Request::from_parts(parts, body)).await,
+        Err(error) => edge::refusal(&error),
+    }
+}
+
+/// Whether somebody on this machine has asked this server, by a name of this machine and through nobody.
+fn is_of_this_machine(request: &Parts) -> bool {
+    let headers = &request.headers;
+    let peer = request.extensions.get::<Peer>();
+    let host = text(headers, "host").or(request.uri.authority().map(http::uri::Authority::as_str));
+    peer.is_some_and(|peer| peer.address.is_loopback())
+        && host.is_some_and(|host| is_loopback_name(&host_name(host)))
+        && !FORWARDED.iter().any(|name| headers.contains_key(*name))
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}

@@ -1,0 +1,231 @@
+//! Services that deliver e-mails by their own interfaces over HTTP. The published documentation of each is the specification.
+
+mod azure;
+mod microsoft;
+mod ses;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use kernel::{Record, Timestamp, Value, object, value_at};
+use serde_json::json;
+use url::form_urlencoded;
+
+use super::{Letter, mime};
+use crate::messages::failure::{Failure, call};
+
+/// Where vendors are called in place of their own addresses: for tests.
+#[derive(Clone, Debug, Default)]
+pub struct Endpoints(Arc<BTreeMap<String, String>>);
+
+impl Endpoints {
+    /// A table of names of vendors and addresses.
+    pub fn new(table: BTreeMap<String, String>) -> Self {
+        Self(Arc::new(table))
+    }
+
+    /// The address of a vendor.
+    pub(in crate::messages) fn of(&self, vendor: &str, own: &str) -> String {
+        self.0.get(vendor).cloned().unwrap_or_else(|| own.to_owned())
+    }
+}
+
+/// An e-mail, and the provider that is to deliver it.
+pub(super) struct Order<'a> {
+    pub(super) provider: &'a Record,
+    pub(super) letter: &'a Letter,
+    /// The same for each try.
+    pub(super) id: &'a str,
+    pub(super) now: Timestamp,
+    pub(super) endpoints: &'a Endpoints,
+}
+
+impl Order<'_> {
+    fn text(&self, path: &str) -> &str {
+        value_at(&self.provider.document, path).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// A credential, which may be sealed.
+    fn credential(&self, name: &str) -> &str {
+        let path = format!("credentials.{name}");
+        self.provider.sealed.text(&path).unwrap_or_else(|| self.text(&path))
+    }
+
+    fn is_european(&self) -> bool {
+        self.text("credentials.region") == "eu"
+    }
+
+    /// Address and name of the sender.
+    fn sender(&self) -> Result<(String, Option<String>), Failure> {
+        let sender = mime::sender(self.letter)?;
+        Ok((sender.email.to_string(), sender.name))
+    }
+}
+
+type Requested = Result<Request<Bytes>, Failure>;
+
+/// Has a vendor deliver an e-mail; its answer, or why it refuses.
+pub(super) async fn deliver(outbound: &outbound::Client, order: &Order<'_>) -> Result<String, Failure> {
+    mime::recipient(order.letter)?;
+    let request = match order.provider.text("name").unwrap_or_default() {
+        "sendgrid" => sendgrid(order)?,
+        "mandrill" => mandrill(order)?,
+        "mailgun" => mailgun(order)?,
+        "sparkpost" => sparkpost(order)?,
+        "resend" => resend(order)?,
+        "ses" => ses::request(order)?,
+        "azure_cs" => azure::request(order)?,
+        "ms365" => microsoft::request(outbound, order).await?,
+        name => return Err(Failure::never(format!("E-mails cannot be sent through the provider \"{name}\"."))),
+    };
+    let answer = call(outbound, request).await?;
+    if order.provider.text("name") == Some("mandrill") {
+        return accepted_by_mandrill(&answer);
+    }
+    Ok(told(&answer))
+}
+
+/// What a vendor says of an e-mail that it takes.
+fn told(answer: &Response<Bytes>) -> String {
+    let body = String::from_utf8_lossy(answer.body());
+    let line: String = body.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(200).collect();
+    format!("{} {line}", answer.status()).trim_end().to_owned()
+}
+
+fn request(address: String, authorization: Option<String>, kind: &str, body: impl Into<Bytes>) -> Requested {
+    let in_words = |error: &dyn std::fmt::Display| Failure::never(error.to_string());
+    let mut request = Request::post(address).header(header::CONTENT_TYPE, kind);
+    if let Some(authorization) = authorization {
+        let mut value = HeaderValue::try_from(authorization).map_err(|error| in_words(&error))?;
+        value.set_sensitive(true);
+        request = request.header(header::AUTHORIZATION, value);
+    }
+    request.body(body.into()).map_err(|error| in_words(&error))
+}
+
+fn json_request(address: String, authorization: Option<String>, body: &Value) -> Requested {
+    request(address, authorization, "application/json", body.to_string())
+}
+
+fn bearer(token: &str) -> String {
+    format!("Bearer {token}")
+}
+
+fn basic(user: &str, password: &str) -> String {
+    format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")))
+}
+
+/// `POST /v3/mail/send`.
+fn sendgrid(order: &Order<'_>) -> Requested {
+    let letter = order.letter;
+    let (address, name) = order.sender()?;
+    let mut from = object(json!({"email": address}));
+    if let Some(name) = name {
+        from.insert("name".into(), name.into());
+    }
+    let body = json!({
+        "personalizations": [{"to": [{"email": letter.to}]}],
+        "from": from,
+        "subject": letter.subject,
+        "content": [{"type": "text/plain", "value": letter.text}, {"type": "text/html", "value": letter.html}],
+    });
+    let base = order.endpoints.of("sendgrid", "https://api.sendgrid.com");
+    json_request(format!("{base}/v3/mail/send"), Some(bearer(order.credential("api_key"))), &body)
+}
+
+/// `POST /api/1.0/messages/send.json`. The key is part of the body.
+fn mandrill(order: &Order<'_>) -> Requested {
+    let letter = order.letter;
+    let (address, name) = order.sender()?;
+    let body = json!({
+        "key": order.credential("api_key"),
+        "message": {
+            "from_email": address,
+            "from_name": name,
+            "to": [{"email": letter.to, "type": "to"}],
+            "subject": letter.subject,
+            "html": letter.html,
+            "text": letter.text,
+            "view_content_link": value_at(&order.provider.document, "settings.message.view_content_link"),
+        },
+    });
+    let base = order.endpoints.of("mandrill", "https://mandrillapp.com");
+    json_request(format!("{base}/api/1.0/messages/send.json"), None, &body)
+}
+
+/// The answer holds a status for each recipient.
+fn accepted_by_mandrill(answer: &Response<Bytes>) -> Result<String, Failure> {
+    let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+    let status = body[0]["status"].as_str().unwrap_or_default();
+    if matches!(status, "rejected" | "invalid") {
+        let reason = body[0]["reject_reason"].as_str().unwrap_or("no reason");
+        return Err(Failure::never(format!("Mandrill answers {status}: {reason}.")));
+    }
+    Ok(told(answer))
+}
+
+/// `POST /v3/{domain}/messages`.
+fn mailgun(order: &Order<'_>) -> Requested {
+    let letter = order.letter;
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    let parts = [
+        ("from", &letter.from),
+        ("to", &letter.to),
+        ("subject", &letter.subject),
+        ("text", &letter.text),
+        ("html", &letter.html),
+    ];
+    for (name, value) in parts {
+        form.append_pair(name, value);
+    }
+    let own = if order.is_european() { "https://api.eu.mailgun.net" } else { "https://api.mailgun.net" };
+    let base = order.endpoints.of("mailgun", own);
+    let domain: String = form_urlencoded::byte_serialize(order.credential("domain").as_bytes()).collect();
+    let authorization = Some(basic("api", order.credential("api_key")));
+    request(format!("{base}/v3/{domain}/messages"), authorization, "application/x-www-form-urlencoded", form.finish())
+}
+
+/// `POST /api/v1/transmissions`.
+fn sparkpost(order: &Order<'_>) -> Requested {
+    let letter = order.letter;
+    let (address, name) = order.sender()?;
+    let body = json!({
+        "options": {"transactional": true},
+        "recipients": [{"address": {"email": letter.to}}],
+        "content": {
+            "from": {"email": address, "name": name},
+            "subject": letter.subject,
+            "html": letter.html,
+            "text": letter.text,
+        },
+    });
+    let own = if order.is_european() { "https://api.eu.sparkpost.com" } else { "https://api.sparkpost.com" };
+    let base = order.endpoints.of("sparkpost", own);
+    json_request(format!("{base}/api/v1/transmissions"), Some(order.credential("api_key").to_owned()), &body)
+}
+
+/// `POST /emails`, which takes a message with the same key once.
+fn resend(order: &Order<'_>) -> Requested {
+    let letter = order.letter;
+    let body = json!({
+        "from": letter.from,
+        "to": [letter.to],
+        "subject": letter.subject,
+        "html": letter.html,
+        "text": letter.text,
+    });
+    let base = order.endpoints.of("resend", "https://api.resend.com");
+    let mut request = json_request(format!("{base}/emails"), Some(bearer(order.credential("api_key"))), &body)?;
+    if let Ok(key) = HeaderValue::try_from(order.id) {
+        request.headers_mut().insert("idempotency-key", key);
+    }
+    Ok(request)
+}
+
+/// Whether an answer means that another try may end otherwise.
+pub(in crate::messages) fn may_pass(status: StatusCode) -> bool {
+    status.is_server_error()
+        || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY)
+}
