@@ -25,6 +25,8 @@ use self::variables::Form;
 use super::{Attempt, Messenger, failure::Failure};
 use crate::liquid::{self, Unreadable};
 
+#[cfg(test)]
+pub(super) use templates::NAMES as TEMPLATES;
 pub use vendors::Endpoints;
 pub(super) use {smtp::Pool, vendors::may_pass};
 

@@ -2,7 +2,7 @@
 
 use axum::{Router, extract::State, http::HeaderMap};
 use identity::{
-    messages::PhoneMessage,
+    messages::{Email, PhoneMessage},
     triggers::{Denial, Effect, NoTriggers},
 };
 use kernel::Context;
@@ -86,4 +86,100 @@ fn the_last_word_of_code_counts() {
     assert_eq!(decided(vec![effect("notification.retry", "later")]), Some(("later".to_owned(), true)));
     let threw = Verdict { denied: Some(Denial { reason: "oh".into(), ..Denial::default() }), ..Verdict::default() };
     assert!(super::decided(&threw).unwrap_err().may_pass);
+}
+
+/// A service that refuses twice before it takes an e-mail.
+async fn busy() -> (String, Arc<Mutex<Vec<Value>>>) {
+    let got: Arc<Mutex<Vec<Value>>> = Arc::default();
+    let take = async |State(got): State<Arc<Mutex<Vec<Value>>>>, body: String| {
+        let mut got = got.lock().unwrap();
+        got.push(serde_json::from_str(&body).unwrap());
+        let (status, wait) = match got.len() {
+            1 => (429, "90"),
+            2 => (503, "1"),
+            _ => (202, "0"),
+        };
+        (axum::http::StatusCode::from_u16(status).unwrap(), [("retry-after", wait)])
+    };
+    let router = Router::new().fallback(take).with_state(Arc::clone(&got));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (address, got)
+}
+
+/// A tenant that sends through this service, at a time that the test sets.
+async fn through(address: String) -> (Store, TenantId, Messenger, Arc<kernel::FixedClock>) {
+    let clock = Arc::new(kernel::FixedClock::at(kernel::Timestamp::from_seconds(1_000_000)));
+    let context = Context::new(clock.clone(), Arc::new(kernel::SeededRandom::new(1)));
+    let root_key = RootKey::generate(&context);
+    let store = Store::open(Options { database: Database::Memory, root_key, context }).await.unwrap();
+    let tenant = TenantId::new("t");
+    store.create_tenant(&tenant).await.unwrap();
+    let provide = |tx: &mut Tx| {
+        let provider =
+            object(json!({"name": "sendgrid", "enabled": true, "default_from_address": "mail@acme.example"}));
+        let mut provider = Record::new(model::EMAIL_PROVIDER.name, provider, tx.now());
+        provider.sealed.set("credentials.api_key", "key");
+        tx.insert(&model::EMAIL_PROVIDER, provider).map(drop)
+    };
+    store.write::<(), store::StoreError>(&tenant, provide).await.unwrap();
+    let endpoints = Endpoints::new([("sendgrid".to_owned(), address)].into());
+    let messenger = Messenger::new(Client::new(true), Arc::new(NoTriggers), endpoints, Some(Outbox::default()));
+    (store, tenant, messenger, clock)
+}
+
+async fn enqueue(store: &Store, tenant: &TenantId, template: &'static str) {
+    let work = move |tx: &mut Tx| {
+        let (url, code) = ("https://t.example/u/x?ticket=1".to_owned(), "123456".to_owned());
+        Email { template, to: "ann@example.com", url, code, domain: "t.example", ..Email::default() }.enqueue(tx, None)
+    };
+    store.write::<(), store::StoreError>(tenant, work).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_busy_provider_is_left_alone_for_as_long_as_it_says() {
+    let (address, got) = busy().await;
+    let (store, tenant, messenger, clock) = through(address).await;
+    enqueue(&store, &tenant, "reset_email").await;
+    let seconds = Duration::from_secs;
+    // The first refusal names its wait; after the second the usual one is longer.
+    for (wait, tries) in [(0, 1), (89, 1), (1, 2), (19, 2), (1, 3), (3600, 3)] {
+        clock.advance(seconds(wait));
+        for job in store.lease_jobs(queues::MESSAGES, 2, LEASE).await.unwrap() {
+            messenger.sent(&store, &job).await.unwrap();
+        }
+        assert_eq!(got.lock().unwrap().len(), tries, "after {wait} s");
+    }
+    let wanted = crate::outbox::Wanted { to: Some("Ann@example.com".into()), ..Default::default() };
+    let kept = store.read(&tenant, move |reader| crate::outbox::list(reader, &wanted)).await.unwrap();
+    let outcomes: Vec<&Value> = kept[0]["attempts"].as_array().unwrap().iter().map(|one| &one["outcome"]).collect();
+    assert_eq!(outcomes, ["waiting", "waiting", "sent"]);
+    assert_eq!((&kept[0]["status"], &kept[0]["links"][0]), (&json!("sent"), &json!("https://t.example/u/x?ticket=1")));
+}
+
+#[tokio::test]
+async fn every_template_is_written_and_delivered() {
+    let (address, got) = busy().await;
+    let (store, tenant, messenger, clock) = through(address).await;
+    for template in email::TEMPLATES {
+        enqueue(&store, &tenant, template).await;
+        // The service takes what comes at the third try.
+        for _ in 0..3 {
+            for job in store.lease_jobs(queues::MESSAGES, 20, LEASE).await.unwrap() {
+                messenger.sent(&store, &job).await.unwrap();
+            }
+            clock.advance(Duration::from_secs(100));
+        }
+        let body = got.lock().unwrap().last().unwrap().clone();
+        assert!(!body["subject"].as_str().unwrap().is_empty(), "{template}: {body}");
+        for part in [0, 1] {
+            let text = body["content"][part]["value"].as_str().unwrap();
+            assert!(
+                text.contains("123456") || text.contains("ticket=1") || !template.ends_with("code"),
+                "{template}: {text}"
+            );
+            assert!(!text.contains("[[") && !text.contains("{{"), "{template}: {text}");
+        }
+    }
 }

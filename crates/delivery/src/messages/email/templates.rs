@@ -2,7 +2,7 @@
 
 /// Every template there is a design for. That of the `email` connection stands in the connection itself.
 #[cfg(test)]
-pub(super) const NAMES: [&str; 14] = [
+pub(in crate::messages) const NAMES: [&str; 14] = [
     "verify_email",
     "verify_email_by_code",
     "reset_email",
