@@ -10,6 +10,7 @@ mod blacklists;
 mod browser;
 mod connections;
 mod custom_domains;
+mod developer;
 mod effects;
 mod event_streams;
 mod imports;

@@ -38,7 +38,10 @@ pub(crate) fn tenant_routes(store: &Store, services: &Services, tools: Option<&T
         let engine = Arc::clone(&engine);
         async move { manage(&engine, request, &tenant, peer).await }
     });
-    let tools = tools.map(|tools| developer::router(tools, Bearer::new(store.clone(), services.keys.clone())));
+    let tools = tools.map(|tools| {
+        let bearer = Bearer::new(store.clone(), services.keys.clone());
+        developer::router(tools, bearer, oauth::router(Arc::clone(&oauth)))
+    });
     Router::new()
         .route("/api/v2", api.clone())
         .route("/api/v2/{*path}", api)

@@ -1,15 +1,17 @@
-//! Tools for whoever develops against this server: the outbox of messages. They are there where only this machine reaches the
+//! Tools for whoever develops against this server: the outbox of messages, logins without pages, and a start page. They are there where only this machine reaches the
 //! server, and elsewhere by the operator's explicit will, for callers with a token of the Management API.
 
 mod guard;
 mod outbox;
 mod page;
+mod sessions;
+mod start;
 
 use std::sync::Arc;
 
 use axum::{
-    Router, middleware,
-    routing::{MethodRouter, get},
+    Extension, Router, middleware,
+    routing::{MethodRouter, get, post},
 };
 use delivery::Outbox;
 use kernel::Secret;
@@ -46,10 +48,12 @@ pub(crate) fn told(domain: &str, secret: &Secret) -> String {
     format!("Tools for developers: https://{domain}/_aught/outbox\n  developer secret  {}\n\n", secret.reveal())
 }
 
-/// The routes of the tools.
-pub(crate) fn router(tools: &Tools, bearer: Bearer) -> Router {
+/// The routes of the tools. `login` has the endpoints that give tokens.
+pub(crate) fn router(tools: &Tools, bearer: Bearer, login: Router) -> Router {
     let guard = Arc::new(guard::Guard::new(bearer));
     Router::new()
+        .route("/", get(start::show))
+        .route("/_aught/sessions", post(sessions::create).layer(Extension(Arc::new(login))))
         .route("/_aught/outbox", outbox_routes())
         .route("/_aught/outbox/{id}/html", get(outbox::html))
         .layer(middleware::from_fn_with_state(guard, guard::admit))

@@ -49,6 +49,7 @@ use store::Store;
 
 pub use bearer::Bearer;
 pub use error::OAuthError;
+pub use session::cookie_names;
 
 use crate::{
     authorize::{AUTHORIZE, RESUME, returning::CONTINUE},

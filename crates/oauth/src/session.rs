@@ -45,12 +45,13 @@ fn set(site: &Site, browser: &Browser, value: &str, expiry: &str) -> Vec<String>
 
 /// Browsers share cookies between the ports of a host: where a tenant lives at a port of its own, so does its cookie.
 fn names(site: &Site, _: &Browser) -> [String; 2] {
-    let port = site
-        .tenant
-        .host()
-        .rsplit_once(':')
-        .map(|(_, port)| port)
-        .filter(|port| port.bytes().all(|b| b.is_ascii_digit()));
+    cookie_names(site.tenant.host())
+}
+
+/// Names of the cookie of sessions at a host, and of its second form for browsers that mishandle `SameSite=None`.
+pub fn cookie_names(host: &str) -> [String; 2] {
+    let port = host.rsplit_once(':').map(|(_, port)| port);
+    let port = port.filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
     NAMES.map(|name| port.map_or_else(|| name.to_owned(), |port| format!("{name}_{port}")))
 }
 

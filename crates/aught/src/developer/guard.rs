@@ -64,6 +64,8 @@ pub(super) async fn admit(State(guard): State<Arc<Guard>>, request: Request, nex
     let (parts, body) = request.into_parts();
     match guard.check(&parts).await {
         Ok(()) => next.run(Request::from_parts(parts, body)).await,
+        // For strangers there is no start page.
+        Err(_) if parts.uri.path() == "/" => edge::refusal(&ApiError::not_found("Not Found")),
         Err(error) => edge::refusal(&error),
     }
 }
