@@ -146,9 +146,6 @@ const OPENS_TRANSACTIONS: &[&str] = &[
     "management/src/jobs/imports.rs",
     "management/src/keys.rs",
     "management/src/keys/encryption.rs",
-    "management/src/messages.rs",
-    "management/src/messages/email.rs",
-    "management/src/messages/phone.rs",
     "management/src/tidy.rs",
     "management/src/users/changes.rs",
     "management/src/users/identities.rs",
@@ -175,8 +172,8 @@ fn rules_open_no_transactions() {
 fn the_management_api_knows_no_http() {
     for (name, path, text) in code_sources().filter(|(name, ..)| name == "management") {
         for word in ["axum::", "hyper::", "TcpListener", "HeaderMap"] {
-            // The deprecated API is a translation of requests, and providers of messages are called.
-            let is_edge = path.ends_with("v1.rs") || place(&path).contains("messages");
+            // The deprecated API is a translation of requests.
+            let is_edge = path.ends_with("v1.rs");
             assert!(is_edge || !text.contains(word), "{name}: {} names {word}", path.display());
         }
     }

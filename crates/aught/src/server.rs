@@ -7,6 +7,7 @@ use delivery::Messenger;
 use extensibility::Dispatcher;
 use futures::future::join_all;
 use identity::{Passwords, SigningKeys};
+use kernel::Secret;
 use management::Services;
 use store::Store;
 use tempfile::TempDir;

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use identity::expiring;
+use identity::{discard, expiring};
 use kernel::{Document, Record, Timestamp, Value, object};
 use model::OUTBOX_MESSAGE;
 use serde_json::json;
@@ -76,7 +76,7 @@ pub fn get(reader: &Snapshot, id: &str) -> StoreResult<Option<Document>> {
 /// Empties the outbox.
 pub fn clear(tx: &mut Tx) -> StoreResult<()> {
     for message in tx.list(&OUTBOX_MESSAGE, &Query::default())?.items {
-        tx.delete(&OUTBOX_MESSAGE, &message.id)?;
+        discard(tx, &OUTBOX_MESSAGE, &message.id)?;
     }
     Ok(())
 }
@@ -147,7 +147,7 @@ fn make_room(tx: &mut Tx) -> StoreResult<()> {
     let paging = Paging::Offset { offset: 0, limit: excess };
     let oldest = Query { filter: Filter::All, order: Order::Created, paging, with_total: false };
     for message in tx.list(&OUTBOX_MESSAGE, &oldest)?.items {
-        tx.delete(&OUTBOX_MESSAGE, &message.id)?;
+        discard(tx, &OUTBOX_MESSAGE, &message.id)?;
     }
     Ok(())
 }

@@ -38,8 +38,12 @@ pub static EMAIL_PROVIDER: Kind = Kind::single("email_provider").sealed(&[
 /// A text that is sent by e-mail.
 pub static EMAIL_TEMPLATE: Kind = Kind::new("email_template").id_given("template");
 /// A message that was sent, kept for the developer who waits for it.
-pub static OUTBOX_MESSAGE: Kind =
-    Kind::new("outbox_message").id_given("").sealed(&["content"]).indexed(&["channel", "recipient", "expires"]);
+pub static OUTBOX_MESSAGE: Kind = Kind::new("outbox_message").id_given("").sealed(&["content"]).indexed(&[
+    "channel",
+    "recipient",
+    "user_id",
+    "expires",
+]);
 /// Settings of the prompts.
 pub static PROMPT_SETTINGS: Kind = Kind::single("prompt_settings");
 /// Texts of a prompt in a language.

@@ -25,10 +25,10 @@ use self::variables::Form;
 use super::{Attempt, Messenger, failure::Failure};
 use crate::liquid::{self, Unreadable};
 
+pub(super) use smtp::Pool;
 #[cfg(test)]
 pub(super) use templates::NAMES as TEMPLATES;
 pub use vendors::Endpoints;
-pub(super) use {smtp::Pool, vendors::may_pass};
 
 /// What the store holds about an e-mail.
 struct Known {

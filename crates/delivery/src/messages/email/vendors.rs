@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, header};
 use kernel::{Record, Timestamp, Value, object, value_at};
 use serde_json::json;
 use url::form_urlencoded;
@@ -222,10 +222,4 @@ fn resend(order: &Order<'_>) -> Requested {
         request.headers_mut().insert("idempotency-key", key);
     }
     Ok(request)
-}
-
-/// Whether an answer means that another try may end otherwise.
-pub(in crate::messages) fn may_pass(status: StatusCode) -> bool {
-    status.is_server_error()
-        || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY)
 }
