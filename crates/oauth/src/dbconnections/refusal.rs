@@ -7,7 +7,6 @@ use axum::{
 use http::StatusCode;
 use identity::{
     Error, PasswordError, PasswordRules,
-    protection::Limited,
     triggers::Denial,
     users::{AttributeError, Identifier},
 };
@@ -151,8 +150,7 @@ impl From<Error> for Refusal {
             Error::PasswordLeaked => {
                 Self::bad("password_leaked", "This password was found in a data breach. Please choose another one.")
             }
-            Error::Limited(Limited::SuspiciousIp { .. } | Limited::BruteForce { .. } | Limited::SameUser { .. })
-            | Error::Busy => Self::too_many(),
+            Error::Limited(_) | Error::Busy => Self::too_many(),
             Error::UserExists => Self::taken(None),
             Error::Denied(denial) => Self::denied(&denial),
             error => OAuthError::internal(error).into(),
