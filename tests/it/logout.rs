@@ -131,17 +131,14 @@ async fn logging_out_ends_the_session_and_leads_where_is_allowed() {
     ] {
         app.log_in(&mut browser, &[]).await;
         let page = browser.visit(&format!("/v2/logout?{query}")).await;
-        match expected {
-            Some(expected) => {
-                assert_eq!(page.address, expected, "{query}");
-                let page = browser.visit(&app.request(&[("prompt", "none")])).await;
-                assert_eq!(page.parameter("error").as_deref(), Some("login_required"), "{query}");
-            }
-            None => {
-                assert_eq!(page.status, 400, "{query}");
-                assert!(page.html.contains("is not defined as a valid URL in"), "{query}: {}", page.html);
-                browser.jar.clear();
-            }
+        if let Some(expected) = expected {
+            assert_eq!(page.address, expected, "{query}");
+            let page = browser.visit(&app.request(&[("prompt", "none")])).await;
+            assert_eq!(page.parameter("error").as_deref(), Some("login_required"), "{query}");
+        } else {
+            assert_eq!(page.status, 400, "{query}");
+            assert!(page.html.contains("is not defined as a valid URL in"), "{query}: {}", page.html);
+            browser.jar.clear();
         }
     }
     let types = crate::app::logged(&server).await;

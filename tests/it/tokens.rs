@@ -112,7 +112,7 @@ async fn a_token_ends_after_its_time_and_when_it_is_not_used() {
     assert!(is_refused(&app.refresh(&server, &idle).await));
     let mut token = refresh_token(&app.tokens(&server, &mut browser, &OFFLINE).await);
     for day in 1..=10 {
-        clock.advance(DAY - Duration::from_secs(60));
+        clock.advance(Duration::from_secs(86_400 - 60));
         let answer = app.refresh(&server, &token).await;
         assert_eq!(answer.status, 200, "{day}: {answer:?}");
         token = refresh_token(&answer.body);
