@@ -116,7 +116,7 @@ pub fn may_reach(tx: &mut Tx, actor: &Actor, to: &str) -> StoreResult<bool> {
     if matches!(by_sender, Permit::Refused { .. }) {
         return Ok(false);
     }
-    let by_recipient = tx.take_permit(CAUSED, &format!("to {}", to.to_lowercase()), BY_RECIPIENT)?;
+    let by_recipient = tx.take_permit(CAUSED, &format!("to {}", kernel::digest(&to.to_lowercase())), BY_RECIPIENT)?;
     Ok(matches!(by_recipient, Permit::Granted { .. }))
 }
 
