@@ -226,6 +226,10 @@ describe("login pages", () => {
     await page.goto("about:blank");
     await page.goto(ticket);
     await heading(page, "Invalid Link");
+    await page.goto(`${issuer}/u/unblock?ticket=${"x".repeat(32)}`);
+    await heading(page, "Unblock My Account");
+    await go(page);
+    await heading(page, "Invalid Link");
     await leave();
     // Without script the page waits for a click.
     const { ticket: second } = await management.tickets.changePassword({ user_id: ada.user_id });

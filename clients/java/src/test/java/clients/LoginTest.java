@@ -27,7 +27,7 @@ class LoginTest extends Tenant {
         CreateClientResponseContent client = management.clients().create(of(CreateClientRequestContent.class, """
                 {'name': '%s', 'app_type': 'regular_web', 'callbacks': ['%s'], 'oidc_conformant': true,
                  'allowed_logout_urls': ['https://app.example.com/'],
-                 'grant_types': ['authorization_code', 'refresh_token'],
+                 'grant_types': ['authorization_code', 'refresh_token', 'http://auth0.com/oauth/grant-type/password-realm'],
                  'refresh_token': {'rotation_type': 'rotating', 'expiration_type': 'expiring'}}""", unique("app"), CALLBACK));
         clientId = client.getClientId().orElseThrow();
         app = AuthAPI.newBuilder(DOMAIN, clientId, client.getClientSecret().orElseThrow()).build();
@@ -112,5 +112,23 @@ class LoginTest extends Tenant {
         URI back = browser.visit(app.logoutUrl("https://app.example.com/", true).build(), Map.of());
         assertEquals("https://app.example.com/", back.toString());
         assertEquals("login_required", query(browser.visit(silent, Map.of())).get("error"));
+    }
+
+    @Test
+    void somebodySignsUpAndLogsInWithoutPages() throws Exception {
+        String address = unique("new") + "@example.com";
+        assertEquals(address, app.signUp(address, PASSWORD.toCharArray(), DATABASE).execute().getBody().getEmail());
+        APIException taken = assertThrows(
+                APIException.class, () -> app.signUp(address, PASSWORD.toCharArray(), DATABASE).execute());
+        assertEquals(400, taken.getStatusCode());
+        TokenHolder tokens = app.login(address, PASSWORD.toCharArray(), DATABASE)
+                .setScope("openid email")
+                .execute()
+                .getBody();
+        assertEquals(address, claims(tokens.getIdToken()).path("email").asText());
+        APIException wrong = assertThrows(
+                APIException.class, () -> app.login(address, "wrong".toCharArray(), DATABASE).execute());
+        assertEquals("Wrong email or password.", wrong.getDescription());
+        assertEquals(200, app.resetPassword(address, DATABASE).execute().getStatusCode());
     }
 }
