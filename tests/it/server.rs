@@ -71,7 +71,7 @@ impl TestServer {
         let running = Server::start(config).await.unwrap();
         let http = Client::builder().no_proxy().build().unwrap();
         let base = format!("http://{}", running.addr);
-        let mut server = Self { running, http, base, token: String::new(), database: database };
+        let mut server = Self { running, http, base, token: String::new(), database };
         server.token = server.token_for("").await;
         server
     }

@@ -2,6 +2,7 @@
 //!
 //! `aught-floor ADDRESS FILE` answers every request to ADDRESS with FILE's bytes as JSON. `aught-floor --bcrypt` prints how many passwords
 //! it hashes in a second, on one core, with the library and at the cost that aught does.
+#![expect(clippy::print_stdout, reason = "what it counts is read from its output")]
 
 use std::{
     sync::Arc,

@@ -55,7 +55,7 @@ impl PostgresDatabase {
         let (url, text) = (self.url(), text.to_lowercase());
         let look = move || {
             let mut client = Client::connect(&url, NoTls)?;
-            let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+            let hex = text.bytes().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
             let mut found = BTreeSet::new();
             for row in client.query("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'", &[])? {
                 let table: String = row.get(0);

@@ -66,8 +66,6 @@ fn make(tx: &mut Tx, reference: &Reference, count: usize) -> Result<String> {
                 insert(tx, kind, &id, document)?;
             }
             Place::Id(kind) if number == 0 => insert(tx, kind, &name, document)?,
-            // There can be one.
-            Place::Id(_) => {}
             Place::Left(relation) => drop(tx.relate(relation, &name, &id, document)?),
             Place::Right(relation) => drop(tx.relate(relation, &id, &name, document)?),
             Place::Accounts => {
@@ -79,8 +77,8 @@ fn make(tx: &mut Tx, reference: &Reference, count: usize) -> Result<String> {
                 let expires = tx.now() + std::time::Duration::from_secs(60);
                 tx.put_single_use("thing", &id, document, Some(&name), expires)?;
             }
-            // Sessions and tokens have tests of their own, which log in.
-            Place::Rows(_) => {}
+            // Of an identifier there can be one; sessions and tokens have tests of their own, which log in.
+            Place::Id(_) | Place::Rows(_) => {}
         }
     }
     Ok(name)
