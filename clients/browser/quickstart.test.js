@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { createServer } from "node:net";
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,13 +13,16 @@ import { logIn, person, signUp, unique, user } from "./support.js";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
-/** A port that nobody has now. */
+/** A port that nobody has now, of those that systems give to nobody who asks for any: what runs beside this test does not take it meanwhile. */
 async function free() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, "localhost", resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (;;) {
+    const port = randomInt(20_000, 30_000);
+    const server = createServer();
+    const listening = new Promise((resolve) => server.once("error", () => resolve(false)).listen(port, () => resolve(true)));
+    if (!(await listening)) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
 
 describe("the quickstart's", () => {
@@ -42,7 +46,10 @@ describe("the quickstart's", () => {
 
   /** Waits until somebody listens. */
   async function listening(origin) {
-    while (!(await fetch(origin).catch(() => undefined))) await new Promise((resolve) => setTimeout(resolve, 100));
+    while (!(await fetch(origin).catch(() => undefined))) {
+      assert.ok(running.every((program) => program.exitCode === null), "a program of the page has ended");
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
   }
 
   before(async () => {

@@ -322,12 +322,9 @@ pub struct TenantSettings {
 /// The tenant's flags.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-#[expect(clippy::struct_excessive_bools, reason = "the contract has them")]
 pub struct Flags {
     /// Whether keys are published without `alg`.
     pub remove_alg_from_jwks: bool,
-    /// Whether authorization requests must be pushed.
-    pub require_pushed_authorization_requests: bool,
     /// Whether the end of a refresh token ends the consent.
     pub revoke_refresh_token_grant: bool,
     /// Whether consent shows the descriptions of scopes.

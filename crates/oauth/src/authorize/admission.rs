@@ -57,7 +57,7 @@ async fn recognize(site: &Site, parameters: &Parameters) -> Result<Asked, Failur
     addressee.shows_errors = client.redirection_policy.as_deref() == Some("open_redirect_protection");
     let fail = |error: AuthorizationError| Failure::Redirect(addressee.clone(), error);
     let request = AuthorizationRequest::parse(client_id, addressee.clone(), parameters).map_err(fail)?;
-    admit_client(site, parameters, &request, &record, &client).await.map_err(fail)?;
+    admit_client(parameters, &request, &record, &client).map_err(fail)?;
     Ok(Asked { request, record, client, api: None, parameters: parameters.clone() })
 }
 
@@ -74,8 +74,7 @@ fn with_audience(parameters: &Parameters, settings: &Settings) -> Parameters {
 }
 
 /// Whether the client may ask in this way.
-async fn admit_client(
-    site: &Site,
+fn admit_client(
     parameters: &Parameters,
     request: &AuthorizationRequest,
     record: &Record,
@@ -88,11 +87,7 @@ async fn admit_client(
         ));
     }
     capabilities::admit_request(record, parameters)?;
-    let settings = site.settings().await?;
-    let was_pushed = parameters.get(par::PUSHED).is_some();
-    if !was_pushed
-        && (client.require_pushed_authorization_requests || settings.flags.require_pushed_authorization_requests)
-    {
+    if client.require_pushed_authorization_requests && parameters.get(par::PUSHED).is_none() {
         return Err(AuthorizationError::invalid_request("Pushed Authorization Requests are required"));
     }
     let grants =
