@@ -193,7 +193,9 @@ async fn tenants(asked: Tenants) -> Result<ExitCode, Failure> {
 /// Tells what makes a flaw in this server or in tenants' code worse than it need be.
 fn warn_of_rights() {
     if rustix::process::geteuid().is_root() {
-        tracing::warn!("the server runs as root; give it a user of its own, who owns only its state");
+        tracing::warn!(
+            "running as root: whoever breaks in has the whole machine; give the server a user of its own, who owns only its state"
+        );
     }
     if !actions::can_confine() {
         tracing::warn!(
@@ -208,9 +210,6 @@ async fn serve(serve: Serve) -> Result<ExitCode, Failure> {
     telemetry::start_log(settings.log().unwrap_or("info"), None)?;
     warn_of_rights();
     let mut stop = Stop::listen()?;
-    if rustix::process::geteuid().is_root() {
-        tracing::warn!("running as root: whoever breaks in has the whole machine; use a user of its own");
-    }
     let running = Server::start(settings.config()?).await?;
     if let Some(fresh) = &running.fresh {
         telemetry::say(&fresh.told(&running.domain));

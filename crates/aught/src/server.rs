@@ -105,6 +105,7 @@ impl Server {
             fresh,
             developer_secret,
             store,
+            tenants,
             door,
             stop,
             serving,
@@ -149,6 +150,7 @@ pub struct Running {
     pub developer_secret: Option<Secret>,
     /// Where everything is kept: for tests, which look behind the answers.
     pub store: Store,
+    tenants: Tenants,
     door: Arc<Door>,
     stop: watch::Sender<bool>,
     serving: Vec<JoinHandle<()>>,
@@ -179,6 +181,7 @@ impl Running {
         // A job that is cut off is done again by whoever leases it next.
         self.workers.iter().for_each(JoinHandle::abort);
         join_all(self.workers.drain(..)).await;
+        self.tenants.end().await;
         self.store.close().await;
         tracing::info!("stopped");
     }

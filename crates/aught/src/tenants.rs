@@ -7,6 +7,7 @@ use kernel::{Context, Secret, Tenant, TenantId, host_name, id::Form, is_loopback
 use quick_cache::sync::Cache;
 use rest::ApiError;
 use store::{Domain, Options, RootKey, Store, StoreError, StoreResult, Tx};
+use tokio::{sync::Mutex, task::JoinSet};
 
 use crate::{Config, Failure, InitialClient, State, files};
 
@@ -45,12 +46,14 @@ struct Inner {
     keys: SigningKeys,
     /// Tenants that have what their first request needs, with the domain for which they have it.
     ready: Cache<(TenantId, String), ()>,
+    /// What is done for tenants beside their requests.
+    making: Mutex<JoinSet<()>>,
 }
 
 impl Tenants {
     /// The tenants in this store.
     pub(crate) fn new(store: Store, keys: SigningKeys) -> Self {
-        Self(Arc::new(Inner { store, keys, ready: Cache::new(KNOWN) }))
+        Self(Arc::new(Inner { store, keys, ready: Cache::new(KNOWN), making: Mutex::default() }))
     }
 
     /// The tenant that answers for a host. An installation with one tenant answers for every name of this machine.
@@ -66,6 +69,12 @@ impl Tenants {
         Ok(found)
     }
 
+    /// Ends what is done for tenants beside their requests: whoever asks for them next begins it anew.
+    pub(crate) async fn end(&self) {
+        let mut making = std::mem::take(&mut *self.0.making.lock().await);
+        making.shutdown().await;
+    }
+
     /// Does for a tenant, once for each of its domains, what would take too long for all tenants at the start.
     async fn prepare(&self, tenant: &Tenant) -> StoreResult {
         let key = (tenant.id().clone(), tenant.domain().to_owned());
@@ -75,7 +84,10 @@ impl Tenants {
         let domain = tenant.domain().to_owned();
         let moved = self.0.store.write(tenant.id(), move |tx: &mut Tx| management::move_to(tx, &domain)).await;
         moved.map_err(|error| StoreError::Unavailable(format!("a tenant cannot be moved to its domain: {error}")))?;
-        tokio::spawn(make_next_key(self.0.keys.clone(), tenant.clone()));
+        let mut making = self.0.making.lock().await;
+        while making.try_join_next().is_some() {}
+        making.spawn(make_next_key(self.0.keys.clone(), tenant.clone()));
+        drop(making);
         self.0.ready.insert(key, ());
         Ok(())
     }
