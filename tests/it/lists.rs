@@ -59,3 +59,15 @@ async fn lists_of_module_versions_show_their_zeros() {
     assert_eq!(users, (0, json!({"page": 1, "per_page": 50})));
     server.end().await;
 }
+
+#[tokio::test]
+async fn a_page_beyond_all_counting_is_empty() {
+    let server = TestServer::start().await;
+    for path in ["/roles", "/grants", "/users", "/keys/encryption", "/self-service-profiles"] {
+        let answer = server.get(&format!("{path}?page=9007199254740993000&per_page=100")).await;
+        assert!(matches!(answer.status, 200 | 400), "{path}: {answer:?}");
+        let answer = server.get(&format!("{path}?page=9007199254740993000&per_page=100&include_totals=true")).await;
+        assert!(matches!(answer.status, 200 | 400), "{path}: {answer:?}");
+    }
+    server.end().await;
+}

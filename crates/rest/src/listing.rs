@@ -19,7 +19,7 @@ pub fn paging_of(call: &Call) -> (Paging, bool) {
         return (Paging::All, false);
     }
     let limit = count(call, "per_page").unwrap_or(facts.default_size);
-    let offset = count(call, "page").unwrap_or(0) * limit;
+    let offset = count(call, "page").unwrap_or(0).saturating_mul(limit);
     (Paging::Offset { offset, limit }, wants_totals(call))
 }
 
@@ -43,7 +43,7 @@ pub fn envelope(call: &Call, page: Page<Document>) -> Value {
             name if name == key => items.take(),
             "next" if is_walk => page.next.as_deref().map(Value::from),
             _ if is_walk => None,
-            "start" => counter(number * limit),
+            "start" => counter(number.saturating_mul(limit)),
             "limit" | "per_page" => counter(limit),
             "page" => counter(number),
             "total" => counter(total),
