@@ -3,7 +3,10 @@
 use kernel::{Secret, TenantId};
 use store::{StoreError, StoreResult, Tx};
 
-use crate::machine::{self, Fault, LogIn, SendReset, SignUp};
+use crate::{
+    machine,
+    step::{Fault, LogIn, SendReset, SignUp},
+};
 use model::login::{Authentication, BoxFuture, Browser, Refusal, Transaction};
 
 /// The kind under which transactions are stored.

@@ -12,7 +12,7 @@ use kernel::{Peer, Tenant, TenantId};
 use store::StoreResult;
 
 use crate::{
-    machine::Form,
+    form::Form,
     reply::{self, Reply},
     service::{ErrorPage, Login, Purpose},
 };
@@ -194,6 +194,6 @@ impl Login {
         let scene = self.scene(tenant, "", browser, screen, &[]).await?;
         let client_id = client.chars().filter(char::is_ascii_graphic).take(64).collect();
         let transaction = self.transaction(LoginRequest { client_id, ..LoginRequest::default() });
-        self.told(tenant, &scene, crate::machine::Show::of(screen), transaction).await
+        self.told(tenant, &scene, crate::step::Show::of(screen), transaction).await
     }
 }

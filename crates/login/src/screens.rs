@@ -10,8 +10,9 @@ mod results;
 mod signup;
 
 use crate::{
-    machine::{At, Done, Fault, Form, Show, Step},
+    form::Form,
     page::{Message, Page},
+    step::{At, Done, Fault, Show, Step},
     texts::Texts,
     world::World,
 };

@@ -17,10 +17,12 @@ pub(crate) use tickets::Purpose;
 use crate::{
     accounts::{self, Accounts, Call, Keep, Refused, TRANSACTION},
     captcha, carrier,
+    form::Form,
     load::{self, Setting},
-    machine::{self, At, Done, Effect, Fault, Form, Show, Step},
+    machine,
     reply::{self, Reply},
     screens::{self, View, consent},
+    step::{At, Done, Effect, Fault, Show, Step},
     texts::{self, Texts},
 };
 use model::login::{

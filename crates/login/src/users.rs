@@ -18,7 +18,7 @@ use store::{Snapshot, Store, Tx};
 
 use crate::{
     accounts::{Accounts, Call, Keep, Refused, ResetTicket, TicketError, Verified},
-    machine::{LogIn, SendReset, SignUp},
+    step::{LogIn, SendReset, SignUp},
     world::Identifier,
 };
 

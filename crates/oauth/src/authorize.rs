@@ -1,42 +1,39 @@
 //! `/authorize`: an application's request for its user's login becomes a response, at once or after pages
 //! (OpenID Connect Core §3; reference: sessions-and-login-rules §3).
 
+mod addressee;
 mod admission;
 pub(crate) mod browser;
-pub(crate) mod conclude;
+mod conclude;
+mod error;
 pub(crate) mod failure;
+pub(crate) mod login;
 mod redirect_uri;
 mod request;
 pub(crate) mod response;
 pub(crate) mod returning;
 
-use std::sync::Arc;
-
 use axum::{body::Body, response::Response};
 use http::Request;
-use kernel::{Record, Value, object};
+use kernel::{Value, object};
 use model::login::{Authentication, LoginRequest, Method, Outcome, Transaction};
 use serde_json::json;
 use store::Session;
 
 pub(crate) use admission::validate;
-pub(crate) use failure::AuthorizationError;
+pub(crate) use error::AuthorizationError;
 pub(crate) use request::{AuthorizationRequest, CodeChallenge};
 pub(crate) use response::Members;
 
 use self::{
+    addressee::Addressee,
     admission::judge,
     browser::Visit,
-    conclude::{Login, conclude},
+    conclude::conclude,
     failure::Failure,
-    request::Addressee,
+    login::{Asked, Login, Return},
 };
-use crate::{
-    Site, par,
-    post_login::Return,
-    request::Parameters,
-    views::{Client, ResourceServer},
-};
+use crate::{Site, par, request::Parameters, session};
 
 /// The strategy by which users sign in here.
 const DATABASE: &str = "auth0";
@@ -44,17 +41,6 @@ const DATABASE: &str = "auth0";
 pub(crate) const AUTHORIZE: &str = "/authorize";
 /// Where a login goes on once a page is done.
 pub(crate) const RESUME: &str = "/authorize/resume";
-
-/// A request with the records that it names.
-pub(crate) struct Asked {
-    pub(crate) request: AuthorizationRequest,
-    pub(crate) record: Arc<Record>,
-    pub(crate) client: Arc<Client>,
-    /// The API for which a token is asked; none for the user's profile alone.
-    pub(crate) api: Option<Arc<ResourceServer>>,
-    /// What was sent, by which the request is validated again after pages.
-    parameters: Parameters,
-}
 
 /// `GET` and `POST /authorize`.
 pub(crate) async fn endpoint(site: Site, request: Request<Body>) -> Response {
@@ -84,7 +70,7 @@ async fn begin(site: &Site, visit: &Visit, parameters: Parameters) -> Result<Res
     let parameters = par::resolve(site, parameters).await.map_err(Failure::Page)?;
     let asked = judge(site, &parameters).await?;
     let fail = |error: AuthorizationError| Failure::Redirect(asked.request.addressee.clone(), error);
-    let session = browser::session(site, visit).await.map_err(&fail)?;
+    let session = session::of(site, &visit.browser).await.map_err(|error| fail(error.into()))?;
     let usable = match session {
         Some(session) if is_usable(site, &session, &asked) => Some(session),
         _ => None,
@@ -140,7 +126,7 @@ async fn proceed(
 ) -> Result<Response, Failure> {
     let fail = |error: AuthorizationError| Failure::Redirect(asked.request.addressee.clone(), error);
     let authentication = transaction.progress.authentication.clone().ok_or(Failure::Lost)?;
-    let session = browser::session(site, visit).await.map_err(fail)?;
+    let session = session::of(site, &visit.browser).await.map_err(|error| fail(error.into()))?;
     let login = Login { asked, authentication, session, transaction: Some(transaction), visit, returned };
     Box::pin(conclude(site, login)).await
 }

@@ -10,7 +10,7 @@ use store::{StoreResult, Tx};
 
 use crate::{
     OAuthError, Site,
-    authorize::{AuthorizationError, browser::Visit, conclude::Login},
+    authorize::{AuthorizationError, browser::Visit, login::Login},
     post_login::Decision,
     request::Origin,
     views::Client,

@@ -67,7 +67,7 @@ async fn leave(site: &Site, visit: &Visit, parameters: &Parameters) -> Result<Re
             client.as_ref().and_then(|client| client.allowed_logout_urls.iter().find(|url| !url.contains('*')).cloned())
         }
     };
-    let session = browser::session(site, visit).await?;
+    let session = session::of(site, &visit.browser).await?;
     end(site, visit, session, client.as_deref()).await?;
     let mut response = match target {
         Some(target) => redirect(&target),
@@ -139,7 +139,7 @@ async fn leave_by_relying_party(
             return Err(AuthorizationError::invalid_request(text));
         }
     };
-    let session = browser::session(site, visit).await?;
+    let session = session::of(site, &visit.browser).await?;
     let is_meant = session.as_ref().is_some_and(|session| {
         let by_session = logout_hint.or(hinted) == Some(session.id.as_str());
         let by_user = hint.as_ref().and_then(|hint| hint.user_id.as_deref()) == Some(session.user_id.as_str());
@@ -183,7 +183,7 @@ async fn go_on(site: &Site, visit: &Visit, parameters: &Parameters) -> Result<Re
         "" => None,
         id => Some(client(site, id).await?),
     };
-    let session = browser::session(site, visit).await?;
+    let session = session::of(site, &visit.browser).await?;
     end(site, visit, session, client.as_deref()).await?;
     let target = transaction.request.protocol.get("target").and_then(Value::as_str);
     Ok(logged_out(site, visit, target, &transaction.request.client_id))

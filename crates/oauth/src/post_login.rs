@@ -12,7 +12,7 @@ pub(crate) use decision::{Decision, SessionChanges, keep, keep_in, kept, time_of
 
 use crate::{
     OAuthError, Site,
-    authorize::{AuthorizationError, conclude::Login},
+    authorize::{AuthorizationError, login::Login},
     rights, session,
     views::ResourceServer,
 };
@@ -33,13 +33,6 @@ pub(crate) struct Told<'a> {
     pub(crate) request: Request,
     /// Where the code waits for the user who comes back now.
     pub(crate) resumed: Option<&'a Suspension>,
-}
-
-/// The user's return from where the tenant's code sent them: what `/continue` was called with.
-#[derive(Clone, Debug)]
-pub(crate) struct Return {
-    pub(crate) query: Document,
-    pub(crate) body: Document,
 }
 
 /// Lets the code at post-login judge a login of a browser: all of it, or what is left after the user has come back.

@@ -7,15 +7,22 @@ use store::{Agent, AuthenticationMethod, Session, StoreResult, Tx};
 
 use crate::{
     OAuthError, Site,
-    authorize::conclude::Login,
+    authorize::login::Login,
     post_login::{Decision, SessionChanges, time_of},
 };
 
 /// Names of the cookie: the second is for browsers that mishandle `SameSite=None`.
 const NAMES: [&str; 2] = ["auth0", "auth0_compat"];
 
+/// The session that a browser's cookie stands for.
+pub(crate) async fn of(site: &Site, browser: &Browser) -> StoreResult<Option<Session>> {
+    let Some(secret) = secret(site, browser) else { return Ok(None) };
+    let secret = secret.to_owned();
+    site.store.read(site.tenant.id(), move |reader| reader.session_by_secret(&secret)).await
+}
+
 /// What a browser presents as its session.
-pub(crate) fn secret<'b>(site: &Site, browser: &'b Browser) -> Option<&'b str> {
+fn secret<'b>(site: &Site, browser: &'b Browser) -> Option<&'b str> {
     names(site, browser).iter().find_map(|name| browser.cookie(name)).filter(|secret| !secret.is_empty())
 }
 

@@ -50,7 +50,7 @@ struct User {
 impl User {
     fn of(world: World) -> Self {
         let transaction = begun();
-        let path = start_path(&world, first(&world, &transaction.request));
+        let path = paths::start(&world, first(&world, &transaction.request));
         Self { world, transaction, path }
     }
 

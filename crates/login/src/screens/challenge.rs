@@ -3,8 +3,10 @@
 
 use super::{Behaviour, View, parts, reset, signup};
 use crate::{
-    machine::{self, At, Done, Effect, Fault, Form, SendReset, Show, Step},
+    form::Form,
     page::{Action, Field, Page},
+    paths,
+    step::{At, Done, Effect, Fault, SendReset, Show, Step},
 };
 
 const NAME: &str = "email-identifier-challenge";
@@ -25,21 +27,21 @@ impl Behaviour for EmailChallenge {
     fn visit(&self, at: &mut At<'_>) -> Step {
         match use_of(at) {
             Some(_) => Step::Show(Show::of(NAME)),
-            None => Step::Go(machine::path(machine::signup_screen(at.world)).to_owned()),
+            None => Step::Go(paths::of(paths::signup_screen(at.world)).to_owned()),
         }
     }
 
     fn post(&self, at: &mut At<'_>, form: &Form) -> Step {
         let Some(used) = use_of(at) else {
-            return Step::Go(machine::path(machine::signup_screen(at.world)).to_owned());
+            return Step::Go(paths::of(paths::signup_screen(at.world)).to_owned());
         };
         match (form.action(), used) {
-            ("back-action", Use::SignUp { .. }) => Step::Go(machine::path(machine::signup_screen(at.world)).to_owned()),
+            ("back-action", Use::SignUp { .. }) => Step::Go(paths::of(paths::signup_screen(at.world)).to_owned()),
             // A puzzle that is due is solved on the page before.
             ("back-action" | "resend-code", Use::Reset(_))
                 if at.world.puzzles_reset() || form.action() == "back-action" =>
             {
-                Step::Go(machine::start_path(at.world, "reset-password-request"))
+                Step::Go(paths::start(at.world, "reset-password-request"))
             }
             ("resend-code", Use::SignUp { connection, email }) => Step::Do(Effect::SendCode { connection, email }),
             ("resend-code", Use::Reset(reset)) => Step::Do(Effect::SendReset(reset)),
@@ -69,7 +71,7 @@ impl Behaviour for EmailChallenge {
             (Done::Ticket(ticket), _) => reset::change(at, &ticket),
             (Done::Well, Some(email)) => {
                 at.progress().fields.insert(signup::VERIFIED.to_owned(), email);
-                Step::Go(machine::path("signup-password").to_owned())
+                Step::Go(paths::of("signup-password").to_owned())
             }
             (Done::Well, None) => Step::Show(Show::of(NAME)),
             (Done::Fault(fault), _) => Step::Show(Show::fault(NAME, fault)),

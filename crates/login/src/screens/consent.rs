@@ -4,8 +4,9 @@ use kernel::Value;
 
 use super::{Behaviour, View};
 use crate::{
-    machine::{At, Fault, Form, Show, Step},
+    form::Form,
     page::{self, Button, Item, Page},
+    step::{At, Fault, Show, Step},
 };
 use model::login::{ConsentScope, Stage};
 

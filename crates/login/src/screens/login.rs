@@ -2,8 +2,10 @@
 
 use super::{Behaviour, View, parts};
 use crate::{
-    machine::{self, At, Done, Effect, Fault, Form, LogIn, Show, Step},
+    form::Form,
     page::{Link, Page, Shown},
+    paths,
+    step::{At, Done, Effect, Fault, LogIn, Show, Step},
     world::Database,
 };
 use model::login::GivenIdentifier;
@@ -34,7 +36,7 @@ impl Behaviour for Login {
 
     fn visit(&self, at: &mut At<'_>) -> Step {
         if self.is_second && at.transaction.progress.identifier.is_none() {
-            return Step::Go(machine::path(machine::login_screen(at.world)).to_owned());
+            return Step::Go(paths::of(paths::login_screen(at.world)).to_owned());
         }
         Step::Show(Show::of(self.name))
     }
@@ -89,7 +91,7 @@ impl Behaviour for Login {
             parts::focus(&mut form);
             page.form = Some(form);
         }
-        page.alternate = parts::to_signup(view, machine::path(machine::signup_screen(view.world)));
+        page.alternate = parts::to_signup(view, paths::of(paths::signup_screen(view.world)));
         page.connections = parts::connections(view);
         page.separator = view.text("separatorText");
         page
@@ -146,7 +148,7 @@ impl Behaviour for LoginId {
             return refuse(Fault::at("username", invalid_identifier(database)));
         }
         at.progress().identifier = Some(GivenIdentifier { kind: None, value: identifier });
-        Step::Go(machine::path("login-password").to_owned())
+        Step::Go(paths::of("login-password").to_owned())
     }
 
     fn page(&self, view: &View<'_>) -> Page {

@@ -2,8 +2,9 @@
 
 use super::{Behaviour, View, consent};
 use crate::{
-    machine::{At, Fault, Form, Show, Step},
+    form::Form,
     page::{self, Button, Page},
+    step::{At, Fault, Show, Step},
 };
 use model::login::Stage;
 

@@ -3,6 +3,7 @@
 use super::View;
 use crate::{
     page::{Alternate, Button, Captcha, Check, Connection, Field, Form, Link, Rule, Rules},
+    paths::encoded,
     world::Identifier,
 };
 
@@ -111,14 +112,6 @@ pub(crate) fn to_reset(view: &View<'_>) -> Option<Link> {
     let database = view.world.database.as_ref().filter(|database| database.allows_reset)?;
     let path = format!("/u/login/password-reset-start/{}", encoded(&database.name));
     Some(Link { text: view.text("forgotPasswordText"), href: view.href(&path) })
-}
-
-/// A name within a path.
-pub(crate) fn encoded(name: &str) -> String {
-    percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC)
-        .to_string()
-        .replace("%2D", "-")
-        .replace("%5F", "_")
 }
 
 /// What a password must be, in words and as patterns for the script.

@@ -2,8 +2,10 @@
 
 use super::{Behaviour, View, login::invalid_identifier, parts};
 use crate::{
-    machine::{self, At, Done, Effect, Fault, Form, SendReset, Show, Step},
+    form::Form,
     page::{Action, Field, Link, Page},
+    paths,
+    step::{At, Done, Effect, Fault, SendReset, Show, Step},
     world::{Database, Identifier},
 };
 use model::login::Stage;
@@ -27,7 +29,7 @@ pub(super) fn change(at: &mut At<'_>, ticket: &str) -> Step {
     "reset-password".clone_into(&mut progress.screen);
     progress.shown = serde_json::json!({TICKET: ticket});
     progress.stage = Stage::Prompt;
-    Step::Go(machine::path("reset-password").to_owned())
+    Step::Go(paths::of("reset-password").to_owned())
 }
 
 pub(super) struct Request;
@@ -45,12 +47,12 @@ impl Behaviour for Request {
         if at.world.database.as_ref().is_some_and(|database| database.allows_reset) {
             Step::Show(Show::of(self.name()))
         } else {
-            Step::Go(machine::path(machine::login_screen(at.world)).to_owned())
+            Step::Go(paths::of(paths::login_screen(at.world)).to_owned())
         }
     }
 
     fn post(&self, at: &mut At<'_>, form: &Form) -> Step {
-        let login = || Step::Go(machine::path(machine::login_screen(at.world)).to_owned());
+        let login = || Step::Go(paths::of(paths::login_screen(at.world)).to_owned());
         let Some(database) = at.world.database.as_ref().filter(|database| database.allows_reset) else {
             return login();
         };
@@ -93,9 +95,9 @@ impl Behaviour for Request {
                 let fields = &mut at.progress().fields;
                 let identifier = fields.get(SENT_TO).cloned().unwrap_or_default();
                 fields.insert(CODE_FOR.to_owned(), identifier);
-                Step::Go(machine::path("email-identifier-challenge").to_owned())
+                Step::Go(paths::of("email-identifier-challenge").to_owned())
             }
-            _ => Step::Go(machine::path("reset-password-email").to_owned()),
+            _ => Step::Go(paths::of("reset-password-email").to_owned()),
         }
     }
 
@@ -176,7 +178,7 @@ impl Behaviour for Sent {
         if at.transaction.progress.fields.contains_key(SENT_TO) {
             Step::Show(Show::of(self.name()))
         } else {
-            Step::Go(machine::path("reset-password-request").to_owned())
+            Step::Go(paths::of("reset-password-request").to_owned())
         }
     }
 
@@ -184,11 +186,11 @@ impl Behaviour for Sent {
         let identifier = at.transaction.progress.fields.get(SENT_TO).cloned();
         let database = at.world.database.as_ref().filter(|database| database.allows_reset);
         let (Some(identifier), Some(database)) = (identifier, database) else {
-            return Step::Go(machine::path("reset-password-request").to_owned());
+            return Step::Go(paths::of("reset-password-request").to_owned());
         };
         // Sending again is a second chance to tell a program from a person.
         if form.action() != "resend-email-action" || at.world.puzzles_reset() {
-            return Step::Go(machine::path("reset-password-request").to_owned());
+            return Step::Go(paths::of("reset-password-request").to_owned());
         }
         Step::Do(Effect::SendReset(message(database, identifier, None)))
     }
@@ -245,12 +247,12 @@ impl Behaviour for Change {
             Done::Fault(fault) if fault.code.ends_with("-ticket") => {
                 "reset-password-error".clone_into(&mut at.progress().screen);
                 at.progress().fields.insert(FAILURE.to_owned(), fault.code);
-                Step::Go(machine::path("reset-password-error").to_owned())
+                Step::Go(paths::of("reset-password-error").to_owned())
             }
             Done::Fault(fault) => Step::Show(Show::fault(self.name(), fault)),
             _ => {
                 "reset-password-success".clone_into(&mut at.progress().screen);
-                Step::Go(machine::path("reset-password-success").to_owned())
+                Step::Go(paths::of("reset-password-success").to_owned())
             }
         }
     }

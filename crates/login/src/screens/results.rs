@@ -5,8 +5,9 @@ use super::{
     reset::{self, FAILURE},
 };
 use crate::{
-    machine::{At, Form, Show, Step},
+    form::Form,
     page::Page,
+    step::{At, Show, Step},
 };
 
 /// A page that only tells something.

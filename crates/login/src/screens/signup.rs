@@ -8,8 +8,10 @@ use super::{
     reset,
 };
 use crate::{
-    machine::{self, At, Done, Effect, Fault, Form, Show, SignUp, Step},
+    form::Form,
     page::{Field, Link, Page, Shown},
+    paths,
+    step::{At, Done, Effect, Fault, Show, SignUp, Step},
     world::{Asked, Database, Identifier, is_email, is_phone},
 };
 
@@ -43,13 +45,13 @@ impl Behaviour for Signup {
 
     fn visit(&self, at: &mut At<'_>) -> Step {
         if !at.world.database.as_ref().is_some_and(|database| database.allows_signup) {
-            return Step::Go(machine::path(machine::login_screen(at.world)).to_owned());
+            return Step::Go(paths::of(paths::login_screen(at.world)).to_owned());
         }
         if !self.asks_identifiers && remembered(at).is_empty() {
-            return Step::Go(machine::path(machine::signup_screen(at.world)).to_owned());
+            return Step::Go(paths::of(paths::signup_screen(at.world)).to_owned());
         }
         if !self.asks_identifiers && has_to_verify(at) {
-            return Step::Go(machine::path("email-identifier-challenge").to_owned());
+            return Step::Go(paths::of("email-identifier-challenge").to_owned());
         }
         Step::Show(Show::of(self.name))
     }
@@ -71,7 +73,7 @@ impl Behaviour for Signup {
             remembered(at)
         };
         if !self.asks_identifiers && identifiers.is_empty() {
-            return Step::Go(machine::path(machine::signup_screen(world)).to_owned());
+            return Step::Go(paths::of(paths::signup_screen(world)).to_owned());
         }
         if self.asks_password && form.get("password").is_empty() {
             show.faults.push(Fault::at("password", "no-password"));
@@ -91,11 +93,11 @@ impl Behaviour for Signup {
             return if self.asks_identifiers {
                 Step::Do(Effect::SendCode { connection: database.name.clone(), email })
             } else {
-                Step::Go(machine::path("email-identifier-challenge").to_owned())
+                Step::Go(paths::of("email-identifier-challenge").to_owned())
             };
         }
         if !self.asks_password {
-            return Step::Go(machine::path("signup-password").to_owned());
+            return Step::Go(paths::of("signup-password").to_owned());
         }
         let is_email_verified = email.is_some() && at.transaction.progress.fields.get(VERIFIED) == email.as_ref();
         Step::Do(Effect::SignUp(SignUp {
@@ -117,7 +119,7 @@ impl Behaviour for Signup {
                 }
                 Step::Show(show)
             }
-            Done::Well => Step::Go(machine::path("email-identifier-challenge").to_owned()),
+            Done::Well => Step::Go(paths::of("email-identifier-challenge").to_owned()),
             Done::Authenticated | Done::Refused(_) | Done::Ticket(_) => Step::Resume,
         }
     }
@@ -143,7 +145,7 @@ impl Behaviour for Signup {
             parts::focus(&mut form);
             page.form = Some(form);
         }
-        page.alternate = Some(parts::to_login(view, machine::path(machine::login_screen(view.world))));
+        page.alternate = Some(parts::to_login(view, paths::of(paths::login_screen(view.world))));
         page.connections = parts::connections(view);
         page.separator = view.text("separatorText");
         page

@@ -5,6 +5,7 @@ use super::{
     Progress, Prompt, Redirect, Stage, StoreResult, TRANSACTION, TenantId, Transaction, Tx, Value, accounts, carrier,
     consent, find, id, json, load, machine,
 };
+use crate::paths;
 
 impl Pages for Login {
     fn begin<'a>(
@@ -18,7 +19,7 @@ impl Pages for Login {
             let read = move |reader: &store::Snapshot| {
                 let setting = load::setting(reader, &for_first, &ip)?;
                 let first = machine::first(&setting.world, &for_first);
-                let path = machine::start_path(&setting.world, first);
+                let path = paths::start(&setting.world, first);
                 Ok::<_, store::StoreError>((first, path, reader.envelope()?))
             };
             let (first, path, envelope) = self.store.read(tenant, read).await?;
@@ -61,7 +62,7 @@ impl Pages for Login {
             "logout".clone_into(&mut progress.screen);
             progress.shown = user.map_or(Value::Null, |user| json!({consent::USER: user}));
             let envelope = self.store.read(tenant, |reader: &store::Snapshot| reader.envelope()).await?;
-            self.carried(&envelope, browser, &transaction, machine::path("logout"))
+            self.carried(&envelope, browser, &transaction, paths::of("logout"))
         })
     }
 
@@ -76,7 +77,7 @@ impl Pages for Login {
             let read = move |reader: &store::Snapshot| {
                 let Some(found) = find(reader, &state, &browser)? else { return Ok(None) };
                 let world = load::setting(reader, &found.transaction.request, &browser.ip)?.world;
-                let entry = machine::start_path(&world, machine::first(&world, &found.transaction.request));
+                let entry = paths::start(&world, machine::first(&world, &found.transaction.request));
                 Ok::<_, store::StoreError>(Some((found.transaction, entry)))
             };
             let Some((transaction, entry)) = self.store.read(tenant, read).await? else { return Ok(Outcome::Unknown) };
@@ -89,7 +90,7 @@ impl Pages for Login {
             let progress = &transaction.progress;
             Ok(match (progress.stage, &progress.refusal) {
                 (Stage::Entry, _) => to(&entry, 0),
-                (Stage::Prompt, _) => to(machine::path(&progress.screen), progress.step),
+                (Stage::Prompt, _) => to(paths::of(&progress.screen), progress.step),
                 (Stage::Finished, _) => Outcome::Finished(Box::new(transaction)),
                 (Stage::Resume, Some(refusal)) => {
                     let refusal = refusal.clone();
@@ -209,12 +210,12 @@ fn enter(progress: &mut Progress, prompt: Prompt) -> String {
         Prompt::Consent { scopes } => {
             "consent".clone_into(&mut progress.screen);
             progress.shown = json!({consent::QUESTION: "consent", consent::SCOPES: scopes});
-            machine::path("consent").to_owned()
+            paths::of("consent").to_owned()
         }
         Prompt::Confirmation => {
             "consent".clone_into(&mut progress.screen);
             progress.shown = json!({consent::QUESTION: "confirmation"});
-            machine::path("consent").to_owned()
+            paths::of("consent").to_owned()
         }
         Prompt::Elsewhere { url } => {
             // The protocol itself hears of the return.

@@ -4,12 +4,13 @@ use kernel::TenantId;
 use serde_json::json;
 use store::StoreResult;
 
-use super::{Login, Scene, Stage, carrier, machine, reply, screens};
+use super::{Login, Scene, Stage, carrier, reply, screens};
 use crate::{
     accounts::{Call, TicketError, Verified},
-    machine::{Fault, Show},
+    paths,
     reply::Reply,
     screens::{View, reset},
+    step::{Fault, Show},
     texts::Texts,
 };
 use model::login::{Browser, LoginRequest, PagesError, Transaction};
@@ -82,12 +83,12 @@ impl Login {
                         transaction.request.connection = Some(found.connection);
                         "reset-password".clone_into(&mut transaction.progress.screen);
                         transaction.progress.shown = json!({reset::TICKET: ticket});
-                        machine::path("reset-password")
+                        paths::of("reset-password")
                     }
                     Err(error) => {
                         "reset-password-error".clone_into(&mut transaction.progress.screen);
                         transaction.progress.fields.insert(reset::FAILURE.to_owned(), error.code().to_owned());
-                        machine::path("reset-password-error")
+                        paths::of("reset-password-error")
                     }
                 };
                 transaction.progress.stage = Stage::Prompt;

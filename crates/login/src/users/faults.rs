@@ -13,7 +13,7 @@ use store::{Snapshot, StoreError};
 use super::{Users, realm};
 use crate::{
     accounts::{Call, Refused},
-    machine::Fault,
+    step::Fault,
     world::Identifier,
 };
 

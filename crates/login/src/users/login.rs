@@ -6,7 +6,7 @@ use store::Tx;
 use super::{Users, actor, authenticated, faults, known};
 use crate::{
     accounts::{Call, Keep, Refused},
-    machine::LogIn,
+    step::LogIn,
 };
 
 impl Users {

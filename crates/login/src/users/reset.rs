@@ -12,7 +12,7 @@ use store::Tx;
 use super::{Users, actor, faults, known, realm};
 use crate::{
     accounts::{Call, Keep, Refused},
-    machine::{Fault, SendReset},
+    step::{Fault, SendReset},
 };
 
 impl Users {

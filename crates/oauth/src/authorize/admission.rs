@@ -5,7 +5,8 @@ use std::sync::Arc;
 use kernel::Record;
 
 use super::{
-    Asked, AuthorizationError, AuthorizationRequest, DATABASE, failure::Failure, redirect_uri, request::Addressee,
+    AuthorizationError, AuthorizationRequest, DATABASE, addressee::Addressee, failure::Failure, login::Asked,
+    redirect_uri,
 };
 use crate::{
     OAuthError, Site, capabilities, par,

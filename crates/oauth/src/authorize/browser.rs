@@ -7,13 +7,9 @@ use axum::{
 use http::{HeaderValue, Method, Request, header, request::Parts};
 use kernel::Peer;
 use model::login::{Browser, Redirect};
-use store::Session;
 
 use super::{AuthorizationError, response::redirect};
-use crate::{
-    Site,
-    request::{Origin, Parameters},
-};
+use crate::request::{Origin, Parameters};
 
 /// Longest body of a posted request.
 const LONGEST_BODY: usize = 64 * 1024;
@@ -72,13 +68,6 @@ fn visit(parts: Parts) -> Visit {
         is_secure: peer.is_some_and(|peer| peer.is_secure),
     };
     Visit { browser, origin, method: parts.method }
-}
-
-/// The session that the browser's cookie stands for.
-pub(crate) async fn session(site: &Site, visit: &Visit) -> Result<Option<Session>, AuthorizationError> {
-    let Some(secret) = crate::session::secret(site, &visit.browser) else { return Ok(None) };
-    let secret = secret.to_owned();
-    Ok(site.store.read(site.tenant.id(), move |reader| reader.session_by_secret(&secret)).await?)
 }
 
 /// Sends the browser elsewhere.

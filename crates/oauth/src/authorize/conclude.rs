@@ -5,10 +5,15 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use kernel::Record;
-use model::login::{Authentication, ConsentScope, Prompt, Transaction};
-use store::{Session, Tx};
+use model::login::{ConsentScope, Prompt};
+use store::Tx;
 
-use super::{Asked, AuthorizationError, Members, browser, failure::Failure, login_request, redirect_uri, response};
+use super::{
+    AuthorizationError, Members, browser,
+    failure::Failure,
+    login::{Asked, Login},
+    login_request, redirect_uri, response,
+};
 use crate::{
     Site, code,
     consent::{self, Wanted},
@@ -16,36 +21,6 @@ use crate::{
     issue::{IdTokenParts, Subject},
     log, mfa, post_login, session,
 };
-
-/// A login whose user is known.
-pub(crate) struct Login<'a> {
-    pub(crate) asked: &'a Asked,
-    pub(crate) authentication: Authentication,
-    /// The session that the browser has.
-    pub(crate) session: Option<Session>,
-    /// The pages that led here, if there were any.
-    pub(crate) transaction: Option<Transaction>,
-    pub(crate) visit: &'a browser::Visit,
-    /// The user comes back from where the tenant's code sent them.
-    pub(crate) returned: Option<post_login::Return>,
-}
-
-impl Login<'_> {
-    /// Whether the proof was given just now, and not by a session that was there before.
-    pub(crate) fn is_interactive(&self) -> bool {
-        self.authentication.session_id.is_none()
-    }
-
-    /// What the user answered to a prompt of this login.
-    fn answer(&self, prompt: &str) -> Option<&str> {
-        self.transaction.as_ref()?.progress.answers.get(prompt).map(String::as_str)
-    }
-
-    /// The standing session that this login goes on with: the same user's, if the browser has one.
-    pub(crate) fn standing(&self) -> Option<&Session> {
-        self.session.as_ref().filter(|session| session.user_id == self.authentication.user_id)
-    }
-}
 
 /// What is next.
 enum Step {

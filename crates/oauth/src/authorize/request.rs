@@ -4,67 +4,16 @@ use std::collections::BTreeMap;
 
 use kernel::Document;
 
-use super::{AuthorizationError, response::ResponseMode};
+use super::{
+    AuthorizationError,
+    addressee::{Addressee, LONGEST, ResponseMode, ResponseType},
+};
 use crate::request::Parameters;
 
 /// The most parameters of its own (`ext-…`) that a request may have.
 const MOST_EXTENSIONS: usize = 10;
-/// The longest value of a parameter that is kept, in bytes.
-const LONGEST: usize = 2048;
 /// Length of a code challenge (RFC 7636 §4.2), in characters.
 const CHALLENGE: std::ops::RangeInclusive<usize> = 43..=128;
-
-/// What is to be issued, by `response_type`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct ResponseType {
-    /// An authorization code.
-    pub(crate) code: bool,
-    /// An access token.
-    pub(crate) token: bool,
-    /// An ID token.
-    pub(crate) id_token: bool,
-}
-
-impl ResponseType {
-    /// Reads the parameter; its words stand in any order.
-    fn parse(text: &str) -> Option<Self> {
-        let mut asked = Self::default();
-        for word in text.split_ascii_whitespace() {
-            let place = match word {
-                "code" => &mut asked.code,
-                "token" => &mut asked.token,
-                "id_token" => &mut asked.id_token,
-                _ => return None,
-            };
-            if std::mem::replace(place, true) {
-                return None;
-            }
-        }
-        (asked != Self::default()).then_some(asked)
-    }
-
-    /// Whether something is issued by the authorization endpoint itself.
-    pub(crate) fn issues_tokens(self) -> bool {
-        self.token || self.id_token
-    }
-
-    /// Its words, as they are told to a tenant's code.
-    pub(crate) fn words(self) -> Vec<&'static str> {
-        [(self.code, "code"), (self.token, "token"), (self.id_token, "id_token")]
-            .into_iter()
-            .filter_map(|(is_asked, word)| is_asked.then_some(word))
-            .collect()
-    }
-
-    /// The name of the OpenID Connect flow, as a tenant's code knows it.
-    pub(crate) fn protocol(self) -> &'static str {
-        match (self.code, self.issues_tokens()) {
-            (true, false) => "oidc-basic-profile",
-            (true, true) => "oidc-hybrid-profile",
-            _ => "oidc-implicit-profile",
-        }
-    }
-}
 
 /// `prompt`: what the user is to be shown, or that nothing may be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -136,34 +85,6 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) extensions: BTreeMap<String, String>,
     /// All that was sent, for a tenant's code (`event.request.query`); what is secret is left out.
     pub(crate) query: Document,
-}
-
-/// Where an error of the request goes, as soon as that is known.
-#[derive(Clone, Debug)]
-pub(crate) struct Addressee {
-    pub(crate) redirect_uri: String,
-    pub(crate) response_mode: ResponseMode,
-    pub(crate) state: Option<String>,
-    /// Whether the client allows web messages to the redirect URI's origin.
-    pub(crate) can_receive_messages: bool,
-    /// Whether errors are shown on a page instead: anybody may have registered the client, and could send users anywhere by requests that
-    /// fail.
-    pub(crate) shows_errors: bool,
-}
-
-impl Addressee {
-    /// Whom an error of these parameters concerns; faults of the parameters that say so themselves fall back to the defaults.
-    pub(crate) fn of(parameters: &Parameters, redirect_uri: &str, can_receive_messages: bool) -> Self {
-        let asked = parameters.get("response_type").and_then(ResponseType::parse);
-        let default = default_mode(asked.unwrap_or(ResponseType { code: true, ..ResponseType::default() }));
-        let response_mode = parameters.get("response_mode").and_then(ResponseMode::named).unwrap_or(default);
-        let state = parameters.get("state").filter(|state| state.len() <= LONGEST).map(str::to_owned);
-        Self { redirect_uri: redirect_uri.to_owned(), response_mode, state, can_receive_messages, shows_errors: false }
-    }
-}
-
-fn default_mode(asked: ResponseType) -> ResponseMode {
-    if asked.issues_tokens() { ResponseMode::Fragment } else { ResponseMode::Query }
 }
 
 impl AuthorizationRequest {

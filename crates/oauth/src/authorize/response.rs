@@ -12,43 +12,7 @@ use kernel::Context;
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
-use super::request::Addressee;
-
-/// Where the parameters of a response stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ResponseMode {
-    /// In the query of the redirect URI.
-    Query,
-    /// In its fragment.
-    Fragment,
-    /// In a form that the browser posts to it.
-    FormPost,
-    /// In a message to the window that opened or embeds this one.
-    WebMessage,
-}
-
-impl ResponseMode {
-    /// The mode with this name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        match name {
-            "query" => Some(Self::Query),
-            "fragment" => Some(Self::Fragment),
-            "form_post" => Some(Self::FormPost),
-            "web_message" => Some(Self::WebMessage),
-            _ => None,
-        }
-    }
-
-    /// The name of the mode.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Query => "query",
-            Self::Fragment => "fragment",
-            Self::FormPost => "form_post",
-            Self::WebMessage => "web_message",
-        }
-    }
-}
+use super::addressee::{Addressee, ResponseMode};
 
 /// Parameters of a response, in order.
 pub(crate) type Members = Vec<(&'static str, Value)>;

@@ -10,13 +10,10 @@ use super::{
     admission::judge,
     browser::{self, Visit},
     failure::Failure,
+    login::Return,
     parameters_of, proceed,
 };
-use crate::{
-    Site,
-    post_login::{self, Return},
-    request::Parameters,
-};
+use crate::{Site, post_login, request::Parameters};
 
 /// Path of the endpoint.
 pub(crate) const CONTINUE: &str = "/continue";

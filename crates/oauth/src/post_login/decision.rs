@@ -6,7 +6,7 @@ use model::login::{LoginRequest, Transaction};
 use serde::{Deserialize, Serialize};
 use store::Tx;
 
-use crate::{authorize::conclude::Login, issue::CustomClaims};
+use crate::{authorize::login::Login, issue::CustomClaims};
 
 /// Where a transaction keeps what the code decided while a page is shown.
 const KEPT: &str = "decision";

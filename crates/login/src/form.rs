@@ -1,0 +1,70 @@
+//! What a user sends: the fields of a form, within bounds.
+
+use std::collections::BTreeMap;
+
+use kernel::Secret;
+
+/// What a user sent: the fields of a form.
+#[derive(Clone, Debug, Default)]
+pub struct Form(BTreeMap<String, String>);
+
+/// Longest line of text that is looked at, in characters.
+const LONGEST_LINE: usize = 512;
+/// Most fields of a form that are read.
+const FIELDS: usize = 100;
+
+impl Form {
+    /// Reads an urlencoded body. Of a field that occurs twice the first counts.
+    pub fn parse(body: &[u8]) -> Self {
+        let mut fields = BTreeMap::new();
+        for (name, value) in url::form_urlencoded::parse(body).take(FIELDS) {
+            fields.entry(name.into_owned()).or_insert_with(|| value.into_owned());
+        }
+        Self(fields)
+    }
+
+    /// A field as it was sent; empty when it was not.
+    pub fn get(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+
+    /// A line of text: without the blanks around it, without control characters, and not too long.
+    pub fn line(&self, name: &str) -> String {
+        self.get(name).trim().chars().filter(|letter| !letter.is_control()).take(LONGEST_LINE).collect()
+    }
+
+    /// A password.
+    pub fn secret(&self, name: &str) -> Secret {
+        Secret::new(self.get(name))
+    }
+
+    /// Whether a field was sent.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// What the user pressed. Some clients send nothing, and mean the main button.
+    pub fn action(&self) -> &str {
+        match self.get("action") {
+            "" => "default",
+            "decline" => "deny",
+            "re-send-email" => "resend-email-action",
+            action => action,
+        }
+    }
+
+    /// The fields whose names begin like this, at most `count` of them, each at most `length` bytes long.
+    pub fn beginning(&self, prefix: &str, count: usize, length: usize) -> BTreeMap<String, String> {
+        let fitting = self
+            .0
+            .iter()
+            .filter(|(name, value)| name.starts_with(prefix) && name.len() <= 100 && value.len() <= length);
+        fitting.take(count).map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+}
+
+impl<const N: usize> From<[(&str, &str); N]> for Form {
+    fn from(fields: [(&str, &str); N]) -> Self {
+        Self(fields.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+}

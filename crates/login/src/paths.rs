@@ -1,0 +1,37 @@
+//! The screens on which users begin, and the paths of pages.
+
+use model::screens::Screen;
+
+use crate::world::World;
+
+/// The screen on which a login begins.
+pub fn login_screen(world: &World) -> &'static str {
+    if world.identifier_first { "login-id" } else { "login" }
+}
+
+/// The screen on which a sign-up begins.
+pub fn signup_screen(world: &World) -> &'static str {
+    if world.identifier_first { "signup-id" } else { "signup" }
+}
+
+/// The path of the page on which a login begins.
+pub fn start(world: &World, screen: &str) -> String {
+    let path = of(screen);
+    match (&world.database, screen) {
+        (Some(database), "reset-password-request") => format!("{path}/{}", encoded(&database.name)),
+        _ => path.to_owned(),
+    }
+}
+
+/// The path of a screen.
+pub fn of(screen: &str) -> &'static str {
+    Screen::named(screen).and_then(|screen| screen.path).unwrap_or("/u/login")
+}
+
+/// A name within a path.
+pub(crate) fn encoded(name: &str) -> String {
+    percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC)
+        .to_string()
+        .replace("%2D", "-")
+        .replace("%5F", "_")
+}
