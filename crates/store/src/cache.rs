@@ -1,5 +1,9 @@
 //! Hot records in memory. An entry is gone before the write that changed its record is acknowledged.
 
+mod hosts;
+mod log_parts;
+mod names;
+
 use std::{
     collections::HashMap,
     hash::{BuildHasher, Hash, RandomState},
@@ -11,6 +15,12 @@ use std::{
 
 use kernel::{Record, TenantId};
 use quick_cache::{Equivalent, sync::Cache};
+
+pub(crate) use self::{
+    hosts::{Hosts, Question},
+    log_parts::{LogPart, LogParts},
+    names::Names,
+};
 
 /// How many records are kept.
 const RECORDS: usize = 20_000;

@@ -1,5 +1,8 @@
 //! One connection to a database, and the few things in which the databases differ.
 
+mod postgres;
+mod words;
+
 use std::{
     borrow::Cow,
     cell::RefCell,
@@ -7,7 +10,11 @@ use std::{
     fmt::{Display, Write as _},
 };
 
-use crate::{StoreError, StoreResult, migrations, postgres::PostgresConnection};
+pub(crate) use self::{
+    postgres::{CHANNEL, LOCK, PostgresConnection},
+    words::Words,
+};
+use crate::{StoreError, StoreResult};
 
 /// A value bound to a statement.
 #[derive(Clone, Debug)]
@@ -84,7 +91,7 @@ impl Row<'_> {
     pub(crate) fn int(&self, column: usize) -> StoreResult<i64> {
         match self {
             Self::Sqlite(row) => row.get(column).map_err(corrupt),
-            Self::Postgres(row) => row.try_get(column).map(|crate::postgres::AnyInt(value)| value).map_err(corrupt),
+            Self::Postgres(row) => row.try_get(column).map(|self::postgres::AnyInt(value)| value).map_err(corrupt),
         }
     }
 
@@ -93,7 +100,7 @@ impl Row<'_> {
             Self::Sqlite(row) => row.get(column).map_err(corrupt),
             Self::Postgres(row) => row
                 .try_get(column)
-                .map(|number: Option<crate::postgres::AnyInt>| number.map(|crate::postgres::AnyInt(value)| value))
+                .map(|number: Option<self::postgres::AnyInt>| number.map(|self::postgres::AnyInt(value)| value))
                 .map_err(corrupt),
         }
     }
@@ -327,10 +334,10 @@ impl Connection {
     }
 
     /// The words of this database's schema language.
-    pub(crate) fn words(&self) -> &'static migrations::Words {
+    pub(crate) fn words(&self) -> &'static Words {
         match self.driver {
-            Driver::Sqlite(_) => &migrations::SQLITE,
-            Driver::Postgres(_) => &migrations::POSTGRES,
+            Driver::Sqlite(_) => &words::SQLITE,
+            Driver::Postgres(_) => &words::POSTGRES,
         }
     }
 

@@ -1,15 +1,12 @@
 //! A tenant's hierarchy of keys: the installation's root key wraps the tenant's own, that one the data keys, which
 //! encrypt. Data keys are renewed in steps, each a transaction; whatever cuts that short, everything stays readable.
 
-use std::collections::HashMap;
-
-use aws_lc_rs::hmac;
 use kernel::{Document, TenantId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     RootKey, Snapshot, Store, StoreError, StoreResult, Tx,
-    connection::Connection,
+    keyring::{data_keys, missing_hash_key, missing_root, root_keys, wrapped_hash_key},
     seal::{DataKeys, data_key_place, hash_key_place, new_key, root_key_place, version_of},
     single_use,
     store::Mode,
@@ -216,66 +213,11 @@ pub(crate) async fn complete(store: &Store) -> StoreResult {
     Ok(())
 }
 
-/// A tenant's key for hashes, as it is stored.
-struct WrappedHashKey {
-    wrapped: Vec<u8>,
-    root: i64,
-}
-
-fn wrapped_hash_key(connection: &Connection, number: i64) -> StoreResult<Option<WrappedHashKey>> {
-    let sql = "SELECT wrapped, root FROM hash_keys WHERE tenant = $1";
-    connection.first(sql, &[number.into()], |row| {
-        Ok(WrappedHashKey { wrapped: row.bytes(0)?.unwrap_or_default().to_vec(), root: row.int(1)? })
-    })
-}
-
-/// The key under which what bearers present is hashed.
-pub(crate) fn hash_key(connection: &Connection, root: &RootKey, tenant: &str, number: i64) -> StoreResult<hmac::Key> {
-    let WrappedHashKey { wrapped, root: wrapping } =
-        wrapped_hash_key(connection, number)?.ok_or_else(missing_hash_key)?;
-    let key = if wrapping == 0 {
-        root.unwrap(&hash_key_place(tenant), &wrapped)?
-    } else {
-        let roots = root_keys(connection, root, tenant, number)?;
-        let found = roots.into_iter().find(|(known, _)| *known == wrapping);
-        found.ok_or_else(|| missing_root(wrapping))?.1.unwrap(&hash_key_place(tenant), &wrapped)?
-    };
-    Ok(hmac::Key::new(hmac::HMAC_SHA256, &*key))
-}
-
 fn insert_hash_key(tx: &Tx, tenant: &TenantId, number: i64, (root, wrapping): (i64, &RootKey)) -> StoreResult {
     let wrapped = wrapping.wrap(tx.context(), &hash_key_place(tenant.as_str()), &new_key(tx.context()));
     let sql = "INSERT INTO hash_keys (tenant, wrapped, created, root) VALUES ($1, $2, $3, $4)";
     let params = [number.into(), wrapped.as_slice().into(), tx.now().micros().into(), root.into()];
     tx.connection.execute(sql, &params).map(drop)
-}
-
-fn missing_hash_key() -> StoreError {
-    StoreError::Corrupt("the tenant has no key for hashes".to_owned())
-}
-
-/// The data keys of a tenant, unwrapped.
-pub(crate) fn data_keys(connection: &Connection, root: &RootKey, tenant: &str, number: i64) -> StoreResult<DataKeys> {
-    let roots: HashMap<i64, RootKey> = root_keys(connection, root, tenant, number)?.into_iter().collect();
-    let sql = "SELECT version, wrapped, root FROM data_keys WHERE tenant = $1";
-    let keys = connection.query(sql, &[number.into()], |row| {
-        let (version, wrapping) = (row.int(0)?, row.int(2)?);
-        let wrapping = if wrapping == 0 { Some(root) } else { roots.get(&wrapping) };
-        let wrapping = wrapping.ok_or_else(|| missing_root(row.int(2).unwrap_or_default()))?;
-        let place = data_key_place(tenant, version);
-        Ok((version, wrapping.unwrap(&place, row.bytes(1)?.unwrap_or_default())?))
-    })?;
-    Ok(DataKeys::new(keys))
-}
-
-/// The root keys of a tenant that are not destroyed.
-fn root_keys(connection: &Connection, root: &RootKey, tenant: &str, number: i64) -> StoreResult<Vec<(i64, RootKey)>> {
-    let sql = "SELECT number, wrapped FROM root_keys WHERE tenant = $1 AND wrapped IS NOT NULL";
-    connection.query(sql, &[number.into()], |row| {
-        let number = row.int(0)?;
-        let bytes = root.unwrap(&root_key_place(tenant, number), row.bytes(1)?.unwrap_or_default())?;
-        Ok((number, RootKey::from_bytes(&*bytes).expect("a key has a key's length")))
-    })
 }
 
 fn insert_root_key(tx: &Tx, tenant: &TenantId, tenant_number: i64, key: &RootKey) -> StoreResult<i64> {
@@ -300,8 +242,4 @@ fn insert_data_key(
     let sql = "INSERT INTO data_keys (tenant, version, wrapped, created, root) VALUES ($1, $2, $3, $4, $5)";
     let (wrapped, created) = (wrapped.as_slice().into(), tx.now().micros().into());
     tx.connection.execute(sql, &[tenant_number.into(), version.into(), wrapped, created, root.into()]).map(drop)
-}
-
-fn missing_root(number: i64) -> StoreError {
-    StoreError::Corrupt(format!("the tenant's root key {number} is destroyed"))
 }

@@ -1,14 +1,9 @@
 //! Which tenant answers for which host: one table for the installation, kept in memory on every node until it changes.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
 use kernel::{Tenant, TenantId, host_name};
-use quick_cache::sync::Cache;
 
-use crate::{Snapshot, Store, StoreError, StoreResult, Tx, index::indexed, store::Mode};
+use crate::{Snapshot, Store, StoreError, StoreResult, Tx, cache::Question, index::indexed, store::Mode};
 
-/// How many answers are kept, unknown hosts among them.
-const KEPT: usize = 20_000;
 /// No host name is longer (RFC 1035 §2.3.4).
 const LONGEST: usize = 253;
 
@@ -35,51 +30,6 @@ impl Domain {
 
 /// The role of a custom domain.
 const CUSTOM: i64 = 3;
-
-/// What is asked of the table.
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Question {
-    Host(Box<str>),
-    Tenant(TenantId),
-    Only,
-}
-
-/// What the table answered, as long as nothing of it changes.
-pub(crate) struct Hosts {
-    known: Cache<Question, Option<Tenant>>,
-    /// Grows with each change: what was read before it may be old.
-    changes: AtomicU64,
-    is_bypassed: AtomicBool,
-}
-
-impl Hosts {
-    pub(crate) fn new() -> Self {
-        Self { known: Cache::new(KEPT), changes: AtomicU64::new(0), is_bypassed: AtomicBool::new(false) }
-    }
-
-    /// Forgets everything.
-    pub(crate) fn clear(&self) {
-        self.changes.fetch_add(1, Ordering::SeqCst);
-        self.known.clear();
-    }
-
-    /// Keeps nothing while other nodes' changes cannot be heard of.
-    pub(crate) fn bypass(&self, is_bypassed: bool) {
-        self.is_bypassed.store(is_bypassed, Ordering::SeqCst);
-        self.clear();
-    }
-
-    fn keep(&self, stamp: u64, question: &Question, answer: Option<Tenant>) {
-        if self.is_bypassed.load(Ordering::SeqCst) || self.changes.load(Ordering::SeqCst) != stamp {
-            return;
-        }
-        self.known.insert(question.clone(), answer);
-        // A change that came while the answer was put in has cleared too early.
-        if self.changes.load(Ordering::SeqCst) != stamp {
-            self.known.remove(question);
-        }
-    }
-}
 
 impl Store {
     /// The tenant that answers for a host, with or without a port. Custom domains count once they are verified.
@@ -173,10 +123,10 @@ impl Store {
         read: impl Fn(&Snapshot) -> StoreResult<Option<Tenant>> + Send + 'static,
     ) -> StoreResult<Option<Tenant>> {
         let hosts = &self.shared().hosts;
-        if let Some(known) = hosts.known.get(&question) {
+        if let Some(known) = hosts.get(&question) {
             return Ok(known);
         }
-        let stamp = hosts.changes.load(Ordering::SeqCst);
+        let stamp = hosts.stamp();
         let answer = self.transact(Mode::Read, None, move |tx: &mut Tx| read(tx)).await?;
         hosts.keep(stamp, &question, answer.clone());
         Ok(answer)

@@ -1,15 +1,16 @@
-//! Lists of records in each order.
+//! Lists of records: which of them, in each order, and how many.
 
 use std::{cmp::Ordering, collections::HashMap};
 
 use kernel::Record;
 
 use crate::{
-    Paging, Snapshot, StoreError, StoreResult,
+    Filter, Kind, Order, Page, Paging, Query, Snapshot, StoreError, StoreResult,
     connection::{Param, Row},
     index::{Columns, Search},
-    query::{Node, Position, Sql},
+    query::{Position, to_cursor},
     snapshot::select_record,
+    sql::{Node, Scope, Sql},
 };
 
 /// Up to so many records are sorted in memory rather than by walking the index of the whole field.
@@ -35,17 +36,112 @@ impl Listed<'_> {
     }
 }
 
+impl Snapshot {
+    /// The records with these identifiers, in this order; those that do not exist are left out.
+    pub fn get_all(&self, kind: &Kind, ids: &[String]) -> StoreResult<Vec<Record>> {
+        if let [id] = ids {
+            return Ok(self.get(kind, id)?.into_iter().collect());
+        }
+        let found = self.list(kind, &Query::of(Filter::Ids(ids.to_vec())))?.items;
+        let mut found: HashMap<String, Record> = found.into_iter().map(|record| (record.id.clone(), record)).collect();
+        Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+    }
+
+    /// The records of a kind that a query asks for.
+    pub fn list(&self, kind: &Kind, query: &Query) -> StoreResult<Page<Record>> {
+        self.list_as(kind, query, |listed| self.record(kind.name, listed.row))
+    }
+
+    /// As [`Snapshot::list`], with what a function makes of each record.
+    pub fn list_as<T>(
+        &self,
+        kind: &Kind,
+        query: &Query,
+        make: impl Fn(&Listed<'_>) -> StoreResult<T>,
+    ) -> StoreResult<Page<T>> {
+        match self.unveiled(kind, &query.filter)? {
+            Some(filter) => self.list_covered(kind, &Query { filter, ..query.clone() }, make),
+            None => self.list_covered(kind, query, make),
+        }
+    }
+
+    pub(crate) fn list_covered<T>(
+        &self,
+        kind: &Kind,
+        query: &Query,
+        make: impl Fn(&Listed<'_>) -> StoreResult<T>,
+    ) -> StoreResult<Page<T>> {
+        let Some(number) = self.number_of(kind.name)? else {
+            query.paging.position::<Position>()?;
+            return Ok(Page::empty(query.with_total));
+        };
+        let node = Node::of(self, &query.filter)?;
+        let total = query.with_total.then(|| self.count_of(number, &node)).transpose()?;
+        let list = List { snapshot: self, kind: kind.name, number, node: &node, paging: &query.paging, make: &make };
+        let mut rows = match &query.order {
+            _ if matches!(node, Node::Nothing) => Vec::new(),
+            Order::Created => list.by_seq(false)?,
+            Order::CreatedDescending => list.by_seq(true)?,
+            Order::Id => list.by_id(false)?,
+            Order::IdDescending => list.by_id(true)?,
+            Order::Field { field, descending } => list.by_field(field, *descending)?,
+        };
+        let next = query.paging.cut(&mut rows, |(position, _)| to_cursor(position));
+        Ok(Page { items: rows.into_iter().map(|(_, item)| item).collect(), total, next })
+    }
+
+    /// How many records of a kind a filter means.
+    pub fn count(&self, kind: &Kind, filter: &Filter) -> StoreResult<u64> {
+        let Some(number) = self.number_of(kind.name)? else { return Ok(0) };
+        let unveiled = self.unveiled(kind, filter)?;
+        self.count_of(number, &Node::of(self, unveiled.as_ref().unwrap_or(filter))?)
+    }
+
+    fn count_of(&self, kind: i64, node: &Node<'_>) -> StoreResult<u64> {
+        let mut sql = Sql::default();
+        match node {
+            Node::Nothing => return Ok(0),
+            Node::All => {
+                // A sum is a NUMERIC in PostgreSQL.
+                sql.push("SELECT CAST(coalesce(sum(amount), 0) AS BIGINT) FROM counts WHERE tenant = ");
+                sql.bind(self.number()).push(" AND kind = ").bind(kind);
+            }
+            node if node.is_selective() => {
+                sql.push("SELECT count(DISTINCT seq) FROM (");
+                node.write_set(&mut sql, &self.scope(kind));
+                sql.push(") AS found");
+            }
+            node => {
+                sql.push("SELECT count(*) FROM records AS r WHERE r.tenant = ").bind(self.number());
+                sql.push(" AND r.kind = ").bind(kind).push(" AND ");
+                node.write_condition(&mut sql, &self.scope(kind), "r.seq");
+            }
+        }
+        let count = self.connection.only(&sql.text, &sql.params, |row| row.int(0))?;
+        let pending = if matches!(node, Node::All) { self.pending(kind) } else { 0 };
+        Ok(u64::try_from(count + pending).unwrap_or(0))
+    }
+
+    fn pending(&self, kind: i64) -> i64 {
+        self.counts.get(&kind).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn scope(&self, kind: i64) -> Scope<'_> {
+        Scope { connection: &self.connection, tenant: self.tenant_number(), kind }
+    }
+}
+
 /// What becomes of each record that is found.
-pub(crate) type Make<'q, T> = dyn Fn(&Listed<'_>) -> StoreResult<T> + 'q;
+type Make<'q, T> = dyn Fn(&Listed<'_>) -> StoreResult<T> + 'q;
 
 /// One question for a list.
-pub(crate) struct List<'q, T> {
-    pub(crate) snapshot: &'q Snapshot,
-    pub(crate) kind: &'q str,
-    pub(crate) number: i64,
-    pub(crate) node: &'q Node<'q>,
-    pub(crate) paging: &'q Paging,
-    pub(crate) make: &'q Make<'q, T>,
+struct List<'q, T> {
+    snapshot: &'q Snapshot,
+    kind: &'q str,
+    number: i64,
+    node: &'q Node<'q>,
+    paging: &'q Paging,
+    make: &'q Make<'q, T>,
 }
 
 type Found<T> = (Position, T);
@@ -55,7 +151,7 @@ impl<T> List<'_, T> {
         (self.make)(&Listed { snapshot: self.snapshot, kind: self.kind, row })
     }
 
-    pub(crate) fn by_seq(&self, descending: bool) -> StoreResult<Vec<Found<T>>> {
+    fn by_seq(&self, descending: bool) -> StoreResult<Vec<Found<T>>> {
         let after = match self.paging.position()? {
             None => None,
             Some(Position::Created(seq)) => Some(Param::from(seq)),
@@ -64,7 +160,7 @@ impl<T> List<'_, T> {
         self.by_column("r.seq", descending, after, |row| Ok(Position::Created(row.int(0)?)))
     }
 
-    pub(crate) fn by_id(&self, descending: bool) -> StoreResult<Vec<Found<T>>> {
+    fn by_id(&self, descending: bool) -> StoreResult<Vec<Found<T>>> {
         let after = match self.paging.position()? {
             None => None,
             Some(Position::Id(id)) => Some(Param::from(id)),
@@ -106,7 +202,7 @@ impl<T> List<'_, T> {
         }
     }
 
-    pub(crate) fn by_field(&self, field: &str, descending: bool) -> StoreResult<Vec<Found<T>>> {
+    fn by_field(&self, field: &str, descending: bool) -> StoreResult<Vec<Found<T>>> {
         let after = match self.paging.position()? {
             Some(Position::Created(_) | Position::Id(_)) => return Err(StoreError::BadCursor),
             after => after,

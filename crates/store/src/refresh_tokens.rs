@@ -10,8 +10,8 @@ use kernel::{Document, Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Device, KeyedHash, Page, Paging, Snapshot, StoreError, StoreResult, Tx, connection::Row, index::indexed,
-    query::Sql, sweep::hour_after, tx::storable,
+    Device, KeyedHash, Page, Paging, Snapshot, StoreError, StoreResult, Tx, connection::Row, expiry::hour_after,
+    index::indexed, sql::Sql, tx::storable,
 };
 
 /// What every refresh token begins with.

@@ -3,7 +3,8 @@
 use crate::{
     Page, Paging, Snapshot, StoreError, StoreResult,
     connection::Row,
-    query::{Position, Sql, to_cursor},
+    query::{Position, to_cursor},
+    sql::Sql,
 };
 
 impl Snapshot {

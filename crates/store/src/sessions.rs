@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Device, Page, Paging, Snapshot, StoreError, StoreResult, Tx,
     connection::Row,
+    expiry::{hour_after, this_hour},
     index::indexed,
-    query::Sql,
-    sweep::{hour_after, this_hour},
+    sql::Sql,
     tx::storable,
 };
 

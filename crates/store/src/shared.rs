@@ -12,7 +12,13 @@ use kernel::{Context, TenantId};
 use tokio::sync::Notify;
 
 use crate::{
-    RootKey, StoreError, StoreResult, cache::Caches, connection::Connection, hierarchy, hosts::Hosts, seal::DataKeys,
+    RootKey, StoreError, StoreResult,
+    cache::{Caches, Hosts, LogParts, Names},
+    changes::Changes,
+    connection::Connection,
+    keyring,
+    log_id::time_of_id,
+    seal::DataKeys,
     veil::Veil,
 };
 
@@ -26,7 +32,7 @@ pub(crate) struct Shared {
     pub(crate) names: Names,
     pub(crate) caches: Caches,
     pub(crate) hosts: Hosts,
-    pub(crate) log_parts: crate::logs::Parts,
+    pub(crate) log_parts: LogParts,
     /// What is being deleted of tenants, and at which epoch of deletions.
     pub(crate) veils: quick_cache::sync::Cache<TenantId, (u64, Arc<[Veil]>)>,
     /// Told whenever a job may have become due.
@@ -68,7 +74,7 @@ impl Shared {
             names: Names::default(),
             caches: Caches::new(),
             hosts: Hosts::new(),
-            log_parts: crate::logs::Parts::default(),
+            log_parts: LogParts::default(),
             veils: quick_cache::sync::Cache::new(MOST_VEILED),
             jobs: Notify::new(),
             events: Notify::new(),
@@ -115,34 +121,50 @@ impl Shared {
         let number =
             connection.first("SELECT number FROM tenants WHERE name = $1", &[name.into()], |row| row.int(0))?;
         let Some(number) = number else { return Ok(None) };
-        let keys = hierarchy::data_keys(connection, &self.root_key, name, number)?;
-        let hash_key = hierarchy::hash_key(connection, &self.root_key, name, number)?;
+        let keys = keyring::data_keys(connection, &self.root_key, name, number)?;
+        let hash_key = keyring::hash_key(connection, &self.root_key, name, number)?;
         let sql = "SELECT max(log_id) FROM logs WHERE tenant = $1";
-        let newest = connection.only(sql, &[number.into()], |row| {
-            Ok(row.optional_text(0)?.and_then(crate::logs::time_of_id).unwrap_or(i64::MIN))
-        })?;
+        let newest = connection
+            .only(sql, &[number.into()], |row| Ok(row.optional_text(0)?.and_then(time_of_id).unwrap_or(i64::MIN)))?;
         Ok(Some(Tenant { number, keys, hash_key, log_time: AtomicI64::new(newest) }))
     }
-}
 
-/// Names that stand in the database as numbers. They are never renumbered, so that remembering them is safe.
-#[derive(Default)]
-pub(crate) struct Names(RwLock<HashMap<Box<str>, i64>>);
-
-/// Metadata of many users can bring any number of names; this many are remembered.
-const MOST_NAMES: usize = 200_000;
-
-impl Names {
-    pub(crate) fn get(&self, name: &str) -> Option<i64> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(name).copied()
-    }
-
-    /// Remembers names that are committed.
-    pub(crate) fn keep(&self, names: impl IntoIterator<Item = (Box<str>, i64)>) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() > MOST_NAMES {
-            known.clear();
+    /// Lets everybody in this process know of a commit: caches first, so that nobody reads old after it is acknowledged.
+    pub(crate) fn publish(&self, tenant: Option<&TenantId>, changes: &Changes) {
+        if let Some(tenant) = tenant {
+            let mut kinds: Vec<&str> = Vec::new();
+            for (kind, id) in &changes.records {
+                self.caches.invalidate(tenant, kind, id);
+                if !kinds.contains(&&**kind) {
+                    kinds.push(kind);
+                }
+            }
+            for kind in kinds {
+                self.caches.advance(tenant, kind);
+            }
+            if changes.has_new_keys {
+                self.forget_tenant(tenant);
+            }
         }
-        known.extend(names);
+        if changes.has_veils {
+            self.caches.clear();
+        }
+        if changes.has_deleted_tenant {
+            self.caches.clear();
+            self.forget_tenants();
+        }
+        if changes.has_hosts {
+            self.hosts.clear();
+        }
+        self.log_parts.keep(&changes.log_parts);
+        if changes.has_jobs {
+            self.jobs.notify_waiters();
+        }
+        if changes.has_logs {
+            self.logs.notify_waiters();
+        }
+        if changes.has_events {
+            self.events.notify_waiters();
+        }
     }
 }

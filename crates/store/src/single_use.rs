@@ -5,7 +5,7 @@ use std::fmt;
 
 use kernel::{Document, Sealed, Timestamp};
 
-use crate::{Snapshot, StoreError, StoreResult, Tx, index::indexed, sweep::hour_after};
+use crate::{Snapshot, StoreError, StoreResult, Tx, expiry::hour_after, index::indexed};
 
 /// Under which name payloads are encrypted.
 pub(crate) const PLACE: &str = "single_use";

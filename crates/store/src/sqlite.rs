@@ -13,12 +13,7 @@ use rusqlite::{OpenFlags, config::DbConfig};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
-    StoreError, StoreResult, Tx,
-    connection::Connection,
-    migrations,
-    shared::Shared,
-    store::publish,
-    tx::{Changes, Work},
+    StoreError, StoreResult, Tx, changes::Changes, connection::Connection, migrations, shared::Shared, tx::Work,
 };
 
 /// How many transactions are committed together at most.
@@ -308,7 +303,7 @@ impl Writer {
         let Waiting { reply, outcome, tenant, changes, names } = waiting;
         if committed.is_ok() {
             self.shared.names.keep(names);
-            publish(&self.shared, tenant.as_ref(), &changes);
+            self.shared.publish(tenant.as_ref(), &changes);
         }
         // Whoever asked may have gone; the write stands all the same.
         let _ = reply.send(committed.clone().and(outcome));

@@ -10,14 +10,8 @@ use std::{
 use kernel::{Context, Record, TenantId};
 
 use crate::{
-    Kind, RootKey, Snapshot, StoreError, StoreResult, Tx,
-    cache::Entry,
-    hierarchy,
-    index::indexed,
-    postgres::Postgres,
-    shared::Shared,
-    sqlite::Sqlite,
-    tx::{Changes, Work},
+    Kind, RootKey, Snapshot, StoreError, StoreResult, Tx, cache::Entry, hierarchy, index::indexed, postgres::Postgres,
+    shared::Shared, sqlite::Sqlite, tx::Work,
 };
 
 /// Where data is kept.
@@ -305,43 +299,4 @@ pub(crate) enum Mode {
     Write,
     /// Writes rows that others pass over while they are locked.
     Lease,
-}
-
-/// Lets everybody in this process know of a commit: caches first, so that nobody reads old after it is acknowledged.
-pub(crate) fn publish(shared: &Shared, tenant: Option<&TenantId>, changes: &Changes) {
-    if let Some(tenant) = tenant {
-        let mut kinds: Vec<&str> = Vec::new();
-        for (kind, id) in &changes.records {
-            shared.caches.invalidate(tenant, kind, id);
-            if !kinds.contains(&&**kind) {
-                kinds.push(kind);
-            }
-        }
-        for kind in kinds {
-            shared.caches.advance(tenant, kind);
-        }
-        if changes.has_new_keys {
-            shared.forget_tenant(tenant);
-        }
-    }
-    if changes.has_veils {
-        shared.caches.clear();
-    }
-    if changes.has_deleted_tenant {
-        shared.caches.clear();
-        shared.forget_tenants();
-    }
-    if changes.has_hosts {
-        shared.hosts.clear();
-    }
-    shared.log_parts.keep(&changes.log_parts);
-    if changes.has_jobs {
-        shared.jobs.notify_waiters();
-    }
-    if changes.has_logs {
-        shared.logs.notify_waiters();
-    }
-    if changes.has_events {
-        shared.events.notify_waiters();
-    }
 }

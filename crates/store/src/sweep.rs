@@ -1,26 +1,11 @@
 //! Sweeping: rows whose time is over go, a bounded number at once. To readers they are gone already.
 
-use kernel::{TenantId, Timestamp};
+use kernel::TenantId;
 
-use crate::{Store, StoreResult, Tx, store::Mode};
-
-/// Microseconds of an hour: rows are found by the hour, so that pushing an expiry on rarely changes an index.
-const HOUR: i64 = 3_600_000_000;
-/// The hour of what never expires.
-const NEVER: i64 = i32::MAX as i64;
+use crate::{Store, StoreResult, Tx, expiry::this_hour, store::Mode};
 
 /// Tables whose rows nobody need be told of.
 const TABLES: [&str; 3] = ["refresh_tokens", "tallies", "single_use"];
-
-/// The first hour that begins at or after a time.
-pub(crate) fn hour_after(time: Timestamp) -> i64 {
-    (time.micros().saturating_add(HOUR - 1) / HOUR).min(NEVER)
-}
-
-/// The hour that a time is in.
-pub(crate) fn this_hour(now: Timestamp) -> i64 {
-    now.micros() / HOUR
-}
 
 impl Store {
     /// Removes expired refresh tokens, tallies and things of single use, of all tenants: at most so many of each. Tells how

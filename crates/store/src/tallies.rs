@@ -8,9 +8,9 @@ use kernel::Timestamp;
 use crate::{
     Snapshot, StoreResult, Tx,
     connection::Row,
+    expiry::hour_after,
     index::indexed,
-    query::{Sql, write_prefix},
-    sweep::hour_after,
+    sql::{Sql, write_prefix},
 };
 
 /// How often something happened.

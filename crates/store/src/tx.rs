@@ -3,7 +3,6 @@
 #![expect(clippy::needless_pass_by_value, reason = "what is stored is given away")]
 
 use std::{
-    collections::HashSet,
     ops::{Deref, DerefMut},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -13,8 +12,10 @@ use kernel::{Document, Record, TenantId};
 
 use crate::{
     Index, Kind, RelationKind, Side, Snapshot, StoreError, StoreResult,
+    changes::Changes,
     connection::{Connection, Param},
     index::{Columns, Search, TermRow, indexed},
+    news::News,
     seal::Place,
     shared::Shared,
 };
@@ -26,23 +27,6 @@ pub struct Tx {
     pub(crate) changes: Changes,
     /// Whether the keys known are the newest of the database.
     pub(crate) has_newest_key: bool,
-}
-
-/// What others must hear of when a transaction is committed.
-#[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each tells others of something else")]
-pub(crate) struct Changes {
-    pub(crate) records: HashSet<(Box<str>, Box<str>)>,
-    pub(crate) has_jobs: bool,
-    pub(crate) has_events: bool,
-    pub(crate) has_logs: bool,
-    pub(crate) has_new_keys: bool,
-    pub(crate) has_hosts: bool,
-    pub(crate) has_deleted_tenant: bool,
-    /// Whether what is shown of records that were not written has changed.
-    pub(crate) has_veils: bool,
-    /// Parts of log events that were stored or used.
-    pub(crate) log_parts: Vec<(crate::logs::Key, (i64, i64))>,
 }
 
 /// What a transaction does: whether it is to be kept. Run again after a conflict.
@@ -105,8 +89,10 @@ impl Tx {
                        ON CONFLICT (tenant, kind, shard) DO UPDATE SET amount = counts.amount + excluded.amount";
             self.connection.execute(sql, &[self.number(), kind.into(), shard.into(), amount.into()])?;
         }
-        if let Some(postgres) = self.connection.as_postgres() {
-            postgres.notify(&self.shared.node, &self.snapshot.tenant, &self.changes)?;
+        if let Some(postgres) = self.connection.as_postgres()
+            && let Some(news) = News::text(&self.shared.node, &self.snapshot.tenant, &self.changes)
+        {
+            postgres.notify(news)?;
         }
         Ok(())
     }

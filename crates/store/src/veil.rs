@@ -1,19 +1,13 @@
 //! Veils: what is being deleted in many steps is gone for every reader from the first step on, while its identifier and unique
 //! keys stay taken.
 
-use std::sync::Arc;
-
-use kernel::{Document, Record, object};
+use kernel::Record;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
-use crate::{Filter, Kind, Query, Snapshot, StoreResult, Term, Tx};
+use crate::{Filter, Kind, Term};
 
 /// A deletion that is under way. Its document names what is deleted; `veils` lists what nobody is shown meanwhile.
 pub static DELETION: Kind = Kind::new("deletion").id_given("");
-/// Field of a deletion's document.
-const VEILS: &str = "veils";
-
 /// What a veil covers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -36,7 +30,8 @@ pub struct Veil {
 }
 
 impl Covered {
-    fn filter(&self) -> Filter {
+    /// What it means, as a filter.
+    pub(crate) fn filter(&self) -> Filter {
         match self {
             Self::Id(id) => Filter::Ids(vec![id.clone()]),
             Self::Field(field, value) => Filter::equals(field.clone(), value.as_str()),
@@ -59,7 +54,8 @@ impl Covered {
         }
     }
 
-    fn covers(&self, kind: &Kind, record: &Record) -> bool {
+    /// Whether it means a record.
+    pub(crate) fn covers(&self, kind: &Kind, record: &Record) -> bool {
         let texts = |wanted: &str| -> Vec<String> {
             let terms = kind.index(record).terms.into_iter().filter(|(field, _)| field == wanted);
             let text = |(_, term)| if let Term::Text(text) = term { Some(text) } else { None };
@@ -72,107 +68,6 @@ impl Covered {
                 let texts = texts(field);
                 !texts.is_empty() && texts.iter().all(|text| text == value)
             }
-        }
-    }
-}
-
-impl Snapshot {
-    /// The tenant's veils, from memory unless a deletion has begun or ended since.
-    fn veils(&self) -> StoreResult<&[Veil]> {
-        if let Some(veils) = self.veils.get() {
-            return Ok(&**veils);
-        }
-        // The one writer of SQLite sees what others have written and not committed, and whoever begins or ends a deletion sees
-        // that: nothing of it is remembered.
-        let epoch = self.deletions.filter(|_| !self.connection.is_writer());
-        let known = self.shared.veils.get(&self.tenant).filter(|(known, _)| Some(*known) == epoch);
-        let veils = if let Some((_, veils)) = known {
-            veils
-        } else {
-            let veils: Arc<[Veil]> = self.stored_veils()?.into();
-            if let Some(epoch) = epoch {
-                self.shared.veils.insert(self.tenant.clone(), (epoch, Arc::clone(&veils)));
-            }
-            veils
-        };
-        Ok(&**self.veils.get_or_init(|| veils))
-    }
-
-    fn stored_veils(&self) -> StoreResult<Vec<Veil>> {
-        #[derive(Deserialize)]
-        struct Kept {
-            veils: Vec<Veil>,
-        }
-        let mut veils = Vec::new();
-        if self.number_of(DELETION.name)?.is_some() {
-            for deletion in
-                self.list_covered(&DELETION, &Query::default(), |listed| self.record(DELETION.name, listed.row))?.items
-            {
-                veils.extend(deletion.view::<Kept>()?.veils);
-            }
-        }
-        Ok(veils)
-    }
-
-    fn veils_of(&self, of: &str) -> StoreResult<impl Iterator<Item = &Veil>> {
-        let veils = if self.sees_all || of == DELETION.name { &[] } else { self.veils()? };
-        Ok(veils.iter().filter(move |veil| veil.of == of))
-    }
-
-    /// The record, unless it is being deleted.
-    pub(crate) fn unless_veiled(&self, kind: &Kind, record: Option<Record>) -> StoreResult<Option<Record>> {
-        let Some(record) = record else { return Ok(None) };
-        let is_veiled = self.veils_of(kind.name)?.any(|veil| veil.covered.covers(kind, &record));
-        Ok((!is_veiled).then_some(record))
-    }
-
-    /// What a filter means, without what is being deleted.
-    pub(crate) fn unveiled(&self, kind: &Kind, filter: &Filter) -> StoreResult<Option<Filter>> {
-        let covered: Vec<Filter> = self.veils_of(kind.name)?.map(|veil| veil.covered.filter()).collect();
-        Ok((!covered.is_empty()).then(|| filter.clone().and(Filter::Or(covered).negated())))
-    }
-
-    /// Whether a row of a table is being deleted, by the values of its columns.
-    pub(crate) fn is_row_veiled(&self, table: &str, row: &[(&str, &str)]) -> StoreResult<bool> {
-        Ok(self.veils_of(table)?.any(|veil| match &veil.covered {
-            Covered::Field(column, value) => row.contains(&(column.as_str(), value.as_str())),
-            _ => false,
-        }))
-    }
-
-    /// The record with this unique key, also when it is being deleted: its name is taken until it is gone.
-    pub fn holder(&self, kind: &Kind, key: &str, value: &str) -> StoreResult<Option<Record>> {
-        self.find_covered(kind, key, value)
-    }
-}
-
-impl Tx {
-    /// From here on the transaction sees what is being deleted too, as the work that deletes it must.
-    pub fn see_all(&mut self) {
-        self.sees_all = true;
-    }
-
-    /// Notes a deletion that takes many steps: what the veils cover is gone for readers with this transaction.
-    pub fn begin_deletion(&mut self, id: &str, mut document: Document, veils: &[Veil]) -> StoreResult<Record> {
-        document.extend(object(json!({ VEILS: veils })));
-        let deletion = self.insert(&DELETION, Record::new(id, document, self.now))?;
-        self.note_veils(veils);
-        Ok(deletion)
-    }
-
-    /// Ends what [`Tx::begin_deletion`] began.
-    pub fn end_deletion(&mut self, id: &str) -> StoreResult {
-        self.delete(&DELETION, id)?;
-        self.note_veils(&[]);
-        Ok(())
-    }
-
-    fn note_veils(&mut self, veils: &[Veil]) {
-        self.veils.take();
-        self.deletions = None;
-        self.changes.has_veils = true;
-        for veil in veils {
-            self.changes.records.insert((veil.of.as_str().into(), "".into()));
         }
     }
 }

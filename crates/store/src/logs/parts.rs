@@ -1,10 +1,5 @@
 //! Parts of events that stand in many of them: a token's scopes are told with every call that it makes, and stored once.
 
-use std::{
-    collections::HashMap,
-    sync::{PoisonError, RwLock},
-};
-
 use aws_lc_rs::digest;
 use kernel::{Document, Value};
 
@@ -14,34 +9,6 @@ use crate::{StoreResult, Tx, connection::Param};
 const SHORTEST: usize = 8;
 /// Microseconds of a day.
 const DAY: i64 = 86_400_000_000;
-/// How many parts are remembered.
-const MOST: usize = 10_000;
-
-/// Tenant and digest of a part.
-pub(crate) type Key = (i64, [u8; 32]);
-
-/// Parts that are committed: their number, and the day on which they were last used.
-#[derive(Default)]
-pub(crate) struct Parts(RwLock<HashMap<Key, (i64, i64)>>);
-
-impl Parts {
-    fn get(&self, key: &Key) -> Option<(i64, i64)> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).copied()
-    }
-
-    /// Remembers parts of a transaction that is committed.
-    pub(crate) fn keep(&self, parts: &[(Key, (i64, i64))]) {
-        if parts.is_empty() {
-            return;
-        }
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() > MOST {
-            known.clear();
-        }
-        known.extend(parts.iter().copied());
-    }
-}
-
 /// Where an event has its token's scopes.
 pub(super) fn place(event: &mut Document) -> Option<&mut Value> {
     event.get_mut("details")?.get_mut("request")?.get_mut("auth")?.get_mut("credentials")?.get_mut("scopes")
