@@ -14,7 +14,7 @@ use figment::{
     Figment,
     providers::{Format, Serialized, Toml},
 };
-use kernel::{Context, Secret, host_name, is_loopback_name};
+use kernel::{Context, Secret};
 use outbound::Dns;
 use serde::{Deserialize, Serialize};
 use store::Database;
@@ -413,30 +413,23 @@ impl Config {
         }
     }
 
-    /// The client for outbound calls of a server that listens on `addr` and answers for these hosts: what only this
-    /// machine reaches may reach this machine's network too. A proxy in front of it, or a host that others can look up,
-    /// shows that others reach it.
-    pub(crate) fn outbound<'h>(&self, addr: SocketAddr, hosts: impl Iterator<Item = &'h str>) -> outbound::Client {
-        outbound::Client::new(self.allows_private(addr, hosts))
-    }
-
-    fn allows_private<'h>(&self, addr: SocketAddr, hosts: impl Iterator<Item = &'h str>) -> bool {
-        match self.outbound_private {
+    /// The client for outbound calls: a server that only this machine reaches may reach this machine's network too.
+    pub(crate) fn outbound(&self, is_of_this_machine: bool) -> outbound::Client {
+        outbound::Client::new(match self.outbound_private {
             Some(choice) => choice == OutboundPrivate::Allow,
-            None => self.is_of_this_machine(addr, hosts),
-        }
+            None => is_of_this_machine,
+        })
     }
 
-    /// Whether there are tools for developers at a server that listens on `addr` and answers for these hosts.
-    pub(crate) fn has_developer_tools<'h>(&self, addr: SocketAddr, hosts: impl Iterator<Item = &'h str>) -> bool {
-        self.developer_tools.unwrap_or_else(|| self.is_of_this_machine(addr, hosts))
+    /// Whether there are tools for developers, which a server has that only this machine reaches.
+    pub(crate) fn has_developer_tools(&self, is_of_this_machine: bool) -> bool {
+        self.developer_tools.unwrap_or(is_of_this_machine)
     }
 
-    /// Whether only this machine reaches the server.
-    fn is_of_this_machine<'h>(&self, addr: SocketAddr, mut hosts: impl Iterator<Item = &'h str>) -> bool {
-        addr.ip().is_loopback()
-            && self.trusted_proxies.is_empty()
-            && hosts.all(|host| is_loopback_name(&host_name(host)))
+    /// Whether only this machine reaches a server that listens on `addr`. A proxy in front of it, or a host that others can
+    /// look up, shows that others reach it.
+    pub(crate) fn is_of_this_machine(&self, addr: SocketAddr, has_other_hosts: bool) -> bool {
+        addr.ip().is_loopback() && self.trusted_proxies.is_empty() && !has_other_hosts
     }
 
     /// How the code of tenants is run.
@@ -567,20 +560,18 @@ mod tests {
 
     #[test]
     fn private_networks_are_open_where_nobody_else_reaches_the_server() {
-        let allows = |addr: &str, hosts: &[&str], change: fn(&mut Config)| {
+        let allows = |addr: &str, has_other_hosts: bool, change: fn(&mut Config)| {
             let mut config = Config::in_memory();
             change(&mut config);
-            config.allows_private(addr.parse().unwrap(), hosts.iter().copied())
+            config.is_of_this_machine(addr.parse().unwrap(), has_other_hosts)
         };
-        assert!(allows("127.0.0.1:80", &["localhost", "acme.localhost", "[::1]"], |_| {}));
-        assert!(!allows("127.0.0.1:80", &["localhost", "login.example.com"], |_| {}));
-        assert!(!allows("0.0.0.0:80", &["localhost"], |_| {}));
+        assert!(allows("127.0.0.1:80", false, |_| {}));
+        assert!(!allows("127.0.0.1:80", true, |_| {}));
+        assert!(!allows("0.0.0.0:80", false, |_| {}));
         let behind_proxy = |config: &mut Config| {
             config.trusted_proxies = TrustedProxies::parse(&["127.0.0.1".to_owned()]).unwrap();
         };
-        assert!(!allows("127.0.0.1:80", &["localhost"], behind_proxy));
-        let wished = |config: &mut Config| config.outbound_private = Some(OutboundPrivate::Allow);
-        assert!(allows("0.0.0.0:80", &["login.example.com"], wished));
+        assert!(!allows("127.0.0.1:80", false, behind_proxy));
     }
 
     #[test]

@@ -43,15 +43,17 @@ impl Server {
         let store = tenants::open_store(&config).await?;
         let fresh = tenants::first(&store, &config, &domain).await?;
         identity::adopt(&store).await.map_err(|error| Failure::new("what databases of before hold", error))?;
-        let hosts = store.hosts().await.map_err(|error| Failure::new("the hosts of tenants", error))?;
+        let has_other_hosts = store.is_reached_from_outside().await;
+        let has_other_hosts = has_other_hosts.map_err(|error| Failure::new("the hosts of tenants", error))?;
+        let is_of_this_machine = config.is_of_this_machine(addr, has_other_hosts);
         let (packages, place) = match config.state.file("packages") {
             Some(place) => (None, place),
             None => scripts::packages()?,
         };
         let certificates = Arc::new(SetOnce::new());
         // What tenants have the server call may be the server.
-        let outbound = config.outbound(addr, hosts.iter().map(String::as_str)).trusting(roots(&certificates));
-        let tools = config.has_developer_tools(addr, hosts.iter().map(String::as_str)).then(|| {
+        let outbound = config.outbound(is_of_this_machine).trusting(roots(&certificates));
+        let tools = config.has_developer_tools(is_of_this_machine).then(|| {
             config.context.open_outbox();
             let made = || Secret::new(config.context.text(kernel::id::ALNUM, 32));
             Tools::new(&store, config.developer_secret.clone().unwrap_or_else(made))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kernel::{TenantId, Timestamp};
+use kernel::Timestamp;
 use store::{Store, StoreResult, Tx};
 
 /// Time between two rounds.
@@ -14,7 +14,8 @@ const EVENTS_KEPT: Duration = Duration::from_secs(30 * 86_400);
 /// How long jobs that were given up are kept, for whoever looks into why.
 const FAILED_JOBS_KEPT: Duration = Duration::from_secs(30 * 86_400);
 
-/// Tidies up for all tenants, again and again, until it is dropped. The tenant log is kept for so long; without a time,
+/// Tidies up for all tenants, again and again, until it is dropped: it asks one question for all of them, and works for those
+/// alone that have something out of date. The tenant log is kept for so long; without a time,
 /// for ever.
 pub async fn work(store: Store, log_retention: Option<Duration>) {
     loop {
@@ -32,27 +33,18 @@ async fn round(store: &Store, log_retention: Option<Duration>) -> StoreResult<()
         let most = usize::try_from(AT_ONCE).unwrap_or(usize::MAX);
         while store.write(&tenant, |tx| identity::sessions::end_expired(tx, AT_ONCE)).await? >= most {}
     }
-    for tenant in store.tenants().await? {
-        tidy(store, &tenant).await?;
-        if let Some(kept) = log_retention {
-            prune_logs(store, &tenant, kept).await?;
-        }
+    let now = store.context().now();
+    let events_from = before(now, EVENTS_KEPT);
+    for tenant in store.tenants_with_events_before(events_from).await? {
+        while store.write(&tenant, move |tx: &mut Tx| tx.prune_events(events_from, AT_ONCE)).await? >= AT_ONCE.into() {}
     }
-    Ok(())
-}
-
-async fn prune_logs(store: &Store, tenant: &TenantId, kept: Duration) -> StoreResult<()> {
-    let prune = move |tx: &mut Tx| tx.prune_logs(before(tx.now(), kept), AT_ONCE);
-    while store.write(tenant, prune).await? >= AT_ONCE.into() {}
-    store.write(tenant, move |tx| tx.prune_log_parts(before(tx.now(), kept))).await.map(drop)
-}
-
-async fn tidy(store: &Store, tenant: &TenantId) -> StoreResult<()> {
-    let work = |tx: &mut Tx| {
-        tx.prune_events(before(tx.now(), EVENTS_KEPT))?;
-        tx.prune_jobs(before(tx.now(), FAILED_JOBS_KEPT)).map(drop)
-    };
-    store.write(tenant, work).await
+    store.prune_jobs(before(now, FAILED_JOBS_KEPT)).await?;
+    let Some(kept) = log_retention else { return Ok(()) };
+    let logs_from = before(now, kept);
+    for tenant in store.tenants_with_logs_before(logs_from).await? {
+        while store.write(&tenant, move |tx: &mut Tx| tx.prune_logs(logs_from, AT_ONCE)).await? >= AT_ONCE.into() {}
+    }
+    store.prune_log_parts(logs_from).await.map(drop)
 }
 
 fn before(now: Timestamp, kept: Duration) -> Timestamp {
@@ -63,7 +55,7 @@ fn before(now: Timestamp, kept: Duration) -> Timestamp {
 mod tests {
     use std::sync::Arc;
 
-    use kernel::{Context, Document};
+    use kernel::{Context, Document, TenantId};
     use store::{Database, EventPosition, Options, RootKey};
 
     use super::*;

@@ -192,6 +192,7 @@ suites! {
     a_tenants_key_can_be_renewed
     a_new_key_that_is_taken_back_encrypts_nothing
     keys_are_renewed_while_others_write
+    hosts_of_this_machine_are_told_from_others
     a_host_leads_to_one_tenant
     a_deleted_tenant_leaves_nothing
     what_is_being_deleted_is_seen_by_nobody_and_holds_its_names
@@ -864,8 +865,10 @@ async fn logs_are_searched_by_their_fields(lab: &mut Lab) {
         assert_eq!(types, expected, "{order:?}");
     }
     let before = Timestamp::from_seconds(1_800_000_001);
+    assert_eq!(lab.store.tenants_with_logs_before(before).await.unwrap(), [lab.one.clone()]);
     assert_eq!(lab.write(move |tx| tx.prune_logs(before, 2)).await, 2);
     assert_eq!(lab.write(move |tx| tx.prune_logs(before, 2)).await, 1);
+    assert_eq!(lab.store.tenants_with_logs_before(before).await.unwrap(), []);
 }
 
 async fn logs_are_followed_without_gaps(lab: &mut Lab) {
@@ -1131,6 +1134,17 @@ async fn another_node_hears_of_hosts(lab: &mut Lab) {
     lab.store.create_tenant(&lab.one).await.unwrap();
 }
 
+async fn hosts_of_this_machine_are_told_from_others(lab: &mut Lab) {
+    for domain in ["localhost:8080", "acme.localhost:8080", "127.0.0.1:80", "[::1]:80"] {
+        lab.write(move |tx| tx.set_domain(domain, Domain::Installation)).await;
+        assert!(!lab.store.is_reached_from_outside().await.unwrap(), "{domain}");
+    }
+    for domain in ["login.example", "localhost.example", "10.0.0.1"] {
+        lab.write(move |tx| tx.set_domain(domain, Domain::Installation)).await;
+        assert!(lab.store.is_reached_from_outside().await.unwrap(), "{domain}");
+    }
+}
+
 async fn a_host_leads_to_one_tenant(lab: &mut Lab) {
     let at = async |host: &str| {
         let found = lab.store.tenant_at(host).await.unwrap();
@@ -1273,7 +1287,7 @@ async fn a_lost_lease_ends_nothing(lab: &mut Lab) {
     let failed = lab.read(move |snapshot| snapshot.job(&id)).await.unwrap();
     assert_eq!((failed.has_failed, failed.error.as_deref()), (true, Some("no such host")));
     let now = lab.store.context().now();
-    assert_eq!(lab.write(move |tx| tx.prune_jobs(now)).await, 1);
+    assert_eq!(lab.store.prune_jobs(now).await.unwrap(), 1);
 }
 
 async fn a_job_waits_for_its_time(lab: &mut Lab) {

@@ -50,7 +50,8 @@ impl Store {
 
 /// Deletes some rows of a deleted tenant, or what stood for it; `false` when there is none any more.
 fn delete_some(tx: &mut Tx) -> StoreResult<bool> {
-    let sql = "SELECT number FROM tenants WHERE name LIKE 'deleted:%' ORDER BY number LIMIT 1";
+    // A range, which an index serves: what is asked at each start must not cost by tenant. `;` follows `:`.
+    let sql = "SELECT number FROM tenants WHERE name > 'deleted:' AND name < 'deleted;' LIMIT 1";
     let Some(number) = tx.connection.first(sql, &[], |row| row.int(0))? else { return Ok(false) };
     let sql = "SELECT seq, kind, search FROM records WHERE tenant = $1 ORDER BY seq LIMIT $2";
     let records = tx.connection.query(sql, &[number.into(), AT_ONCE.into()], |row| {

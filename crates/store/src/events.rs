@@ -1,8 +1,8 @@
 //! Events: what happened to a tenant's users and organizations, in an order that whoever follows them can resume.
 
-use kernel::{Document, Timestamp};
+use kernel::{Document, TenantId, Timestamp};
 
-use crate::{Snapshot, Store, StoreResult, Tx, connection::Row};
+use crate::{Snapshot, Store, StoreResult, Tx, connection::Row, store::Mode};
 
 /// One event as it was stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,14 +78,25 @@ impl Tx {
         Ok(())
     }
 
-    /// Removes the events stored before a time and tells how many they were.
-    pub fn prune_events(&mut self, before: Timestamp) -> StoreResult<u64> {
-        let sql = "DELETE FROM events WHERE tenant = $1 AND time < $2";
-        self.connection.execute(sql, &[self.number(), before.micros().into()])
+    /// Removes at most so many of the events stored before a time, the oldest first, and tells how many they were.
+    pub fn prune_events(&mut self, before: Timestamp, most: u32) -> StoreResult<u64> {
+        let sql = "DELETE FROM events WHERE seq IN \
+                   (SELECT seq FROM events WHERE tenant = $1 AND time < $2 ORDER BY horizon, seq LIMIT $3)";
+        self.connection.execute(sql, &[self.number(), before.micros().into(), i64::from(most).into()])
     }
 }
 
 impl Store {
+    /// The tenants whose oldest event was stored before a time.
+    pub async fn tenants_with_events_before(&self, time: Timestamp) -> StoreResult<Vec<TenantId>> {
+        self.transact(Mode::Read, None, move |tx: &mut Tx| {
+            let sql = "SELECT t.name FROM tenants AS t WHERE t.name NOT LIKE 'deleted:%' AND (SELECT e.time FROM events AS e \
+                       WHERE e.tenant = t.number ORDER BY e.horizon, e.seq LIMIT 1) < $1 ORDER BY t.number";
+            tx.connection.query(sql, &[time.micros().into()], |row| Ok(TenantId::new(row.text(0)?)))
+        })
+        .await
+    }
+
     /// Wakes when an event is stored, on this node or another. Made before [`Snapshot::events_after`] is asked and
     /// awaited after it, it misses nothing.
     pub fn events_appended(&self) -> tokio::sync::futures::Notified<'_> {

@@ -1,6 +1,6 @@
 //! Which tenant answers for which host: one table for the installation, kept in memory on every node until it changes.
 
-use kernel::{Tenant, TenantId, host_name};
+use kernel::{Tenant, TenantId, host_name, is_loopback_name};
 
 use crate::{Snapshot, Store, StoreError, StoreResult, Tx, cache::Question, index::indexed, store::Mode};
 
@@ -77,9 +77,9 @@ impl Store {
         self.transact(Mode::Read, None, |tx: &mut Tx| {
             let sql = "SELECT t.name FROM tenants AS t JOIN hosts AS h ON h.tenant = t.number AND h.role = 0";
             let one = tx.connection.first(sql, &[], |row| Ok(TenantId::new(row.text(0)?)))?;
-            let sql = "SELECT count(*) FROM tenants WHERE name NOT LIKE 'deleted:%'";
-            let count = tx.connection.only(sql, &[], |row| row.int(0))?;
-            let has_others = count > i64::from(one.is_some());
+            let own = one.as_ref().map_or("", TenantId::as_str);
+            let sql = "SELECT 1 FROM tenants WHERE name NOT LIKE 'deleted:%' AND name <> $1 LIMIT 1";
+            let has_others = tx.connection.first(sql, &[own.into()], |_| Ok(()))?.is_some();
             Ok((one, has_others))
         })
         .await
@@ -96,10 +96,15 @@ impl Store {
         .await
     }
 
-    /// The names of all hosts that lead to tenants.
-    pub async fn hosts(&self) -> StoreResult<Vec<String>> {
+    /// Whether a host leads to a tenant that is no name of this machine: neither `localhost`, nor beneath it, nor a loopback
+    /// address.
+    pub async fn is_reached_from_outside(&self) -> StoreResult<bool> {
+        /// More names of this machine that are not beneath `localhost` nobody has: it counts as reached.
+        const MOST: i64 = 1_000;
         self.transact(Mode::Read, None, |tx: &mut Tx| {
-            tx.connection.query("SELECT name FROM hosts", &[], |row| Ok(row.text(0)?.to_owned()))
+            let sql = "SELECT name FROM hosts WHERE name NOT LIKE '%.localhost' LIMIT $1";
+            let names = tx.connection.query(sql, &[MOST.into()], |row| Ok(row.text(0)?.to_owned()))?;
+            Ok(names.len() as i64 == MOST || !names.iter().all(|name| is_loopback_name(name)))
         })
         .await
     }

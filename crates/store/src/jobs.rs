@@ -178,15 +178,17 @@ impl Tx {
         let params = [until.micros().into(), progress.into(), self.number(), (&job.id).into(), job.lease.into()];
         Ok(self.connection.execute(sql, &params)? > 0)
     }
-
-    /// Removes the jobs given up that were enqueued before a time and tells how many they were.
-    pub fn prune_jobs(&mut self, before: Timestamp) -> StoreResult<u64> {
-        let sql = "DELETE FROM jobs WHERE tenant = $1 AND has_failed = 1 AND created < $2";
-        self.connection.execute(sql, &[self.number(), before.micros().into()])
-    }
 }
 
 impl Store {
+    /// Removes the jobs of all tenants that were given up and enqueued before a time, and tells how many they were.
+    pub async fn prune_jobs(&self, before: Timestamp) -> StoreResult<u64> {
+        self.transact(Mode::Write, None, move |tx: &mut Tx| {
+            tx.connection.execute("DELETE FROM jobs WHERE has_failed = 1 AND created < $1", &[before.micros().into()])
+        })
+        .await
+    }
+
     /// Leases due jobs of a queue, of all tenants, those first that have waited longest. Nobody else gets them before
     /// the lease has run out.
     pub async fn lease_jobs(&self, queue: &str, most: u32, lease: Duration) -> StoreResult<Vec<Job>> {

@@ -5,7 +5,7 @@ mod parts;
 
 use std::ops::Bound;
 
-use kernel::{Document, Timestamp, Value};
+use kernel::{Document, TenantId, Timestamp, Value};
 
 use crate::{
     Field, Filter, Page, Snapshot, Store, StoreError, StoreResult, Term, Tx,
@@ -13,6 +13,7 @@ use crate::{
     index::indexed,
     log_id::id_of_time,
     sql::{Sql, texts_in_json, write_glob, write_prefix},
+    store::Mode,
 };
 
 /// One entry of the tenant log.
@@ -297,6 +298,16 @@ impl Tx {
 }
 
 impl Store {
+    /// The tenants with events that were ingested before a time.
+    pub async fn tenants_with_logs_before(&self, time: Timestamp) -> StoreResult<Vec<TenantId>> {
+        self.transact(Mode::Read, None, move |tx: &mut Tx| {
+            let sql = "SELECT t.name FROM tenants AS t WHERE t.name NOT LIKE 'deleted:%' AND EXISTS \
+                       (SELECT 1 FROM logs AS l WHERE l.tenant = t.number AND l.log_id < $1) ORDER BY t.number";
+            tx.connection.query(sql, &[id_of_time(time.micros()).into()], |row| Ok(TenantId::new(row.text(0)?)))
+        })
+        .await
+    }
+
     /// Wakes when an event is appended to a log on this node. Made before the log is asked and awaited after it, it
     /// misses nothing.
     pub fn logs_appended(&self) -> tokio::sync::futures::Notified<'_> {

@@ -11,6 +11,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/v2.sql"),
     include_str!("migrations/v3.sql"),
     include_str!("migrations/v4.sql"),
+    include_str!("migrations/v5.sql"),
 ];
 
 /// Brings the database to the newest schema. The caller holds the database's migration lock and commits.
@@ -60,6 +61,8 @@ mod tests {
         include_str!("migrations/v1.rows.sql"),
         include_str!("migrations/v2.rows.sql"),
         include_str!("migrations/v3.rows.sql"),
+        include_str!("migrations/v4.rows.sql"),
+        // Step 5 adds indexes alone.
         include_str!("migrations/v4.rows.sql"),
     ];
     /// The root key under which they were written.

@@ -1,9 +1,9 @@
 //! Parts of events that stand in many of them: a token's scopes are told with every call that it makes, and stored once.
 
 use aws_lc_rs::digest;
-use kernel::{Document, Value};
+use kernel::{Document, Timestamp, Value};
 
-use crate::{StoreResult, Tx, connection::Param};
+use crate::{Store, StoreResult, Tx, connection::Param, store::Mode};
 
 /// A shorter list stands in the event itself.
 const SHORTEST: usize = 8;
@@ -35,12 +35,15 @@ impl Tx {
         self.changes.log_parts.push((key, (number, today)));
         Ok(Some(number))
     }
+}
 
-    /// Removes parts that no event names any more, which were ingested before a time.
-    pub fn prune_log_parts(&mut self, before: kernel::Timestamp) -> StoreResult<u64> {
+impl Store {
+    /// Removes the parts, of all tenants, that no event names any more once those ingested before a time are gone, and tells how
+    /// many they were.
+    pub async fn prune_log_parts(&self, before: Timestamp) -> StoreResult<u64> {
         // A day more: what is in use is noted once a day.
         let day = before.micros() / DAY - 1;
-        let sql = "DELETE FROM log_parts WHERE tenant = $1 AND used < $2";
-        self.connection.execute(sql, &[self.number(), day.into()])
+        let prune = move |tx: &mut Tx| tx.connection.execute("DELETE FROM log_parts WHERE used < $1", &[day.into()]);
+        self.transact(Mode::Write, None, prune).await
     }
 }
