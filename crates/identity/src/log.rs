@@ -130,7 +130,7 @@ impl<'a> Entry<'a> {
             description: self.description.unwrap_or_default(),
             connection: connection.as_deref(),
             connection_id: self.realm.map(|realm| realm.id.as_str()),
-            strategy: self.realm.map(|realm| realm.strategy.as_str()),
+            strategy: self.realm.map(|realm| realm.strategy.name()),
             strategy_type: self.realm.map(Realm::strategy_type),
             organization_id: self.organization.map(|organization| organization.id.as_str()),
             organization_name: self.organization.and_then(|organization| organization.text("name")),

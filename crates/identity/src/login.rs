@@ -4,7 +4,10 @@
 //! when the login is refused: failures are counted, so their transaction must be committed.
 
 use kernel::{Document, Record, Secret};
-use model::{CLIENT, CONNECTION, CONNECTION_CLIENTS, USER};
+use model::{
+    CLIENT, CONNECTION, CONNECTION_CLIENTS, USER,
+    views::{User, View as _},
+};
 use serde_json::json;
 use store::{Snapshot, Store, Tx};
 
@@ -223,7 +226,7 @@ pub fn apply(tx: &mut Tx, actor: &Actor, prepared: &Prepared) -> Result<Outcome>
     }
     let user = note_login(tx, actor, user, &prepared.account, rehashed.as_ref())?;
     // The refused login of a blocked user counts as a login, as it does at Auth0.
-    if user.is("blocked") {
+    if User::of(&user)?.blocked {
         failed(tx, actor, "f", "user is blocked", prepared, Some(&user))?;
         return Ok(Outcome::Refused(Refusal::Blocked));
     }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use kernel::{Document, Record, Sealed, Secret, Timestamp, object};
 use model::{CONNECTION, USER};
-use serde::Deserialize;
 use serde_json::json;
 use store::{Permit, Rate, Snapshot, Store, Tx};
 
@@ -70,13 +69,6 @@ pub struct Prepared {
     presented: String,
     ticket: Ticket,
     change: changes::Prepared,
-}
-
-/// The part of a connection that lets users set passwords themselves.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct SelfService {
-    disable_self_service_change_password: bool,
 }
 
 /// How long the ticket lives that a code is exchanged for.
@@ -173,9 +165,7 @@ fn ticket(actor: &Actor, forgotten: &Forgotten, user: &Record, account: String) 
 fn realm(reader: &Snapshot, connection: &str) -> Result<Realm> {
     let connection = reader.find(&CONNECTION, "name", connection)?.ok_or(Error::ConnectionMissing)?;
     let realm = Realm::of(&connection)?;
-    let options = connection.document.get("options").unwrap_or(&kernel::Value::Null);
-    let is_closed = SelfService::deserialize(options).unwrap_or_default().disable_self_service_change_password;
-    if realm.is_database() && !is_closed { Ok(realm) } else { Err(Error::ConnectionDisabled) }
+    if realm.is_database() && realm.allows_reset() { Ok(realm) } else { Err(Error::ConnectionDisabled) }
 }
 
 fn note_request(tx: &mut Tx, actor: &Actor, realm: &Realm, user: &Record, email: &str) -> Result {

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use kernel::{Record, Tenant, TenantId};
-use model::{BLACKLISTED_TOKEN, CLIENT, CLIENT_GRANT, SIGNING_KEY};
+use model::{
+    BLACKLISTED_TOKEN, CLIENT, CLIENT_GRANT, SIGNING_KEY,
+    views::{ClientGrant, View as _},
+};
 use quick_cache::sync::Cache;
-use serde::Deserialize;
 use store::{Kind, Store};
 
 use crate::{Error, blacklist, jwt::Jwt, keys::SigningKeys, signature::Algorithm};
@@ -181,9 +183,9 @@ impl<T> Verifier<T> {
         let grant = grant_of(&self.store, tenant, &client, at.management_audience(), "client").await?;
         let grant = grant.ok_or(TokenError::Invalid)?;
         let mut admitted = token.clone();
-        let given: Given = grant.view().map_err(Error::from)?;
+        let given = ClientGrant::of(&grant).map_err(Error::from)?;
         if !given.allow_all_scopes {
-            admitted.scopes.retain(|scope| given.scope.contains(scope));
+            admitted.scopes.retain(|scope| given.has(scope));
         }
         Ok(Arc::new((self.view)(&admitted)))
     }
@@ -210,15 +212,6 @@ struct Signed {
     issuer: String,
     token: AccessToken,
     expires: i64,
-}
-
-/// The part of a client grant that decides on scopes.
-#[derive(Deserialize)]
-#[serde(default)]
-#[derive(Default)]
-struct Given {
-    scope: Vec<String>,
-    allow_all_scopes: bool,
 }
 
 /// The grant by which a client may use an API: its own, else the one for all third-party clients.

@@ -1,8 +1,11 @@
 //! Reads what a page depends on from the store.
 
 use identity::protection;
-use kernel::{Document, Record, Value, value_at};
-use serde::Deserialize;
+use kernel::{Document, Record, Value};
+use model::{
+    login::LoginRequest,
+    views::{self, Attributes, Connection, TenantSettings, View as _},
+};
 use store::{Kind, RelationQuery, Side, Snapshot, StoreResult};
 
 use crate::{
@@ -10,7 +13,6 @@ use crate::{
     texts,
     world::{Asked, Client, Database, Identifier, Other, Rules, World},
 };
-use model::login::LoginRequest;
 
 /// What is read for one request.
 #[derive(Clone, Debug, Default)]
@@ -23,30 +25,13 @@ pub(crate) struct Setting {
     pub(crate) allows_frames: bool,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct TenantSettings {
-    friendly_name: Option<String>,
-    support_email: Option<String>,
-    support_url: Option<String>,
-    picture_url: Option<String>,
-    default_redirection_uri: Option<String>,
-    enabled_locales: Option<Vec<String>>,
-    flags: Flags,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Flags {
-    disable_clickjack_protection_headers: bool,
-}
-
 /// The settings for a request of this client. Options that cannot be read are an error, never the lack of a rule.
 pub(crate) fn setting(reader: &Snapshot, request: &LoginRequest, ip: &str) -> StoreResult<Setting> {
     let document = |kind: &Kind| -> StoreResult<Document> {
         Ok(reader.singleton(kind)?.map(|record| record.document).unwrap_or_default())
     };
-    let settings: TenantSettings = serde_json::from_value(document(&model::TENANT_SETTINGS)?.into())?;
+    let settings = reader.singleton(&model::TENANT_SETTINGS)?;
+    let settings = settings.map(|settings| TenantSettings::of(&settings)).transpose()?.unwrap_or_default();
     let prompts = document(&model::PROMPT_SETTINGS)?;
     let mut branding = document(&model::BRANDING)?;
     if let (None, Some(picture)) = (branding.get("logo_url"), settings.picture_url) {
@@ -55,11 +40,11 @@ pub(crate) fn setting(reader: &Snapshot, request: &LoginRequest, ip: &str) -> St
     let theme = reader.list(&model::THEME, &store::Query::default())?.items.into_iter().next();
     let client = match request.client_id.as_str() {
         "" => None,
-        id => reader.get(&model::CLIENT, id)?,
+        id => reader.get(&model::CLIENT, id)?.map(|client| views::Client::of(&client)).transpose()?,
     };
     let company = settings.friendly_name.filter(|name| !name.is_empty());
     let mut world = World {
-        client: client.as_ref().map(client_of).unwrap_or_default(),
+        client: client.map(client_of).unwrap_or_default(),
         company: company.unwrap_or_else(|| reader.tenant().as_str().to_owned()),
         identifier_first: prompts.get("identifier_first").and_then(Value::as_bool).unwrap_or(true),
         puzzles: protection::puzzles(reader, ip)?,
@@ -70,8 +55,8 @@ pub(crate) fn setting(reader: &Snapshot, request: &LoginRequest, ip: &str) -> St
     if world.client.name.is_empty() {
         world.client.name.clone_from(&world.company);
     }
-    if let Some(client) = &client {
-        connections(reader, &client.id, request, &mut world)?;
+    if !world.client.id.is_empty() {
+        connections(reader, request, &mut world)?;
     }
     Ok(Setting {
         brand: Brand::of(&branding, theme.as_ref().map(|theme| &theme.document)),
@@ -81,99 +66,50 @@ pub(crate) fn setting(reader: &Snapshot, request: &LoginRequest, ip: &str) -> St
     })
 }
 
-fn client_of(record: &Record) -> Client {
-    let text = |name: &str| record.text(name).unwrap_or_default().to_owned();
-    Client {
-        id: record.id.clone(),
-        name: text("name"),
-        initiate_login_uri: record.text("initiate_login_uri").map(str::to_owned),
-    }
+fn client_of(client: views::Client) -> Client {
+    Client { id: client.id, name: client.name, initiate_login_uri: client.initiate_login_uri }
 }
 
-/// The connections that are enabled for a client; those of a request that names one are that one.
-fn connections(reader: &Snapshot, client: &str, request: &LoginRequest, world: &mut World) -> StoreResult {
-    let enabled = reader.related(&model::CONNECTION_CLIENTS, Side::Right(client), &RelationQuery::default())?;
+/// The connections that are enabled for the client; those of a request that names one are that one.
+fn connections(reader: &Snapshot, request: &LoginRequest, world: &mut World) -> StoreResult {
+    let client = Side::Right(&world.client.id);
+    let enabled = reader.related(&model::CONNECTION_CLIENTS, client, &RelationQuery::default())?;
     let ids: Vec<String> = enabled.items.into_iter().map(|relation| relation.left).collect();
     for record in reader.get_all(&model::CONNECTION, &ids)? {
-        let is_meant = request.connection.as_deref().is_none_or(|name| record.text("name") == Some(name));
-        if !is_meant {
+        let connection = Connection::of(&record)?;
+        if request.connection.as_ref().is_some_and(|name| *name != connection.name) {
             continue;
         }
-        if record.text("strategy") == Some("auth0") {
-            if world.database.is_none() {
-                world.database = Some(database(&record)?);
-            }
-        } else {
-            world.others.push(other(&record));
+        if !connection.strategy.is_database() {
+            world.others.push(other(connection));
+        } else if world.database.is_none() {
+            world.database = Some(database(&record, connection)?);
         }
     }
     Ok(())
 }
 
 /// A connection of a strategy that is not served yet: no button, but its domains are known.
-fn other(record: &Record) -> Other {
-    let text = |name: &str| record.text(name).unwrap_or_default().to_owned();
-    let domains = value_at(&record.document, "options.domain_aliases").and_then(Value::as_array);
-    let name = text("name");
-    let display_name = Some(text("display_name")).filter(|shown| !shown.is_empty()).unwrap_or_else(|| name.clone());
+fn other(connection: Connection) -> Other {
     Other {
-        name,
-        display_name,
-        strategy: text("strategy"),
+        display_name: connection.shown_name().to_owned(),
+        name: connection.name,
+        strategy: connection.strategy.name().to_owned(),
         has_button: false,
-        domains: domains.into_iter().flatten().filter_map(|domain| domain.as_str().map(str::to_owned)).collect(),
+        domains: connection.options.domain_aliases,
     }
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Options {
-    disable_signup: bool,
-    disable_self_service_change_password: bool,
-    requires_username: bool,
-    attributes: Option<Attributes>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Attributes {
-    email: Option<Attribute>,
-    phone_number: Option<Attribute>,
-    username: Option<Attribute>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Attribute {
-    identifier: Active,
-    signup: Signup,
-    verification_method: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Active {
-    active: bool,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Signup {
-    status: Option<String>,
-    verification: Active,
-}
-
-fn database(record: &Record) -> StoreResult<Database> {
-    let options = record.document.get("options").cloned().unwrap_or_else(|| Document::new().into());
-    let read: Options = serde_json::from_value(options)?;
+fn database(record: &Record, connection: Connection) -> StoreResult<Database> {
+    let Connection { id, name, options, .. } = connection;
     let realm = identity::users::Realm::of(record)?;
     let rules = realm.password_rules();
     let mut database = Database {
-        id: record.id.clone(),
-        name: record.text("name").unwrap_or_default().to_owned(),
-        is_flexible: read.attributes.is_some(),
-        allows_signup: !read.disable_signup,
-        allows_reset: !read.disable_self_service_change_password,
+        id,
+        name,
+        is_flexible: options.attributes.is_some(),
+        allows_signup: realm.allows_signup(),
+        allows_reset: realm.allows_reset(),
         rules: Rules {
             min_length: rules.min_length(),
             classes: rules.classes(),
@@ -184,11 +120,11 @@ fn database(record: &Record) -> StoreResult<Database> {
         username_window: realm.username_window(),
         ..Database::default()
     };
-    match read.attributes {
+    match options.attributes {
         None => {
             database.identifiers.push(Identifier::Email);
             database.signup.push(Asked { identifier: Identifier::Email, is_required: true });
-            if read.requires_username {
+            if options.requires_username {
                 database.identifiers.push(Identifier::Username);
                 database.signup.push(Asked { identifier: Identifier::Username, is_required: true });
             }
@@ -198,17 +134,13 @@ fn database(record: &Record) -> StoreResult<Database> {
                 [(Identifier::Email, email), (Identifier::PhoneNumber, phone_number), (Identifier::Username, username)];
             for (identifier, attribute) in all {
                 let Some(attribute) = attribute else { continue };
-                database.resets_by_code |= attribute.verification_method.as_deref() == Some("otp");
-                if attribute.identifier.active {
+                database.resets_by_code |= attribute.is_verified_by_code();
+                if attribute.is_identifier() {
                     database.identifiers.push(identifier);
                 }
-                let is_required = match attribute.signup.status.as_deref() {
-                    Some("required") => true,
-                    Some("optional") => false,
-                    _ => continue,
-                };
+                let Some(is_required) = attribute.is_required_at_signup() else { continue };
                 database.signup.push(Asked { identifier, is_required });
-                database.verifies_email |= identifier == Identifier::Email && attribute.signup.verification.active;
+                database.verifies_email |= identifier == Identifier::Email && attribute.is_verified_at_signup();
             }
         }
     }

@@ -29,7 +29,10 @@ use model::login::{
     Authentication, BoxFuture, Browser, LoginRequest, Outcome, Pages, PagesError, Progress, Prompt, Redirect, Stage,
     Transaction,
 };
-use model::screens::Screen;
+use model::{
+    screens::Screen,
+    views::{User, View as _},
+};
 
 /// How long a login may take.
 const LIFETIME: Duration = Duration::from_secs(3600);
@@ -302,8 +305,8 @@ impl Login {
         };
         let id = known.user_id.clone();
         let user = self.store.read(tenant, move |reader: &Snapshot| reader.get(&model::USER, &id)).await?;
-        let text = |name: &str| user.as_ref()?.text(name).filter(|text| !text.is_empty()).map(str::to_owned);
-        Ok(text("name").or_else(|| text("nickname")).or_else(|| text("email")).unwrap_or_default())
+        let user = user.map(|user| User::of(&user)).transpose()?;
+        Ok(user.as_ref().and_then(User::called).unwrap_or_default().to_owned())
     }
 
     /// The texts of a screen, with what they name.

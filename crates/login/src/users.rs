@@ -63,7 +63,7 @@ fn authenticated(user: &Record, realm: &Realm, now: Timestamp, is_new: bool) -> 
         user_id: user.id.clone(),
         connection_id: realm.id.clone(),
         connection: realm.name.clone(),
-        strategy: realm.strategy.clone(),
+        strategy: realm.strategy.to_string(),
         methods: vec![Method { name: "pwd".to_owned(), timestamp: now }],
         at: now,
         is_new,

@@ -11,7 +11,7 @@ mod scopes;
 mod strategies;
 
 use kernel::{Document, Record, Value, id::ALNUM};
-use model::{CONNECTION_CLIENTS, USER};
+use model::{CONNECTION_CLIENTS, USER, views::Strategy};
 use rest::{Answer, ApiError, ApiResult, Area, BoxFuture, Call, Change, Kind, ListFilter, Resource, Sorted, Unique};
 use serde_json::json;
 use store::{Filter, Query, RelationOrder, RelationQuery, Side, Snapshot, Store, Tx};
@@ -243,8 +243,8 @@ fn detach(tx: &mut Tx, call: &Call, kind: &Kind) -> ApiResult<Answer> {
 fn status(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
     let connection = reader.get(&CONNECTION, call.path("id"))?;
     let connection = connection.ok_or_else(|| ApiError::not_found("Connection not found."))?;
-    match connection.text("strategy") {
-        Some("ad") => Err(ApiError::not_found("not connected to any node")),
+    match Strategy::of(&connection) {
+        Some(Strategy::Ad) => Err(ApiError::not_found("not connected to any node")),
         _ => Ok(Answer::empty()),
     }
 }
@@ -274,7 +274,7 @@ fn set_clients(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 fn delete_user(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let connection = tx.get(&CONNECTION, call.path("id"))?;
     let connection = connection.ok_or_else(|| ApiError::bad_request("The connection does not exist"))?;
-    if connection.text("strategy") != Some("auth0") {
+    if Strategy::of(&connection) != Some(Strategy::Database) {
         return Err(ApiError::bad_request("Connection must be a database connection"));
     }
     let of_connection = Filter::equals("identities.connection", connection.text("name").unwrap_or_default());

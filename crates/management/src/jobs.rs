@@ -11,7 +11,7 @@ use identity::{
     users::verification::{self, Wish},
 };
 use kernel::{Document, Record, Sealed, id::Form, object};
-use model::{CONNECTION, ORGANIZATION, queues};
+use model::{CONNECTION, ORGANIZATION, queues, views::Strategy};
 use rest::{Answer, ApiError, ApiResult, Area, Call, Kind};
 use serde::Deserialize;
 use serde_json::json;
@@ -167,7 +167,7 @@ fn log_request(tx: &mut Tx, job: &Record, user: &Record, asked: &Verification) -
 fn database(reader: &Snapshot, id: &str) -> ApiResult<Record> {
     let connection = reader.get(&CONNECTION, id)?;
     let connection = connection.ok_or_else(|| ApiError::bad_request("The connection does not exist."))?;
-    if connection.text("strategy") != Some("auth0") {
+    if Strategy::of(&connection) != Some(Strategy::Database) {
         return Err(ApiError::bad_request("Connection must be a database connection."));
     }
     Ok(connection)

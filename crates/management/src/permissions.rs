@@ -1,7 +1,10 @@
 //! Permissions: a scope of a resource server, as roles and users hold them.
 
 use kernel::{Document, Value};
-use model::{RESOURCE_SERVER, permission_key, permission_parts};
+use model::{
+    RESOURCE_SERVER, permission_key, permission_parts,
+    views::{ResourceServer, View as _},
+};
 use rest::{ApiError, ApiResult};
 use serde::Deserialize;
 use store::{Snapshot, Tx};
@@ -14,20 +17,6 @@ pub(crate) struct Permissions;
 struct Named<'a> {
     resource_server_identifier: &'a str,
     permission_name: &'a str,
-}
-
-/// The part of a resource server that permissions are described by.
-#[derive(Deserialize)]
-struct Server {
-    name: Option<String>,
-    #[serde(default)]
-    scopes: Vec<Scope>,
-}
-
-#[derive(Deserialize)]
-struct Scope {
-    value: String,
-    description: Option<String>,
 }
 
 impl Permissions {
@@ -48,8 +37,7 @@ impl Permissions {
                 return Err(ApiError::not_found(format!("The resource server does not exist: '{identifier}'"))
                     .code("inexistent_resource_server"));
             };
-            let server: Server = server.view()?;
-            if !server.scopes.iter().any(|scope| scope.value == name) {
+            if !ResourceServer::of(&server)?.scope_values.contains(name) {
                 return Err(ApiError::not_found(format!("The permission does not exist: '{name}' of '{identifier}'")));
             }
         }
@@ -61,11 +49,13 @@ impl Permissions {
 pub(crate) fn described(reader: &Snapshot, key: &str) -> ApiResult<Option<Document>> {
     let (name, identifier) = permission_parts(key);
     let Some(record) = reader.find(&RESOURCE_SERVER, "identifier", identifier)? else { return Ok(None) };
-    let server: Server = record.view()?;
-    let Some(scope) = server.scopes.into_iter().find(|scope| scope.value == name) else { return Ok(None) };
+    let server = ResourceServer::of(&record)?;
+    if !server.scope_values.contains(name) {
+        return Ok(None);
+    }
     let mut shown = Document::new();
     shown.insert("permission_name".into(), name.into());
-    shown.insert("description".into(), scope.description.unwrap_or_default().into());
+    shown.insert("description".into(), server.description(name).unwrap_or_default().into());
     if let Some(name) = server.name {
         shown.insert("resource_server_name".into(), name.into());
     }

@@ -35,8 +35,6 @@ use self::{
 };
 use crate::{Site, par, request::Parameters, session};
 
-/// The strategy by which users sign in here.
-const DATABASE: &str = "auth0";
 /// Path of the endpoint.
 pub(crate) const AUTHORIZE: &str = "/authorize";
 /// Where a login goes on once a page is done.

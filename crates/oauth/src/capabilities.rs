@@ -4,11 +4,13 @@
 //! An endpoint counts as served once its path stands in [`PATHS`](crate::PATHS); everything else that is built is added to
 //! [`SERVED`].
 
-use kernel::{Document, Record};
-use model::RESOURCE_SERVER;
-use serde::Deserialize;
+use kernel::Document;
+use model::{
+    RESOURCE_SERVER,
+    views::{Client, ResourceServer},
+};
 
-use crate::{OAuthError, PATHS, Site, request::Parameters, views};
+use crate::{OAuthError, PATHS, Site, request::Parameters};
 
 /// Something beyond plain tokens that takes more than an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,50 +118,15 @@ pub(crate) fn keep_served(metadata: &mut Document) {
     }
 }
 
-/// What a client demands of its tokens.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Client {
-    require_proof_of_possession: Option<bool>,
-    compliance_level: Option<String>,
-    signed_request_object: Option<SignedRequestObject>,
-}
-
-#[derive(Deserialize)]
-struct SignedRequestObject {
-    #[serde(default)]
-    required: bool,
-}
-
-/// What an API demands of the tokens for it.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Api {
-    proof_of_possession: Option<Proof>,
-    authorization_policy: Option<Document>,
-}
-
-#[derive(Deserialize)]
-struct Proof {
-    mechanism: String,
-    #[serde(default)]
-    required: bool,
-    required_for: Option<String>,
-}
-
 /// Refuses a token that the client or the API wants bound, or judged, in a way that is not built.
-pub(crate) async fn admit(
-    site: &Site,
-    record: &Record,
-    client: &views::Client,
-    audience: Option<&str>,
-) -> Result<(), OAuthError> {
+pub(crate) async fn admit(site: &Site, client: &Client, audience: Option<&str>) -> Result<(), OAuthError> {
     let server = match audience {
         Some(audience) => site.store.cached_by(site.tenant.id(), &RESOURCE_SERVER, "identifier", audience).await?,
         None => None,
     };
     let is_public = client.token_endpoint_auth_method.as_deref() == Some("none");
-    let demands = demands(record, server.as_deref(), is_public)?;
+    let server = server.map(|server| site.views.resource_servers.of(site.tenant.id(), &server)).transpose()?;
+    let demands = demands(client, server.as_deref(), is_public);
     match demands.into_iter().find(|(_, capability)| !capability.is_served()) {
         Some((who, capability)) => {
             let what = capability.in_words();
@@ -174,48 +141,40 @@ const DEMANDING: [(&str, &str); 2] =
     [("dpop_jkt", "proof of possession by DPoP"), ("authorization_details", "rich authorization requests")];
 
 /// Refuses an authorization request that asks for more than is built, or of whose client more is demanded.
-pub(crate) fn admit_request(record: &Record, parameters: &Parameters) -> Result<(), OAuthError> {
-    let client: Client = record.view()?;
-    let wants_signed = client.signed_request_object.is_some_and(|object| object.required);
+pub(crate) fn admit_request(client: &Client, parameters: &Parameters) -> Result<(), OAuthError> {
     let demanded = DEMANDING.iter().find(|(parameter, _)| parameters.get(parameter).is_some());
     let (who, what) = match demanded {
         Some((_, what)) => ("The request", *what),
-        None if wants_signed => ("The client", Capability::SignedRequests.in_words()),
+        None if client.demands_signed_requests() => ("The client", Capability::SignedRequests.in_words()),
         None => return Ok(()),
     };
     Err(OAuthError::invalid_request(format!("{who} requires {what}, which this server does not support.")))
 }
 
-/// Who demands what. A record that cannot be read is a failure, not one without demands.
-fn demands(
-    client: &Record,
-    server: Option<&Record>,
-    is_public: bool,
-) -> Result<Vec<(&'static str, Capability)>, OAuthError> {
+/// Who demands what.
+fn demands(client: &Client, server: Option<&ResourceServer>, is_public: bool) -> Vec<(&'static str, Capability)> {
     let mut demands = Vec::new();
-    let client: Client = client.view()?;
-    if client.require_proof_of_possession == Some(true) {
+    if client.demands_proof_of_possession() {
         demands.push(("The client", Capability::Dpop));
     }
-    if client.compliance_level.is_some_and(|level| level != "none") {
+    if client.demands_compliance() {
         demands.push(("The client", Capability::Fapi));
     }
-    let Some(server) = server else { return Ok(demands) };
-    let api: Api = server.view()?;
-    if let Some(proof) = api.proof_of_possession.filter(|proof| proof.required) {
-        let is_meant = is_public || proof.required_for.as_deref() != Some("public_clients");
+    let Some(server) = server else { return demands };
+    if let Some(proof) = server.proof_of_possession.as_ref().filter(|proof| proof.is_demanded_of(is_public)) {
         let capability = if proof.mechanism == "mtls" { Capability::MutualTls } else { Capability::Dpop };
-        demands.extend(is_meant.then_some(("The API", capability)));
+        demands.push(("The API", capability));
     }
-    if api.authorization_policy.is_some() {
+    if server.has_authorization_policy() {
         demands.push(("The API", Capability::AuthorizationPolicies));
     }
-    Ok(demands)
+    demands
 }
 
 #[cfg(test)]
 mod tests {
-    use kernel::{Timestamp, object};
+    use kernel::{Record, Timestamp, UnfitRecord, object};
+    use model::views::View as _;
     use serde_json::{Value, json};
 
     use super::*;
@@ -227,24 +186,25 @@ mod tests {
     #[test]
     fn clients_and_apis_demand_what_their_settings_say() {
         let of = |client: Value, server: Value, is_public| {
-            demands(&record(client), Some(&record(server)), is_public).map_err(|error| error.status.as_u16())
+            let (client, server) = (Client::of(&record(client))?, ResourceServer::of(&record(server))?);
+            Ok::<_, UnfitRecord>(demands(&client, Some(&server), is_public))
         };
         let none = json!({});
-        assert_eq!(of(none.clone(), none.clone(), false), Ok(vec![]));
+        assert_eq!(of(none.clone(), none.clone(), false).unwrap(), vec![]);
         let optional = json!({"proof_of_possession": {"mechanism": "dpop", "required": false}});
-        assert_eq!(of(json!({"compliance_level": "none"}), optional, false), Ok(vec![]));
+        assert_eq!(of(json!({"compliance_level": "none"}), optional, false).unwrap(), vec![]);
         let dpop = ("The client", Capability::Dpop);
-        assert_eq!(of(json!({"require_proof_of_possession": true}), none.clone(), false), Ok(vec![dpop]));
+        assert_eq!(of(json!({"require_proof_of_possession": true}), none.clone(), false).unwrap(), vec![dpop]);
         let fapi = ("The client", Capability::Fapi);
-        assert_eq!(of(json!({"compliance_level": "fapi2_sp_mtls_mtls"}), none.clone(), false), Ok(vec![fapi]));
+        assert_eq!(of(json!({"compliance_level": "fapi2_sp_mtls_mtls"}), none.clone(), false).unwrap(), vec![fapi]);
         let bound = json!({"proof_of_possession": {"mechanism": "mtls", "required": true}});
-        assert_eq!(of(none.clone(), bound, false), Ok(vec![("The API", Capability::MutualTls)]));
+        assert_eq!(of(none.clone(), bound, false).unwrap(), vec![("The API", Capability::MutualTls)]);
         let public =
             json!({"proof_of_possession": {"mechanism": "dpop", "required": true, "required_for": "public_clients"}});
-        assert_eq!(of(none.clone(), public.clone(), false), Ok(vec![]));
-        assert_eq!(of(none.clone(), public, true), Ok(vec![("The API", Capability::Dpop)]));
+        assert_eq!(of(none.clone(), public.clone(), false).unwrap(), vec![]);
+        assert_eq!(of(none.clone(), public, true).unwrap(), vec![("The API", Capability::Dpop)]);
         let policy = json!({"authorization_policy": {"policy_id": "p"}});
-        assert_eq!(of(none.clone(), policy, false), Ok(vec![("The API", Capability::AuthorizationPolicies)]));
-        assert_eq!(of(none, json!({"proof_of_possession": "dpop"}), false), Err(500));
+        assert_eq!(of(none.clone(), policy, false).unwrap(), vec![("The API", Capability::AuthorizationPolicies)]);
+        assert!(of(none, json!({"proof_of_possession": "dpop"}), false).is_err());
     }
 }

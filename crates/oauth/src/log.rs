@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use identity::{log::Line, triggers::Execution};
 use kernel::{Document, Record, Timestamp, Value, object, user_agent};
-use model::login::Pages;
+use model::{login::Pages, views::Strategy};
 use serde_json::json;
 use store::{StoreResult, Tx};
 
@@ -71,7 +71,7 @@ fn entry(
         connection: part(0),
         connection_id: part(1),
         strategy: part(2),
-        strategy_type: part(2).map(strategy_type),
+        strategy_type: part(2).and_then(Strategy::named).map(|strategy| strategy.strategy_type().name()),
         organization_id: subject.organization_id.as_deref(),
         organization_name: subject.organization_name.as_deref(),
         client_id: subject.client_id.as_deref(),
@@ -103,17 +103,6 @@ fn details(subject: &Subject, error: Option<&OAuthError>) -> Value {
         details.insert("actions".into(), json!({ "executions": [execution.id] }));
     }
     if details.is_empty() { Value::Null } else { details.into() }
-}
-
-/// The kind of a connection's strategy, as entries tell it.
-fn strategy_type(strategy: &str) -> &'static str {
-    match strategy {
-        "auth0" => "database",
-        "email" | "sms" => "passwordless",
-        "ad" | "adfs" | "auth0-adldap" | "google-apps" | "oidc" | "okta" | "office365" | "pingfederate" | "samlp"
-        | "sharepoint" | "waad" => "enterprise",
-        _ => "social",
-    }
 }
 
 /// What entries call a user.

@@ -116,12 +116,12 @@ async fn grant(exchange: Exchange<'_>, subject: &mut log::Subject, connection: S
             None => None,
         }
     };
-    capabilities::admit(site, record, client, api.as_ref().map(|api| api.identifier.as_str())).await?;
+    capabilities::admit(site, client, api.as_ref().map(|api| api.identifier.as_str())).await?;
     let attempt = Attempt { connection, identifier: username, kinds: Vec::new(), password };
     let LoggedIn { user, realm, .. } = log_in(site, &actor(site, origin, Some(&client.id)), attempt).await?;
     subject.user_id = Some(user.id.clone());
     subject.user_name = log::name_of(&user);
-    subject.connection = Some([realm.name.clone(), realm.id.clone(), realm.strategy.clone()]);
+    subject.connection = Some([realm.name.clone(), realm.id.clone(), realm.strategy.to_string()]);
     if site.demands_factors(&[mfa::ALWAYS]).await? {
         return Err(mfa::not_built());
     }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use kernel::{Document, Record};
-use model::USER;
+use model::{
+    USER,
+    views::{User, View as _},
+};
 
 use crate::{
     OAuthError, Site, capabilities,
@@ -34,7 +37,7 @@ pub(crate) async fn issue(
     api: Option<&Arc<ResourceServer>>,
 ) -> Result<Document, OAuthError> {
     let Exchange { site, record, client, .. } = exchange;
-    capabilities::admit(site, record, client, api.map(|api| api.identifier.as_str())).await?;
+    capabilities::admit(site, client, api.map(|api| api.identifier.as_str())).await?;
     let organization = issue.facts.organization.as_ref();
     let permissions = match api {
         Some(api) if api.enforce_policies => site.permissions(&user.id, &api.identifier, organization).await?,
@@ -76,7 +79,7 @@ impl Site {
     /// The user that a grant is for, who must be there and not be blocked.
     pub(crate) async fn user_of_grant(&self, user_id: &str, missing: OAuthError) -> Result<Arc<Record>, OAuthError> {
         let user = self.store.cached(self.tenant.id(), &USER, user_id).await?.ok_or(missing)?;
-        if user.is("blocked") { Err(OAuthError::blocked()) } else { Ok(user) }
+        if User::of(&user)?.blocked { Err(OAuthError::blocked()) } else { Ok(user) }
     }
 
     /// What a user may do with an API.

@@ -8,7 +8,10 @@ use axum::{
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use identity::{AccessToken, TokenError};
 use kernel::Document;
-use model::USER;
+use model::{
+    USER,
+    views::{User, View as _},
+};
 use serde_json::json;
 
 use crate::{OAuthError, Site, error::not_stored, opaque, profile, request::Parameters};
@@ -60,7 +63,7 @@ async fn answer(site: &Site, request: Request<Body>) -> Result<Document, Refusal
         return Err(Refusal::Insufficient);
     }
     let user = site.store.cached(site.tenant.id(), &USER, &access.user_id).await?.ok_or(Refusal::Invalid)?;
-    if user.is("blocked") {
+    if User::of(&user)?.blocked {
         return Err(Refusal::Invalid);
     }
     let mut claims = Document::new();

@@ -275,7 +275,7 @@ impl Target {
         if sends("email") && !is_ours {
             return Err(ChangeError::ForeignEmail.into());
         }
-        if realm.strategy_type() == "enterprise" && (sends("email_verified") || change.verify_email.is_some()) {
+        if realm.strategy.is_enterprise() && (sends("email_verified") || change.verify_email.is_some()) {
             return Err(ChangeError::EnterpriseVerification.into());
         }
         if (sends_password || sends("username")) && !realm.is_database() || sends("phone_number") && !is_ours {

@@ -1,6 +1,7 @@
 //! What a new user's profile is completed with (reference: defaults, users).
 
 use kernel::{Document, Record, Value};
+use model::views::Strategy;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{IDENTIFIERS, Realm, identity_entry};
@@ -18,9 +19,9 @@ pub fn complete(user: &mut Record, realm: &Realm, local_id: &str) {
     profile.insert("user_id".into(), id.as_str().into());
     profile.insert(
         "identities".into(),
-        vec![identity_entry(&realm.name, local_id, &realm.strategy, realm.is_social())].into(),
+        vec![identity_entry(&realm.name, local_id, realm.strategy.name(), realm.is_social())].into(),
     );
-    let verified = if realm.strategy == "sms" { "phone_verified" } else { "email_verified" };
+    let verified = if realm.strategy == Strategy::Sms { "phone_verified" } else { "email_verified" };
     profile.entry(verified).or_insert_with(|| false.into());
     if profile.contains_key("phone_number") {
         profile.entry("phone_verified").or_insert_with(|| false.into());

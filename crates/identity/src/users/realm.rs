@@ -1,7 +1,7 @@
 //! What a connection says about its users: how they are identified and which attributes they have.
 
 use kernel::{Document, Record, UnfitRecord, Value};
-use serde::Deserialize;
+use model::views::{Attribute, Attributes, Connection, ConnectionOptions, Strategy, View as _};
 
 use super::Identifier;
 use crate::PasswordRules;
@@ -14,116 +14,10 @@ pub struct Realm {
     /// Its name.
     pub name: String,
     /// Its strategy, which is the provider of its identities.
-    pub strategy: String,
-    options: Options,
+    pub strategy: Strategy,
+    options: ConnectionOptions,
     rules: PasswordRules,
 }
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Options {
-    requires_username: bool,
-    attributes: Option<Attributes>,
-    validation: Option<Validation>,
-    set_user_root_attributes: Option<String>,
-    authentication_methods: Option<Methods>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Methods {
-    password: Option<PasswordMethod>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct PasswordMethod {
-    enabled: Option<bool>,
-    api_behavior: Option<String>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Attributes {
-    email: Option<Attribute>,
-    username: Option<Attribute>,
-    phone_number: Option<Attribute>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Attribute {
-    identifier: Active,
-    profile_required: bool,
-    unique: Option<bool>,
-    validation: Option<AttributeValidation>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Active {
-    active: bool,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct AttributeValidation {
-    min_length: Option<usize>,
-    max_length: Option<usize>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Validation {
-    username: Option<Window>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct Window {
-    min: Option<usize>,
-    max: Option<usize>,
-}
-
-const SOCIAL: &[&str] = &[
-    "amazon",
-    "apple",
-    "baidu",
-    "bitbucket",
-    "bitly",
-    "box",
-    "daccount",
-    "dropbox",
-    "dwolla",
-    "evernote",
-    "evernote-sandbox",
-    "exact",
-    "facebook",
-    "fitbit",
-    "github",
-    "google-oauth2",
-    "instagram",
-    "line",
-    "linkedin",
-    "oauth1",
-    "oauth2",
-    "paypal",
-    "paypal-sandbox",
-    "planningcenter",
-    "salesforce",
-    "salesforce-community",
-    "salesforce-sandbox",
-    "shopify",
-    "shop",
-    "soundcloud",
-    "thirtysevensignals",
-    "twitter",
-    "untappd",
-    "vkontakte",
-    "weibo",
-    "windowslive",
-    "wordpress",
-    "yahoo",
-    "yandex",
-];
 
 impl Realm {
     /// What a stored connection says.
@@ -131,53 +25,49 @@ impl Realm {
     /// # Errors
     /// Options that cannot be read: nobody gets in, or is created, by rules that nobody chose.
     pub fn of(connection: &Record) -> Result<Self, UnfitRecord> {
-        let text = |field: &str| connection.text(field).unwrap_or_default().to_owned();
-        let none = Value::Object(Document::new());
-        let options = connection.document.get("options").filter(|options| !options.is_null()).unwrap_or(&none);
-        let read = Options::deserialize(options).map_err(|error| {
-            tracing::error!(connection = connection.id, %error, "the options of a connection cannot be read");
-            UnfitRecord { id: connection.id.clone(), reason: error.to_string() }
+        let Connection { id, name, strategy, options, .. } = Connection::of(connection).inspect_err(|error| {
+            tracing::error!(connection = connection.id, %error, "a connection cannot be read");
         })?;
-        Ok(Self {
-            id: connection.id.clone(),
-            name: text("name"),
-            strategy: text("strategy"),
-            options: read,
-            rules: PasswordRules::from_connection_options(options),
-        })
+        let rules = match connection.document.get("options") {
+            Some(options) if !options.is_null() => PasswordRules::from_connection_options(options),
+            _ => PasswordRules::from_connection_options(&Value::Object(Document::new())),
+        };
+        Ok(Self { id, name, strategy, options, rules })
     }
 
     /// Whether users sign in with passwords that the tenant keeps.
     pub fn is_database(&self) -> bool {
-        self.strategy == "auth0"
+        self.strategy.is_database()
     }
 
     /// Whether users sign in with codes that they are sent.
     pub fn is_passwordless(&self) -> bool {
-        matches!(self.strategy.as_str(), "sms" | "email")
+        self.strategy.is_passwordless()
     }
 
     /// Whether its users belong to a social network.
     pub fn is_social(&self) -> bool {
-        SOCIAL.contains(&self.strategy.as_str())
+        self.strategy.is_social()
     }
 
     /// `database`, `passwordless`, `social` or `enterprise`.
     pub fn strategy_type(&self) -> &'static str {
-        match self {
-            realm if realm.is_database() => "database",
-            realm if realm.is_passwordless() => "passwordless",
-            realm if realm.is_social() => "social",
-            _ => "enterprise",
-        }
+        self.strategy.strategy_type().name()
     }
 
     /// Whether a user who is made through the Management API must have a password.
     pub fn demands_password(&self) -> bool {
-        let method = self.options.authentication_methods.as_ref().and_then(|methods| methods.password.as_ref());
-        let is_off = method.is_some_and(|method| method.enabled == Some(false));
-        let is_optional = method.is_some_and(|method| method.api_behavior.as_deref() == Some("optional"));
-        self.is_database() && !is_off && !is_optional
+        self.is_database() && self.options.has_passwords() && !self.options.is_password_optional()
+    }
+
+    /// Whether strangers may sign up.
+    pub fn allows_signup(&self) -> bool {
+        !self.options.disable_signup
+    }
+
+    /// Whether users may set passwords themselves.
+    pub fn allows_reset(&self) -> bool {
+        !self.options.disable_self_service_change_password
     }
 
     /// What passwords must be.
@@ -197,7 +87,7 @@ impl Realm {
     pub fn has(&self, identifier: Identifier) -> bool {
         match (&self.options.attributes, identifier) {
             _ if !self.is_database() => true,
-            (Some(attributes), identifier) => attributes.get(identifier).is_some(),
+            (Some(attributes), identifier) => attribute(attributes, identifier).is_some(),
             (None, Identifier::Username) => self.options.requires_username,
             (None, _) => true,
         }
@@ -205,13 +95,12 @@ impl Realm {
 
     /// Whether users are known by this and no two share it.
     pub fn is_active(&self, identifier: Identifier) -> bool {
-        match self.strategy.as_str() {
-            "sms" => identifier == Identifier::Phone,
-            "email" => identifier == Identifier::Email,
-            "auth0" => match (&self.options.attributes, identifier) {
-                (Some(attributes), identifier) => attributes
-                    .get(identifier)
-                    .is_some_and(|attribute| attribute.identifier.active && attribute.unique != Some(false)),
+        match self.strategy {
+            Strategy::Sms => identifier == Identifier::Phone,
+            Strategy::Email => identifier == Identifier::Email,
+            Strategy::Database => match (&self.options.attributes, identifier) {
+                (Some(attributes), identifier) => attribute(attributes, identifier)
+                    .is_some_and(|attribute| attribute.is_identifier() && attribute.is_unique()),
                 (None, Identifier::Email) => true,
                 (None, Identifier::Username) => self.options.requires_username,
                 (None, Identifier::Phone) => false,
@@ -223,7 +112,9 @@ impl Realm {
     /// Whether every user must have this.
     pub fn requires(&self, identifier: Identifier) -> bool {
         match (&self.options.attributes, self.is_database()) {
-            (Some(attributes), true) => attributes.get(identifier).is_some_and(|attribute| attribute.profile_required),
+            (Some(attributes), true) => {
+                attribute(attributes, identifier).is_some_and(|attribute| attribute.profile_required)
+            }
             (None, true) => self.is_active(identifier),
             (_, false) => self.is_passwordless() && self.is_active(identifier),
         }
@@ -231,14 +122,7 @@ impl Realm {
 
     /// Fewest and most characters of a user name, where the connection says so.
     pub fn username_window(&self) -> (usize, usize) {
-        let attribute = self.options.attributes.as_ref().and_then(|attributes| attributes.username.as_ref());
-        let newer = attribute.and_then(|attribute| attribute.validation.as_ref());
-        let older = self.options.validation.as_ref().and_then(|validation| validation.username.as_ref());
-        let (min, max) = match (newer, older) {
-            (Some(newer), _) => (newer.min_length, newer.max_length),
-            (None, Some(older)) => (older.min, older.max),
-            (None, None) => (None, None),
-        };
+        let (min, max) = self.options.username_window();
         (min.unwrap_or(1), max.unwrap_or(128))
     }
 
@@ -254,13 +138,11 @@ impl Realm {
     }
 }
 
-impl Attributes {
-    fn get(&self, identifier: Identifier) -> Option<&Attribute> {
-        match identifier {
-            Identifier::Email => self.email.as_ref(),
-            Identifier::Username => self.username.as_ref(),
-            Identifier::Phone => self.phone_number.as_ref(),
-        }
+fn attribute(attributes: &Attributes, identifier: Identifier) -> Option<&Attribute> {
+    match identifier {
+        Identifier::Email => attributes.email.as_ref(),
+        Identifier::Username => attributes.username.as_ref(),
+        Identifier::Phone => attributes.phone_number.as_ref(),
     }
 }
 

@@ -1,8 +1,10 @@
 //! New users: by the Management API, by sign-up, by import. The only place where a user comes to be.
 
 use kernel::{Document, Record, Secret, Value, id::Form};
-use model::{CLIENT, CONNECTION, CONNECTION_CLIENTS, TENANT_SETTINGS, USER};
-use serde::Deserialize;
+use model::{
+    CLIENT, CONNECTION, CONNECTION_CLIENTS, TENANT_SETTINGS, USER,
+    views::{TenantSettings, View as _},
+};
 use serde_json::json;
 use store::{Paging, RelationQuery, Side, Snapshot, Store, StoreError, Tx};
 
@@ -68,13 +70,6 @@ pub enum Imported {
     Foreign(Value),
 }
 
-/// The part of a connection that decides who may sign up.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct SignUp {
-    disable_signup: bool,
-}
-
 /// Judges the request, hashes the password and asks the tenant's code, outside of a transaction. What the code refuses is logged.
 ///
 /// # Errors
@@ -103,11 +98,8 @@ pub async fn prepare(services: &Services, store: &Store, actor: &Actor, new: New
 /// # Errors
 /// What the store fails with.
 pub fn tells_who_exists(reader: &Snapshot) -> Result<bool> {
-    let settings = reader.singleton(&TENANT_SETTINGS)?;
-    let flag = settings.and_then(|settings| {
-        kernel::value_at(&settings.document, "flags.enable_public_signup_user_exists_error")?.as_bool()
-    });
-    Ok(flag.unwrap_or(false))
+    let settings = reader.singleton(&TENANT_SETTINGS)?.map(|settings| TenantSettings::of(&settings)).transpose()?;
+    Ok(settings.is_some_and(|settings| settings.flags.enable_public_signup_user_exists_error))
 }
 
 /// Logs why somebody could not sign up (`fs`), unless the tenant's code has refused, which is logged with what it said.
@@ -246,8 +238,7 @@ fn judge(reader: &Snapshot, actor: &Actor, new: &NewUser) -> Result<Realm> {
         if reader.relation(&CONNECTION_CLIENTS, &realm.id, client)?.is_none() {
             return Err(Error::ConnectionDisabled);
         }
-        let options = connection.document.get("options").unwrap_or(&Value::Null);
-        if SignUp::deserialize(options).unwrap_or_default().disable_signup {
+        if !realm.allows_signup() {
             return Err(Error::SignupDisabled);
         }
     } else if !is_enabled(reader, &realm)? {

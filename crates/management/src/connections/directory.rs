@@ -1,7 +1,7 @@
 //! Directory provisioning of connections: which directory attributes become which of the profile, and which groups.
 
 use kernel::{Document, Record, Value, id::Form, object};
-use model::{SYNCHRONIZED_GROUPS, queues};
+use model::{SYNCHRONIZED_GROUPS, queues, views::Strategy};
 use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, page_of};
 use serde_json::json;
 use store::{Job, NewJob, RelationOrder, RelationQuery, Side, Snapshot, Store, StoreError, Tx};
@@ -95,7 +95,7 @@ pub(super) fn claim(area: Area) -> Area {
 
 /// What provisioning needs of the directory cannot be switched off while it is on.
 pub(super) fn check_options(tx: &Tx, old: Option<&Record>, new: &Record) -> ApiResult {
-    let Some(old) = old.filter(|old| old.text("strategy") == Some("google-apps")) else { return Ok(()) };
+    let Some(old) = old.filter(|old| Strategy::of(old) == Some(Strategy::GoogleApps)) else { return Ok(()) };
     let Some(directory) = tx.get(&DIRECTORY, &old.id)? else { return Ok(()) };
     let is_on =
         |record: &Record, option: &str| record.document.get("options").is_some_and(|options| options[option] == true);
@@ -115,7 +115,7 @@ pub(super) fn check_options(tx: &Tx, old: Option<&Record>, new: &Record) -> ApiR
 
 fn create(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let connection = rest::load(tx, &CONNECTION, call.path("id"))?;
-    if connection.text("strategy") != Some("google-apps") {
+    if Strategy::of(connection) != Some(Strategy::GoogleApps) {
         let text = "The connection strategy does not support inbound directory provisioning";
         return Err(ApiError::bad_request(text));
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use identity::{certificate::CertifiedKey, discard, signature::PublicKey};
 use kernel::{Context, Document, Record, Value, object};
+use model::views::Strategy;
 use rest::{Answer, ApiError, ApiResult, Area, Kind, Task};
 use serde_json::json;
 use store::{Filter, Query, Snapshot, Tx};
@@ -124,7 +125,7 @@ fn keys(reader: &Snapshot, connection: &str) -> ApiResult<Vec<Record>> {
 
 /// Whether connections of this strategy can authenticate with a key.
 fn uses_keys(connection: &Record) -> bool {
-    matches!(connection.text("strategy"), Some("oidc" | "okta"))
+    matches!(Strategy::of(connection), Some(Strategy::Oidc | Strategy::Okta))
 }
 
 /// Whether this connection is set to do so.

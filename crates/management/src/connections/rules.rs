@@ -2,14 +2,15 @@
 
 use extensibility::versions;
 use kernel::{Document, Record, Value};
-use model::{ACTION, CONNECTION, USER};
+use model::{ACTION, CONNECTION, USER, views::Strategy};
 use rest::{ApiError, ApiResult};
 use store::{Filter, Query, Snapshot};
 
 use super::{deletion, strategies};
 
 /// Strategies whose connections can be asked for access to other applications.
-const CROSS_APP: &[&str] = &["oidc", "okta", "google-oauth2", "waad", "samlp"];
+const CROSS_APP: &[Strategy] =
+    &[Strategy::Oidc, Strategy::Okta, Strategy::GoogleOAuth2, Strategy::Waad, Strategy::Samlp];
 
 /// Judges a connection that is made or changed.
 pub(super) fn check(reader: &Snapshot, old: Option<&Record>, new: &Record) -> ApiResult {
@@ -28,7 +29,7 @@ pub(super) fn check(reader: &Snapshot, old: Option<&Record>, new: &Record) -> Ap
 /// Who holds the users of a database cannot change while there are any.
 fn check_customization(reader: &Snapshot, old: Option<&Record>, options: &Document) -> ApiResult {
     const SETTING: &str = "enabledDatabaseCustomization";
-    let Some(old) = old.filter(|old| old.text("strategy") == Some("auth0")) else { return Ok(()) };
+    let Some(old) = old.filter(|old| Strategy::of(old) == Some(Strategy::Database)) else { return Ok(()) };
     let is_own = |value: Option<&Value>| value == Some(&Value::Bool(true));
     let was_own = is_own(old.document.get("options").and_then(|options| options.get(SETTING)));
     if !options.contains_key(SETTING) || is_own(options.get(SETTING)) == was_own {
@@ -44,7 +45,7 @@ fn check_customization(reader: &Snapshot, old: Option<&Record>, options: &Docume
 
 fn check_cross_app(new: &Record) -> ApiResult {
     let is_wanted = new.document.get("cross_app_access_requesting_app").is_some_and(|app| app["active"] == true);
-    if is_wanted && !CROSS_APP.contains(&new.text("strategy").unwrap_or_default()) {
+    if is_wanted && !Strategy::of(new).is_some_and(|strategy| CROSS_APP.contains(&strategy)) {
         let text = "Cross App Access Requesting App is not supported for this connection.";
         return Err(ApiError::bad_request(text).code("operation_not_supported"));
     }
@@ -85,7 +86,7 @@ fn check_domain_connection(reader: &Snapshot, old: Option<&Record>, new: &Record
 
 /// Users of our own database have no provider whose attributes could be taken over.
 fn check_root_attributes(new: &Record, options: &Document) -> ApiResult {
-    let is_own = new.text("strategy") == Some("auth0") && !strategies::is_custom_database(options);
+    let is_own = Strategy::of(new) == Some(Strategy::Database) && !strategies::is_custom_database(options);
     if is_own && options.get("set_user_root_attributes").is_some_and(|value| !value.is_null()) {
         return Err(ApiError::bad_request(
             "options.set_user_root_attributes can be set only for enterprise connections, social connections or \
@@ -99,7 +100,7 @@ fn check_root_attributes(new: &Record, options: &Document) -> ApiResult {
 fn check_password_hash(reader: &Snapshot, new: &Record, options: &Document) -> ApiResult {
     let Some(hash) = options.get("custom_password_hash").filter(|hash| !hash.is_null()) else { return Ok(()) };
     let refuse = |text: &'static str| Err(ApiError::bad_request(text));
-    if new.text("strategy") != Some("auth0") {
+    if Strategy::of(new) != Some(Strategy::Database) {
         return refuse("The custom_password_hash option is only available for database connections");
     }
     let Some(id) = hash["action_id"].as_str().filter(|id| !id.is_empty()) else {

@@ -10,6 +10,7 @@ use kernel::{
     id::{BASE64URL, Form},
     object,
 };
+use model::views::Strategy;
 use rest::{Answer, ApiError, ApiResult, Area, Call, Kind};
 use serde_json::json;
 use store::{Filter, Query, Snapshot, Tx};
@@ -23,7 +24,7 @@ pub(crate) static SCIM: Kind = Kind::of(&model::SCIM_CONFIGURATION).missing("Not
 static SCIM_TOKEN: Kind = Kind::of(&model::SCIM_TOKEN);
 
 /// Strategies whose providers speak SCIM.
-const STRATEGIES: [&str; 4] = ["okta", "oidc", "samlp", "waad"];
+const STRATEGIES: [Strategy; 4] = [Strategy::Okta, Strategy::Oidc, Strategy::Samlp, Strategy::Waad];
 
 /// Tokens that a connection may have.
 const MOST_TOKENS: usize = 2;
@@ -80,11 +81,11 @@ pub(super) fn claim(area: Area) -> Area {
 fn create(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let connection = rest::load(tx, &CONNECTION, call.path("id"))?;
     let options = connection.document.get("options");
-    let strategy = connection.text("strategy").unwrap_or_default();
-    if !STRATEGIES.contains(&strategy) {
+    let strategy = Strategy::of(&connection).filter(|strategy| STRATEGIES.contains(strategy));
+    let Some(strategy) = strategy else {
         let text = "This connection type does not support SCIM. Please see our documentation for the currently supported connection types: https://auth0.com/docs/authenticate/protocols/scim/configure-inbound-scim.";
         return Err(ApiError::not_found(text));
-    }
+    };
     if options.is_some_and(|options| options["useCommonEndpoint"] == true) {
         let text = "SCIM cannot be enabled for this connection when the Azure AD common endpoint is used.";
         return Err(ApiError::bad_request(text));
@@ -100,7 +101,7 @@ fn create(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
         "tenant_name": tx.tenant().as_str(),
         "connection_id": connection.id,
         "connection_name": connection.text("name"),
-        "strategy": strategy,
+        "strategy": strategy.name(),
         "mapping": mapping,
         "updated_on": tx.now(),
         "created_at": tx.now(),

@@ -2,20 +2,16 @@
 //! enabled ones, in the older form).
 
 use kernel::{Document, Record, Value, object};
-use model::ORGANIZATION_CONNECTIONS;
+use model::{
+    ORGANIZATION_CONNECTIONS,
+    views::{Connection, Strategy, View as _},
+};
 use rest::{Answer, ApiError, ApiResult, Area, Call, page_of};
 use serde_json::json;
 use store::{Relation, RelationQuery, Side, Snapshot, Tx};
 
 use super::{ORGANIZATION, organization};
 use crate::{connections::CONNECTION, events::tell};
-
-/// The view of a connection that an entry shows.
-#[derive(serde::Deserialize)]
-struct Shown {
-    name: String,
-    strategy: String,
-}
 
 /// The two forms in which an entry is shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -112,7 +108,7 @@ fn relate(tx: &mut Tx, call: &Call, organization: &Record, settings: Document, i
         "is_enabled": is_older,
         "organization_access_level": "none",
     }));
-    if connection.text("strategy") == Some("auth0") {
+    if Strategy::of(&connection) == Some(Strategy::Database) {
         document.insert("is_signup_enabled".into(), false.into());
     }
     document.extend(settings.into_iter().filter(|(name, value)| name != "connection_id" && !value.is_null()));
@@ -128,7 +124,7 @@ fn relate(tx: &mut Tx, call: &Call, organization: &Record, settings: Document, i
 /// Who signs up through an organization must become its member, and only databases take sign-ups.
 fn check_signup(connection: &Record, settings: &Document) -> ApiResult {
     let is_set = |name: &str| settings.get(name) == Some(&true.into());
-    let may_sign_up = connection.text("strategy") == Some("auth0") && is_set("assign_membership_on_login");
+    let may_sign_up = Strategy::of(connection) == Some(Strategy::Database) && is_set("assign_membership_on_login");
     if is_set("is_signup_enabled") && !may_sign_up {
         let text = "Only database connections with assign_membership_on_login = true support is_signup_enabled = true.";
         return Err(ApiError::bad_request(text));
@@ -161,7 +157,7 @@ fn is_enabled(entry: &Relation) -> bool {
 
 fn shown(reader: &Snapshot, entry: &Relation, form: Form) -> ApiResult<Option<Document>> {
     let Some(connection) = reader.get(&CONNECTION, &entry.right)? else { return Ok(None) };
-    let connection: Shown = connection.view()?;
+    let connection = Connection::of(&connection)?;
     let mut shown = object(json!({"connection_id": entry.right}));
     shown.extend(entry.document.clone());
     if form == Form::Older {
@@ -169,7 +165,7 @@ fn shown(reader: &Snapshot, entry: &Relation, form: Form) -> ApiResult<Option<Do
             !["is_enabled", "organization_access_level", "organization_connection_name"].contains(&name.as_str())
         });
     }
-    shown.insert("connection".into(), json!({"name": connection.name, "strategy": connection.strategy}));
+    shown.insert("connection".into(), json!({"name": connection.name, "strategy": connection.strategy.name()}));
     Ok(Some(shown))
 }
 

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use identity::messages::Email;
 use kernel::{Record, Value, id::ALNUM, value_at};
-use model::{CLIENT, CONNECTION, ROLE};
+use model::{
+    CLIENT, CONNECTION, ROLE,
+    views::{Client, Strategy, View as _},
+};
 use rest::{ApiError, ApiResult, Call, Change, Kind, Resource, Sorted};
 use serde::Deserialize;
 use store::{Filter, Query, Tx};
@@ -36,13 +39,6 @@ struct Asked {
     ttl_sec: Option<u64>,
 }
 
-/// The part of a client that decides whether it can be the target of an invitation.
-#[derive(Deserialize)]
-struct Target {
-    organization_usage: Option<String>,
-    initiate_login_uri: Option<String>,
-}
-
 pub(super) struct Invitations;
 
 impl Resource for Invitations {
@@ -56,7 +52,7 @@ impl Resource for Invitations {
         let Some(client) = tx.get(&CLIENT, &asked.client_id)? else {
             return Err(ApiError::bad_request("The specified client_id does not exist."));
         };
-        let client: Target = client.view()?;
+        let client = Client::of(&client)?;
         if client.organization_usage.as_deref() == Some("deny") {
             return Err(ApiError::bad_request("The specified client_id does not allow organizations."));
         }
@@ -131,7 +127,7 @@ fn check_connection(tx: &mut Tx, organization: &str, connection: Option<&str>) -
     let Some(connection) = tx.get(&CONNECTION, id)? else {
         return Err(ApiError::bad_request("The specified connection does not exist."));
     };
-    if matches!(connection.text("strategy"), Some("email" | "sms")) {
+    if Strategy::of(&connection).is_some_and(Strategy::is_passwordless) {
         return Err(ApiError::bad_request("Passwordless connections are not supported."));
     }
     if !connections::is_enabled_for(tx, organization, id)? {

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use http::{Method, StatusCode};
 use identity::users;
 use kernel::{Document, Value};
+use model::views::Strategy;
 use rest::{Answer, ApiError, ApiResult};
 use serde::Deserialize;
 use serde_json::json;
@@ -69,7 +70,7 @@ pub(super) async fn of_connection(ask: &Ask) -> ApiResult<Answer> {
     let wanted = name.clone();
     let connection = ask.read(move |reader| Ok(reader.find(&CONNECTION, "name", &wanted)?)).await?;
     let connection = connection.ok_or_else(|| CONNECTION.not_found())?;
-    let fields = if connection.text("strategy") == Some("ad") { SEARCHED_IN_DIRECTORY } else { SEARCHED };
+    let fields = if Strategy::of(&connection) == Some(Strategy::Ad) { SEARCHED_IN_DIRECTORY } else { SEARCHED };
     let within = search::of_users(&format!("connection:{}", Value::from(name)), &[])?;
     found(ask, Some(within), fields).await
 }
@@ -170,7 +171,7 @@ pub(super) async fn create(ask: &Ask) -> ApiResult<Answer> {
     }
     let name = body["connection"].as_str().unwrap_or_default().to_owned();
     let connection = ask.read(move |reader| Ok(reader.find(&CONNECTION, "name", &name)?)).await?;
-    let is_database = connection.is_some_and(|connection| connection.text("strategy") == Some("auth0"));
+    let is_database = connection.is_some_and(|connection| Strategy::of(connection) == Some(Strategy::Database));
     if is_database && !body.contains_key("password") {
         return Err(missing("password"));
     }

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use kernel::Record;
+use model::views::{Connection, View as _};
 
 use super::{
-    AuthorizationError, AuthorizationRequest, DATABASE, addressee::Addressee, failure::Failure, login::Asked,
-    redirect_uri,
+    AuthorizationError, AuthorizationRequest, addressee::Addressee, failure::Failure, login::Asked, redirect_uri,
 };
 use crate::{
     OAuthError, Site, capabilities, par,
@@ -58,7 +57,7 @@ async fn recognize(site: &Site, parameters: &Parameters) -> Result<Asked, Failur
     addressee.shows_errors = client.redirection_policy.as_deref() == Some("open_redirect_protection");
     let fail = |error: AuthorizationError| Failure::Redirect(addressee.clone(), error);
     let request = AuthorizationRequest::parse(client_id, addressee.clone(), parameters).map_err(fail)?;
-    admit_client(parameters, &request, &record, &client).map_err(fail)?;
+    admit_client(parameters, &request, &client).map_err(fail)?;
     Ok(Asked { request, record, client, api: None, parameters: parameters.clone() })
 }
 
@@ -78,7 +77,6 @@ fn with_audience(parameters: &Parameters, settings: &Settings) -> Parameters {
 fn admit_client(
     parameters: &Parameters,
     request: &AuthorizationRequest,
-    record: &Record,
     client: &Client,
 ) -> Result<(), AuthorizationError> {
     if parameters.get("request").is_some() {
@@ -87,7 +85,7 @@ fn admit_client(
             "Signed authorization requests are not supported",
         ));
     }
-    capabilities::admit_request(record, parameters)?;
+    capabilities::admit_request(client, parameters)?;
     if client.require_pushed_authorization_requests && parameters.get(par::PUSHED).is_none() {
         return Err(AuthorizationError::invalid_request("Pushed Authorization Requests are required"));
     }
@@ -126,7 +124,7 @@ async fn admit(site: &Site, asked: &Asked) -> Result<Option<Arc<ResourceServer>>
         None => None,
         Some(audience) => Some(site.api_for_users(audience, record, client).await?),
     };
-    capabilities::admit(site, record, client, audience).await?;
+    capabilities::admit(site, client, audience).await?;
     Ok(api)
 }
 
@@ -139,13 +137,12 @@ async fn admit_connection(site: &Site, name: &str, client_id: &str) -> Result<()
     if site.store.read(site.tenant.id(), read).await?.is_none() {
         return Err(AuthorizationError::invalid_request("the connection is not enabled"));
     }
-    match connection.text("strategy").unwrap_or_default() {
-        DATABASE => Ok(()),
-        other => {
-            let text = format!("Connections of the strategy {other} are not available on this server");
-            Err(AuthorizationError::invalid_request(text))
-        }
+    let strategy = Connection::of(&connection)?.strategy;
+    if strategy.is_database() {
+        return Ok(());
     }
+    let text = format!("Connections of the strategy {strategy} are not available on this server");
+    Err(AuthorizationError::invalid_request(text))
 }
 
 /// Whether the origin of the redirect URI may get web messages.

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use kernel::Record;
-use model::login::{ConsentScope, Prompt};
+use model::{
+    login::{ConsentScope, Prompt},
+    views::{User, View as _},
+};
 use store::Tx;
 
 use super::{
@@ -72,7 +75,7 @@ async fn decide(site: &Site, login: &Login<'_>) -> Result<Step, Stopped> {
     let Asked { request, record, client, api, .. } = login.asked;
     let user = site.store.cached(site.tenant.id(), &model::USER, &login.authentication.user_id).await?;
     let user = user.ok_or_else(AuthorizationError::login_required)?;
-    if user.is("blocked") {
+    if User::of(&user)?.blocked {
         return Err(AuthorizationError::blocked().into());
     }
     let permissions = match api {

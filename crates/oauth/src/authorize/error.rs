@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use kernel::UnfitRecord;
 use model::login::PagesError;
 
 use crate::OAuthError;
@@ -108,6 +109,12 @@ impl From<AuthorizationError> for OAuthError {
     fn from(error: AuthorizationError) -> Self {
         let code = KNOWN.iter().find(|known| **known == error.code).copied().unwrap_or("invalid_request");
         Self { code, cause: error.cause, ..Self::invalid_request(error.description) }
+    }
+}
+
+impl From<UnfitRecord> for AuthorizationError {
+    fn from(error: UnfitRecord) -> Self {
+        OAuthError::from(error).into()
     }
 }
 

@@ -1,0 +1,184 @@
+//! Views of clients and of what they are granted.
+
+use kernel::{Record, Secret};
+use serde::Deserialize;
+
+use super::View;
+
+/// A client.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "the contract has them")]
+pub struct Client {
+    /// Its identifier.
+    #[serde(rename = "client_id")]
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it is the one that only holds the custom login page.
+    pub global: bool,
+    /// The grants that it may use.
+    pub grant_types: Option<Vec<String>>,
+    /// How it authenticates.
+    pub token_endpoint_auth_method: Option<String>,
+    /// Whether its word counts for the address of its user.
+    pub is_token_endpoint_ip_header_trusted: bool,
+    /// The organization that its requests mean when they name none.
+    pub default_organization: Option<DefaultOrganization>,
+    /// `native`, `spa`, `regular_web`, `non_interactive` …
+    pub app_type: Option<String>,
+    is_first_party: Option<bool>,
+    /// Where users are sent back to.
+    pub callbacks: Vec<String>,
+    /// Origins of its pages.
+    pub web_origins: Vec<String>,
+    /// Where users may be sent after logout.
+    pub allowed_logout_urls: Vec<String>,
+    /// Whether organizations are allowed or required.
+    pub organization_usage: Option<String>,
+    /// Whether authorization requests must be pushed.
+    pub require_pushed_authorization_requests: bool,
+    /// Whether users are not asked to confirm a redirect that anybody on the device may take.
+    pub skip_non_verifiable_callback_uri_confirmation_prompt: Option<bool>,
+    /// Whether its users log in each time.
+    pub sso_disabled: bool,
+    /// Where errors of authorization requests are sent.
+    pub redirection_policy: Option<String>,
+    /// Seconds for which a pushed request can be used.
+    pub par_request_expiry: Option<u64>,
+    /// How its ID tokens are made.
+    pub jwt_configuration: JwtConfiguration,
+    /// Where a login at it begins.
+    pub initiate_login_uri: Option<String>,
+    require_proof_of_possession: Option<bool>,
+    compliance_level: Option<String>,
+    signed_request_object: Option<SignedRequestObject>,
+    #[serde(rename = "client_authentication_methods")]
+    methods: Option<AuthenticationMethods>,
+    /// Its secret.
+    #[serde(skip)]
+    pub secret: Option<Secret>,
+}
+
+/// How a client's ID tokens are made.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct JwtConfiguration {
+    /// Algorithm of the signature.
+    pub alg: Option<String>,
+    /// How long ID tokens hold.
+    pub lifetime_in_seconds: Option<i64>,
+}
+
+/// The organization that a client's requests mean when they name none.
+#[derive(Debug, Deserialize)]
+pub struct DefaultOrganization {
+    /// Its identifier.
+    pub organization_id: String,
+    /// For which grants it is meant.
+    #[serde(default)]
+    pub flows: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct AuthenticationMethods {
+    private_key_jwt: Option<PrivateKeyJwt>,
+}
+
+#[derive(Debug, Deserialize)]
+struct PrivateKeyJwt {
+    #[serde(default)]
+    credentials: Vec<CredentialReference>,
+}
+
+#[derive(Debug, Deserialize)]
+struct CredentialReference {
+    id: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct SignedRequestObject {
+    #[serde(default)]
+    required: bool,
+}
+
+impl Client {
+    /// Whether its tokens must be bound to a key of its own.
+    pub fn demands_proof_of_possession(&self) -> bool {
+        self.require_proof_of_possession == Some(true)
+    }
+
+    /// Whether it demands a profile of FAPI.
+    pub fn demands_compliance(&self) -> bool {
+        self.compliance_level.as_deref().is_some_and(|level| level != "none")
+    }
+
+    /// Whether its authorization requests must be signed.
+    pub fn demands_signed_requests(&self) -> bool {
+        self.signed_request_object.as_ref().is_some_and(|object| object.required)
+    }
+
+    /// Identifiers of the keys with which the client signs assertions; `None` when it does not use assertions.
+    pub fn assertion_credentials(&self) -> Option<impl Iterator<Item = &str>> {
+        let method = self.methods.as_ref()?.private_key_jwt.as_ref()?;
+        Some(method.credentials.iter().map(|credential| credential.id.as_str()))
+    }
+
+    /// Whether the client may use a grant. Clients from before the property existed may use all.
+    pub fn may_use(&self, grant: &str) -> bool {
+        self.grant_types.as_ref().is_none_or(|types| types.iter().any(|name| name == grant))
+    }
+
+    /// Whether the client runs on a device of its user.
+    pub fn is_native(&self) -> bool {
+        self.app_type.as_deref() == Some("native")
+    }
+
+    /// Whether it belongs to the tenant.
+    pub fn is_first_party(&self) -> bool {
+        self.is_first_party.unwrap_or(true)
+    }
+
+    /// Whether the client authenticates by something else than its secret.
+    pub fn has_no_secret_method(&self) -> bool {
+        self.methods.is_some() || self.token_endpoint_auth_method.as_deref() == Some("none")
+    }
+}
+
+impl View for Client {
+    fn complete(mut self, record: &Record) -> Self {
+        self.id.clone_from(&record.id);
+        self.secret = record.sealed.text("client_secret").map(Secret::new);
+        self
+    }
+}
+
+/// A client grant.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ClientGrant {
+    /// Its identifier.
+    pub id: String,
+    /// The scopes that are granted.
+    pub scope: Vec<String>,
+    /// Whether all scopes are granted.
+    pub allow_all_scopes: bool,
+    /// Whether organizations are allowed or required.
+    pub organization_usage: Option<String>,
+    /// Whether it holds in every organization.
+    pub allow_any_organization: bool,
+}
+
+impl ClientGrant {
+    /// Whether it names a scope.
+    pub fn has(&self, scope: &str) -> bool {
+        self.scope.iter().any(|granted| granted == scope)
+    }
+}
+
+impl View for ClientGrant {
+    fn complete(mut self, record: &Record) -> Self {
+        self.id.clone_from(&record.id);
+        self
+    }
+}
