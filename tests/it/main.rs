@@ -30,6 +30,7 @@ mod messages_email;
 mod organizations;
 mod outbox;
 mod password_grant;
+mod references;
 mod refusals;
 mod returning;
 mod script;

@@ -136,6 +136,11 @@ impl Site {
         answer.body
     }
 
+    /// An exchange of a refresh token by the application.
+    pub(crate) async fn refresh(&self, token: &str) -> Answer {
+        self.token(json!({"grant_type": "refresh_token", "refresh_token": token})).await
+    }
+
     /// A login by the password grant.
     pub(crate) async fn password(&self, username: &str, password: &str) -> Answer {
         let body = json!({"grant_type": REALM, "realm": CONNECTION, "username": username, "password": password});

@@ -8,6 +8,7 @@ use std::{
 };
 
 use aught_testing::PostgresDatabase;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::{
     sync::{mpsc, watch},
@@ -145,8 +146,23 @@ impl Api {
     }
 
     pub(crate) async fn role(&self, id: &str) -> Value {
-        let request = self.client.get(format!("{}/api/v2/roles/{id}", self.base)).bearer_auth(&self.token);
-        request.send().await.unwrap().json().await.unwrap()
+        self.ask(Method::GET, &format!("/roles/{id}"), None).await.unwrap().1
+    }
+
+    /// The status and body of the answer to a request; `path` is below `/api/v2`.
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> reqwest::Result<(StatusCode, Value)> {
+        let mut request = self.client.request(method, format!("{}/api/v2{path}", self.base)).bearer_auth(&self.token);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await?;
+        let status = answer.status();
+        Ok((status, serde_json::from_slice(&answer.bytes().await?).unwrap_or_default()))
     }
 }
 

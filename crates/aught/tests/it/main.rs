@@ -4,5 +4,6 @@
 
 mod cli;
 mod crash;
+mod crash_deletion;
 mod many_tenants;
 mod program;

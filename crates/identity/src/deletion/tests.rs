@@ -77,7 +77,7 @@ fn make(tx: &mut Tx, reference: &Reference, count: usize) -> Result<String> {
                 let expires = tx.now() + std::time::Duration::from_secs(60);
                 tx.put_single_use("thing", &id, document, Some(&name), expires)?;
             }
-            // Of an identifier there can be one; sessions and tokens have tests of their own, which log in.
+            // Of an identifier there can be one. Sessions and refresh tokens come to be by a login, as `tests/it/references.rs` has it.
             Place::Id(_) | Place::Rows(_) => {}
         }
     }
