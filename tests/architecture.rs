@@ -244,15 +244,12 @@ fn time_randomness_and_environment_have_one_source() {
 
 /// Circles of more files than this are knots.
 const MOST_IN_A_CIRCLE: usize = 3;
-/// Knots that are there, by the files in them: they may only shrink.
-const KNOTS: &[(&str, usize)] = &[("store", 17)];
 
 #[test]
 fn imports_make_no_knots() {
     for name in ORDER {
-        let most = KNOTS.iter().find(|(knotted, _)| knotted == name).map_or(MOST_IN_A_CIRCLE, |(_, most)| *most);
         for circle in circles::of(&root().join("crates").join(name).join("src")) {
-            assert!(circle.len() <= most, "{name}: {} files import one another: {circle:#?}", circle.len());
+            assert!(circle.len() <= MOST_IN_A_CIRCLE, "{name}: {} files import one another: {circle:#?}", circle.len());
         }
     }
 }

@@ -4,6 +4,8 @@
 //! An endpoint counts as served once its path stands in [`PATHS`](crate::PATHS); everything else that is built is added to
 //! [`SERVED`].
 
+use std::ops::Deref;
+
 use kernel::Document;
 use model::{
     RESOURCE_SERVER,
@@ -126,7 +128,7 @@ pub(crate) async fn admit(site: &Site, client: &Client, audience: Option<&str>) 
     };
     let is_public = client.token_endpoint_auth_method.as_deref() == Some("none");
     let server = server.map(|server| site.views.resource_servers.of(site.tenant.id(), &server)).transpose()?;
-    let demands = demands(client, server.as_deref(), is_public);
+    let demands = demands(client, server.as_deref().map(Deref::deref), is_public);
     match demands.into_iter().find(|(_, capability)| !capability.is_served()) {
         Some((who, capability)) => {
             let what = capability.in_words();

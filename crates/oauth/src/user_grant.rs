@@ -36,7 +36,7 @@ pub(crate) async fn issue(
     user: &Record,
     api: Option<&Arc<ResourceServer>>,
 ) -> Result<Document, OAuthError> {
-    let Exchange { site, record, client, .. } = exchange;
+    let Exchange { site, client, .. } = exchange;
     capabilities::admit(site, client, api.map(|api| api.identifier.as_str())).await?;
     let organization = issue.facts.organization.as_ref();
     let permissions = match api {

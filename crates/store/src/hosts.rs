@@ -100,11 +100,11 @@ impl Store {
     /// address.
     pub async fn is_reached_from_outside(&self) -> StoreResult<bool> {
         /// More names of this machine that are not beneath `localhost` nobody has: it counts as reached.
-        const MOST: i64 = 1_000;
+        const MOST: u16 = 1_000;
         self.transact(Mode::Read, None, |tx: &mut Tx| {
             let sql = "SELECT name FROM hosts WHERE name NOT LIKE '%.localhost' LIMIT $1";
-            let names = tx.connection.query(sql, &[MOST.into()], |row| Ok(row.text(0)?.to_owned()))?;
-            Ok(names.len() as i64 == MOST || !names.iter().all(|name| is_loopback_name(name)))
+            let names = tx.connection.query(sql, &[i64::from(MOST).into()], |row| Ok(row.text(0)?.to_owned()))?;
+            Ok(names.len() == usize::from(MOST) || !names.iter().all(|name| is_loopback_name(name)))
         })
         .await
     }

@@ -274,3 +274,17 @@ pub(crate) enum Position {
     #[serde(rename = "w")]
     Without(i64),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_of_elsewhere_is_refused() {
+        let cursor = to_cursor(&Position::Created(7));
+        assert_eq!(from_cursor::<Position>(&cursor), Ok(Position::Created(7)));
+        for wrong in ["", "x", "eyJ6IjoxfQ", "\u{0}"] {
+            assert_eq!(from_cursor::<Position>(wrong), Err(StoreError::BadCursor), "{wrong}");
+        }
+    }
+}

@@ -7,9 +7,9 @@ use crate::{
     page::{Shell, html},
     screens::View,
     texts::Texts,
-    world::{Asked, Client, Database, Other},
+    world::{Asked, Client, Database, Identifier, Other},
 };
-use model::login::Method;
+use model::login::{Method, Refusal, Transaction};
 
 fn world(identifier_first: bool) -> World {
     World {

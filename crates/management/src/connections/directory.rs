@@ -115,7 +115,7 @@ pub(super) fn check_options(tx: &Tx, old: Option<&Record>, new: &Record) -> ApiR
 
 fn create(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let connection = rest::load(tx, &CONNECTION, call.path("id"))?;
-    if Strategy::of(connection) != Some(Strategy::GoogleApps) {
+    if Strategy::of(&connection) != Some(Strategy::GoogleApps) {
         let text = "The connection strategy does not support inbound directory provisioning";
         return Err(ApiError::bad_request(text));
     }

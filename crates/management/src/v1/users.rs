@@ -171,7 +171,7 @@ pub(super) async fn create(ask: &Ask) -> ApiResult<Answer> {
     }
     let name = body["connection"].as_str().unwrap_or_default().to_owned();
     let connection = ask.read(move |reader| Ok(reader.find(&CONNECTION, "name", &name)?)).await?;
-    let is_database = connection.is_some_and(|connection| Strategy::of(connection) == Some(Strategy::Database));
+    let is_database = connection.is_some_and(|connection| Strategy::of(&connection) == Some(Strategy::Database));
     if is_database && !body.contains_key("password") {
         return Err(missing("password"));
     }

@@ -4,12 +4,11 @@ use kernel::Record;
 use serde::Deserialize;
 
 use super::{View, or_default};
-use crate::Identity;
+use crate::user::Identity;
 
 /// A user.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-#[expect(clippy::struct_excessive_bools, reason = "the contract has them")]
 pub struct User {
     /// The identifier.
     #[serde(rename = "user_id")]
