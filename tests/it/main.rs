@@ -28,6 +28,8 @@ mod machines;
 mod messages;
 mod messages_email;
 mod organizations;
+mod organizations_invitations;
+mod organizations_login;
 mod outbox;
 mod password_grant;
 mod references;

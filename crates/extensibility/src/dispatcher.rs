@@ -1,5 +1,6 @@
 //! The dispatcher: finds what is bound to a trigger, runs it in order, and tells what it decided.
 
+mod answers;
 mod commands;
 mod deferred;
 mod events;
@@ -22,6 +23,7 @@ use quick_cache::sync::Cache;
 use store::{Snapshot, Store, StoreResult, Tx};
 use tokio::time::Instant;
 
+use answers::OfLogin;
 use executions::Recorder;
 use hooks::Registering;
 use plan::{Plan, Step};
@@ -139,6 +141,8 @@ impl Dispatcher {
         let Start { mut event, registering, mut verdict, mut recorder, first, continuation, rules } = start;
         let context = self.0.store.context();
         let deadline = Instant::now() + TIME;
+        // Whom code may ask about is decided before any of it has had the event in its hands.
+        let asked = if trigger == Trigger::PostLogin { OfLogin::shared(&self.0.store, &event) } else { None };
         for (place, step) in plan.steps.iter().enumerate().skip(first) {
             let is_hook = step.program.kind == ProgramKind::Hook;
             let argument =
@@ -151,6 +155,7 @@ impl Dispatcher {
             if !rules.is_empty() {
                 call.facts.insert("executed_rules".into(), rules.clone().into());
             }
+            call.services.clone_from(&asked);
             let started = context.now();
             let mut outcome = self.0.runtime.run(&step.program, call).await;
             executions::hide(&told, &mut outcome);

@@ -53,6 +53,8 @@ pub struct Actor {
     pub client_id: Option<String>,
     /// Its name, where it is known.
     pub client_name: Option<String>,
+    /// Identifier and name of the organization that the user signs in to.
+    pub organization: Option<[String; 2]>,
     /// The request's body as log entries show it: without secrets.
     pub body: Document,
     /// Members of the events of triggers that the flow knows beside the usual ones, such as `transaction`.
@@ -73,6 +75,7 @@ impl Actor {
             method: String::new(),
             client_id: None,
             client_name: None,
+            organization: None,
             body: Document::new(),
             event: Document::new(),
         }

@@ -26,6 +26,7 @@ pub mod links;
 pub mod log;
 pub mod login;
 pub mod messages;
+pub mod organizations;
 pub mod password;
 pub mod pool;
 pub mod protection;

@@ -126,14 +126,17 @@ impl<'a> Entry<'a> {
         let connection = self.realm.map(|realm| realm.name.clone()).or_else(|| Some(main?.connection));
         let is_public = actor.channel == Channel::Public;
         let agent = actor.logged_agent();
+        let own = |known: &'a Record| [known.id.as_str(), known.text("name").unwrap_or_default()];
+        let of_actor = || actor.organization.as_ref().map(|[id, name]| [id.as_str(), name.as_str()]);
+        let organization = self.organization.map(own).or_else(of_actor);
         let line = Line {
             description: self.description.unwrap_or_default(),
             connection: connection.as_deref(),
             connection_id: self.realm.map(|realm| realm.id.as_str()),
             strategy: self.realm.map(|realm| realm.strategy.name()),
             strategy_type: self.realm.map(Realm::strategy_type),
-            organization_id: self.organization.map(|organization| organization.id.as_str()),
-            organization_name: self.organization.and_then(|organization| organization.text("name")),
+            organization_id: organization.map(|[id, _]| id),
+            organization_name: organization.map(|[_, name]| name),
             client_id: actor.client_id.as_deref(),
             client_name: actor.client_name.as_deref(),
             ip: Some(&actor.ip),

@@ -118,9 +118,9 @@ pub fn note_client(session: &mut Session, client_id: &str) -> bool {
     true
 }
 
-/// Notes that a session was used to log in to an organization; whether it is the first time.
+/// Notes that a session was used to log in to an organization; whether that was another one than the last time.
 pub fn note_organization(session: &mut Session, organization_id: &str) -> bool {
-    if session.details.organizations.iter().any(|known| known == organization_id) {
+    if session.details.organizations.last().is_some_and(|last| last == organization_id) {
         return false;
     }
     note(&mut session.details.organizations, organization_id.to_owned(), MOST_ORGANIZATIONS);

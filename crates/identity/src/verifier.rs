@@ -36,6 +36,10 @@ pub struct AccessToken {
     pub scopes: Vec<String>,
     /// Whether a user, not a machine, stands behind it.
     pub is_user: bool,
+    /// `org_id`: the organization that it is for.
+    pub organization: Option<String>,
+    /// `org_name`.
+    pub organization_name: Option<String>,
 }
 
 /// Why a token is refused.
@@ -165,6 +169,8 @@ impl<T> Verifier<T> {
             token_id: jwt.text("jti").map(str::to_owned),
             scopes: scopes.map(str::to_owned).collect(),
             is_user: !subject.ends_with(MACHINE),
+            organization: jwt.text("org_id").map(str::to_owned),
+            organization_name: jwt.text("org_name").map(str::to_owned),
         };
         Ok(Signed { kid, issuer: issuer.to_owned(), token, expires })
     }

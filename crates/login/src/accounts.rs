@@ -7,7 +7,7 @@ use crate::{
     machine,
     step::{Fault, LogIn, SendReset, SignUp},
 };
-use model::login::{Authentication, BoxFuture, Browser, Refusal, Transaction};
+use model::login::{Authentication, BoxFuture, Browser, OrganizationChoice, Refusal, Transaction};
 
 /// The kind under which transactions are stored.
 pub(crate) const TRANSACTION: &str = "login_transaction";
@@ -27,6 +27,8 @@ pub struct Call {
     pub language: String,
     /// The login.
     pub transaction: Option<Transaction>,
+    /// Identifier and name of the organization that the user signs in to.
+    pub organization: Option<[String; 2]>,
 }
 
 /// Why something was refused.
@@ -176,6 +178,14 @@ pub trait Accounts: Send + Sync {
         reset: SendReset,
         code: &'a str,
     ) -> BoxFuture<'a, Result<String, Refused>>;
+
+    /// The organizations that somebody means: by name, or by the domain of an e-mail address.
+    fn find_organizations<'a>(
+        &'a self,
+        call: &'a Call,
+        entered: &'a str,
+        by_email: bool,
+    ) -> BoxFuture<'a, Result<Vec<OrganizationChoice>, Refused>>;
 
     /// Uses a ticket up that ends the blocks of its user.
     fn unblock<'a>(&'a self, call: &'a Call, ticket: &'a str) -> BoxFuture<'a, Result<(), TicketError>>;

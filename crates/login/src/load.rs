@@ -1,5 +1,7 @@
 //! Reads what a page depends on from the store.
 
+mod organizations;
+
 use identity::protection;
 use kernel::{Document, Record, Value};
 use model::{
@@ -37,7 +39,7 @@ pub(crate) fn setting(reader: &Snapshot, request: &LoginRequest, ip: &str) -> St
     if let (None, Some(picture)) = (branding.get("logo_url"), settings.picture_url) {
         branding.insert("logo_url".into(), picture.into());
     }
-    let theme = reader.list(&model::THEME, &store::Query::default())?.items.into_iter().next();
+    let mut theme = reader.list(&model::THEME, &store::Query::default())?.items.into_iter().next();
     let client = match request.client_id.as_str() {
         "" => None,
         id => reader.get(&model::CLIENT, id)?.map(|client| views::Client::of(&client)).transpose()?,
@@ -55,8 +57,20 @@ pub(crate) fn setting(reader: &Snapshot, request: &LoginRequest, ip: &str) -> St
     if world.client.name.is_empty() {
         world.client.name.clone_from(&world.company);
     }
+    let organization = organizations::of(reader, request)?;
+    let rules = organization.as_ref().map(|organization| organizations::rules(reader, organization, request));
+    let rules = rules.transpose()?;
+    if let Some(organization) = &organization {
+        organizations::brand(organization, &mut branding, theme.as_mut().map(|theme| &mut theme.document));
+        let named = organizations::named(organization);
+        world.company.clone_from(&named.display_name);
+        world.organization = Some(named);
+    }
     if !world.client.id.is_empty() {
-        connections(reader, request, &mut world)?;
+        connections(reader, request, rules.as_ref(), &mut world)?;
+    }
+    if let Some(rules) = rules {
+        world.invitation = organizations::invitation(reader, rules, &world)?;
     }
     Ok(Setting {
         brand: Brand::of(&branding, theme.as_ref().map(|theme| &theme.document)),
@@ -70,20 +84,32 @@ fn client_of(client: views::Client) -> Client {
     Client { id: client.id, name: client.name, initiate_login_uri: client.initiate_login_uri }
 }
 
-/// The connections that are enabled for the client; those of a request that names one are that one.
-fn connections(reader: &Snapshot, request: &LoginRequest, world: &mut World) -> StoreResult {
+/// The connections that are enabled for the client, and for the organization, if there is one; those of a request that names one are that one.
+fn connections(
+    reader: &Snapshot,
+    request: &LoginRequest,
+    rules: Option<&organizations::Rules>,
+    world: &mut World,
+) -> StoreResult {
     let client = Side::Right(&world.client.id);
     let enabled = reader.related(&model::CONNECTION_CLIENTS, client, &RelationQuery::default())?;
     let ids: Vec<String> = enabled.items.into_iter().map(|relation| relation.left).collect();
     for record in reader.get_all(&model::CONNECTION, &ids)? {
         let connection = Connection::of(&record)?;
-        if request.connection.as_ref().is_some_and(|name| *name != connection.name) {
+        let how = rules.map(|rules| rules.of(&record.id));
+        let is_other = request.connection.as_ref().is_some_and(|name| *name != connection.name);
+        if is_other || matches!(how, Some(None)) {
             continue;
         }
+        let how = how.flatten();
         if !connection.strategy.is_database() {
-            world.others.push(other(connection));
+            let mut other = other(connection);
+            other.has_button &= how.is_none_or(|how| how.show_as_button);
+            world.others.push(other);
         } else if world.database.is_none() {
-            world.database = Some(database(&record, connection)?);
+            let mut database = database(&record, connection)?;
+            database.allows_signup &= how.is_none_or(|how| how.is_signup_enabled);
+            world.database = Some(database);
         }
     }
     Ok(())

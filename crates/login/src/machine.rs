@@ -4,7 +4,7 @@
 //! in several tabs. At every later stage the transaction decides, and a path is only a hint.
 
 use model::{
-    login::{Authentication, LoginRequest, Progress, Stage},
+    login::{Authentication, LoginRequest, Progress, Refusal, Stage},
     screens::SCREENS,
 };
 
@@ -18,6 +18,15 @@ use crate::{
 
 /// The first screen of a request.
 pub fn first(world: &World, request: &LoginRequest) -> &'static str {
+    if request.organization_prompt.is_some() {
+        return "organization-selection";
+    }
+    if request.asks_to_accept {
+        return "accept-invitation";
+    }
+    if world.invitation.is_some() {
+        return screens::invitation::next(world);
+    }
     let hint = request.screen_hint.as_deref().unwrap_or_default();
     let database = world.database.as_ref();
     match hint {
@@ -35,7 +44,10 @@ pub fn visit(at: &mut At<'_>, path: &str) -> Step {
     }
     match at.transaction.progress.stage {
         Stage::Entry => match screen_at(path) {
-            Some(behaviour) if behaviour.is_entry() => behaviour.visit(at),
+            Some(behaviour) if behaviour.is_entry() => match before(at, behaviour.name()) {
+                Some(step) => step,
+                None => behaviour.visit(at),
+            },
             _ => Step::Go(paths::of(login_screen(at.world)).to_owned()),
         },
         Stage::Prompt if screen_at(path).is_some_and(|screen| screen.name() == at.transaction.progress.screen) => {
@@ -59,6 +71,11 @@ pub fn post(at: &mut At<'_>, path: &str, form: &Form) -> Step {
         Stage::Resume | Stage::Finished => None,
     };
     let Some(behaviour) = behaviour else { return current(at) };
+    if at.transaction.progress.stage == Stage::Entry
+        && let Some(step) = before(at, behaviour.name())
+    {
+        return step;
+    }
     if form.action() == "change-language" {
         let language = form.get("language").chars().take(16).collect();
         at.progress().language = Some(language);
@@ -94,6 +111,34 @@ pub fn logged_in(progress: &mut Progress, screen: &str, authentication: Authenti
     progress.stage = Stage::Resume;
     progress.captcha = None;
     progress.completed.push(screen.to_owned());
+}
+
+/// What comes before any other screen of the entry: the organization, and the invitation to it. Where either is gone meanwhile, so is the
+/// login.
+fn before(at: &mut At<'_>, screen: &str) -> Option<Step> {
+    const ABOUT_ORGANIZATIONS: [&str; 2] = ["organization-selection", "pre-login-organization-picker"];
+    let request = &at.transaction.request;
+    if ABOUT_ORGANIZATIONS.contains(&screen) {
+        return None;
+    }
+    if request.organization_prompt.is_some() {
+        return Some(Step::Go(paths::of("organization-selection").to_owned()));
+    }
+    let id = request.organization.as_ref()?;
+    let gone = match (&at.world.organization, &request.invitation, &at.world.invitation) {
+        (None, ..) => Some(format!("parameter organization is invalid: {id}")),
+        (Some(_), Some(_), None) => Some("invitation not found or already used".to_owned()),
+        _ if !at.world.has_connection() => Some("no connections enabled for the organization".to_owned()),
+        _ => None,
+    };
+    if let Some(description) = gone {
+        let progress = at.progress();
+        progress.refusal = Some(Refusal { error: "invalid_request".to_owned(), description });
+        progress.stage = Stage::Resume;
+        return Some(Step::Resume);
+    }
+    let is_asked = request.asks_to_accept && screen != "accept-invitation";
+    is_asked.then(|| Step::Go(paths::of("accept-invitation").to_owned()))
 }
 
 /// Where a user belongs who is somewhere else.

@@ -23,6 +23,8 @@ pub(crate) struct Page {
     pub(crate) alternate: Option<Alternate>,
     pub(crate) separator: String,
     pub(crate) connections: Vec<Connection>,
+    /// What the user chooses among.
+    pub(crate) choices: Vec<Choice>,
     pub(crate) actions: Vec<Action>,
     /// The only link of a page that tells a result.
     pub(crate) button: Option<Link>,
@@ -65,8 +67,8 @@ pub(crate) struct Shown {
     pub(crate) name: &'static str,
     pub(crate) value: String,
     pub(crate) autocomplete: &'static str,
-    pub(crate) edit_label: String,
-    pub(crate) edit: Link,
+    /// Where it is changed, with what screen readers say; none for what cannot be changed.
+    pub(crate) edit: Option<(String, Link)>,
     pub(crate) fault: Option<Message>,
 }
 
@@ -140,6 +142,14 @@ pub(crate) struct Button {
 pub(crate) struct Connection {
     pub(crate) name: String,
     pub(crate) strategy: String,
+    pub(crate) text: String,
+}
+
+/// A line of a list from which the user chooses one.
+#[derive(Clone, Debug)]
+pub(crate) struct Choice {
+    pub(crate) name: &'static str,
+    pub(crate) value: String,
     pub(crate) text: String,
 }
 

@@ -2,8 +2,10 @@
 
 mod challenge;
 pub(crate) mod consent;
+pub(crate) mod invitation;
 mod login;
 mod logout;
+pub(crate) mod organizations;
 pub(crate) mod parts;
 pub(crate) mod reset;
 mod results;
@@ -69,6 +71,10 @@ static SERVED: &[&dyn Behaviour] = &[
     &results::UNBLOCKED,
     &results::NOT_UNBLOCKED,
     &consent::Consent,
+    &organizations::Selection,
+    &organizations::PRE_PICKER,
+    &organizations::PICKER,
+    &invitation::AcceptInvitation,
     &logout::Logout,
     &results::LOGOUT_COMPLETE,
     &results::LOGOUT_ABORTED,

@@ -21,7 +21,7 @@ use crate::{
     load::{self, Setting},
     machine,
     reply::{self, Reply},
-    screens::{self, View, consent},
+    screens::{self, View, consent, organizations},
     step::{At, Done, Effect, Fault, Show, Step},
     texts::{self, Texts},
 };
@@ -189,6 +189,7 @@ impl Login {
             browser: browser.clone(),
             language: scene.language.clone(),
             transaction: Some(found.transaction.clone()),
+            organization: scene.setting.world.organization.as_ref().map(|known| [known.id.clone(), known.name.clone()]),
         };
         let keep =
             |puzzle: &Option<String>| Keep { transaction: found.transaction.clone(), screen, puzzle: puzzle.clone() };
@@ -213,6 +214,9 @@ impl Login {
             }
             Effect::CheckResetCode { reset, code } => {
                 self.accounts.check_reset_code(&call, reset, &code).await.map(Done::Ticket)
+            }
+            Effect::FindOrganizations { entered, by_email } => {
+                self.accounts.find_organizations(&call, &entered, by_email).await.map(Done::Organizations)
             }
             Effect::SetPassword { ticket, password } => {
                 self.accounts.set_password(&call, &ticket, password).await.map(|()| Done::Well)
@@ -325,11 +329,13 @@ impl Login {
             self.store.read(tenant, move |reader| load::custom_text(reader, prompt, &language)).await?
         };
         let user = self.user_name(tenant, &transaction.progress).await?;
+        let inviter = scene.setting.world.invitation.as_ref().map_or("", |invitation| invitation.inviter.as_str());
         let (min, max) = scene.setting.world.database.as_ref().map_or((1, 128), |database| database.username_window);
         Ok(Texts::new(&scene.language, screen, custom.as_ref())
             .with("clientName", &*scene.setting.world.client.name)
             .with("companyName", &*scene.setting.world.company)
             .with("userName", user)
+            .with("inviterName", inviter)
             .with("min", min.to_string())
             .with("max", max.to_string())
             .with("characters", "_+-.!#$^~`'"))

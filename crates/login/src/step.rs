@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use kernel::Secret;
-use model::login::{Progress, Refusal, Transaction};
+use model::login::{OrganizationChoice, Progress, Refusal, Transaction};
 
 use crate::{
     form::Form,
@@ -139,6 +139,13 @@ pub enum Effect {
         /// As it was entered: six digits.
         code: String,
     },
+    /// Find the organizations that somebody names.
+    FindOrganizations {
+        /// As it was entered: a name, or an e-mail address.
+        entered: String,
+        /// Whether it is an address.
+        by_email: bool,
+    },
     /// Set a password by a ticket that was redeemed.
     SetPassword {
         /// What the ticket stands for.
@@ -209,6 +216,8 @@ pub enum Done {
     Well,
     /// It was done, and this ticket came of it.
     Ticket(String),
+    /// These organizations were found.
+    Organizations(Vec<OrganizationChoice>),
     /// The user is who they say, and the transaction is stored as [`machine::logged_in`](crate::machine::logged_in) left it.
     Authenticated,
     /// It was refused: the user may try again.

@@ -2,6 +2,7 @@
 
 mod faults;
 mod login;
+mod organizations;
 mod reset;
 
 use identity::{
@@ -12,7 +13,7 @@ use identity::{
 use kernel::{Document, Record, Secret, Timestamp};
 use model::{
     CONNECTION,
-    login::{Authentication, BoxFuture, Method},
+    login::{Authentication, BoxFuture, Method, OrganizationChoice},
 };
 use store::{Snapshot, Store, Tx};
 
@@ -44,6 +45,7 @@ fn actor(call: &Call) -> Actor {
         language: Some(browser.language.clone()).filter(|language| !language.is_empty()),
         method: "POST".to_owned(),
         client_id: Some(call.client_id.clone()).filter(|id| !id.is_empty()),
+        organization: call.organization.clone(),
         ..Actor::new(call.tenant.clone(), Channel::Public, browser.host.clone())
     }
 }
@@ -158,6 +160,15 @@ impl Accounts for Users {
         code: &'a str,
     ) -> BoxFuture<'a, Result<String, Refused>> {
         Box::pin(self.redeem_reset_code(call, reset, code))
+    }
+
+    fn find_organizations<'a>(
+        &'a self,
+        call: &'a Call,
+        entered: &'a str,
+        by_email: bool,
+    ) -> BoxFuture<'a, Result<Vec<OrganizationChoice>, Refused>> {
+        Box::pin(self.organizations_named(call, entered, by_email))
     }
 
     fn unblock<'a>(&'a self, call: &'a Call, ticket: &'a str) -> BoxFuture<'a, Result<(), TicketError>> {

@@ -21,6 +21,10 @@ pub struct World {
     pub puzzles: Puzzles,
     /// Where a login begins, when the client does not say so.
     pub default_redirection_uri: Option<String>,
+    /// The organization that the user signs in to.
+    pub organization: Option<Organization>,
+    /// The invitation that the user accepts, as long as it can be.
+    pub invitation: Option<Invitation>,
     /// Where users get help.
     pub support: Vec<String>,
 }
@@ -34,6 +38,30 @@ pub struct Client {
     pub name: String,
     /// Where its login begins.
     pub initiate_login_uri: Option<String>,
+}
+
+/// An organization.
+#[derive(Clone, Debug, Default)]
+pub struct Organization {
+    /// Its identifier.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// What it is called.
+    pub display_name: String,
+}
+
+/// An invitation to the organization.
+#[derive(Clone, Debug, Default)]
+pub struct Invitation {
+    /// Whom it invites.
+    pub email: String,
+    /// Who invites.
+    pub inviter: String,
+    /// Whether somebody has an account with that address.
+    pub has_account: bool,
+    /// Whether its link was mailed to the address.
+    pub proves_address: bool,
 }
 
 /// A database connection.
@@ -143,6 +171,11 @@ impl World {
     /// Whether a puzzle must be solved to reset a password.
     pub fn puzzles_reset(&self) -> bool {
         self.puzzles.reset
+    }
+
+    /// Whether there is any way to sign in.
+    pub fn has_connection(&self) -> bool {
+        self.database.is_some() || !self.others.is_empty()
     }
 
     /// Where a lost user begins again.

@@ -39,9 +39,15 @@ pub struct LoginRequest {
     /// The organization that the user signs in to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organization: Option<String>,
+    /// What is asked about the organization before the login, until that is answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organization_prompt: Option<OrganizationPrompt>,
     /// The invitation that the user accepts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invitation: Option<String>,
+    /// Whether the user is still to be asked to accept it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub asks_to_accept: bool,
     /// The parameters `ext-…`, with that prefix.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub extensions: BTreeMap<String, String>,
@@ -57,6 +63,27 @@ pub struct LoginRequest {
     /// What the protocol wants to be given back. The pages do not read it.
     #[serde(skip_serializing_if = "Value::is_null")]
     pub protocol: Value,
+}
+
+/// How users tell to which organization they want to sign in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OrganizationPrompt {
+    /// By its name.
+    pub by_name: bool,
+    /// By their e-mail address, whose domain belongs to it.
+    pub by_email: bool,
+    /// Whether they may sign in to none.
+    pub may_skip: bool,
+}
+
+/// An organization among which a user chooses.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrganizationChoice {
+    /// Its identifier.
+    pub id: String,
+    /// What it is called.
+    pub name: String,
 }
 
 /// A login that has begun in a browser.
@@ -260,6 +287,16 @@ pub enum Prompt {
     /// Whether the user wants to sign in to an application on this device. The answer is `confirmation`: `accept`
     /// or `deny`.
     Confirmation,
+    /// To which of their organizations the users want to sign in. The chosen one stands in the request of the transaction;
+    /// of those who want none, the answer `organization` is empty.
+    Organization {
+        /// The organizations.
+        choices: Vec<OrganizationChoice>,
+        /// Whether users may sign in to none.
+        may_skip: bool,
+    },
+    /// The same, where users name the organization themselves.
+    OrganizationName(OrganizationPrompt),
     /// A page of somebody else, from where the browser comes back with the `state`: an Action's redirect.
     Elsewhere {
         /// Its address; the `state` is added to it.

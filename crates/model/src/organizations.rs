@@ -42,6 +42,21 @@ pub fn member_parts(key: &str) -> (&str, &str) {
     key.split_once('\n').unwrap_or((key, ""))
 }
 
+/// How an organization uses a connection: what the entry of [`ORGANIZATION_CONNECTIONS`] holds.
+#[derive(Clone, Copy, Debug, Default, serde::Deserialize)]
+#[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "the contract has them")]
+pub struct ConnectionUse {
+    /// Whether its members sign in by it.
+    pub is_enabled: bool,
+    /// Whether whoever signs in by it becomes a member.
+    pub assign_membership_on_login: bool,
+    /// Whether its login page has a button for it.
+    pub show_as_button: bool,
+    /// Whether strangers may sign up on its login page.
+    pub is_signup_enabled: bool,
+}
+
 /// Organization → connection, with its settings.
 pub static ORGANIZATION_CONNECTIONS: RelationKind = RelationKind::new("organization_connections");
 /// Organization → client.

@@ -115,10 +115,17 @@ pub static SCREENS: &[Screen] = &[
     Screen::new("status", "status"),
     Screen::new("custom-form", "custom-form"),
     Screen::new("captcha", "interstitial-captcha"),
-    Screen::new("organizations", "organization-selection"),
-    Screen::new("organizations", "organization-picker"),
-    Screen::new("organizations", "pre-login-organization-picker"),
-    Screen::new("invitation", "accept-invitation"),
+    Screen::new("organizations", "organization-selection")
+        .at("/u/organization")
+        .fields(&["organizationName", "organizationSkipped"])
+        .actions(&["default"]),
+    Screen::new("organizations", "organization-picker")
+        .at("/u/organization-picker")
+        .fields(&["organization", "organizationSkipped"]),
+    Screen::new("organizations", "pre-login-organization-picker")
+        .at("/u/pre-organization-picker")
+        .fields(&["organization"]),
+    Screen::new("invitation", "accept-invitation").at("/u/invitation").actions(&["default"]),
     Screen::new("passkeys", "passkey-enrollment"),
     Screen::new("passkeys", "passkey-enrollment-local"),
     Screen::new("device-flow", "device-code-activation"),

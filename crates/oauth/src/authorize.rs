@@ -5,9 +5,11 @@ mod addressee;
 mod admission;
 pub(crate) mod browser;
 mod conclude;
+mod entrance;
 mod error;
 pub(crate) mod failure;
 pub(crate) mod login;
+mod organization;
 mod redirect_uri;
 mod request;
 pub(crate) mod response;
@@ -68,6 +70,7 @@ async fn begin(site: &Site, visit: &Visit, parameters: Parameters) -> Result<Res
     let parameters = par::resolve(site, parameters).await.map_err(Failure::Page)?;
     let asked = judge(site, &parameters).await?;
     let fail = |error: AuthorizationError| Failure::Redirect(asked.request.addressee.clone(), error);
+    organization::check_invitation(site, visit, &asked).await?;
     let session = session::of(site, &visit.browser).await.map_err(|error| fail(error.into()))?;
     let usable = match session {
         Some(session) if is_usable(site, &session, &asked) => Some(session),
@@ -77,7 +80,15 @@ async fn begin(site: &Site, visit: &Visit, parameters: Parameters) -> Result<Res
         let authentication = of_session(site, &session).await.map_err(&fail)?;
         if let Some(authentication) = authentication {
             let session = Some(session);
-            let login = Login { asked: &asked, authentication, session, transaction: None, visit, returned: None };
+            let login = Login {
+                asked: &asked,
+                authentication,
+                session,
+                transaction: None,
+                visit,
+                returned: None,
+                organization: None,
+            };
             return Box::pin(conclude(site, login)).await;
         }
     }
@@ -86,10 +97,14 @@ async fn begin(site: &Site, visit: &Visit, parameters: Parameters) -> Result<Res
         crate::log::failed_silently(site, visit, &asked.client, &error).await.map_err(Failure::inside)?;
         return Err(fail(error));
     }
-    let request = login_request(&asked);
-    let redirect =
-        site.pages.begin(site.tenant.id(), request, &visit.browser).await.map_err(|error| fail(error.into()))?;
-    Ok(browser::send(&redirect))
+    show_login(site, visit, &asked, login_request(&asked)).await
+}
+
+/// Sends the browser to the pages that find out who the user is.
+async fn show_login(site: &Site, visit: &Visit, asked: &Asked, request: LoginRequest) -> Result<Response, Failure> {
+    let fail = |error: AuthorizationError| Failure::Redirect(asked.request.addressee.clone(), error);
+    let redirect = site.pages.begin(site.tenant.id(), request, &visit.browser).await;
+    Ok(browser::send(&redirect.map_err(|error| fail(error.into()))?))
 }
 
 async fn go_on(site: &Site, visit: &Visit, parameters: &Parameters) -> Result<Response, Failure> {
@@ -125,7 +140,8 @@ async fn proceed(
     let fail = |error: AuthorizationError| Failure::Redirect(asked.request.addressee.clone(), error);
     let authentication = transaction.progress.authentication.clone().ok_or(Failure::Lost)?;
     let session = session::of(site, &visit.browser).await.map_err(|error| fail(error.into()))?;
-    let login = Login { asked, authentication, session, transaction: Some(transaction), visit, returned };
+    let transaction = Some(transaction);
+    let login = Login { asked, authentication, session, transaction, visit, returned, organization: None };
     Box::pin(conclude(site, login)).await
 }
 
@@ -148,7 +164,14 @@ fn is_usable(site: &Site, session: &Session, asked: &Asked) -> bool {
         request.connection.as_ref().is_none_or(|name| session.details.connection.as_ref() == Some(name));
     let is_asked_again = request.prompt.login || request.prompt.select_account;
     let is_for_all = !asked.client.sso_disabled;
-    is_for_all && is_fresh && is_of_connection && !is_asked_again && !is_hinted_otherwise(request, session)
+    // Whoever is invited accepts that on a page, whoever was at this browser before.
+    let is_invited = request.invitation.is_some();
+    is_for_all
+        && !is_invited
+        && is_fresh
+        && is_of_connection
+        && !is_asked_again
+        && !is_hinted_otherwise(request, session)
 }
 
 /// Whether `id_token_hint` names somebody else than the session's user (OpenID Connect Core §3.1.2.1).
@@ -192,8 +215,10 @@ fn login_request(asked: &Asked) -> LoginRequest {
         screen_hint: request.screen_hint.clone(),
         ui_locales: request.ui_locales.clone(),
         acr_values: request.acr_values.clone(),
-        organization: request.organization.clone(),
+        organization: asked.organization.as_ref().map(|organization| organization.id.clone()),
+        organization_prompt: organization::before_login(asked),
         invitation: request.invitation.clone(),
+        asks_to_accept: request.invitation.is_some(),
         extensions: request.extensions.clone(),
         scope: request.scope.clone(),
         audience: request.audience.clone(),

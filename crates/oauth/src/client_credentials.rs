@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use identity::{Algorithm, Signing, verifier::grant_of};
 use kernel::{Document, Record, id, object};
-use model::{ORGANIZATION, ORGANIZATION_GRANTS, RESOURCE_SERVER};
+use model::{ORGANIZATION_GRANTS, RESOURCE_SERVER};
 use serde_json::json;
 
 use crate::{
@@ -251,12 +251,7 @@ async fn organization(
         return Err(OAuthError::invalid_request("parameter organization is not allowed for this client"));
     };
     let site = exchange.site;
-    let by_name = settings.allow_organization_name_in_authentication_api && !named.starts_with("org_");
-    let record = if by_name {
-        site.store.cached_by(site.tenant.id(), &ORGANIZATION, "name", named).await?
-    } else {
-        site.store.cached(site.tenant.id(), &ORGANIZATION, named).await?
-    };
+    let record = site.organization_named(named).await?;
     let record = record.ok_or_else(|| OAuthError::invalid_request("the specified organization does not exist"))?;
     if !grant.allow_any_organization {
         let (organization, grant) = (record.id.clone(), grant.id.clone());

@@ -98,12 +98,13 @@ async fn redeem(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Gr
     let gone = OAuthError::invalid_grant("Invalid authorization code");
     let user = site.user_of_grant(&code.user_id, gone).await?;
     subject.user_name = log::name_of(&user);
+    let mut facts = code.facts;
+    subject.note_organization(site.organization_of_grant(&mut facts, &user.id).await?.as_deref());
     let api = match &code.audience {
         Some(audience) => Some(site.api_for_users(audience, exchange.record, client).await?),
         None => None,
     };
-    let issue =
-        Issue { scopes: code.scopes, shows_scopes: !code.is_as_asked, nonce: code.nonce, facts: code.facts, gty: None };
+    let issue = Issue { scopes: code.scopes, shows_scopes: !code.is_as_asked, nonce: code.nonce, facts, gty: None };
     let body = user_grant::issue(&exchange, &issue, &user, api.as_ref()).await?;
     let refresh_token = refresh_token::plan(&exchange, &issue, &user.id, api.as_deref())?;
     let alone = Some(text.clone());

@@ -7,9 +7,14 @@ use store::{Filter, Query, Snapshot, StoreResult, Tx};
 
 use crate::views::{Client, ResourceServer};
 
+/// The organization of a grant.
+const ORGANIZATION_ID: &str = "organization_id";
+
 /// What a client wants to do for a user.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
+    /// The organization in which: consent to one is none to another.
+    pub(crate) organization: Option<String>,
     pub(crate) client_id: String,
     /// The API; for the user's profile alone, the tenant's own `userinfo`.
     pub(crate) audience: String,
@@ -42,13 +47,16 @@ pub(crate) fn grant(tx: &mut Tx, user_id: &str, wanted: &Wanted) -> StoreResult 
         }
     } else {
         let id = tx.context().id(Form::Hex24);
-        let document = object(json!({
+        let mut document = object(json!({
             "id": id,
             "clientID": wanted.client_id,
             "user_id": user_id,
             "audience": wanted.audience,
             "scope": wanted.scopes,
         }));
+        if let Some(organization) = &wanted.organization {
+            document.insert(ORGANIZATION_ID.into(), organization.as_str().into());
+        }
         let record = Record::new(id, document, tx.now());
         tx.insert(&GRANT, record)?;
     }
@@ -58,7 +66,8 @@ pub(crate) fn grant(tx: &mut Tx, user_id: &str, wanted: &Wanted) -> StoreResult 
 fn find(reader: &Snapshot, user_id: &str, wanted: &Wanted) -> StoreResult<Option<Record>> {
     let of_user = Filter::equals("user_id", user_id).and(Filter::equals("clientID", wanted.client_id.as_str()));
     let filter = of_user.and(Filter::equals("audience", wanted.audience.as_str()));
-    Ok(reader.list(&GRANT, &Query::of(filter))?.items.into_iter().next())
+    let mut grants = reader.list(&GRANT, &Query::of(filter))?.items.into_iter();
+    Ok(grants.find(|grant| grant.text(ORGANIZATION_ID) == wanted.organization.as_deref()))
 }
 
 fn scopes(grant: &Record) -> Vec<String> {

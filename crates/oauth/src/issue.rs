@@ -138,7 +138,7 @@ impl Site {
         if !subject.scopes.is_empty() {
             claims.insert("scope".into(), subject.scopes.join(" ").into());
         }
-        add_organization(subject, &mut claims);
+        add_organization(subject.organization, &mut claims);
         if is_rfc9068(api) {
             claims.insert("jti".into(), self.store.context().text(id::ALNUM, 22).into());
             claims.insert("client_id".into(), subject.client.id.as_str().into());
@@ -196,7 +196,7 @@ impl Site {
         if let Some(nonce) = parts.nonce {
             add("nonce", nonce.into());
         }
-        add_organization(subject, &mut claims);
+        add_organization(subject.organization, &mut claims);
         let signing = match configuration.alg.as_deref().and_then(Algorithm::named) {
             Some(Algorithm::Hs256) => {
                 let secret: Option<Secret> = client.secret.clone();
@@ -209,8 +209,9 @@ impl Site {
     }
 }
 
-fn add_organization(subject: &Subject<'_>, claims: &mut Document) {
-    if let Some(organization) = subject.organization {
+/// Tells the organization that the user is signed in to.
+pub(crate) fn add_organization(organization: Option<&Organization>, claims: &mut Document) {
+    if let Some(organization) = organization {
         claims.insert("org_id".into(), organization.id.as_str().into());
         if let Some(name) = &organization.name {
             claims.insert("org_name".into(), name.as_str().into());

@@ -16,6 +16,7 @@ mod log;
 mod logout;
 mod mfa;
 mod opaque;
+mod organization;
 mod par;
 mod password;
 mod post_login;

@@ -39,6 +39,12 @@ impl Subject {
         self.client_id = Some(client.id.clone());
         self.client_name = Some(client.name.clone());
     }
+
+    /// Notes the organization.
+    pub(crate) fn note_organization(&mut self, organization: Option<&Record>) {
+        self.organization_id = organization.map(|organization| organization.id.clone());
+        self.organization_name = organization.and_then(|known| known.text("name").map(str::to_owned));
+    }
 }
 
 /// The entry of an exchange of this `type`, in the service's order of keys and with its empty values.
@@ -117,6 +123,8 @@ fn subject_of(login: &Login<'_>, user: Option<&Record>) -> Subject {
         client_name: Some(asked.client.name.clone()),
         audience: asked.api.as_ref().map(|api| api.identifier.clone()),
         scope: Some(asked.request.scope.join(" ")),
+        organization_id: login.organization().map(|organization| organization.id.clone()),
+        organization_name: login.organization().and_then(|known| known.text("name").map(str::to_owned)),
         user_id: Some(authentication.user_id.clone()),
         user_name: user.and_then(name_of),
         connection: Some([

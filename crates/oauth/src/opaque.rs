@@ -21,6 +21,9 @@ pub(crate) struct Opaque {
     /// Granted scopes, separated by blanks.
     #[serde(rename = "s")]
     pub(crate) scope: String,
+    /// The organization that the user signed in to.
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) organization: Option<issue::Organization>,
     /// When it ends, in seconds since 1970.
     #[serde(rename = "e")]
     pub(crate) expires: i64,
@@ -37,6 +40,7 @@ pub(crate) async fn seal(site: &Site, subject: &issue::Subject<'_>, lifetime: i6
         user_id: subject.user.id.clone(),
         client_id: subject.client.id.clone(),
         scope: subject.scopes.join(" "),
+        organization: subject.organization.cloned(),
         expires: site.store.context().now().seconds().saturating_add(lifetime),
         claims,
     };

@@ -1,8 +1,11 @@
 //! The grants by which a client hands in its user's password (RFC 6749 §4.3; reference: authentication-api §4).
 
+use std::sync::Arc;
+
 use identity::{
     Actor, Channel,
     login::{self, Attempt, LoggedIn, Outcome, Refusal},
+    organizations::{self, Standing},
     protection,
     triggers::Request,
 };
@@ -13,8 +16,11 @@ use store::{RelationQuery, Side, Snapshot, Tx};
 use crate::{
     OAuthError, Site, capabilities,
     facts::Facts,
-    log, mfa, post_login, refresh_token,
+    log, mfa,
+    organization::{not_a_member, not_by_connection},
+    post_login, refresh_token,
     request::Origin,
+    rights::RolesAt,
     token::{Exchange, Grant, Granted, Granting, Stored},
     user_grant::{self, Issue},
 };
@@ -98,9 +104,11 @@ async fn grant(exchange: Exchange<'_>, subject: &mut log::Subject, connection: S
     let Exchange { site, record, client, parameters, origin } = &exchange;
     let username = parameters.require("username")?.to_owned();
     let password = Secret::new(parameters.require("password")?);
-    if parameters.get("organization").is_some() {
-        return Err(OAuthError::invalid_request("parameter organization is not allowed for this client"));
+    let organization = site.organization_for_users(parameters.get("organization"), client).await?;
+    if organization.is_none() && client.requires_organization() {
+        return Err(OAuthError::invalid_request("parameter organization is required for this client"));
     }
+    subject.note_organization(organization.as_deref());
     subject.user_name = Some(username.clone());
     let ip = origin.ip.clone();
     let puzzles = site.store.read(site.tenant.id(), move |reader: &Snapshot| protection::puzzles(reader, &ip)).await?;
@@ -118,15 +126,31 @@ async fn grant(exchange: Exchange<'_>, subject: &mut log::Subject, connection: S
     };
     capabilities::admit(site, client, api.as_ref().map(|api| api.identifier.as_str())).await?;
     let attempt = Attempt { connection, identifier: username, kinds: Vec::new(), password };
-    let LoggedIn { user, realm, .. } = log_in(site, &actor(site, origin, Some(&client.id)), attempt).await?;
+    let named = |known: &Arc<kernel::Record>| [known.id.clone(), known.text("name").unwrap_or_default().to_owned()];
+    let actor = Actor {
+        organization: organization.as_ref().map(named),
+        client_name: Some(client.name.clone()),
+        ..actor(site, origin, Some(&client.id))
+    };
+    let LoggedIn { user, realm, .. } = log_in(site, &actor, attempt).await?;
     subject.user_id = Some(user.id.clone());
     subject.user_name = log::name_of(&user);
     subject.connection = Some([realm.name.clone(), realm.id.clone(), realm.strategy.to_string()]);
     if site.demands_factors(&[mfa::ALWAYS]).await? {
         return Err(mfa::not_built());
     }
+    let mut joins = None;
+    if let Some(organization) = &organization {
+        match site.standing(&organization.id, &realm.id, &user.id).await? {
+            Standing::Member => {}
+            Standing::Joins => joins = Some(Arc::clone(organization)),
+            Standing::Stranger => return Err(OAuthError::access_denied(not_a_member(&user.id, &organization.id))),
+            Standing::Elsewhere => return Err(not_by_connection()),
+        }
+    }
+    let roles_at = RolesAt::of(organization.as_ref().map(|organization| organization.id.as_str()));
     let permissions = match &api {
-        Some(api) if api.enforce_policies => site.permissions(&user.id, &api.identifier, None).await?,
+        Some(api) if api.enforce_policies => site.permissions(&user.id, &api.identifier, roles_at.as_ref()).await?,
         _ => Vec::new(),
     };
     let asked: Option<Vec<String>> =
@@ -143,6 +167,8 @@ async fn grant(exchange: Exchange<'_>, subject: &mut log::Subject, connection: S
         record,
         connection: stored_connection.as_deref(),
         user: &user,
+        organization: organization.as_deref(),
+        roles_at,
         api: api.as_deref(),
         session: None,
         refresh_token: None,
@@ -174,7 +200,12 @@ async fn grant(exchange: Exchange<'_>, subject: &mut log::Subject, connection: S
     let scopes = decision.changed(scopes);
     subject.audience = api.as_ref().map(|api| api.identifier.clone());
     subject.scope = Some(scopes.join(" "));
+    let told_organization = match &organization {
+        Some(organization) => Some(site.told_organization(organization).await?),
+        None => None,
+    };
     let facts = Facts {
+        organization: told_organization,
         authenticated: now.micros(),
         connection: realm.name.clone(),
         custom: decision.custom.clone(),
@@ -189,6 +220,9 @@ async fn grant(exchange: Exchange<'_>, subject: &mut log::Subject, connection: S
     let refresh_token = refresh_token::plan(&exchange, &issue, &user.id, api.as_deref())?;
     let user_id = user.id.clone();
     let storing = move |tx: &mut Tx| -> Result<Stored, OAuthError> {
+        if let Some(organization) = &joins {
+            organizations::join(tx, &actor, organization, &user, &[], "assign_membership_on_login")?;
+        }
         decision.apply(tx, &user_id)?;
         let member = refresh_token.as_ref().map(|plan| plan.apply(tx)).transpose()?;
         Ok(Stored::Members(member.unwrap_or_default()))

@@ -13,7 +13,8 @@ pub(crate) use decision::{Decision, SessionChanges, keep, keep_in, kept, time_of
 use crate::{
     OAuthError, Site,
     authorize::{AuthorizationError, login::Login},
-    rights, session,
+    rights::{self, RolesAt},
+    session,
     views::ResourceServer,
 };
 
@@ -22,6 +23,9 @@ pub(crate) struct Told<'a> {
     pub(crate) record: &'a Record,
     pub(crate) connection: Option<&'a Record>,
     pub(crate) user: &'a Record,
+    /// The organization of the login, and how roles count there.
+    pub(crate) organization: Option<&'a Record>,
+    pub(crate) roles_at: Option<RolesAt>,
     pub(crate) api: Option<&'a ResourceServer>,
     /// `event.session`.
     pub(crate) session: Option<Document>,
@@ -83,6 +87,8 @@ pub(crate) async fn fire(
         record: &asked.record,
         connection: connection.as_deref(),
         user,
+        organization: login.organization(),
+        roles_at: login.roles_at(),
         api: asked.api.as_deref(),
         session,
         refresh_token: None,
@@ -124,9 +130,10 @@ async fn session_to_come(site: &Site, login: &Login<'_>, id: &str) -> Result<Doc
 }
 
 /// The names of a user's roles: `event.authorization.roles`.
-async fn roles(site: &Site, user_id: &str) -> Result<Vec<String>, OAuthError> {
+async fn roles(site: &Site, user_id: &str, at: Option<RolesAt>) -> Result<Vec<String>, OAuthError> {
     let user_id = user_id.to_owned();
-    Ok(site.store.read(site.tenant.id(), move |reader: &store::Snapshot| rights::role_names(reader, &user_id)).await?)
+    let read = move |reader: &store::Snapshot| rights::role_names(reader, &user_id, at.as_ref());
+    Ok(site.store.read(site.tenant.id(), read).await?)
 }
 
 /// Runs what is bound, and makes of its verdict what a login acts on. What asks for factors or forms, which are not served yet, is refused:
@@ -136,7 +143,7 @@ pub(crate) async fn decide(site: &Site, told: Told<'_>, scopes: &[String]) -> Re
     if told.resumed.is_none() && !site.services.triggers.listens(site.tenant.id(), Trigger::PostLogin).await? {
         return Ok(Decision::default());
     }
-    let roles = roles(site, &told.user.id).await?;
+    let roles = roles(site, &told.user.id, told.roles_at).await?;
     let mut own = object(json!({
         "authentication": {"methods": told.methods},
         "authorization": {"roles": roles},
@@ -156,6 +163,7 @@ pub(crate) async fn decide(site: &Site, told: Told<'_>, scopes: &[String]) -> Re
     let firing = Firing {
         client: Some(told.record),
         connection: told.connection,
+        organization: told.organization,
         user: Some(&told.user.document),
         request: Some(&told.request),
         own,

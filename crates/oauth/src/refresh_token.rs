@@ -11,7 +11,9 @@ use store::{Access, Agent, Exchange as Exchanged, RefreshToken, StoreResult, Tx}
 use crate::{
     OAuthError, Site,
     facts::Facts,
-    log, post_login, session,
+    log, post_login,
+    rights::RolesAt,
+    session,
     token::{Exchange, Grant, Granted, Granting, Stored},
     user_grant::{self, Issue},
     views::ResourceServer,
@@ -117,16 +119,17 @@ async fn renew(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Gra
     let gone = "The refresh_token was generated for a user who doesn't exist anymore.";
     let user = site.user_of_grant(&token.user_id, OAuthError::invalid_grant(gone)).await?;
     subject.user_name = log::name_of(&user);
-    let facts = Facts::from_document(&token.details.login).unwrap_or_default();
+    let mut facts = Facts::from_document(&token.details.login).unwrap_or_default();
+    let organization = site.organization_of_grant(&mut facts, &user.id).await?;
+    subject.note_organization(organization.as_deref());
+    let roles_at = RolesAt::of(organization.as_ref().map(|organization| organization.id.as_str()));
     let wanted = wanted(&exchange, &settings, &token)?;
     subject.audience = Some(wanted.audience.clone());
     subject.scope = Some(wanted.scopes.join(" "));
     let is_profile = wanted.audience == format!("{}userinfo", site.tenant.issuer());
     let api = if is_profile { None } else { Some(site.api_for_users(&wanted.audience, record, client).await?) };
     let permissions = match &api {
-        Some(api) if api.enforce_policies => {
-            site.permissions(&user.id, &api.identifier, facts.organization.as_ref()).await?
-        }
+        Some(api) if api.enforce_policies => site.permissions(&user.id, &api.identifier, roles_at.as_ref()).await?,
         _ => Vec::new(),
     };
     let scopes = site.granted_scopes(&wanted.scopes, record, client, api.as_deref(), &permissions).await?;
@@ -135,6 +138,8 @@ async fn renew(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Gra
         record,
         connection: connection.as_deref(),
         user: &user,
+        organization: organization.as_deref(),
+        roles_at,
         api: api.as_deref(),
         session: None,
         refresh_token: Some(&token),

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use identity::verifier::grant_of;
+use identity::{organizations, verifier::grant_of};
 use kernel::Record;
 use model::permission_parts;
 use store::{RelationQuery, Side, Snapshot, StoreResult};
@@ -77,11 +77,38 @@ impl Site {
     }
 }
 
-/// The names of the roles that a user has everywhere.
-pub(crate) fn role_names(reader: &Snapshot, user_id: &str) -> StoreResult<Vec<String>> {
+/// The organization whose roles count beside those that a user has everywhere.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RolesAt {
+    /// Its identifier.
+    pub(crate) organization: String,
+    /// Roles that the user gets there by the login itself.
+    pub(crate) coming: Vec<String>,
+}
+
+impl RolesAt {
+    /// The roles of an organization as they are.
+    pub(crate) fn of(organization: Option<&str>) -> Option<Self> {
+        Some(Self { organization: organization?.to_owned(), coming: Vec::new() })
+    }
+}
+
+/// The roles of a user: those everywhere, and those in the organization; no others'.
+fn roles(reader: &Snapshot, user_id: &str, at: Option<&RolesAt>) -> StoreResult<Vec<String>> {
+    let mut roles = organizations::roles_of(reader, user_id, at.map(|at| at.organization.as_str()))?;
+    for coming in at.into_iter().flat_map(|at| &at.coming) {
+        if !roles.contains(coming) {
+            roles.push(coming.clone());
+        }
+    }
+    Ok(roles)
+}
+
+/// The names of a user's roles.
+pub(crate) fn role_names(reader: &Snapshot, user_id: &str, at: Option<&RolesAt>) -> StoreResult<Vec<String>> {
     let mut names = Vec::new();
-    for held in reader.related(&model::USER_ROLES, Side::Left(user_id), &RelationQuery::default())?.items {
-        let role = reader.get(&model::ROLE, &held.right)?;
+    for role in roles(reader, user_id, at)? {
+        let role = reader.get(&model::ROLE, &role)?;
         names.extend(role.and_then(|role| role.text("name").map(str::to_owned)));
     }
     Ok(names)
@@ -92,19 +119,10 @@ pub(crate) fn permissions(
     reader: &Snapshot,
     user_id: &str,
     audience: &str,
-    organization: Option<&str>,
+    at: Option<&RolesAt>,
 ) -> StoreResult<Vec<String>> {
     let all = RelationQuery::default();
-    let mut roles: Vec<String> = Vec::new();
-    for held in reader.related(&model::USER_ROLES, Side::Left(user_id), &all)?.items {
-        roles.push(held.right);
-    }
-    if let Some(organization) = organization {
-        let member = model::member_key(organization, user_id);
-        for held in reader.related(&model::MEMBER_ROLES, Side::Left(&member), &all)?.items {
-            roles.push(held.right);
-        }
-    }
+    let roles = roles(reader, user_id, at)?;
     let mut names = BTreeSet::new();
     let mut note = |key: &str| {
         let (name, of) = permission_parts(key);

@@ -102,7 +102,7 @@ pub(crate) async fn plan(site: &Site, login: &Login<'_>, decision: &Decision) ->
         id: Some(id.clone()),
         user_id: authentication.user_id.clone(),
         connection: Some(authentication.connection.clone()),
-        organization_id: None,
+        organization_id: login.organization().map(|organization| organization.id.clone()),
         authenticated: authentication.at,
         methods: authentication.methods.iter().map(method).collect(),
         agent: agent.clone(),
@@ -110,7 +110,8 @@ pub(crate) async fn plan(site: &Site, login: &Login<'_>, decision: &Decision) ->
         expires: changes.expires.map(time_of),
         idle_expires: changes.idle_expires.map(time_of),
     });
-    Ok(Plan { id, lifetimes, former: login.session.clone(), login: proof, agent, changes, organization: None })
+    let organization = login.organization().map(|organization| organization.id.clone());
+    Ok(Plan { id, lifetimes, former: login.session.clone(), login: proof, agent, changes, organization })
 }
 
 fn method(method: &model::login::Method) -> AuthenticationMethod {

@@ -12,7 +12,7 @@ use crate::{
     OAuthError, Site, capabilities,
     facts::Facts,
     issue::{IdTokenParts, Subject},
-    rights,
+    rights::{self, RolesAt},
     token::Exchange,
     views::ResourceServer,
 };
@@ -40,7 +40,10 @@ pub(crate) async fn issue(
     capabilities::admit(site, client, api.map(|api| api.identifier.as_str())).await?;
     let organization = issue.facts.organization.as_ref();
     let permissions = match api {
-        Some(api) if api.enforce_policies => site.permissions(&user.id, &api.identifier, organization).await?,
+        Some(api) if api.enforce_policies => {
+            let at = RolesAt::of(organization.map(|organization| organization.id.as_str()));
+            site.permissions(&user.id, &api.identifier, at.as_ref()).await?
+        }
         _ => Vec::new(),
     };
     let subject = Subject {
@@ -87,12 +90,10 @@ impl Site {
         &self,
         user_id: &str,
         audience: &str,
-        organization: Option<&crate::issue::Organization>,
+        at: Option<&RolesAt>,
     ) -> Result<Vec<String>, OAuthError> {
-        let (user_id, audience) = (user_id.to_owned(), audience.to_owned());
-        let organization = organization.map(|organization| organization.id.clone());
-        let read =
-            move |reader: &store::Snapshot| rights::permissions(reader, &user_id, &audience, organization.as_deref());
+        let (user_id, audience, at) = (user_id.to_owned(), audience.to_owned(), at.cloned());
+        let read = move |reader: &store::Snapshot| rights::permissions(reader, &user_id, &audience, at.as_ref());
         Ok(self.store.read(self.tenant.id(), read).await?)
     }
 }

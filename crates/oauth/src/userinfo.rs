@@ -14,7 +14,14 @@ use model::{
 };
 use serde_json::json;
 
-use crate::{OAuthError, Site, error::not_stored, opaque, profile, request::Parameters};
+use crate::{
+    OAuthError, Site,
+    error::not_stored,
+    issue::{self, Organization},
+    opaque::{self, Opaque},
+    profile,
+    request::Parameters,
+};
 
 /// Longest form that may bring the token.
 const LONGEST_BODY: usize = 160 * 1024;
@@ -23,6 +30,7 @@ const LONGEST_BODY: usize = 160 * 1024;
 struct Access {
     user_id: String,
     scopes: Vec<String>,
+    organization: Option<Organization>,
     claims: Document,
 }
 
@@ -69,6 +77,7 @@ async fn answer(site: &Site, request: Request<Body>) -> Result<Document, Refusal
     let mut claims = Document::new();
     claims.insert("sub".into(), user.id.as_str().into());
     claims.extend(profile::claims(&user, &access.scopes));
+    issue::add_organization(access.organization.as_ref(), &mut claims);
     for (name, value) in access.claims {
         let is_shown = identity::claims::admits(&name, false) && !profile::leaves_out(&name, &access.scopes);
         if is_shown {
@@ -105,12 +114,21 @@ async fn open(site: &Site, token: &str) -> Result<Access, Refusal> {
             TokenError::Failed(error) => Refusal::from(error),
             _ => Refusal::Invalid,
         })?;
-        let AccessToken { subject, scopes, is_user: true, .. } = &*verified else { return Err(Refusal::Invalid) };
-        return Ok(Access { user_id: subject.clone(), scopes: scopes.clone(), claims: Document::new() });
+        let AccessToken { subject, scopes, is_user: true, organization, organization_name, .. } = &*verified else {
+            return Err(Refusal::Invalid);
+        };
+        let named = |id: &String| Organization { id: id.clone(), name: organization_name.clone() };
+        return Ok(Access {
+            user_id: subject.clone(),
+            scopes: scopes.clone(),
+            organization: organization.as_ref().map(named),
+            claims: Document::new(),
+        });
     }
     let opened = opaque::open(site, token).await?.ok_or(Refusal::Invalid)?;
     let scopes = opened.scope.split_ascii_whitespace().map(str::to_owned).collect();
-    Ok(Access { user_id: opened.user_id, scopes, claims: opened.claims })
+    let Opaque { user_id, organization, claims, .. } = opened;
+    Ok(Access { user_id, scopes, organization, claims })
 }
 
 fn refuse(refusal: Refusal) -> Response {

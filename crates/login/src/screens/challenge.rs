@@ -75,7 +75,7 @@ impl Behaviour for EmailChallenge {
             }
             (Done::Well, None) => Step::Show(Show::of(NAME)),
             (Done::Fault(fault), _) => Step::Show(Show::fault(NAME, fault)),
-            (Done::Authenticated | Done::Refused(_), _) => Step::Resume,
+            (Done::Authenticated | Done::Refused(_) | Done::Organizations(_), _) => Step::Resume,
         }
     }
 

@@ -35,7 +35,7 @@ impl Behaviour for Login {
     }
 
     fn visit(&self, at: &mut At<'_>) -> Step {
-        if self.is_second && at.transaction.progress.identifier.is_none() {
+        if self.is_second && at.world.invitation.is_none() && at.transaction.progress.identifier.is_none() {
             return Step::Go(paths::of(paths::login_screen(at.world)).to_owned());
         }
         Step::Show(Show::of(self.name))
@@ -80,7 +80,9 @@ impl Behaviour for Login {
         let mut page = view.page(self.name);
         if let Some(database) = &view.world.database {
             let mut form = parts::form(view);
-            if self.is_second {
+            if view.world.invitation.is_some() {
+                form.identifier = parts::invited(view);
+            } else if self.is_second {
                 form.identifier = Some(shown(view, database));
             } else {
                 form.fields.extend(parts::any_identifier(view));
@@ -94,13 +96,17 @@ impl Behaviour for Login {
         page.alternate = parts::to_signup(view, paths::of(paths::signup_screen(view.world)));
         page.connections = parts::connections(view);
         page.separator = view.text("separatorText");
+        parts::invite(view, &mut page);
         page
     }
 }
 
 impl Login {
-    /// The identifier of the form, or the one that was given before: a second page cannot change it.
+    /// The identifier of the form, or the one that was given before: a second page cannot change it, nor can whoever is invited.
     fn identifier(&self, at: &At<'_>, form: &Form) -> String {
+        if let Some(invitation) = &at.world.invitation {
+            return invitation.email.clone();
+        }
         let given = at.transaction.progress.identifier.as_ref().map(|given| given.value.clone());
         let entered = form.line("username");
         if self.is_second { given.unwrap_or(entered) } else { entered }
@@ -115,8 +121,10 @@ fn shown(view: &View<'_>, database: &Database) -> Shown {
         name: "username",
         value,
         autocomplete: if is_email { "email" } else { "username" },
-        edit_label: if is_email { "Edit email address".to_owned() } else { view.text("editLinkScreenReadableText") },
-        edit: Link { text: view.text("editEmailText"), href: view.href("/u/login/identifier") },
+        edit: Some((
+            if is_email { "Edit email address".to_owned() } else { view.text("editLinkScreenReadableText") },
+            Link { text: view.text("editEmailText"), href: view.href("/u/login/identifier") },
+        )),
         fault: view.fault("username"),
     }
 }
@@ -130,7 +138,18 @@ impl Behaviour for LoginId {
         true
     }
 
+    fn visit(&self, at: &mut At<'_>) -> Step {
+        if at.world.invitation.is_some() {
+            // The address is known, and no other is invited.
+            return Step::Go(paths::of("login-password").to_owned());
+        }
+        Step::Show(Show::of("login-id"))
+    }
+
     fn post(&self, at: &mut At<'_>, form: &Form) -> Step {
+        if at.world.invitation.is_some() {
+            return self.visit(at);
+        }
         let identifier = form.line("username");
         let refuse = |fault| Step::Show(Show::fault("login-id", fault).value("username", &identifier));
         let domain = identifier.rsplit_once('@').map(|(_, domain)| domain.to_lowercase());

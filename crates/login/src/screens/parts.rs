@@ -2,7 +2,7 @@
 
 use super::View;
 use crate::{
-    page::{Alternate, Button, Captcha, Check, Connection, Field, Form, Link, Rule, Rules},
+    page::{Alternate, Button, Captcha, Check, Connection, Field, Form, Link, Page, Rule, Rules, Shown},
     paths::encoded,
     world::Identifier,
 };
@@ -94,9 +94,24 @@ pub(crate) fn connections(view: &View<'_>) -> Vec<Connection> {
         .collect()
 }
 
-/// The link to sign-up.
+/// The address that is invited, which cannot be changed.
+pub(crate) fn invited(view: &View<'_>) -> Option<Shown> {
+    let invitation = view.world.invitation.as_ref()?;
+    let fault = ["username", "email"].into_iter().find_map(|field| view.fault(field));
+    Some(Shown { name: "email", value: invitation.email.clone(), autocomplete: "email", edit: None, fault })
+}
+
+/// Has a page tell of the invitation that the user accepts on it.
+pub(crate) fn invite(view: &View<'_>, page: &mut Page) {
+    if view.world.invitation.is_some() {
+        page.heading = view.text("invitationTitle");
+        page.description = vec![view.text("invitationDescription")];
+    }
+}
+
+/// The link to sign-up. Whoever is invited and has an account does not sign up.
 pub(crate) fn to_signup(view: &View<'_>, path: &str) -> Option<Alternate> {
-    view.world.database.as_ref().filter(|database| database.allows_signup)?;
+    view.world.database.as_ref().filter(|database| database.allows_signup && view.world.invitation.is_none())?;
     let link = Link { text: view.text("signupActionLinkText"), href: view.href(path) };
     Some(Alternate { intro: view.text("signupActionText"), link })
 }

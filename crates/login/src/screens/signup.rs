@@ -12,7 +12,7 @@ use crate::{
     page::{Field, Link, Page, Shown},
     paths,
     step::{At, Done, Effect, Fault, Show, SignUp, Step},
-    world::{Asked, Database, Identifier, is_email, is_phone},
+    world::{Asked, Database, Identifier, Invitation, is_email, is_phone},
 };
 
 /// Begins the names of what sign-up remembers between its pages.
@@ -63,7 +63,7 @@ impl Behaviour for Signup {
         };
         let mut show = Show::of(self.name);
         let identifiers = if self.asks_identifiers {
-            let (identifiers, faults) = read(database, form);
+            let (identifiers, faults) = read(database, form, world.invitation.as_ref());
             show.faults = faults;
             for (field, value) in &identifiers {
                 show = show.value(field, value);
@@ -120,7 +120,7 @@ impl Behaviour for Signup {
                 Step::Show(show)
             }
             Done::Well => Step::Go(paths::of("email-identifier-challenge").to_owned()),
-            Done::Authenticated | Done::Refused(_) | Done::Ticket(_) => Step::Resume,
+            Done::Authenticated | Done::Refused(_) | Done::Ticket(_) | Done::Organizations(_) => Step::Resume,
         }
     }
 
@@ -128,7 +128,12 @@ impl Behaviour for Signup {
         let mut page = view.page(self.name);
         if let Some(database) = &view.world.database {
             let mut form = parts::form(view);
-            if self.asks_identifiers {
+            if let Some(invited) = parts::invited(view) {
+                form.identifier = Some(invited);
+                let others = database.signup.iter().filter(|asked| asked.identifier != Identifier::Email);
+                let others = others.filter(|_| self.asks_identifiers);
+                form.fields.extend(others.map(|asked| field(view, database, *asked)));
+            } else if self.asks_identifiers {
                 form.fields.extend(database.signup.iter().map(|asked| field(view, database, *asked)));
             } else {
                 form.identifier = shown(view);
@@ -145,9 +150,11 @@ impl Behaviour for Signup {
             parts::focus(&mut form);
             page.form = Some(form);
         }
-        page.alternate = Some(parts::to_login(view, paths::of(paths::login_screen(view.world))));
+        let is_invited = view.world.invitation.is_some();
+        page.alternate = (!is_invited).then(|| parts::to_login(view, paths::of(paths::login_screen(view.world))));
         page.connections = parts::connections(view);
         page.separator = view.text("separatorText");
+        parts::invite(view, &mut page);
         page
     }
 }
@@ -208,18 +215,22 @@ fn shown(view: &View<'_>) -> Option<Shown> {
         name: identifier.field(),
         value: value.clone(),
         autocomplete: tokens(identifier).0,
-        edit_label: label,
-        edit: Link { text: view.text(text), href: view.href("/u/signup/identifier") },
+        edit: Some((label, Link { text: view.text(text), href: view.href("/u/signup/identifier") })),
         fault: Identifier::ALL.iter().find_map(|identifier| view.fault(identifier.field())),
     })
 }
 
-/// The identifiers of a form, and what is wrong with them.
-fn read(database: &Database, form: &Form) -> (BTreeMap<&'static str, String>, Vec<Fault>) {
+/// The identifiers of a form, and what is wrong with them. Whoever is invited signs up with the address that is.
+fn read(
+    database: &Database,
+    form: &Form,
+    invitation: Option<&Invitation>,
+) -> (BTreeMap<&'static str, String>, Vec<Fault>) {
     let (mut identifiers, mut faults) = (BTreeMap::new(), Vec::new());
     for Asked { identifier, is_required } in &database.signup {
         let field = identifier.field();
-        let value = form.line(field);
+        let invited = invitation.filter(|_| *identifier == Identifier::Email);
+        let value = invited.map_or_else(|| form.line(field), |invitation| invitation.email.clone());
         if value.is_empty() {
             if *is_required {
                 let code = match identifier {

@@ -3,7 +3,7 @@
 use super::{
     Authentication, BoxFuture, Browser, Envelope, ErrorPage, LIFETIME, Login, LoginRequest, Outcome, Pages, PagesError,
     Progress, Prompt, Redirect, Stage, StoreResult, TRANSACTION, TenantId, Transaction, Tx, Value, accounts, carrier,
-    consent, find, id, json, load, machine,
+    consent, find, id, json, load, machine, organizations,
 };
 use crate::paths;
 
@@ -40,7 +40,7 @@ impl Pages for Login {
         Box::pin(async move {
             let mut transaction = self.transaction(request);
             transaction.progress.authentication = Some(authentication);
-            let location = enter(&mut transaction.progress, prompt);
+            let location = enter(&mut transaction, prompt);
             let envelope = self.store.read(tenant, |reader: &store::Snapshot| reader.envelope()).await?;
             self.carried(&envelope, browser, &transaction, &location)
         })
@@ -110,7 +110,7 @@ impl Pages for Login {
     ) -> BoxFuture<'a, Result<Redirect, PagesError>> {
         Box::pin(async move {
             transaction.progress.step = transaction.progress.step.saturating_add(1);
-            let location = enter(&mut transaction.progress, prompt);
+            let location = enter(&mut transaction, prompt);
             let for_store = transaction.clone();
             let is_stored = self.store.write(tenant, move |tx| accounts::update(tx, &for_store)).await?;
             if is_stored {
@@ -204,7 +204,8 @@ fn with_state(location: &str, transaction: &Transaction) -> String {
 }
 
 /// Enters a prompt, and tells where it is.
-fn enter(progress: &mut Progress, prompt: Prompt) -> String {
+fn enter(transaction: &mut Transaction, prompt: Prompt) -> String {
+    let progress = &mut transaction.progress;
     progress.stage = Stage::Prompt;
     match prompt {
         Prompt::Consent { scopes } => {
@@ -216,6 +217,17 @@ fn enter(progress: &mut Progress, prompt: Prompt) -> String {
             "consent".clone_into(&mut progress.screen);
             progress.shown = json!({consent::QUESTION: "confirmation"});
             paths::of("consent").to_owned()
+        }
+        Prompt::Organization { choices, may_skip } => {
+            "organization-picker".clone_into(&mut progress.screen);
+            progress.shown = json!({organizations::CHOICES: choices, organizations::MAY_SKIP: may_skip});
+            paths::of("organization-picker").to_owned()
+        }
+        Prompt::OrganizationName(prompt) => {
+            "organization-selection".clone_into(&mut progress.screen);
+            progress.shown = Value::Null;
+            transaction.request.organization_prompt = Some(prompt);
+            paths::of("organization-selection").to_owned()
         }
         Prompt::Elsewhere { url } => {
             // The protocol itself hears of the return.

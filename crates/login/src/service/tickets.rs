@@ -61,6 +61,7 @@ impl Login {
             browser: browser.clone(),
             language: scene.language.clone(),
             transaction: None,
+            organization: None,
         };
         match purpose {
             Purpose::EmailVerification => {

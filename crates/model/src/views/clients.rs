@@ -36,6 +36,10 @@ pub struct Client {
     pub allowed_logout_urls: Vec<String>,
     /// Whether organizations are allowed or required.
     pub organization_usage: Option<String>,
+    /// Whether users whose request names no organization are asked for one, and when.
+    pub organization_require_behavior: Option<String>,
+    /// By what users find their organization.
+    pub organization_discovery_methods: Option<Vec<String>>,
     /// Whether authorization requests must be pushed.
     pub require_pushed_authorization_requests: bool,
     /// Whether users are not asked to confirm a redirect that anybody on the device may take.
@@ -132,6 +136,24 @@ impl Client {
     /// Whether the client runs on a device of its user.
     pub fn is_native(&self) -> bool {
         self.app_type.as_deref() == Some("native")
+    }
+
+    /// Whether its users may sign in to organizations.
+    pub fn allows_organizations(&self) -> bool {
+        matches!(self.organization_usage.as_deref(), Some("allow" | "require"))
+    }
+
+    /// Whether its users sign in to organizations alone.
+    pub fn requires_organization(&self) -> bool {
+        self.organization_usage.as_deref() == Some("require")
+    }
+
+    /// Whether users may find their organization in this way: by its name, where nothing is said.
+    pub fn discovers_organizations_by(&self, method: &str) -> bool {
+        match self.organization_discovery_methods.as_deref() {
+            None | Some([]) => method == "organization_name",
+            Some(methods) => methods.iter().any(|own| own == method),
+        }
     }
 
     /// Whether it belongs to the tenant.

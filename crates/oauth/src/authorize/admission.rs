@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use kernel::Record;
 use model::views::{Connection, View as _};
 
 use super::{
-    AuthorizationError, AuthorizationRequest, addressee::Addressee, failure::Failure, login::Asked, redirect_uri,
+    AuthorizationError, AuthorizationRequest, addressee::Addressee, failure::Failure, login::Asked, organization,
+    redirect_uri,
 };
 use crate::{
     OAuthError, Site, capabilities, par,
@@ -25,8 +27,9 @@ pub(crate) async fn validate(site: &Site, parameters: &Parameters) -> Result<(),
 /// Validates a request.
 pub(super) async fn judge(site: &Site, parameters: &Parameters) -> Result<Asked, Failure> {
     let mut asked = recognize(site, parameters).await?;
-    let api = admit(site, &asked).await;
-    asked.api = api.map_err(|error| Failure::Redirect(asked.request.addressee.clone(), error))?;
+    let admitted = admit(site, &asked).await;
+    (asked.api, asked.organization) =
+        admitted.map_err(|error| Failure::Redirect(asked.request.addressee.clone(), error))?;
     Ok(asked)
 }
 
@@ -58,7 +61,7 @@ async fn recognize(site: &Site, parameters: &Parameters) -> Result<Asked, Failur
     let fail = |error: AuthorizationError| Failure::Redirect(addressee.clone(), error);
     let request = AuthorizationRequest::parse(client_id, addressee.clone(), parameters).map_err(fail)?;
     admit_client(parameters, &request, &client).map_err(fail)?;
-    Ok(Asked { request, record, client, api: None, parameters: parameters.clone() })
+    Ok(Asked { request, record, client, api: None, organization: None, parameters: parameters.clone() })
 }
 
 /// The parameters with an audience: that of `resource` (RFC 8707), where the tenant lets it say so.
@@ -100,21 +103,16 @@ fn admit_client(
     Ok(())
 }
 
-/// What the tenant's records say about what a request names. Gives the API.
-async fn admit(site: &Site, asked: &Asked) -> Result<Option<Arc<ResourceServer>>, AuthorizationError> {
+/// What the tenant's records say about what a request names. Gives the API and the organization.
+async fn admit(
+    site: &Site,
+    asked: &Asked,
+) -> Result<(Option<Arc<ResourceServer>>, Option<Arc<Record>>), AuthorizationError> {
     let Asked { request, record, client, .. } = asked;
     if let Some(name) = &request.connection {
         admit_connection(site, name, &record.id).await?;
     }
-    match (&request.organization, client.organization_usage.as_deref()) {
-        (Some(_), None | Some("deny")) => {
-            return Err(AuthorizationError::invalid_request("parameter organization is not allowed for this client"));
-        }
-        (None, Some("require")) => {
-            return Err(AuthorizationError::invalid_request("parameter organization is required for this client"));
-        }
-        _ => {}
-    }
+    let organization = organization::admit(site, request, client).await?;
     let settings = site.settings().await?;
     let default = settings.default_audience.as_deref().filter(|audience| !audience.is_empty());
     let audience = request.audience.as_deref().or(default);
@@ -125,7 +123,7 @@ async fn admit(site: &Site, asked: &Asked) -> Result<Option<Arc<ResourceServer>>
         Some(audience) => Some(site.api_for_users(audience, record, client).await?),
     };
     capabilities::admit(site, client, audience).await?;
-    Ok(api)
+    Ok((api, organization))
 }
 
 /// The connection must exist and be enabled for the client.

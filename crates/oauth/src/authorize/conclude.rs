@@ -6,16 +6,19 @@ use std::sync::Arc;
 use axum::response::Response;
 use kernel::Record;
 use model::{
-    login::{ConsentScope, Prompt},
+    login::{ConsentScope, LoginRequest, Prompt},
     views::{User, View as _},
 };
 use store::Tx;
 
 use super::{
     AuthorizationError, Members, browser,
+    entrance::Entering,
     failure::Failure,
     login::{Asked, Login},
-    login_request, redirect_uri, response,
+    login_request,
+    organization::{self, Settled},
+    redirect_uri, response, show_login,
 };
 use crate::{
     Site, code,
@@ -56,11 +59,20 @@ impl<E: Into<AuthorizationError>> From<E> for Stopped {
 }
 
 /// Decides what is left, asks the user where that is needed, and gives the response.
-pub(super) async fn conclude(site: &Site, login: Login<'_>) -> Result<Response, Failure> {
-    let outcome = match decide(site, &login).await {
-        Ok(Step::Ask(prompt, decision)) => return ask(site, login, prompt, *decision).await,
-        Ok(Step::Respond(decided)) => respond(site, &login, *decided).await.map_err(Stopped::from),
-        Err(stopped) => Err(stopped),
+pub(super) async fn conclude(site: &Site, mut login: Login<'_>) -> Result<Response, Failure> {
+    let outcome = match organization::settle(site, &mut login).await {
+        Ok(Settled::Ask(prompt)) => return ask(site, login, prompt, None).await,
+        Ok(Settled::LogIn(id)) => {
+            let request =
+                LoginRequest { organization: Some(id), organization_prompt: None, ..login_request(login.asked) };
+            return show_login(site, login.visit, login.asked, request).await;
+        }
+        Ok(Settled::Decided) => match decide(site, &login).await {
+            Ok(Step::Ask(prompt, decision)) => return ask(site, login, prompt, Some(*decision)).await,
+            Ok(Step::Respond(decided)) => respond(site, &login, *decided).await.map_err(Stopped::from),
+            Err(stopped) => Err(stopped),
+        },
+        Err(error) => Err(Stopped::from(error)),
     };
     match outcome {
         Ok(response) => Ok(response),
@@ -78,8 +90,14 @@ async fn decide(site: &Site, login: &Login<'_>) -> Result<Step, Stopped> {
     if User::of(&user)?.blocked {
         return Err(AuthorizationError::blocked().into());
     }
+    let user = match &login.organization {
+        Some(entrance) => entrance.leaves(user),
+        None => user,
+    };
     let permissions = match api {
-        Some(api) if api.enforce_policies => site.permissions(&user.id, &api.identifier, None).await?,
+        Some(api) if api.enforce_policies => {
+            site.permissions(&user.id, &api.identifier, login.roles_at().as_ref()).await?
+        }
         _ => Vec::new(),
     };
     let scopes = site.granted_scopes(&request.scope, record, client, api.as_deref(), &permissions).await?;
@@ -115,6 +133,7 @@ async fn decide(site: &Site, login: &Login<'_>) -> Result<Step, Stopped> {
     }
     let scopes = verdict.changed(scopes);
     let wanted = Wanted {
+        organization: login.organization().map(|organization| organization.id.clone()),
         client_id: record.id.clone(),
         audience: api
             .as_ref()
@@ -217,27 +236,36 @@ async fn ask(
     site: &Site,
     login: Login<'_>,
     prompt: Prompt,
-    mut decision: post_login::Decision,
+    mut decision: Option<post_login::Decision>,
 ) -> Result<Response, Failure> {
-    let Login { asked, authentication, transaction, visit, .. } = login;
+    let Login { asked, authentication, transaction, visit, organization, .. } = login;
     let fail = |error: AuthorizationError| Failure::Redirect(asked.request.addressee.clone(), error);
     // Its author sees that the code waits.
-    if decision.suspended.is_some()
+    if let Some(decision) = decision.as_mut().filter(|decision| decision.suspended.is_some())
         && let Some(execution) = decision.take_execution()
     {
         let keep = move |tx: &mut Tx| identity::triggers::keep(tx, &Some(execution.clone()));
         site.store.write(site.tenant.id(), keep).await.map_err(Failure::inside)?;
     }
-    let kept = post_login::keep(&decision);
+    // Nothing is kept before the tenant's code has decided: it is still to be asked.
+    let kept = decision.as_ref().map(post_login::keep).unwrap_or_default();
+    let entered = organization.map(|entrance| entrance.record.id.clone());
     let redirect = if let Some(mut transaction) = transaction {
         post_login::keep_in(&mut transaction.request, kept);
+        transaction.request.organization = entered.or(transaction.request.organization);
         site.pages.ask(site.tenant.id(), transaction, prompt, &visit.browser).await
     } else {
-        let mut request = login_request(asked);
+        let mut request = LoginRequest { organization_prompt: None, ..login_request(asked) };
+        request.organization = entered.or(request.organization);
         post_login::keep_in(&mut request, kept);
         site.pages.begin_with(site.tenant.id(), request, authentication, prompt, &visit.browser).await
     };
     Ok(browser::send(&redirect.map_err(|error| fail(error.into()))?))
+}
+
+fn entering(login: &Login<'_>) -> Entering {
+    let authentication = &login.authentication;
+    Entering { user_id: authentication.user_id.clone(), connection_id: authentication.connection_id.clone() }
 }
 
 /// Makes what was asked for, stores what it rests on in one transaction, and only then gives it away.
@@ -245,12 +273,16 @@ async fn respond(site: &Site, login: &Login<'_>, decided: Decided) -> Result<Res
     let Asked { request, client, api, .. } = login.asked;
     let Decided { user, verdict, scopes, permissions, granted } = decided;
     let plan = session::plan(site, login, &verdict).await?;
+    let organization = match login.organization() {
+        Some(record) => Some(site.told_organization(record).await?),
+        None => None,
+    };
     let facts = Facts {
         session_id: Some(plan.id().to_owned()),
         authenticated: login.authentication.at.micros(),
         tells_time: request.max_age.is_some() || request.prompt.login,
         connection: login.authentication.connection.clone(),
-        organization: None,
+        organization,
         amr: Vec::new(),
         custom: verdict.custom.clone(),
     };
@@ -263,7 +295,7 @@ async fn respond(site: &Site, login: &Login<'_>, decided: Decided) -> Result<Res
         scopes: &scopes,
         permissions: &permissions,
         session_id: facts.session_id.as_deref(),
-        organization: None,
+        organization: facts.organization.as_ref(),
         gty: None,
         custom: &facts.custom,
     };
@@ -320,11 +352,17 @@ async fn respond(site: &Site, login: &Login<'_>, decided: Decided) -> Result<Res
         let (pages, transaction, plan) = (Arc::clone(&site.pages), login.transaction.clone(), plan.clone());
         let (user_id, issues_id_token) = (user.id.clone(), request.asks_for("openid"));
         let client_id = client.id.clone();
+        let entrance = login.organization.clone();
+        let (actor, entering) = (organization::actor_of(site, login), entering(login));
         move |tx: &mut Tx| -> Result<session::Planned, AuthorizationError> {
             if let Some(transaction) = &transaction
                 && !pages.finish(tx, transaction)?
             {
                 return Err(AuthorizationError::access_denied("The login transaction was used before"));
+            }
+            // Before the session: what an accepted invitation ends is older.
+            if let Some(entrance) = &entrance {
+                entrance.carry_out(tx, &actor, &entering)?;
             }
             // The session ended while the code ran: nobody is signed in any more.
             let planned = plan.apply(tx, issues_id_token.then_some(client_id.as_str()))?;

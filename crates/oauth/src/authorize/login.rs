@@ -6,9 +6,10 @@ use kernel::{Document, Record};
 use model::login::{Authentication, Transaction};
 use store::Session;
 
-use super::{AuthorizationRequest, browser::Visit};
+use super::{AuthorizationRequest, browser::Visit, entrance::Entrance};
 use crate::{
     request::Parameters,
+    rights::RolesAt,
     views::{Client, ResourceServer},
 };
 
@@ -19,6 +20,8 @@ pub(crate) struct Asked {
     pub(crate) client: Arc<Client>,
     /// The API for which a token is asked; none for the user's profile alone.
     pub(crate) api: Option<Arc<ResourceServer>>,
+    /// The organization that it names.
+    pub(crate) organization: Option<Arc<Record>>,
     /// What was sent, by which the request is validated again after pages.
     pub(super) parameters: Parameters,
 }
@@ -34,6 +37,8 @@ pub(crate) struct Login<'a> {
     pub(crate) visit: &'a Visit,
     /// The user comes back from where the tenant's code sent them.
     pub(crate) returned: Option<Return>,
+    /// The organization that the user enters, once that is settled.
+    pub(crate) organization: Option<Entrance>,
 }
 
 impl Login<'_> {
@@ -45,6 +50,17 @@ impl Login<'_> {
     /// What the user answered to a prompt of this login.
     pub(super) fn answer(&self, prompt: &str) -> Option<&str> {
         self.transaction.as_ref()?.progress.answers.get(prompt).map(String::as_str)
+    }
+
+    /// In which organization roles count, and which ones come with this login.
+    pub(crate) fn roles_at(&self) -> Option<RolesAt> {
+        let entrance = self.organization.as_ref()?;
+        Some(RolesAt { organization: entrance.record.id.clone(), coming: entrance.coming_roles() })
+    }
+
+    /// The organization that the user enters.
+    pub(crate) fn organization(&self) -> Option<&Record> {
+        self.organization.as_ref().map(|entrance| &*entrance.record)
     }
 
     /// The standing session that this login goes on with: the same user's, if the browser has one.
