@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use store::Database;
 
 use crate::{
-    actions::{bind, deployed},
+    actions::{bind, deployed, logged},
     imports::import,
     server::TestServer,
     site::{self, CONNECTION, EMAIL, PASSWORD, REALM, Site, claims, code, path_of, user_path},
@@ -122,6 +122,31 @@ async fn imported_users_sign_in_with_the_passwords_of_before() {
         }
         code(&site.sign_in(&mut site.browser(), &email, "password").await);
     }
+    site.end().await;
+}
+
+#[tokio::test]
+async fn an_action_verifies_hashes_that_only_the_tenant_knows() {
+    let site = Site::start().await;
+    let (summary, errors) =
+        import(&site.server, json!([{"email": "old@example.com", "app_metadata": {"hash": "drowssap"}}]), "false")
+            .await;
+    assert_eq!(summary["inserted"], 1, "{errors:?}");
+    let code = "exports.onExecutePasswordHashMigration = async (event, api) => {
+        const { hash } = event.user.app_metadata ?? {};
+        if (hash && [...event.password].reverse().join('') === hash) api.password.accept();
+        else if (hash) throw new Error('not ' + event.password);
+    };";
+    let action = deployed(&site.server, "Migrate", ("password-hash-migration", "v1"), code).await;
+    assert_eq!(site.password("old@example.com", "password").await.status, 403);
+    site.set_options(json!({"custom_password_hash": {"action_id": action}})).await;
+    assert_eq!(site.password("old@example.com", "passwort").await.status, 403);
+    let failed = logged(&site.server, "actions_execution_failed").await;
+    assert!(!failed.to_string().contains("passwort"), "{failed}");
+    assert_eq!(site.password("old@example.com", "password").await.status, 200);
+    // From now on it is a hash of our own.
+    site.set_options(json!({"custom_password_hash": null})).await;
+    assert_eq!(site.password("old@example.com", "password").await.status, 200);
     site.end().await;
 }
 

@@ -1,5 +1,7 @@
-// Rules and hooks: functions that answer by a callback.
+// Rules, hooks and scripts of custom databases: functions that answer by a callback.
 'use strict';
+
+const { packages } = require('packages');
 
 const errorClass = (name, assign = () => ({})) => class extends Error {
   constructor(message, ...more) {
@@ -17,23 +19,64 @@ const HOOK_ERRORS = {
   PreUserRegistrationError: errorClass('PreUserRegistrationError', (friendly_message) => ({ friendly_message })),
 };
 
-// A rule is one function expression.
-exports.rule = (program) => {
-  const { code, filename, packages, configuration, host } = program;
-  const globals = { auth0: undefined };
-  const names = ['configuration', 'require', 'auth0', ...Object.keys(RULE_ERRORS)];
-  const require = program.require();
-  // `require('lodash@4.17.10')` names a version that the installation may or may not have.
-  const versioned = (name) => require(String(name).replace(/(?<=.)@[^/@]+$/, ''));
-  const auth0 = new Proxy({}, { get: (_, name) => globals.auth0?.[name] });
-  const compiled = host.compile(`return (${code}\n)`, names, filename, packages);
-  const rule = compiled(Object.freeze({ ...configuration }), versioned, auth0, ...Object.values(RULE_ERRORS));
-  if (typeof rule !== 'function') throw new TypeError('A rule must be a function (user, context, callback).');
-  return { rule, globals };
+const DATABASE_ERRORS = {
+  // The first argument is the user's identifier, empty where there is no such user.
+  WrongUsernameOrPasswordError: class extends errorClass('WrongUsernameOrPasswordError') {
+    constructor(user_id, message) {
+      super(message);
+      this.user_id = typeof user_id === 'string' || typeof user_id === 'number' ? String(user_id) : '';
+    }
+  },
+  ValidationError: class extends errorClass('ValidationError') {
+    constructor(code, message) {
+      super(message ?? code);
+      this.code = String(code ?? '');
+    }
+  },
+  UnauthorizedError: errorClass('UnauthorizedError'),
 };
 
-exports.callRule = ({ rule, globals }, run) => {
+// One function expression, with what is around it.
+function evaluate(program, code, errors, more = {}) {
+  const calls = { run: undefined };
+  const real = program.require();
+  const old = packages((...question) => calls.run.ask(...question));
+  const required = (name) => {
+    // `require('lodash@4.17.10')` names a version that the installation may or may not have.
+    const bare = String(name).replace(/(?<=.)@[^/@]+$/, '');
+    return old(bare) ?? real(bare);
+  };
+  const around = { configuration: Object.freeze({ ...program.configuration }), require: required, ...more, ...errors };
+  const compiled = program.host.compile(`return (${code}\n)`, Object.keys(around), program.filename, program.packages);
+  return { called: compiled(...Object.values(around)), calls };
+}
+
+exports.rule = (program) => {
+  const globals = { auth0: undefined };
+  const auth0 = new Proxy({}, { get: (_, name) => globals.auth0?.[name] });
+  const { called: rule, calls } = evaluate(program, program.code, RULE_ERRORS, { auth0 });
+  if (typeof rule !== 'function') throw new TypeError('A rule must be a function (user, context, callback).');
+  return { rule, calls, globals };
+};
+
+exports.database = (program) => {
+  // A semicolon after the function is none of the expression's.
+  const { called: script, calls } = evaluate(program, program.code.replace(/[;\s]+$/, ''), DATABASE_ERRORS);
+  if (typeof script !== 'function') throw new TypeError('A database script must be a function whose last argument is a callback.');
+  return { script, calls };
+};
+
+// An asynchronous function may answer by what it returns, too.
+exports.callDatabase = ({ script, calls }, run) => answered((callback) => {
+  calls.run = run;
+  const returned = script(...run.message.event, callback);
+  const isPromise = typeof returned?.then === 'function';
+  return isPromise ? returned.then((value) => value === undefined || callback(null, value)) : undefined;
+});
+
+exports.callRule = ({ rule, calls, globals }, run) => {
   const [user, context] = run.message.event;
+  calls.run = run;
   globals.auth0 = run.message.facts.globals && {
     ...run.message.facts.globals,
     users: {

@@ -24,7 +24,7 @@ exports.Program = class {
     if (!this.isEvaluated) {
       this.isEvaluated = true;
       try {
-        this.#evaluated = { value: this.kind === 'rule' ? legacy.rule(this) : this.#run(this.code, this.filename, this.packages) };
+        this.#evaluated = { value: this.#value() };
       } catch (thrown) {
         this.#evaluated = { thrown };
       }
@@ -37,7 +37,14 @@ exports.Program = class {
     const evaluated = this.evaluate();
     if (this.kind === 'rule') return legacy.callRule(evaluated, run);
     if (this.kind === 'hook') return legacy.callHook(evaluated, run);
+    if (this.kind === 'database') return legacy.callDatabase(evaluated, run);
     return this.#callAction(evaluated, run);
+  }
+
+  #value() {
+    if (this.kind === 'rule') return legacy.rule(this);
+    if (this.kind === 'database') return legacy.database(this);
+    return this.#run(this.code, this.filename, this.packages);
   }
 
   require(packages = this.packages) {

@@ -15,7 +15,7 @@ pub struct Invocation {
     pub version: String,
     /// The exported function to call, such as `onExecutePostLogin`; empty for rules, hooks, and a trigger's first handler.
     pub handler: String,
-    /// The event; for a rule `[user, context]`, for a hook the list of its arguments before the callback.
+    /// The event; for a rule `[user, context]`, for a hook or a script of a database the list of its arguments before the callback.
     pub event: Value,
     /// What `api` must know and the event does not tell: `executed_rules` (ids) for `api.rules.wasExecuted`, `target_scopes` (true) to
     /// let `api.transaction` change them, `globals` (object) for a rule's `auth0`.
@@ -63,7 +63,7 @@ pub trait Services: Send + Sync {
 pub struct Outcome {
     /// The effects that the code asked for, in order.
     pub commands: Vec<Command>,
-    /// What a rule or hook passed to its callback after the error, a list; what the handler of a `v1` trigger returned.
+    /// What a rule, a hook or a script of a database passed to its callback after the error, a list; what the handler of a `v1` trigger returned.
     pub result: Option<Value>,
     /// The event, where the `api` updated it.
     pub event: Option<Value>,

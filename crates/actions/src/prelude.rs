@@ -52,6 +52,7 @@ fn shared() -> BTreeMap<&'static str, &'static str> {
         "program",
         "errors",
         "legacy",
+        "packages",
         "cache",
         "fetch",
         "api/index",
@@ -64,5 +65,6 @@ fn shared() -> BTreeMap<&'static str, &'static str> {
         "api/registration",
         "api/exchange",
         "api/messages",
+        "api/passwords",
     ]
 }

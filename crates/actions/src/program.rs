@@ -5,7 +5,7 @@ use std::fmt;
 use kernel::{Document, TenantId};
 use serde::{Deserialize, Serialize};
 
-/// One version of an Action, a rule or a hook. It never changes: other content has another `id`.
+/// One version of an Action, a rule, a hook or a script of a custom database. It never changes: other content has another `id`.
 #[derive(Clone)]
 pub struct Program {
     /// Whose code it is. Workers serve one tenant each.
@@ -24,7 +24,7 @@ pub struct Program {
     pub dependencies: Vec<Dependency>,
     /// `event.secrets` of Actions, `context.webtask.secrets` of hooks.
     pub secrets: Document,
-    /// `event.configuration` of Actions, `configuration` of rules.
+    /// `event.configuration` of Actions, `configuration` of rules and of scripts of custom databases.
     pub configuration: Document,
 }
 
@@ -56,6 +56,8 @@ pub enum ProgramKind {
     Rule,
     /// A function in `module.exports`, called with its arguments and a callback.
     Hook,
+    /// A function expression of a custom database, called with its arguments and a callback.
+    Database,
 }
 
 /// An Actions module at one version.

@@ -11,6 +11,8 @@ pub fn event(kind: ProgramKind, trigger: &str) -> Option<Value> {
         ProgramKind::Action => of_action(trigger),
         ProgramKind::Rule => Some(json!([user(), of_rule()])),
         ProgramKind::Hook => of_hook(trigger),
+        // What they are called with depends on the script, not on a trigger.
+        ProgramKind::Database => None,
     }
 }
 

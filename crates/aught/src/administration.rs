@@ -1,10 +1,17 @@
-//! What operators do with tenants, on an opened store: `aught tenants`, from the command line or asked of a running server.
+//! What operators do with tenants, on an opened store: `aught tenants` and `aught connections try`, from the command line or asked of
+//! a running server.
 
+use extensibility::Dispatcher;
 use kernel::{TenantId, port_of};
 use serde::{Deserialize, Serialize};
 use store::{Domain, Store};
 
-use crate::{Failure, Fresh, InitialClient, config::check_domain, tenants};
+use crate::{
+    Failure, Fresh, InitialClient,
+    config::check_domain,
+    tenants,
+    trial::{self, Trial},
+};
 
 /// One thing to do.
 #[derive(Debug, Deserialize, Serialize)]
@@ -24,18 +31,32 @@ pub(crate) enum Wish {
         /// Its name.
         name: String,
     },
+    /// Run a script of a custom database.
+    Try(Trial),
 }
 
 /// What was done, in words for the person who asked.
-pub(crate) async fn perform(store: &Store, wish: Wish) -> Result<String, Failure> {
-    match wish {
-        Wish::List => list(store).await,
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Told {
+    /// The words.
+    pub(crate) text: String,
+    /// How the process of whoever asked is to end.
+    pub(crate) status: u8,
+}
+
+/// Does it. The dispatcher runs code, and knows where the tenants are.
+pub(crate) async fn perform(dispatcher: &Dispatcher, wish: Wish) -> Result<Told, Failure> {
+    let store = dispatcher.store();
+    let text = match wish {
+        Wish::List => list(store).await?,
         Wish::Create { name, domain } => {
             let (domain, fresh) = create(store, &name, domain).await?;
-            Ok(fresh.told(&domain))
+            fresh.told(&domain)
         }
-        Wish::Delete { name } => delete(store, &name).await,
-    }
+        Wish::Delete { name } => delete(store, &name).await?,
+        Wish::Try(trial) => return trial::run(dispatcher, trial).await,
+    };
+    Ok(Told { text, status: 0 })
 }
 
 async fn list(store: &Store) -> Result<String, Failure> {

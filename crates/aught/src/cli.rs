@@ -1,8 +1,10 @@
 //! The command line.
 
-use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode, sync::Arc};
 
+use actions::Runtime;
 use clap::{Args, Parser, Subcommand};
+use extensibility::Dispatcher;
 
 use crate::{
     Failure, Server,
@@ -11,7 +13,7 @@ use crate::{
     control, developer, run,
     scripts::{self, RunAction, Sample},
     signals::Stop,
-    telemetry, tenants,
+    telemetry, tenants, trial,
 };
 
 /// An identity platform that Auth0's clients can use unmodified.
@@ -44,6 +46,11 @@ enum Command {
     /// Works on the database itself, or has the running server do it that holds a SQLite file.
     #[command(subcommand)]
     Tenants(Tenants),
+    /// Try the scripts of a tenant's custom databases
+    ///
+    /// Works as `aught tenants` does: on the database itself, or through the running server that holds a SQLite file.
+    #[command(subcommand)]
+    Connections(Connections),
     /// Run a tenant's scripts without a tenant
     #[command(subcommand)]
     Actions(Actions),
@@ -93,6 +100,20 @@ struct Place {
     /// Folder for the root key and the certificates [default: beside a SQLite file; ./aught-state for PostgreSQL]
     #[arg(long, value_name = "FOLDER", env = "AUGHT_STATE_DIR")]
     state_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Connections {
+    /// Run one script of a custom database and print its console, what it answered, and how long it took
+    ///
+    /// The script runs as a login would run it, with the connection's configuration, and changes what it changes. Ends with 1
+    /// when the script refuses or fails.
+    Try {
+        #[command(flatten)]
+        asked: trial::Asked,
+        #[command(flatten)]
+        place: Place,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -150,6 +171,7 @@ pub fn command_line() -> ExitCode {
         Command::Serve(serve) => on_runtime(self::serve(serve)),
         Command::Run(run) => on_runtime(run::run(run.log, run.log_level, run.command)),
         Command::Tenants(wish) => on_runtime(self::tenants(wish)),
+        Command::Connections(Connections::Try { asked, place }) => on_runtime(self::attempt(asked, place)),
         Command::Actions(Actions::Run(asked)) => on_runtime(scripts::run(*asked)),
         Command::Actions(Actions::Sample(asked)) => scripts::sample(&asked),
         Command::ScriptWorker => Ok(actions::script_worker()),
@@ -175,6 +197,15 @@ async fn tenants(asked: Tenants) -> Result<ExitCode, Failure> {
         Tenants::Create { name, domain, place } => (Wish::Create { name, domain }, place),
         Tenants::Delete { name, place } => (Wish::Delete { name }, place),
     };
+    wish_for(wish, place).await
+}
+
+async fn attempt(asked: trial::Asked, place: Place) -> Result<ExitCode, Failure> {
+    wish_for(Wish::Try(asked.into_trial()?), place).await
+}
+
+/// Asks the running server, else does it on the database itself.
+async fn wish_for(wish: Wish, place: Place) -> Result<ExitCode, Failure> {
     let settings = Settings::of_place(place.database, place.state_dir).resolve(place.config.as_deref())?;
     telemetry::start_log("warn", None)?;
     let config = settings.config()?;
@@ -182,12 +213,15 @@ async fn tenants(asked: Tenants) -> Result<ExitCode, Failure> {
         told
     } else {
         let store = tenants::open_store(&config).await?;
-        let told = administration::perform(&store, wish).await;
+        let (_kept, packages) = scripts::packages()?;
+        // An operator's own machine: what they can call, their code may.
+        let runtime = Runtime::new(config.scripts(packages), Arc::new(outbound::Client::new(true)));
+        let told = administration::perform(&Dispatcher::new(store.clone(), runtime), wish).await;
         store.close().await;
         told?
     };
-    telemetry::say(&told);
-    Ok(ExitCode::SUCCESS)
+    telemetry::say(&told.text);
+    Ok(trial::status(&told))
 }
 
 /// Tells what makes a flaw in this server or in tenants' code worse than it need be.

@@ -8,8 +8,8 @@ use std::{
     time::Duration,
 };
 
+use extensibility::Dispatcher;
 use serde::{Deserialize, Serialize};
-use store::Store;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{UnixListener, UnixStream},
@@ -19,7 +19,7 @@ use tokio::{
 
 use crate::{
     Failure, State,
-    administration::{self, Wish},
+    administration::{self, Told, Wish},
 };
 
 /// The name of the state's file that is the socket.
@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Reply {
-    Done(String),
+    Done(Told),
     Refused(String),
 }
 
@@ -44,18 +44,18 @@ pub(crate) struct Control {
 
 impl Control {
     /// Opens the socket of a server whose state is kept in files. Without one the server does its work all the same.
-    pub(crate) fn open(state: &State, store: Store) -> Option<Self> {
+    pub(crate) fn open(state: &State, dispatcher: Dispatcher) -> Option<Self> {
         let path = state.file(SOCKET)?;
         let listener = bind(&path)
             .inspect_err(
-                |error| tracing::warn!(path = %path.display(), %error, "`aught tenants` cannot reach this server"),
+                |error| tracing::warn!(path = %path.display(), %error, "`aught tenants` and `aught connections` cannot reach this server"),
             )
             .ok()?;
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let store = store.clone();
+                let dispatcher = dispatcher.clone();
                 tokio::spawn(async move {
-                    if let Err(error) = answer(stream, &store).await {
+                    if let Err(error) = answer(stream, &dispatcher).await {
                         tracing::debug!(%error, "a wish of the command line was not understood");
                     }
                 });
@@ -83,7 +83,7 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-async fn answer(mut stream: UnixStream, store: &Store) -> io::Result<()> {
+async fn answer(mut stream: UnixStream, dispatcher: &Dispatcher) -> io::Result<()> {
     let (own, other) = (rustix::process::geteuid().as_raw(), stream.peer_cred()?.uid());
     if other != own && other != 0 {
         return Err(ErrorKind::PermissionDenied.into());
@@ -93,7 +93,7 @@ async fn answer(mut stream: UnixStream, store: &Store) -> io::Result<()> {
     let mut read = BufReader::new(read).take(LONGEST);
     timeout(PATIENCE, read.read_line(&mut line)).await??;
     let wish: Wish = serde_json::from_str(&line)?;
-    let reply = match administration::perform(store, wish).await {
+    let reply = match administration::perform(dispatcher, wish).await {
         Ok(told) => Reply::Done(told),
         Err(failure) => Reply::Refused(failure.to_string()),
     };
@@ -101,12 +101,12 @@ async fn answer(mut stream: UnixStream, store: &Store) -> io::Result<()> {
 }
 
 /// Asks the running server for something; `None` where none is to be reached.
-pub(crate) async fn ask(state: &State, wish: &Wish) -> Result<Option<String>, Failure> {
+pub(crate) async fn ask(state: &State, wish: &Wish) -> Result<Option<Told>, Failure> {
     let Some(path) = state.file(SOCKET) else { return Ok(None) };
     let Ok(mut stream) = UnixStream::connect(&path).await else { return Ok(None) };
     let failed =
         |error: &dyn std::fmt::Display| Failure::new(format!("the running server at {}", path.display()), error);
-    let line = serde_json::to_string(wish).expect("names and domains are texts");
+    let line = serde_json::to_string(wish).expect("a wish is made of plain JSON");
     stream.write_all(format!("{line}\n").as_bytes()).await.map_err(|error| failed(&error))?;
     let mut told = String::new();
     stream.read_to_string(&mut told).await.map_err(|error| failed(&error))?;

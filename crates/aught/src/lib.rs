@@ -24,6 +24,7 @@ mod server;
 mod signals;
 mod telemetry;
 mod tenants;
+mod trial;
 mod trust;
 mod usage;
 mod wire;

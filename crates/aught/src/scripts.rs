@@ -274,7 +274,7 @@ fn json(file: &Path) -> Result<Value, Failure> {
 }
 
 /// An outcome for a person who reads it on a terminal.
-fn told(outcome: &Outcome) -> String {
+pub(crate) fn told(outcome: &Outcome) -> String {
     let mut told = String::new();
     for line in &outcome.console {
         let _ = writeln!(told, "{:>5} | {}", line.level, line.text.replace('\n', "\n      | "));

@@ -76,7 +76,7 @@ impl Server {
         let messenger = Messenger::new(services.outbound.clone(), triggers, endpoints, outbox);
         let mut workers = app::workers(&store, &services, messenger, config.log_retention);
         workers.extend(metrics);
-        let control = Control::open(&config.state, store.clone());
+        let control = Control::open(&config.state, services.dispatcher.clone());
         let (stop, stopping) = watch::channel(false);
         let run = config.context.text(b"0123456789abcdefghijklmnopqrstuvwxyz", 8);
         let own = Certificates::new(config.state, &domain, config.tls_certificates, tenants.clone());

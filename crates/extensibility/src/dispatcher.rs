@@ -16,6 +16,7 @@ use actions::{Invocation, Outcome, ProgramKind, Runtime};
 use delivery::events::EventAction;
 use identity::{
     credentials::Told,
+    databases::{ScriptCall, ScriptError},
     triggers::{self, BoxFuture, Firing, Suspension, Trigger, Triggers, Verdict, WaitingAction},
 };
 use kernel::{Document, TenantId, Value};
@@ -28,7 +29,7 @@ use executions::Recorder;
 use hooks::Registering;
 use plan::{Plan, Step};
 
-use crate::rules::Pipeline;
+use crate::{rules::Pipeline, turns::Turns};
 
 /// Wall time of all code at one trigger together.
 const TIME: Duration = Duration::from_secs(20);
@@ -44,6 +45,7 @@ struct Inner {
     runtime: Runtime,
     plans: Cache<(TenantId, Trigger), Arc<Plan>>,
     rules: Cache<TenantId, Arc<Pipeline>>,
+    turns: Turns,
 }
 
 impl std::fmt::Debug for Dispatcher {
@@ -55,7 +57,13 @@ impl std::fmt::Debug for Dispatcher {
 impl Dispatcher {
     /// A dispatcher of what is bound in the store's tenants.
     pub fn new(store: Store, runtime: Runtime) -> Self {
-        Self(Arc::new(Inner { store, runtime, plans: Cache::new(PLANS), rules: Cache::new(PLANS) }))
+        Self(Arc::new(Inner {
+            store,
+            runtime,
+            plans: Cache::new(PLANS),
+            rules: Cache::new(PLANS),
+            turns: Turns::new(PLANS),
+        }))
     }
 
     /// Where the tenants are.
@@ -66,6 +74,10 @@ impl Dispatcher {
     /// What runs their code.
     pub fn runtime(&self) -> &Runtime {
         &self.0.runtime
+    }
+
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.0.turns
     }
 
     pub(crate) fn rules(&self) -> &Cache<TenantId, Arc<Pipeline>> {
@@ -258,6 +270,24 @@ impl Triggers for Dispatcher {
             let start = Start::of(event, Some(registering), self.recorder(firing.trigger));
             Ok(self.run(firing.trigger, &plan, start).await)
         })
+    }
+
+    fn fire_action<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        action: &'a str,
+        firing: Firing<'a>,
+    ) -> BoxFuture<'a, identity::Result<Option<Verdict>>> {
+        let event = events::build(tenant, &firing);
+        Box::pin(async move { Ok(self.run_action(tenant, firing.trigger, action, event).await?) })
+    }
+
+    fn run_script<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        call: ScriptCall,
+    ) -> BoxFuture<'a, identity::Result<Result<Value, ScriptError>>> {
+        Box::pin(self.ask_script(tenant, call))
     }
 
     fn listens_within(&self, reader: &Snapshot, trigger: Trigger) -> identity::Result<bool> {

@@ -3,9 +3,11 @@
 
 pub mod bindings;
 pub mod builds;
+mod databases;
 mod dispatcher;
 mod rules;
 pub mod scripts;
+mod turns;
 pub mod versions;
 
 pub use dispatcher::{

@@ -71,6 +71,20 @@ impl Told {
         told
     }
 
+    /// These texts, wherever they stand.
+    pub fn texts<'t>(texts: impl IntoIterator<Item = &'t str>) -> Self {
+        let mut told = Self::default();
+        texts.into_iter().for_each(|text| told.add(text));
+        told
+    }
+
+    fn add(&mut self, text: &str) {
+        // Also as JSON shows it.
+        let quoted = Value::from(text).to_string();
+        self.0.insert(quoted[1..quoted.len() - 1].to_owned());
+        self.0.insert(text.to_owned());
+    }
+
     fn look(&mut self, value: &Value) {
         match value {
             Value::Array(items) => items.iter().for_each(|item| self.look(item)),
@@ -79,10 +93,7 @@ impl Told {
                     match value {
                         // A short one that is no password stands in a text by chance.
                         Value::String(text) if is_credential(name) && (text.len() > 3 || name == "password") => {
-                            // Also as JSON shows it.
-                            let quoted = Value::from(text.as_str()).to_string();
-                            self.0.insert(quoted[1..quoted.len() - 1].to_owned());
-                            self.0.insert(text.clone());
+                            self.add(text);
                         }
                         _ => self.look(value),
                     }

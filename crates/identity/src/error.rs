@@ -6,7 +6,7 @@ use store::StoreError;
 use crate::{
     PasswordError,
     pool::Refused,
-    refusals::{AttributeError, ChangeError, Denial, Limited, LinkError, TicketError},
+    refusals::{AttributeError, ChangeError, Denial, Limited, LinkError, ScriptError, TicketError},
 };
 
 /// What an operation gives.
@@ -68,6 +68,9 @@ pub enum Error {
     /// The tenant's code has refused.
     #[error("the tenant's code has refused: {}", .0.reason)]
     Denied(Denial),
+    /// A script of a custom database has refused or failed.
+    #[error(transparent)]
+    Script(Box<ScriptError>),
     /// Links cannot name a domain.
     #[error(transparent)]
     Link(#[from] LinkError),
@@ -92,6 +95,12 @@ impl Error {
     /// A defect.
     pub fn failed(cause: impl std::fmt::Display) -> Self {
         Self::Failed(cause.to_string())
+    }
+}
+
+impl From<ScriptError> for Error {
+    fn from(error: ScriptError) -> Self {
+        Self::Script(Box::new(error))
     }
 }
 

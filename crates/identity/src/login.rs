@@ -3,6 +3,9 @@
 //! [`prepare`] reads once and verifies the password off the async threads; [`apply`] writes once. What it answers is a result also
 //! when the login is refused: failures are counted, so their transaction must be committed.
 
+mod external;
+mod migration;
+
 use kernel::{Document, Record, Secret};
 use model::{
     CLIENT, CONNECTION, CONNECTION_CLIENTS, USER,
@@ -14,11 +17,14 @@ use store::{Snapshot, Store, Tx};
 use crate::{
     Actor, Checked, Error, Known, Result,
     actor::Services,
+    databases::{Asking, ScriptError},
     log::Entry,
     password::{ForeignHash, PasswordHash},
     protection::{self, Limited, Subject},
+    triggers::{self, Execution},
     users::{self, Identifier, LINKED, Realm},
 };
+use external::Answered;
 
 /// Longest password that is looked at; a longer one is wrong.
 const LONGEST_PASSWORD: usize = 4_096;
@@ -36,6 +42,8 @@ pub struct Attempt {
     pub kinds: Vec<Identifier>,
     /// The password.
     pub password: Secret,
+    /// The organization that the user logs in to.
+    pub organization_id: Option<String>,
 }
 
 /// A login whose password has been verified.
@@ -48,6 +56,10 @@ pub struct Prepared {
     /// The hash that the password was verified by, as it was stored.
     basis: Option<String>,
     checked: Checked,
+    /// What the tenant's own database has answered, where it was asked.
+    answered: Option<Box<Answered>>,
+    /// What the Action did that verified a hash of another system.
+    execution: Option<Execution>,
     limited: Option<Limited>,
     is_leaked: bool,
 }
@@ -73,7 +85,7 @@ pub struct LoggedIn {
 }
 
 /// Why a login is refused. What strangers may know of it is for the protocol to say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// There is no such user, or the password is wrong.
     WrongCredentials,
@@ -83,6 +95,8 @@ pub enum Refusal {
     PasswordLeaked,
     /// The account, the address or the user has tried too often.
     Limited(Limited),
+    /// The script of a custom database has refused or failed.
+    Script(Box<ScriptError>),
 }
 
 /// What the store knows of somebody who wants to log in.
@@ -102,18 +116,28 @@ struct Found {
 /// [`Error::ConnectionMissing`]; [`Error::ConnectionDisabled`], where the client does not use it or it has no passwords of its own;
 /// [`Error::Busy`].
 pub async fn prepare(services: &Services, store: &Store, actor: &Actor, attempt: Attempt) -> Result<Prepared> {
-    let Attempt { connection, identifier, kinds, password } = attempt;
+    let Attempt { connection, identifier, kinds, password, organization_id } = attempt;
     let asked = actor.clone();
+    let entered = identifier.clone();
     let find = move |reader: &Snapshot| find(reader, &asked, &connection, &identifier, &kinds);
     let Found { realm, subject, user_id, account, known, basis, limited } = store.read(&actor.tenant, find).await?;
     let is_leaked = protection::is_leaked(password.reveal());
-    let checked = if limited.is_some() || password.reveal().len() > LONGEST_PASSWORD {
-        Checked::Wrong
-    } else {
+    let is_looked_at = limited.is_none() && password.reveal().len() <= LONGEST_PASSWORD;
+    let (mut checked, mut answered, mut execution) = (Checked::Wrong, None, None);
+    if is_looked_at && external::is_asked(&realm, &known) {
+        let organization = organization_id.as_deref();
+        let asking = Asking { services, store, actor, realm: &realm, organization };
+        answered = Some(Box::new(external::ask(&asking, &entered, &password).await?));
+    } else if is_looked_at {
         let hashed = Secret::new(realm.password_rules().hashed_part(password.reveal()));
-        services.passwords.asked_by(&actor.ip).check(hashed, known).await?
-    };
-    Ok(Prepared { realm, subject, user_id, account, basis, checked, limited, is_leaked })
+        let action = migration::action(&realm, &known, user_id.as_ref());
+        checked = services.passwords.asked_by(&actor.ip).check(hashed, known).await?;
+        if let (Some(action), Some(user), Checked::Wrong) = (action, &user_id, &checked) {
+            let asked = migration::ask(services, store, actor, (&realm, action), (user, &account), &password).await?;
+            (checked, execution) = (asked.checked, asked.execution);
+        }
+    }
+    Ok(Prepared { realm, subject, user_id, account, basis, checked, answered, execution, limited, is_leaked })
 }
 
 fn find(reader: &Snapshot, actor: &Actor, connection: &str, identifier: &str, kinds: &[Identifier]) -> Result<Found> {
@@ -198,6 +222,7 @@ pub fn apply(tx: &mut Tx, actor: &Actor, prepared: &Prepared) -> Result<Outcome>
             None => protection::count_login(tx, actor, subject)?,
         },
     };
+    triggers::keep(tx, &prepared.execution)?;
     if let Some(limited) = limited {
         protection::note_limited(tx, actor, realm, subject, limited)?;
         return Ok(Outcome::Refused(Refusal::Limited(limited)));
@@ -207,11 +232,27 @@ pub fn apply(tx: &mut Tx, actor: &Actor, prepared: &Prepared) -> Result<Outcome>
         None => None,
     };
     let actor = &named(tx, actor)?;
+    if let Some(answered) = &prepared.answered {
+        return external::apply(tx, actor, prepared, answered, user.as_ref());
+    }
     // A password that was changed meanwhile is not the one that was verified.
     let is_same = user.as_ref().is_some_and(|user| known(user, &prepared.account).1 == prepared.basis);
     let (Some(user), Checked::Right(rehashed), true) = (&user, &prepared.checked, is_same) else {
         return wrong(tx, actor, prepared, user.as_ref());
     };
+    admit(tx, actor, prepared, user, &prepared.account, rehashed.as_ref())
+}
+
+/// Lets in whoever has shown the right password, unless it has leaked or the user is blocked.
+fn admit(
+    tx: &mut Tx,
+    actor: &Actor,
+    prepared: &Prepared,
+    user: &Record,
+    account: &str,
+    rehashed: Option<&PasswordHash>,
+) -> Result<Outcome> {
+    let Prepared { realm, subject, .. } = prepared;
     protection::login_succeeded(tx, actor, subject)?;
     if protection::refuses_leaked(tx, prepared.is_leaked)? {
         failed(
@@ -224,13 +265,13 @@ pub fn apply(tx: &mut Tx, actor: &Actor, prepared: &Prepared) -> Result<Outcome>
         )?;
         return Ok(Outcome::Refused(Refusal::PasswordLeaked));
     }
-    let user = note_login(tx, actor, user, &prepared.account, rehashed.as_ref())?;
+    let user = note_login(tx, actor, user, account, rehashed)?;
     // The refused login of a blocked user counts as a login, as it does at Auth0.
     if User::of(&user)?.blocked {
         failed(tx, actor, "f", "user is blocked", prepared, Some(&user))?;
         return Ok(Outcome::Refused(Refusal::Blocked));
     }
-    Ok(Outcome::LoggedIn(Box::new(LoggedIn { user, realm: realm.clone(), account: prepared.account.clone() })))
+    Ok(Outcome::LoggedIn(Box::new(LoggedIn { user, realm: realm.clone(), account: account.to_owned() })))
 }
 
 fn wrong(tx: &mut Tx, actor: &Actor, prepared: &Prepared, user: Option<&Record>) -> Result<Outcome> {

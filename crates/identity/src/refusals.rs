@@ -86,6 +86,61 @@ pub struct Denial {
     pub is_failure: bool,
 }
 
+/// Why a script of a custom database did not do what it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct ScriptError {
+    /// Why.
+    pub reason: ScriptReason,
+    /// What it wrote to its console, for the tenant log.
+    pub console: Vec<String>,
+}
+
+/// Why a script failed or refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ScriptReason {
+    /// Identifier and password do not belong together, says the script.
+    #[error("{message}")]
+    WrongCredentials {
+        /// The user whose password is wrong, within the connection; none where there is no such user.
+        user_id: Option<String>,
+        /// For the log.
+        message: String,
+    },
+    /// The request is refused, for a reason that the user may read.
+    #[error("{message}")]
+    Validation {
+        /// The script's own code.
+        code: String,
+        /// The reason.
+        message: String,
+    },
+    /// The user may not get in, for a reason that the user may read.
+    #[error("{0}")]
+    Unauthorized(String),
+    /// The connection has no such script.
+    #[error("Please implement the {0} script for this database connection")]
+    Missing(&'static str),
+    /// It failed, or answered what cannot be used; the text is for the tenant.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl ScriptError {
+    /// An answer that cannot be used.
+    pub fn failed(text: impl Into<String>) -> Self {
+        Self { reason: ScriptReason::Failed(text.into()), console: Vec::new() }
+    }
+
+    /// What the user may read of it.
+    pub fn told(&self) -> Option<&str> {
+        match &self.reason {
+            ScriptReason::Validation { message, .. } | ScriptReason::Unauthorized(message) => Some(message),
+            ScriptReason::WrongCredentials { .. } | ScriptReason::Missing(_) | ScriptReason::Failed(_) => None,
+        }
+    }
+}
+
 /// Why a login or a sign-up is refused before anything else is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limited {

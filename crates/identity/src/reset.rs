@@ -11,6 +11,7 @@ use crate::{
     Actor, Error, Result,
     actor::Services,
     codes::{self, Checked},
+    databases::{self, Asking, Profile, ScriptError},
     log::Entry,
     login,
     messages::{self, Email},
@@ -47,6 +48,24 @@ pub struct Forgotten {
     pub result_url: Option<String>,
     /// Whether the message holds a code instead of a link.
     pub by_code: bool,
+    /// What the tenant's own database says of the user; [`look_up`] fills it.
+    pub external: External,
+}
+
+/// What the tenant's own database says of whoever has forgotten a password.
+#[derive(Clone, Debug, Default)]
+pub enum External {
+    /// It was not asked.
+    #[default]
+    NotAsked,
+    /// The address has asked too often.
+    TooOften(Timestamp),
+    /// There is no such user.
+    Nobody,
+    /// This one.
+    Found(Box<Profile>),
+    /// Its script has failed.
+    Failed(Box<ScriptError>),
 }
 
 /// What became of it. Strangers are told the same in every case but [`Asked::TooOften`].
@@ -74,17 +93,62 @@ pub struct Prepared {
 /// How long the ticket lives that a code is exchanged for.
 const AFTER_CODE: Duration = Duration::from_secs(900);
 
+/// Asks the tenant's own database for the user, where there is one that keeps users or from which they move here. It comes before
+/// [`ask`], outside of a transaction.
+///
+/// # Errors
+/// As [`ask`].
+pub async fn look_up(services: &Services, store: &Store, actor: &Actor, mut forgotten: Forgotten) -> Result<Forgotten> {
+    let (asked, wanted) = (actor.clone(), forgotten.clone());
+    let admit = move |tx: &mut Tx| {
+        let realm = realm(tx, &wanted.connection)?;
+        let Some(database) = realm.custom_database() else { return Ok(None) };
+        let identifier = wanted.identifier.trim().to_lowercase();
+        if database.imports && login::user(tx, &realm, &wanted.kinds, &identifier)?.is_some() {
+            return Ok(None);
+        }
+        let permit = tx.take_permit(SENT, &format!("ip {}", asked.ip), IP_RATE)?;
+        Ok::<_, Error>(Some((realm, permit)))
+    };
+    let Some((realm, permit)) = store.write(&actor.tenant, admit).await? else { return Ok(forgotten) };
+    if let Permit::Refused { retry } = permit {
+        forgotten.external = External::TooOften(retry);
+        return Ok(forgotten);
+    }
+    let organization = forgotten.organization_id.as_deref();
+    let asking = Asking { services, store, actor, realm: &realm, organization };
+    forgotten.external = match asking.get_user(forgotten.identifier.trim()).await {
+        Ok(Some(profile)) => External::Found(Box::new(profile)),
+        Ok(None) => External::Nobody,
+        Err(Error::Script(error)) => External::Failed(error),
+        Err(error) => return Err(error),
+    };
+    Ok(forgotten)
+}
+
 /// Sends whoever has the identifier a message with a link, or a code.
 ///
 /// # Errors
 /// [`Error::ConnectionMissing`]; [`Error::ConnectionDisabled`], where the connection has no passwords or users may not set them.
 pub fn ask(tx: &mut Tx, actor: &Actor, forgotten: &Forgotten) -> Result<Asked> {
     let realm = realm(tx, &forgotten.connection)?;
-    if let Permit::Refused { retry } = tx.take_permit(SENT, &format!("ip {}", actor.ip), IP_RATE)? {
-        return Ok(Asked::TooOften { retry });
-    }
     let identifier = forgotten.identifier.trim().to_lowercase();
-    let found = login::user(tx, &realm, &forgotten.kinds, &identifier)?;
+    let found = match &forgotten.external {
+        External::NotAsked => {
+            if let Permit::Refused { retry } = tx.take_permit(SENT, &format!("ip {}", actor.ip), IP_RATE)? {
+                return Ok(Asked::TooOften { retry });
+            }
+            login::user(tx, &realm, &forgotten.kinds, &identifier)?
+        }
+        External::TooOften(retry) => return Ok(Asked::TooOften { retry: *retry }),
+        External::Nobody => None,
+        External::Found(profile) => match databases::keep(tx, actor, &realm, profile, None) {
+            Ok(kept) => Some(kept),
+            Err(Error::Script(error)) => return script_failed(tx, actor, &realm, &identifier, &error),
+            Err(error) => return Err(error),
+        },
+        External::Failed(error) => return script_failed(tx, actor, &realm, &identifier, error),
+    };
     let Some((user, account)) = found else {
         return unreachable(tx, actor, &realm, None, &identifier, "The user does not exist.");
     };
@@ -171,6 +235,20 @@ fn realm(reader: &Snapshot, connection: &str) -> Result<Realm> {
 fn note_request(tx: &mut Tx, actor: &Actor, realm: &Realm, user: &Record, email: &str) -> Result {
     let details = object(json!({"body": {"email": email, "connection": realm.name, "tenant": actor.tenant.as_str()}}));
     Ok(Entry { details, ..Entry::of("scpr").about(user, Some(realm)) }.append(tx, actor)?)
+}
+
+/// Strangers are told what they are told of somebody who does not exist.
+fn script_failed(tx: &mut Tx, actor: &Actor, realm: &Realm, identifier: &str, error: &ScriptError) -> Result<Asked> {
+    let description = error.to_string();
+    let entry = Entry {
+        description: Some(&description),
+        realm: Some(realm),
+        user_name: Some(identifier),
+        details: databases::details(error),
+        ..Entry::of("fcpr")
+    };
+    entry.append(tx, actor)?;
+    Ok(Asked::Unreachable)
 }
 
 fn unreachable(

@@ -9,7 +9,11 @@ use kernel::{Document, Record, Secret, TenantId, Value};
 use serde::{Deserialize, Serialize};
 use store::{Snapshot, StoreResult, Tx};
 
-use crate::{Result, expiring};
+use crate::{
+    Result, expiring,
+    refusals::{ScriptError, ScriptReason},
+    scripts::ScriptCall,
+};
 
 pub use crate::refusals::Denial;
 
@@ -288,6 +292,22 @@ pub trait Triggers: Send + Sync {
     /// Runs what is bound and waits for its verdict. Not within a transaction: code takes its time and reaches out.
     fn fire<'a>(&'a self, tenant: &'a TenantId, firing: Firing<'a>) -> BoxFuture<'a, Result<Verdict>>;
 
+    /// Runs the deployed version of one Action, which something else than the trigger's bindings names. Nothing is decided where there is
+    /// none.
+    fn fire_action<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        action: &'a str,
+        firing: Firing<'a>,
+    ) -> BoxFuture<'a, Result<Option<Verdict>>>;
+
+    /// Runs a script of a custom database: what it passed to its callback after the error.
+    fn run_script<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        call: ScriptCall,
+    ) -> BoxFuture<'a, Result<std::result::Result<Value, ScriptError>>>;
+
     /// As [`Triggers::listens`], within a transaction: asked before something is deferred.
     fn listens_within(&self, reader: &Snapshot, trigger: Trigger) -> Result<bool>;
 
@@ -306,6 +326,19 @@ impl Triggers for NoTriggers {
 
     fn fire<'a>(&'a self, _: &'a TenantId, _: Firing<'a>) -> BoxFuture<'a, Result<Verdict>> {
         Box::pin(async { Ok(Verdict::default()) })
+    }
+
+    fn fire_action<'a>(&'a self, _: &'a TenantId, _: &'a str, _: Firing<'a>) -> BoxFuture<'a, Result<Option<Verdict>>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn run_script<'a>(
+        &'a self,
+        _: &'a TenantId,
+        call: ScriptCall,
+    ) -> BoxFuture<'a, Result<std::result::Result<Value, ScriptError>>> {
+        let reason = ScriptReason::Missing(call.script.title());
+        Box::pin(async { Ok(Err(ScriptError { reason, console: Vec::new() })) })
     }
 
     fn listens_within(&self, _: &Snapshot, _: Trigger) -> Result<bool> {

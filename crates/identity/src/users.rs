@@ -27,7 +27,7 @@ pub use form::{is_email, is_phone};
 pub use identifier::Identifier;
 pub use linking::{identities_with_profiles, link, set_account_field, unlink};
 pub use profile::{complete, lower_case, picture_of};
-pub use realm::Realm;
+pub use realm::{CustomDatabase, Realm, Sync};
 
 pub use model::user::{IDENTIFIER, IDENTIFIERS, IDENTITY, Identity, LINKED, identifiers, identities};
 

@@ -205,7 +205,9 @@ impl Accounts for Users {
     fn verify_email<'a>(&'a self, call: &'a Call, ticket: &'a str) -> BoxFuture<'a, Result<Verified, TicketError>> {
         Box::pin(async move {
             let (actor, presented) = (actor(call), ticket.to_owned());
-            let redeem = move |tx: &mut Tx| verification::redeem(tx, &actor, &presented);
+            let prepared = verification::prepare(&self.services, &self.store, &actor, &presented).await;
+            let prepared = prepared.map_err(ticket_error)?;
+            let redeem = move |tx: &mut Tx| verification::redeem(tx, &actor, &prepared);
             let redeemed = self.store.write(&call.tenant, redeem).await.map_err(ticket_error)?;
             let redeemed = redeemed.map_err(|error| ticket_error(error.into()))?;
             let email = redeemed.ticket.email.filter(|_| redeemed.ticket.includes_email);
@@ -230,6 +232,8 @@ fn ticket_error(error: identity::Error) -> TicketError {
     match error {
         identity::Error::Ticket(tickets::TicketError::Expired) => TicketError::Expired,
         identity::Error::Ticket(tickets::TicketError::Unknown) | identity::Error::UserMissing => TicketError::Used,
+        // The tenant's log tells of it.
+        identity::Error::Script(_) => TicketError::Failed,
         error => {
             tracing::error!(%error, "a ticket could not be redeemed");
             TicketError::Failed

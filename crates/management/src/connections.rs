@@ -12,7 +12,9 @@ mod strategies;
 
 use kernel::{Document, Record, Value, id::ALNUM};
 use model::{CONNECTION_CLIENTS, USER, views::Strategy};
-use rest::{Answer, ApiError, ApiResult, Area, BoxFuture, Call, Change, Kind, ListFilter, Resource, Sorted, Unique};
+use rest::{
+    Answer, ApiError, ApiResult, Area, BoxFuture, Call, Change, Kind, ListFilter, Resource, Sorted, Task, Unique,
+};
 use serde_json::json;
 use store::{Filter, Query, RelationOrder, RelationQuery, Side, Snapshot, Store, Tx};
 
@@ -24,6 +26,7 @@ pub(crate) use strategies::ENTERPRISE;
 
 /// What is served of `connections`.
 pub(crate) fn area(services: &Services) -> Area {
+    let identity = services.identity();
     let area = Area::new("connections")
         .collection("/connections", Connections { outbound: Some(services.outbound.clone()) })
         .except("DELETE /connections/{id}")
@@ -31,7 +34,7 @@ pub(crate) fn area(services: &Services) -> Area {
         .read("GET /connections/{id}/status", status)
         .read("GET /connections/{id}/clients", clients)
         .write("PATCH /connections/{id}/clients", set_clients)
-        .write("DELETE /connections/{id}/users", delete_user);
+        .task("DELETE /connections/{id}/users", move |task| delete_user(identity.clone(), task));
     directory::claim(scim::claim(keys::claim(area)))
 }
 
@@ -271,16 +274,28 @@ fn set_clients(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
 }
 
 /// `DELETE /connections/{id}/users?email=…`: one user of a database, by the exact address.
-fn delete_user(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
-    let connection = tx.get(&CONNECTION, call.path("id"))?;
+async fn delete_user(services: identity::Services, task: Task) -> ApiResult<Answer> {
+    let actor = crate::actor::actor(&task.call);
+    for user in task.read(addressees).await? {
+        identity::databases::delete(&services, &task.store, &actor, &user).await?;
+    }
+    let work = |tx: &mut Tx, call: &Call| {
+        for user in addressees(tx, call)? {
+            identity::deletion::delete(tx, &call.event_context(), &model::USER, &user.id)?;
+        }
+        Ok(Answer::empty())
+    };
+    task.write(work).await
+}
+
+/// The users of a database with the address of the call.
+fn addressees(reader: &Snapshot, call: &Call) -> ApiResult<Vec<Record>> {
+    let connection = reader.get(&CONNECTION, call.path("id"))?;
     let connection = connection.ok_or_else(|| ApiError::bad_request("The connection does not exist"))?;
     if Strategy::of(&connection) != Some(Strategy::Database) {
         return Err(ApiError::bad_request("Connection must be a database connection"));
     }
     let of_connection = Filter::equals("identities.connection", connection.text("name").unwrap_or_default());
     let with_address = Filter::equals("email", call.text("email").unwrap_or_default().to_lowercase());
-    for user in tx.list(&USER, &Query::of(of_connection.and(with_address)))?.items {
-        identity::deletion::delete(tx, &call.event_context(), &model::USER, &user.id)?;
-    }
-    Ok(Answer::empty())
+    Ok(reader.list(&USER, &Query::of(of_connection.and(with_address)))?.items)
 }

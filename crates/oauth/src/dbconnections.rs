@@ -110,6 +110,7 @@ async fn ask(site: &Site, request: Request<Body>) -> Result<(), Refusal> {
     let organization_id = input.text("organization")?.map(str::to_owned);
     let forgotten = Forgotten { connection, identifier, kinds, organization_id, ..Forgotten::default() };
     let actor = password::actor(site, &input.origin, client_id);
+    let forgotten = reset::look_up(&site.services, &site.store, &actor, forgotten).await?;
     let ask = move |tx: &mut Tx| reset::ask(tx, &actor, &forgotten);
     match site.store.write(site.tenant.id(), ask).await? {
         Asked::TooOften { .. } => Err(Refusal::too_many()),

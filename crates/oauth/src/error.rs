@@ -7,7 +7,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, StatusCode, header};
-use identity::{protection::Limited, triggers::Denial};
+use identity::{
+    databases::{ScriptError, ScriptReason},
+    protection::Limited,
+    triggers::Denial,
+};
 use kernel::UnfitRecord;
 use serde_json::json;
 use store::StoreError;
@@ -155,6 +159,18 @@ impl OAuthError {
         Self::new(status, code, denial.reason)
     }
 
+    /// The refusal of a custom database's script, in its own words where they are for the user; 500 where it has failed.
+    pub(crate) fn script(error: &ScriptError) -> Self {
+        match &error.reason {
+            ScriptReason::WrongCredentials { .. } => Self::invalid_grant("Wrong email or password."),
+            ScriptReason::Unauthorized(message) => Self::new(StatusCode::FORBIDDEN, "unauthorized", message.clone()),
+            ScriptReason::Validation { message, .. } => Self::access_denied(message.clone()),
+            ScriptReason::Missing(_) | ScriptReason::Failed(_) => {
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "Sandbox error")
+            }
+        }
+    }
+
     /// 500 `server_error`: custom claims are more than a token may hold.
     pub(crate) fn too_many_claims() -> Self {
         let description = "The custom claims of the token are larger than 100 KB.";
@@ -204,6 +220,7 @@ impl From<identity::Error> for OAuthError {
                 let refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", description);
                 Self { cause: Some(error.to_string()), ..refusal }
             }
+            identity::Error::Script(error) => Self::script(&error),
             _ => Self::internal(error),
         }
     }

@@ -125,7 +125,8 @@ async fn grant(exchange: Exchange<'_>, subject: &mut log::Subject, connection: S
         }
     };
     capabilities::admit(site, client, api.as_ref().map(|api| api.identifier.as_str())).await?;
-    let attempt = Attempt { connection, identifier: username, kinds: Vec::new(), password };
+    let organization_id = organization.as_ref().map(|known| known.id.clone());
+    let attempt = Attempt { connection, identifier: username, kinds: Vec::new(), password, organization_id };
     let named = |known: &Arc<kernel::Record>| [known.id.clone(), known.text("name").unwrap_or_default().to_owned()];
     let actor = Actor {
         organization: organization.as_ref().map(named),
@@ -247,6 +248,7 @@ async fn log_in(site: &Site, actor: &Actor, attempt: Attempt) -> Result<LoggedIn
             Refusal::Blocked => OAuthError::blocked(),
             Refusal::PasswordLeaked => OAuthError::password_leaked(),
             Refusal::Limited(limited) => OAuthError::limited(limited),
+            Refusal::Script(error) => OAuthError::script(&error),
         }),
     }
 }

@@ -4,6 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use http::StatusCode;
 use identity::{
+    databases::ScriptReason,
     links::LinkError,
     users::{AttributeError, ChangeError, Identifier, OF_USERNAMES},
 };
@@ -183,6 +184,15 @@ impl From<identity::Error> for ApiError {
             Error::Attribute(error) => error.into(),
             Error::Change(error) => error.into(),
             Error::Denied(_) => Self::bad_request("Sandbox error.").code("auth0_idp_error"),
+            Error::Script(error) => match &error.reason {
+                ScriptReason::Validation { code, .. } if code == "user_exists" => {
+                    Self::conflict("The user already exists.").code("auth0_idp_error")
+                }
+                ScriptReason::Validation { message, .. } | ScriptReason::Unauthorized(message) => {
+                    Self::bad_request(message.clone()).code("auth0_idp_error")
+                }
+                reason => Self::bad_request(format!("Sandbox Error: {reason}")).code("auth0_idp_error"),
+            },
             Error::Link(LinkError::Malformed) => {
                 Self::bad_request("The `auth0-custom-domain` HTTP header has an invalid format.")
             }

@@ -5,6 +5,7 @@ const { postLogin } = require('api/post-login');
 const { preUserRegistration, passwordResetPostChallenge } = require('api/registration');
 const { credentialsExchange, customTokenExchange } = require('api/exchange');
 const { messageDelivery } = require('api/messages');
+const { passwordHashMigration } = require('api/passwords');
 
 const TRIGGERS = {
   'post-login': [['onExecutePostLogin', 'onContinuePostLogin'], postLogin],
@@ -18,6 +19,7 @@ const TRIGGERS = {
   'custom-email-provider': [['onExecuteCustomEmailProvider'], messageDelivery],
   'custom-token-exchange': [['onExecuteCustomTokenExchange'], customTokenExchange],
   'event-stream': [['onExecuteEventStream']],
+  'password-hash-migration': [['onExecutePasswordHashMigration'], passwordHashMigration],
 };
 
 exports.HANDLERS = Object.fromEntries(Object.entries(TRIGGERS).map(([trigger, [handlers]]) => [trigger, handlers]));

@@ -67,6 +67,86 @@ async fn a_rule_sees_the_tenants_own_api() {
     }
 }
 
+async fn database(runtime: &TestRuntime, code: &str, arguments: Value) -> Outcome {
+    let built = program(ProgramKind::Database, code).configuration("COLOR", "blue");
+    runtime.call(built, Invocation::new("", "", arguments)).await
+}
+
+#[tokio::test]
+async fn a_database_script_answers_by_its_callback_or_its_promise() {
+    for runtime in Engines::all().await {
+        for code in [
+            "function login(email, password, callback) { setTimeout(() => callback(null, { user_id: email, color: configuration.COLOR }), 1); };",
+            "async (email, password) => ({ user_id: email, color: configuration.COLOR })",
+            "// A comment.\nfunction (email, password, callback) { callback(null, { user_id: email, color: configuration.COLOR }); return 5; }",
+            "(email, password, callback) => Promise.resolve().then(() => { callback(null, { user_id: email, color: configuration.COLOR }); })",
+        ] {
+            let outcome = database(&runtime, code, json!(["a@b.example", "pw"])).await;
+            let expected = json!([{"user_id": "a@b.example", "color": "blue"}]);
+            assert_eq!((outcome.error, outcome.result), (None, Some(expected)), "{runtime}: {code}");
+        }
+        let nobody = database(&runtime, "(email, callback) => callback(null)", json!(["a@b.example"])).await;
+        assert_eq!((nobody.error, nobody.result), (None, Some(json!([]))), "{runtime}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_scripts_errors_have_their_classes() {
+    for runtime in Engines::all().await {
+        for (thrown, name, message, property) in [
+            (
+                "new WrongUsernameOrPasswordError('7', 'no')",
+                "WrongUsernameOrPasswordError",
+                "no",
+                Some(("user_id", "7")),
+            ),
+            (
+                "new WrongUsernameOrPasswordError(null, 'no')",
+                "WrongUsernameOrPasswordError",
+                "no",
+                Some(("user_id", "")),
+            ),
+            (
+                "new ValidationError('user_exists', 'There is one')",
+                "ValidationError",
+                "There is one",
+                Some(("code", "user_exists")),
+            ),
+            ("new UnauthorizedError('Pay first')", "UnauthorizedError", "Pay first", None),
+            ("new Error('no database')", "Error", "no database", None),
+            ("'text'", "Error", "text", None),
+        ] {
+            let code = match name {
+                "ValidationError" => format!("async function (user, callback) {{ await null; throw {thrown}; }}"),
+                "UnauthorizedError" => format!("function (user, callback) {{ throw {thrown}; }}"),
+                _ => format!("function (user, callback) {{ callback({thrown}); }}"),
+            };
+            let error = database(&runtime, &code, json!([{}])).await.error.expect("it fails");
+            assert_eq!((error.name.as_str(), error.message.as_str()), (name, message), "{runtime}: {code}");
+            if let Some((property, value)) = property {
+                assert_eq!(error.properties[property], value, "{runtime}: {code}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn packages_of_old_are_there_without_dependencies() {
+    for runtime in Engines::all().await {
+        let code = "function (callback) {
+            const request = require('request@2.88.0').defaults({ headers: { 'x-one': '1' } });
+            request.post({ url: 'https://api.example/a', qs: { b: 2 }, json: { c: 3 }, auth: { user: 'u', pass: 'p' } }, (error, response, body) => {
+                if (error) return callback(error);
+                const { authorization } = body.headers;
+                callback(null, [response.statusCode, body.method, body.url, body.body, body.headers['x-one'], authorization, typeof require('bcrypt').compare]);
+            });
+        }";
+        let outcome = database(&runtime, code, json!([])).await;
+        let told = json!([[200, "POST", "https://api.example/a?b=2", "{\"c\":3}", "1", "Basic dTpw", "function"]]);
+        assert_eq!((outcome.error, outcome.result), (None, Some(told)), "{runtime}");
+    }
+}
+
 #[tokio::test]
 async fn a_hook_answers_by_its_callback() {
     for runtime in Engines::all().await {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod cli;
+mod connections;
 mod crash;
 mod crash_deletion;
 mod many_tenants;

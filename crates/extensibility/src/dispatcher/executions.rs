@@ -105,7 +105,7 @@ impl Recorder {
 }
 
 /// Takes the credentials that code was told out of what it says: its console, its error, and why it refuses.
-pub(super) fn hide(told: &Told, outcome: &mut Outcome) {
+pub(crate) fn hide(told: &Told, outcome: &mut Outcome) {
     for line in &mut outcome.console {
         told.mask(&mut line.text);
     }

@@ -75,6 +75,7 @@ impl World {
             identifier: identifier.into(),
             kinds: Vec::new(),
             password: Secret::new(password),
+            organization_id: None,
         };
         let prepared = prepare(&self.services, &self.store, &actor, attempt).await.unwrap();
         self.store.write(&self.tenant, move |tx: &mut Tx| apply(tx, &actor, &prepared)).await.unwrap()

@@ -1,6 +1,8 @@
 //! Changes of a user: attributes, metadata, passwords, of the main account or a linked one (reference: update semantics §1).
 
-use kernel::{Document, Record, Secret, Value};
+mod external;
+
+use kernel::{Document, Record, Secret, Timestamp, Value};
 use model::USER;
 use store::{Snapshot, Store, StoreError, Tx};
 
@@ -11,7 +13,7 @@ use super::{
 use crate::{
     Actor, Error, PasswordHash, PasswordRules, Result,
     actor::Services,
-    blocks, events,
+    blocks, databases, events,
     log::Entry,
     sessions::{self, Ending},
     triggers::Trigger,
@@ -53,6 +55,8 @@ pub enum NewPassword {
     Set(Secret),
     /// It is the one with this hash, which was judged before.
     Admitted(PasswordHash),
+    /// The tenant's own database has it since this time, or since now.
+    Elsewhere(Option<Timestamp>),
 }
 
 /// A change that may be made: the password is hashed.
@@ -72,7 +76,7 @@ struct Judged {
 /// Judges and hashes the new password, if there is one, outside of a transaction.
 ///
 /// # Errors
-/// [`Error::UserMissing`], [`Error::ConnectionMissing`], [`Error::Change`], [`Error::Password`].
+/// [`Error::UserMissing`], [`Error::ConnectionMissing`], [`Error::Change`], [`Error::Password`], [`Error::Script`].
 pub async fn prepare(
     services: &Services,
     store: &Store,
@@ -80,6 +84,7 @@ pub async fn prepare(
     user: &str,
     mut change: Change,
 ) -> Result<Prepared> {
+    external::change(services, store, actor, user, &mut change).await?;
     if let NewPassword::Set(password) = &change.password {
         let password = password.clone();
         let hash = admit(services, store, actor, user, &change, password).await?;
@@ -110,6 +115,10 @@ fn password_to_judge(reader: &Snapshot, user: &str, change: &Change) -> Result<J
     let user = reader.get(&USER, user)?.ok_or(Error::UserMissing)?;
     let target = Target::of(reader, change, &user)?;
     target.admits(reader, change)?;
+    if target.realm.is_external() {
+        // The tenant's own database takes passwords, not hashes of them.
+        return Err(ChangeError::Unsupported.into());
+    }
     let mut profile = user.document.clone();
     profile.extend(change.attributes.clone());
     let history = password_history(&user, &target.identity);
@@ -135,11 +144,13 @@ pub fn apply(tx: &mut Tx, services: &Services, actor: &Actor, prepared: &Prepare
             set_password(&mut new, &target.identity, hash, target.realm.password_rules().history_size());
             note_password_reset(&mut new, tx.now());
         }
+        NewPassword::Elsewhere(time) => note_password_reset(&mut new, time.unwrap_or(tx.now())),
         NewPassword::Removed => remove_password(&mut new, &target.identity),
         NewPassword::Set(_) => return Err(Error::failed("a password was not hashed before the transaction")),
         NewPassword::Kept => {}
     }
     set_identifiers(&mut new, |connection| realm_named(tx, connection))?;
+    databases::drop_taken(tx, &target.realm, &mut new)?;
     refuse_taken(tx, &old, &new)?;
     let new = update(tx, new, actor.event_context())?;
     follow(tx, services, actor, change, &old, &new)?;
@@ -162,7 +173,7 @@ pub fn update(tx: &mut Tx, user: Record, context: Document) -> Result<Record> {
 }
 
 fn follow(tx: &mut Tx, services: &Services, actor: &Actor, change: &Change, old: &Record, new: &Record) -> Result {
-    let is_new_password = matches!(change.password, NewPassword::Admitted(_));
+    let is_new_password = matches!(change.password, NewPassword::Admitted(_) | NewPassword::Elsewhere(_));
     if is_new_password {
         blocks::lift_of(tx, new)?;
         registration::tell(tx, services, actor, Trigger::PostChangePassword, new)?;

@@ -19,6 +19,26 @@ pub struct Realm {
     rules: PasswordRules,
 }
 
+/// A database of the tenant's own, behind scripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CustomDatabase {
+    /// Whether users move here when they log in; otherwise they stay where they are.
+    pub imports: bool,
+    /// Whether scripts are told of the organization.
+    pub has_context: bool,
+}
+
+/// When the attributes that a script or a provider gives are taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sync {
+    /// At each login.
+    Always,
+    /// At the first one.
+    First,
+    /// Never.
+    Never,
+}
+
 impl Realm {
     /// What a stored connection says.
     ///
@@ -35,7 +55,7 @@ impl Realm {
         Ok(Self { id, name, strategy, options, rules })
     }
 
-    /// Whether users sign in with passwords that the tenant keeps.
+    /// Whether users sign in with passwords that the tenant keeps, here or in a database of its own.
     pub fn is_database(&self) -> bool {
         self.strategy.is_database()
     }
@@ -77,10 +97,34 @@ impl Realm {
 
     /// Whether the profile of a user belongs to the tenant, not to the identity provider.
     pub fn owns_profiles(&self) -> bool {
-        let keeps = |when: &str| when == "on_first_login" || when == "never_on_login";
-        self.is_database()
-            || self.is_passwordless()
-            || self.options.set_user_root_attributes.as_deref().is_some_and(keeps)
+        let is_ours = self.is_database() && !self.is_external();
+        is_ours || self.is_passwordless() || self.sync() != Sync::Always
+    }
+
+    /// When the attributes that come from elsewhere are taken over.
+    pub fn sync(&self) -> Sync {
+        match self.options.set_user_root_attributes.as_deref() {
+            Some("on_first_login") => Sync::First,
+            Some("never_on_login") => Sync::Never,
+            _ => Sync::Always,
+        }
+    }
+
+    /// The tenant's own database that stands behind this one, if there is one.
+    pub fn custom_database(&self) -> Option<CustomDatabase> {
+        let options = &self.options;
+        (self.is_database() && options.is_custom_database())
+            .then(|| CustomDatabase { imports: options.imports_users(), has_context: options.has_script_context() })
+    }
+
+    /// Whether users are in the tenant's own database, and what is stored here is no more than its shadow.
+    pub fn is_external(&self) -> bool {
+        self.custom_database().is_some_and(|database| !database.imports)
+    }
+
+    /// The Action that verifies passwords whose hashes are of another system.
+    pub fn password_action(&self) -> Option<&str> {
+        self.options.password_action().filter(|_| self.is_database())
     }
 
     /// Whether users have this attribute at all.
@@ -173,6 +217,24 @@ mod tests {
             "username": {"identifier": {"active": false}},
         }});
         assert_eq!(keys(&realm("auth0", &flexible)), ["con_1 phone +1"]);
+    }
+
+    #[test]
+    fn a_custom_database_keeps_its_users_unless_they_are_imported() {
+        let custom = |more: Value| {
+            let mut options = object(json!({"enabledDatabaseCustomization": true}));
+            options.extend(object(more));
+            realm("auth0", &options.into())
+        };
+        assert!(!realm("auth0", &json!({"import_mode": true})).is_external());
+        assert!(!realm("auth0", &json!({"enabledDatabaseCustomization": "true"})).is_external());
+        let kept = custom(json!({}));
+        assert!(kept.is_external() && !kept.owns_profiles());
+        assert!(custom(json!({"set_user_root_attributes": "on_first_login"})).owns_profiles());
+        let imported = custom(json!({"import_mode": true, "enable_script_context": true}));
+        assert!(!imported.is_external() && imported.owns_profiles());
+        assert_eq!(imported.custom_database(), Some(CustomDatabase { imports: true, has_context: true }));
+        assert_eq!(realm("samlp", &json!({"enabledDatabaseCustomization": true})).custom_database(), None);
     }
 
     #[test]

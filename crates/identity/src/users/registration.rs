@@ -1,5 +1,7 @@
 //! New users: by the Management API, by sign-up, by import. The only place where a user comes to be.
 
+mod external;
+
 use kernel::{Document, Record, Secret, Value, id::Form};
 use model::{
     CLIENT, CONNECTION, CONNECTION_CLIENTS, TENANT_SETTINGS, USER,
@@ -12,6 +14,7 @@ use super::{Realm, attributes, complete, set_imported_password, set_password, ve
 use crate::{
     Actor, Error, PasswordHash, Result,
     actor::{Channel, Services},
+    databases::{self, Profile},
     events, links,
     log::{self, Entry},
     protection,
@@ -50,6 +53,8 @@ pub struct Prepared {
     new: NewUser,
     hash: Option<PasswordHash>,
     decided: Decided,
+    /// The user as the tenant's own database has created it.
+    external: Option<Profile>,
 }
 
 /// What the code at pre-user-registration decided.
@@ -75,10 +80,15 @@ pub enum Imported {
 /// # Errors
 /// Whatever refuses the user: [`Error::ConnectionMissing`], [`Error::ConnectionDisabled`], [`Error::SignupDisabled`],
 /// [`Error::ConnectionUnused`], [`Error::Attribute`], [`Error::UserExists`], [`Error::PasswordMissing`], [`Error::Password`],
-/// [`Error::Denied`]; of public sign-ups [`Error::Limited`] and [`Error::PasswordLeaked`] too, and what refuses them is logged.
+/// [`Error::Denied`], [`Error::Script`]; of public sign-ups [`Error::Limited`] and [`Error::PasswordLeaked`] too, and what refuses them is logged.
 pub async fn prepare(services: &Services, store: &Store, actor: &Actor, new: NewUser) -> Result<Prepared> {
     if actor.channel != Channel::Public {
-        return admit(services, store, actor, new).await;
+        let wanted = new.clone();
+        let outcome = admit(services, store, actor, new).await;
+        if let Err(error @ Error::Script(_)) = &outcome {
+            note_failure(store, actor, &wanted, error).await?;
+        }
+        return outcome;
     }
     let asked = actor.clone();
     let count = move |tx: &mut Tx| protection::count_signup(tx, &asked);
@@ -112,15 +122,18 @@ async fn note_failure(store: &Store, actor: &Actor, new: &NewUser, error: &Error
         error => error.to_string(),
     };
     let kind = if *error == Error::PasswordLeaked { "signup_pwd_leak" } else { "fs" };
+    let details = match error {
+        Error::Script(error) => databases::details(error),
+        _ => Document::from_iter([("error".to_owned(), json!({"message": description}))]),
+    };
     let (asked, new) = (actor.clone(), new.clone());
     let work = move |tx: &mut Tx| {
         let realm = super::realm_named(tx, &new.connection)?;
-        let details = Document::from_iter([("error".to_owned(), json!({"message": description}))]);
         let entry = Entry {
             description: Some(&description),
             realm: realm.as_ref(),
             user_name: new.name(),
-            details,
+            details: details.clone(),
             ..Entry::of(kind)
         };
         Ok(entry.append(tx, &asked)?)
@@ -144,14 +157,19 @@ async fn admit(services: &Services, store: &Store, actor: &Actor, mut new: NewUs
         return Err(Error::PasswordMissing);
     }
     let hash = match &password {
+        Some(password) if realm.is_external() => {
+            realm.password_rules().check(password.reveal(), &new.attributes, &[])?;
+            None
+        }
         Some(password) => {
             let (rules, profile) = (realm.password_rules().clone(), new.attributes.clone());
             Some(services.passwords.asked_by(&actor.ip).admit(rules, password.clone(), profile, Vec::new()).await?)
         }
         None => None,
     };
-    let decided = ask(services, store, actor, &realm, &new, password).await?;
-    Ok(Prepared { new, hash, decided })
+    let decided = ask(services, store, actor, &realm, &new, password.clone()).await?;
+    let external = external::create(services, store, actor, &realm, &new, &decided, password.as_ref()).await?;
+    Ok(Prepared { new, hash, decided, external })
 }
 
 /// Creates the user, with everything that follows from it: the event, the log entry, the verification mail, and the code at
@@ -160,15 +178,19 @@ async fn admit(services: &Services, store: &Store, actor: &Actor, mut new: NewUs
 /// # Errors
 /// As [`prepare`], for what has changed since.
 pub fn apply(tx: &mut Tx, services: &Services, actor: &Actor, prepared: &Prepared) -> Result<Record> {
-    let Prepared { new, hash, decided } = prepared;
+    let Prepared { new, hash, decided, external } = prepared;
     let realm = judge(tx, actor, new)?;
     let mut attributes = new.attributes.clone();
     attributes.retain(|_, value| !value.is_null());
     decided.merge_into(&mut attributes);
     attributes::drop_empty_app_metadata(&mut attributes);
     let local_id = new.local_id.as_ref().or(decided.local_id.as_ref()).filter(|id| !id.is_empty());
-    let credential = hash.clone().map(Imported::Own);
-    let user = create(tx, actor, &realm, attributes, local_id.cloned(), credential)?;
+    let user = if let Some(profile) = external {
+        databases::keep(tx, actor, &realm, profile, None)?.0
+    } else {
+        let credential = hash.clone().map(Imported::Own);
+        create(tx, actor, &realm, attributes, local_id.cloned(), credential)?
+    };
     triggers::keep(tx, &decided.execution)?;
     let execution = decided.execution.as_ref();
     Entry { execution, ..Entry::of("ss").about(&user, Some(&realm)) }.append(tx, actor)?;
@@ -215,7 +237,7 @@ pub fn keep_credential(user: &mut Record, credential: Imported) {
 }
 
 /// Stores a complete user.
-pub(super) fn insert(tx: &mut Tx, actor: &Actor, user: Record) -> Result<Record> {
+pub(crate) fn insert(tx: &mut Tx, actor: &Actor, user: Record) -> Result<Record> {
     let user = tx.insert(&USER, user).map_err(|error| match error {
         StoreError::Taken { .. } => Error::UserExists,
         error => error.into(),
@@ -246,7 +268,9 @@ fn judge(reader: &Snapshot, actor: &Actor, new: &NewUser) -> Result<Realm> {
         return Err(Error::ConnectionUnused { client, connection: realm.name });
     }
     attributes::judge(&realm, &new.attributes)?;
-    for key in realm.keys(&new.attributes) {
+    // Who is there is for the tenant's own database to say, where it keeps the users.
+    let keys = if realm.is_external() { Vec::new() } else { realm.keys(&new.attributes) };
+    for key in keys {
         if reader.find(&USER, super::IDENTIFIER, &key)?.is_some() {
             return Err(Error::UserExists);
         }

@@ -3,11 +3,13 @@
 use kernel::{Record, Sealed, Value, object};
 use model::USER;
 use serde_json::json;
-use store::Tx;
+use store::{Snapshot, Store, Tx};
 
-use super::{Identifier, identities};
+use super::{Identifier, Realm, identities};
 use crate::{
     Actor, Channel, Error, Result,
+    actor::Services,
+    databases::{self, Asking},
     log::Entry,
     messages::{self, Email},
     sessions::{self, Ending},
@@ -108,11 +110,53 @@ pub struct Redeemed {
     pub was_verified: bool,
 }
 
+/// A ticket that may be redeemed: the tenant's own database knows of it, where it keeps the user.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    presented: String,
+    /// Whether what is stored here follows at the next login.
+    is_elsewhere: bool,
+}
+
+/// Tells the tenant's own database, where it keeps the user, that the address is verified.
+///
+/// # Errors
+/// [`Error::Script`], which is logged (`fv`); the ticket is left.
+pub async fn prepare(services: &Services, store: &Store, actor: &Actor, presented: &str) -> Result<Prepared> {
+    let wanted = presented.to_owned();
+    let find = move |reader: &Snapshot| {
+        // Whatever is wrong with the ticket is told when it is used up.
+        let Ok(ticket) = tickets::look_up(reader, tickets::VERIFICATION, &wanted) else { return Ok(None) };
+        let Some(user) = reader.get(&USER, &ticket.user_id)? else { return Ok(None) };
+        let account =
+            identities(&user).into_iter().find(|own| ticket.identity.as_ref().is_none_or(|name| own.name() == *name));
+        let realm = match account {
+            Some(account) => super::realm_named(reader, &account.connection)?.filter(Realm::is_external),
+            None => None,
+        };
+        let email = super::address_of(&user, ticket.identity.as_deref()).map(str::to_owned);
+        let is_same = ticket.email.is_none() || email == ticket.email;
+        Ok::<_, Error>(realm.zip(email.filter(|_| is_same)).map(|(realm, email)| (realm, email, user)))
+    };
+    let found = store.read(&actor.tenant, find).await?;
+    let is_elsewhere = found.is_some();
+    if let Some((realm, email, user)) = found {
+        let asking = Asking { services, store, actor, realm: &realm, organization: None };
+        let told = asking.verify(&email).await;
+        if let Err(Error::Script(error)) = &told {
+            databases::note(store, actor, "fv", &realm, Some(&user), error).await?;
+        }
+        told?;
+    }
+    Ok(Prepared { presented: presented.to_owned(), is_elsewhere })
+}
+
 /// Uses a ticket up and verifies its address (`sv`). A ticket that cannot be used is a result, since that is logged (`fv`).
 ///
 /// # Errors
 /// What the store fails with.
-pub fn redeem(tx: &mut Tx, actor: &Actor, presented: &str) -> Result<std::result::Result<Redeemed, TicketError>> {
+pub fn redeem(tx: &mut Tx, actor: &Actor, prepared: &Prepared) -> Result<std::result::Result<Redeemed, TicketError>> {
+    let presented = prepared.presented.as_str();
     let ticket = match tickets::use_up(tx, tickets::VERIFICATION, presented) {
         Ok((ticket, _)) => ticket,
         Err(Error::Ticket(error)) => {
@@ -129,8 +173,9 @@ pub fn redeem(tx: &mut Tx, actor: &Actor, presented: &str) -> Result<std::result
         Entry { description: Some(text), ..Entry::of("fv") }.append(tx, actor)?;
         return Ok(Err(TicketError::Unknown));
     };
-    let user = verify(tx, actor, &old.id, account, Identifier::Email)?;
-    let was_verified = user.document == old.document;
+    let user =
+        if prepared.is_elsewhere { old.clone() } else { verify(tx, actor, &old.id, account, Identifier::Email)? };
+    let was_verified = !prepared.is_elsewhere && user.document == old.document;
     if !was_verified {
         let realm = super::changes::main_realm(tx, &user)?;
         let email = ticket.email.clone();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use identity::{
     Error, PasswordError,
+    databases::ScriptError,
     login::Refusal,
     protection::Limited,
     users::{self, AttributeError, registration},
@@ -43,6 +44,7 @@ pub(super) fn refusal(refusal: Refusal) -> Refused {
             let (error, description) = ("unauthorized".to_owned(), "user is blocked".to_owned());
             Refused::Client(model::login::Refusal { error, description })
         }
+        Refusal::Script(error) => script(&error),
         Refusal::PasswordLeaked => Refused::Fault(Fault::whole("password-breached")),
         Refusal::Limited(limited) => Refused::Fault(Fault::whole(match limited {
             Limited::BruteForce { .. } => "user-blocked",
@@ -67,8 +69,18 @@ pub(super) fn other(error: Error) -> Refused {
                 None => fault,
             })
         }
+        Error::Script(error) => script(&error),
         error => Refused::Failed(error.to_string()),
     }
+}
+
+/// What is told of a script of a custom database that refused or failed: its own words, where they are for the user.
+fn script(error: &ScriptError) -> Refused {
+    let fault = Fault::whole("custom-script-error-code");
+    Refused::Fault(match error.told() {
+        Some(text) => fault.saying(text),
+        None => fault,
+    })
 }
 
 impl Users {

@@ -15,7 +15,8 @@ impl Users {
         let actor = actor(call);
         let LogIn { connection, kinds, identifier, password, .. } = log_in;
         let kinds = kinds.into_iter().map(known).collect();
-        let attempt = Attempt { connection, identifier, kinds, password };
+        let organization_id = call.transaction.as_ref().and_then(|known| known.request.organization.clone());
+        let attempt = Attempt { connection, identifier, kinds, password, organization_id };
         let prepared = login::prepare(&self.services, &self.store, &actor, attempt).await.map_err(faults::other)?;
         let done = self.store.write(&call.tenant, move |tx: &mut Tx| {
             if !keep.solves(tx)? {

@@ -27,7 +27,9 @@ impl Users {
             organization_id,
             result_url: None,
             by_code: reset.by_code,
+            ..Forgotten::default()
         };
+        let forgotten = reset::look_up(&self.services, &self.store, &actor, forgotten).await.map_err(faults::other)?;
         let done = self.store.write(&call.tenant, move |tx: &mut Tx| {
             if !keep.solves(tx)? {
                 return Ok(Err(faults::puzzle()));

@@ -2,7 +2,7 @@
 //! semantics §1).
 
 use identity::{
-    Services as Identity,
+    Services as Identity, databases,
     users::{
         changes::{self, Change, NewPassword},
         deletion,
@@ -46,13 +46,13 @@ const APART: &[(&str, &str)] = &[
 
 /// Claims the operations that write users.
 pub(super) fn claim(area: Area, services: &Services) -> Area {
-    let (of_creation, of_update) = (services.identity(), services.identity());
+    let (of_creation, of_update, of_deletion) = (services.identity(), services.identity(), services.identity());
     area.except("POST /users")
         .except("PATCH /users/{id}")
         .except("DELETE /users/{id}")
         .task("POST /users", move |task| create(of_creation.clone(), task))
         .task("PATCH /users/{id}", move |task| update(of_update.clone(), task))
-        .write("DELETE /users/{id}", delete)
+        .task("DELETE /users/{id}", move |task| delete(of_deletion.clone(), task))
 }
 
 async fn create(services: Identity, task: Task) -> ApiResult<Answer> {
@@ -106,11 +106,18 @@ async fn update(services: Identity, task: Task) -> ApiResult<Answer> {
 }
 
 /// A user who is not there is as good as deleted.
-fn delete(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
-    if let Some(user) = tx.get(&USER, call.path("id"))? {
-        deletion::delete(tx, &actor(call), &user)?;
+async fn delete(services: Identity, task: Task) -> ApiResult<Answer> {
+    let user = task.read(|reader, call| Ok(reader.get(&USER, call.path("id"))?)).await?;
+    if let Some(user) = user {
+        databases::delete(&services, &task.store, &actor(&task.call), &user).await?;
     }
-    Ok(Answer::empty())
+    let work = |tx: &mut Tx, call: &Call| {
+        if let Some(user) = tx.get(&USER, call.path("id"))? {
+            deletion::delete(tx, &actor(call), &user)?;
+        }
+        Ok(Answer::empty())
+    };
+    task.write(work).await
 }
 
 /// What a body says of the user.

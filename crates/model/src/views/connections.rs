@@ -1,6 +1,6 @@
 //! The view of connections.
 
-use kernel::Record;
+use kernel::{Record, Value};
 use serde::Deserialize;
 
 use super::{Strategy, View, or_default};
@@ -44,6 +44,11 @@ pub struct ConnectionOptions {
     pub domain_aliases: Vec<String>,
     validation: Option<Validation>,
     authentication_methods: Option<Methods>,
+    #[serde(rename = "enabledDatabaseCustomization")]
+    customization: Value,
+    import_mode: Value,
+    enable_script_context: Value,
+    custom_password_hash: Value,
 }
 
 /// What the users of a database are known by.
@@ -175,6 +180,26 @@ impl ConnectionOptions {
     /// Whether users who are made through the Management API need no password.
     pub fn is_password_optional(&self) -> bool {
         self.password().is_some_and(|method| method.api_behavior.as_deref() == Some("optional"))
+    }
+
+    /// Whether users are behind the tenant's own scripts.
+    pub fn is_custom_database(&self) -> bool {
+        self.customization == true
+    }
+
+    /// Whether users of such a database move here when they log in.
+    pub fn imports_users(&self) -> bool {
+        self.import_mode == true
+    }
+
+    /// Whether scripts are told where they run.
+    pub fn has_script_context(&self) -> bool {
+        self.enable_script_context == true
+    }
+
+    /// The Action that verifies passwords whose hashes are of another system.
+    pub fn password_action(&self) -> Option<&str> {
+        self.custom_password_hash.get("action_id")?.as_str().filter(|id| !id.is_empty())
     }
 
     fn password(&self) -> Option<&PasswordMethod> {

@@ -7,6 +7,7 @@ use axum::{
 use http::StatusCode;
 use identity::{
     Error, PasswordError, PasswordRules,
+    databases::{ScriptError, ScriptReason},
     triggers::Denial,
     users::{AttributeError, Identifier},
 };
@@ -139,6 +140,20 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// The refusal of a custom database's script.
+    fn script(error: &ScriptError) -> Self {
+        match &error.reason {
+            ScriptReason::Validation { code, .. } if code == "user_exists" => Self::taken(Some("user_exists")),
+            ScriptReason::Validation { code, message } => Self::bad(code, message),
+            ScriptReason::Unauthorized(message) => Self::bad("unauthorized", message),
+            ScriptReason::WrongCredentials { .. } | ScriptReason::Missing(_) | ScriptReason::Failed(_) => {
+                OAuthError::script(error).into()
+            }
+        }
+    }
+}
+
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         match error {
@@ -153,6 +168,7 @@ impl From<Error> for Refusal {
             Error::Limited(_) | Error::Busy => Self::too_many(),
             Error::UserExists => Self::taken(None),
             Error::Denied(denial) => Self::denied(&denial),
+            Error::Script(error) => Self::script(&error),
             error => OAuthError::internal(error).into(),
         }
     }
