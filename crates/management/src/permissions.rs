@@ -1,5 +1,7 @@
 //! Permissions: a scope of a resource server, as roles and users hold them.
 
+use std::collections::{HashMap, hash_map::Entry};
+
 use kernel::{Document, Value};
 use model::{
     RESOURCE_SERVER, permission_key, permission_parts,
@@ -31,13 +33,20 @@ impl Permissions {
 
     /// Judges permissions that are to be given: their resource servers and scopes must exist.
     pub(crate) fn check(tx: &mut Tx, permissions: &[String]) -> ApiResult {
+        let mut servers: HashMap<&str, ResourceServer> = HashMap::new();
         for key in permissions {
             let (name, identifier) = permission_parts(key);
-            let Some(server) = tx.find(&RESOURCE_SERVER, "identifier", identifier)? else {
-                return Err(ApiError::not_found(format!("The resource server does not exist: '{identifier}'"))
-                    .code("inexistent_resource_server"));
+            let server = match servers.entry(identifier) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => {
+                    let Some(server) = tx.find(&RESOURCE_SERVER, "identifier", identifier)? else {
+                        return Err(ApiError::not_found(format!("The resource server does not exist: '{identifier}'"))
+                            .code("inexistent_resource_server"));
+                    };
+                    place.insert(ResourceServer::of(&server)?)
+                }
             };
-            if !ResourceServer::of(&server)?.scope_values.contains(name) {
+            if !server.scope_values.contains(name) {
                 return Err(ApiError::not_found(format!("The permission does not exist: '{name}' of '{identifier}'")));
             }
         }
