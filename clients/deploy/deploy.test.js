@@ -69,7 +69,6 @@ const TOLD = [
   "Tell the warehouse",
   "step_addr",
   "third_party_clients",
-  "function getUser(email, callback)",
 ];
 
 const tool = "node_modules/.bin/a0deploy";

@@ -1,3 +1,0 @@
-function getUser(email, callback) {
-  callback(null);
-}
