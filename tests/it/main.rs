@@ -34,6 +34,7 @@ mod organizations_invitations;
 mod organizations_login;
 mod outbox;
 mod password_grant;
+mod passwordless;
 mod references;
 mod refusals;
 mod returning;

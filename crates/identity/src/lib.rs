@@ -29,6 +29,7 @@ pub mod login;
 pub mod messages;
 pub mod organizations;
 pub mod password;
+pub mod passwordless;
 pub mod pool;
 pub mod protection;
 pub mod refresh_tokens;

@@ -331,7 +331,7 @@ pub fn count(user: &mut Record, actor: &Actor, now: kernel::Timestamp) {
 }
 
 /// The actor with the client's name, which log entries of logins tell.
-fn named(reader: &Snapshot, actor: &Actor) -> Result<Actor> {
+pub(crate) fn named(reader: &Snapshot, actor: &Actor) -> Result<Actor> {
     let mut actor = actor.clone();
     if let (None, Some(id)) = (&actor.client_name, &actor.client_id) {
         let client = reader.get(&CLIENT, id)?;

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use kernel::{Document, Record, Sealed, Value, object};
-use model::{CLIENT, EMAIL_PROVIDER, EMAIL_TEMPLATE, queues};
+use model::{CLIENT, EMAIL_PROVIDER, EMAIL_TEMPLATE, PHONE_PROVIDER, queues};
 use serde_json::json;
-use store::{NewJob, Permit, Rate, Snapshot, StoreResult, Tx};
+use store::{NewJob, Permit, Query, Rate, Snapshot, StoreResult, Tx};
 
 use crate::{Actor, Channel, tickets};
 
@@ -16,6 +16,13 @@ const CAUSED: &str = "messages";
 const BY_RECIPIENT: Rate = Rate { burst: 10, interval: Duration::from_secs(300) };
 /// What one address on the network causes: fifty at once, then one in ten seconds.
 const BY_SENDER: Rate = Rate { burst: 50, interval: Duration::from_secs(10) };
+/// What one address on the network causes of messages to telephones, each of which costs the tenant money: twenty at once, then one in a
+/// minute.
+const BY_SENDER_TO_PHONES: Rate = Rate { burst: 20, interval: Duration::from_secs(60) };
+/// What numbers that differ in their last four digits alone get together: those who are paid for messages own such ranges.
+const BY_RANGE: Rate = Rate { burst: 50, interval: Duration::from_secs(30) };
+/// Digits at the end of numbers of one range.
+const RANGE: usize = 4;
 
 /// An e-mail to be sent.
 #[derive(Debug, Default)]
@@ -28,6 +35,8 @@ pub struct Email<'a> {
     pub to: &'a str,
     /// The application that it is about.
     pub client: Option<&'a str>,
+    /// The connection that it is about, where its reader is no user yet.
+    pub connection: Option<&'a str>,
     /// The organization that it is about.
     pub organization: Option<&'a str>,
     /// The link in it, which is a secret.
@@ -51,6 +60,7 @@ impl Email<'_> {
             "user_id": self.user,
             "to": self.to,
             "client_id": self.client,
+            "connection_id": self.connection,
             "organization_id": self.organization,
             "members": self.members,
             "domain": self.domain,
@@ -80,9 +90,20 @@ pub struct PhoneMessage<'a> {
     pub is_voice: bool,
     /// The code in it.
     pub code: Option<&'a str>,
+    /// The connection whose template it is written from.
+    pub connection: Option<&'a str>,
+    /// The application that it is about.
+    pub client: Option<&'a str>,
+    /// The language that its reader has chosen, where that is known.
+    pub language: Option<&'a str>,
 }
 
-impl PhoneMessage<'_> {
+impl<'a> PhoneMessage<'a> {
+    /// A text of this type to a number.
+    pub fn of(kind: &'a str, to: &'a str) -> Self {
+        Self { kind, to, provider: None, is_voice: false, code: None, connection: None, client: None, language: None }
+    }
+
     /// Has it sent once the transaction is committed.
     pub fn enqueue(self, tx: &mut Tx) -> StoreResult {
         let payload = object(json!({
@@ -91,6 +112,9 @@ impl PhoneMessage<'_> {
             "message_type": self.kind,
             "to": self.to,
             "delivery_method": if self.is_voice { "voice" } else { "text" },
+            "connection_id": self.connection,
+            "client_id": self.client,
+            "language": self.language,
         }));
         let mut sealed = Sealed::new();
         if let Some(code) = self.code {
@@ -118,6 +142,27 @@ pub fn may_reach(tx: &mut Tx, actor: &Actor, to: &str) -> StoreResult<bool> {
     }
     let by_recipient = tx.take_permit(CAUSED, &format!("to {}", kernel::digest(&to.to_lowercase())), BY_RECIPIENT)?;
     Ok(matches!(by_recipient, Permit::Granted { .. }))
+}
+
+/// The tenant's provider of messages to telephones, where it has one that is switched on.
+pub fn phone_provider(reader: &Snapshot) -> StoreResult<Option<String>> {
+    let providers = reader.list(&PHONE_PROVIDER, &Query::default())?.items;
+    Ok(providers.into_iter().find(|provider| !provider.is("disabled")).map(|provider| provider.id))
+}
+
+/// As [`may_reach`], for a message to a telephone.
+pub fn may_reach_phone(tx: &mut Tx, actor: &Actor, number: &str) -> StoreResult<bool> {
+    if actor.channel != Channel::Public {
+        return Ok(true);
+    }
+    let range: String = number.chars().take(number.chars().count().saturating_sub(RANGE)).collect();
+    let limits = [(format!("phone ip {}", actor.ip), BY_SENDER_TO_PHONES), (format!("range {range}"), BY_RANGE)];
+    for (key, rate) in limits {
+        if matches!(tx.take_permit(CAUSED, &key, rate)?, Permit::Refused { .. }) {
+            return Ok(false);
+        }
+    }
+    may_reach(tx, actor, number)
 }
 
 /// What a template says of the link in its e-mail.

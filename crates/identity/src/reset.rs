@@ -161,7 +161,7 @@ pub fn ask(tx: &mut Tx, actor: &Actor, forgotten: &Forgotten) -> Result<Asked> {
         return unreachable(tx, actor, &realm, Some(&user), &identifier, reason);
     }
     if forgotten.by_code {
-        if !codes::RESET.send(tx, actor, &realm, &email, Some(&user.id))? {
+        if !codes::RESET.send(tx, actor, &realm, (Identifier::Email, &email), Some(&user.id))? {
             let reason = "Too many password change requests.";
             return unreachable(tx, actor, &realm, Some(&user), &identifier, reason);
         }

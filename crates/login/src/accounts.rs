@@ -1,11 +1,12 @@
 //! What pages need done to users, by whoever keeps them.
 
+use identity::passwordless::Link;
 use kernel::{Secret, TenantId};
-use store::{StoreError, StoreResult, Tx};
+use store::{Snapshot, StoreError, StoreResult, Tx};
 
 use crate::{
     machine,
-    step::{Fault, LogIn, SendReset, SignUp},
+    step::{Coded, Fault, LogIn, SendLogin, SendReset, SignUp},
 };
 use model::login::{Authentication, BoxFuture, Browser, OrganizationChoice, Refusal, Transaction};
 
@@ -68,6 +69,11 @@ impl Keep {
             Err(StoreError::Taken { .. }) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether the login is stored already: the form was sent twice.
+    pub fn is_done(&self, reader: &Snapshot) -> StoreResult<bool> {
+        Ok(reader.peek_single_use(TRANSACTION, &self.transaction.id)?.is_some())
     }
 
     /// Stores the login with its user. `Taken` when that was done before: the form was sent twice.
@@ -154,22 +160,26 @@ pub trait Accounts: Send + Sync {
     /// tell whether there is anybody.
     fn send_reset<'a>(&'a self, call: &'a Call, reset: SendReset, keep: Keep) -> BoxFuture<'a, Result<(), Refused>>;
 
-    /// Sends a code to an address that signs up.
-    fn send_code<'a>(
-        &'a self,
-        call: &'a Call,
-        connection: &'a str,
-        email: &'a str,
-    ) -> BoxFuture<'a, Result<(), Refused>>;
+    /// Sends a code to an address or a number that signs up.
+    fn send_code<'a>(&'a self, call: &'a Call, to: &'a Coded) -> BoxFuture<'a, Result<(), Refused>>;
 
     /// Verifies such a code, and uses it up.
-    fn check_code<'a>(
+    fn check_code<'a>(&'a self, call: &'a Call, to: &'a Coded, code: &'a str) -> BoxFuture<'a, Result<(), Refused>>;
+
+    /// Sends a code or a link that logs in. The result does not tell whether there is such a user.
+    fn send_login<'a>(&'a self, call: &'a Call, send: SendLogin, keep: Keep) -> BoxFuture<'a, Result<(), Refused>>;
+
+    /// Verifies such a code, makes somebody new a user where that is allowed, and stores the login within the same transaction.
+    fn log_in_by_code<'a>(
         &'a self,
         call: &'a Call,
-        connection: &'a str,
-        email: &'a str,
-        code: &'a str,
+        to: Coded,
+        code: Secret,
+        keep: Keep,
     ) -> BoxFuture<'a, Result<(), Refused>>;
+
+    /// Where a link that logs in leads. It is not used up.
+    fn login_link<'a>(&'a self, call: &'a Call, ticket: &'a str) -> BoxFuture<'a, Result<Option<Link>, Refused>>;
 
     /// Verifies the code of a message by which a password is reset, and gives a ticket for it.
     fn check_reset_code<'a>(

@@ -3,17 +3,17 @@
 mod organizations;
 
 use identity::protection;
-use kernel::{Document, Record, Value};
+use kernel::{Document, Record, Timestamp, Value};
 use model::{
     login::LoginRequest,
-    views::{self, Attributes, Connection, TenantSettings, View as _},
+    views::{self, Attributes, Connection, Strategy, TenantSettings, View as _},
 };
 use store::{Kind, RelationQuery, Side, Snapshot, StoreResult};
 
 use crate::{
     brand::Brand,
     texts,
-    world::{Asked, Client, Database, Identifier, Other, Rules, World},
+    world::{Asked, Client, Database, Identifier, Other, Passwordless, Rules, World},
 };
 
 /// What is read for one request.
@@ -51,6 +51,7 @@ pub(crate) fn setting(reader: &Snapshot, request: &LoginRequest, ip: &str) -> St
         identifier_first: prompts.get("identifier_first").and_then(Value::as_bool).unwrap_or(true),
         puzzles: protection::puzzles(reader, ip)?,
         default_redirection_uri: settings.default_redirection_uri,
+        allows_links_elsewhere: settings.universal_login.allows_links_elsewhere(),
         support: [settings.support_email, settings.support_url].into_iter().flatten().collect(),
         ..World::default()
     };
@@ -94,6 +95,7 @@ fn connections(
     let client = Side::Right(&world.client.id);
     let enabled = reader.related(&model::CONNECTION_CLIENTS, client, &RelationQuery::default())?;
     let ids: Vec<String> = enabled.items.into_iter().map(|relation| relation.left).collect();
+    let mut first: Option<(Timestamp, Connection)> = None;
     for record in reader.get_all(&model::CONNECTION, &ids)? {
         let connection = Connection::of(&record)?;
         let how = rules.map(|rules| rules.of(&record.id));
@@ -102,7 +104,12 @@ fn connections(
             continue;
         }
         let how = how.flatten();
-        if !connection.strategy.is_database() {
+        if connection.strategy.is_passwordless() {
+            // Of several, the one that was there first.
+            if first.as_ref().is_none_or(|(created, _)| record.created < *created) {
+                first = Some((record.created, connection));
+            }
+        } else if !connection.strategy.is_database() {
             let mut other = other(connection);
             other.has_button &= how.is_none_or(|how| how.show_as_button);
             world.others.push(other);
@@ -112,7 +119,19 @@ fn connections(
             world.database = Some(database);
         }
     }
+    // Beside a database it is used where a request names it.
+    if world.database.is_none() {
+        world.passwordless = first.map(|(_, connection)| passwordless(connection));
+    }
     Ok(())
+}
+
+fn passwordless(connection: Connection) -> Passwordless {
+    Passwordless {
+        kind: if connection.strategy == Strategy::Sms { Identifier::PhoneNumber } else { Identifier::Email },
+        sends_links: connection.options.auth_params.get("send").is_some_and(|send| send == "link"),
+        name: connection.name,
+    }
 }
 
 /// A connection of a strategy that is not served yet: no button, but its domains are known.
@@ -146,6 +165,10 @@ fn database(record: &Record, connection: Connection) -> StoreResult<Database> {
         username_window: realm.username_window(),
         ..Database::default()
     };
+    database.has_passwords = options.has_passwords();
+    let by_code =
+        [(Identifier::Email, options.has_codes_by_mail()), (Identifier::PhoneNumber, options.has_codes_by_phone())];
+    database.by_code = by_code.into_iter().filter_map(|(kind, is_on)| is_on.then_some(kind)).collect();
     match options.attributes {
         None => {
             database.identifiers.push(Identifier::Email);
@@ -167,9 +190,13 @@ fn database(record: &Record, connection: Connection) -> StoreResult<Database> {
                 let Some(is_required) = attribute.is_required_at_signup() else { continue };
                 database.signup.push(Asked { identifier, is_required });
                 database.verifies_email |= identifier == Identifier::Email && attribute.is_verified_at_signup();
+                database.verifies_phone |= identifier == Identifier::PhoneNumber && attribute.is_verified_at_signup();
             }
         }
     }
+    database.allows_reset &= database.has_passwords;
+    let identifiers = database.identifiers.clone();
+    database.by_code.retain(|kind| identifiers.contains(kind));
     Ok(database)
 }
 

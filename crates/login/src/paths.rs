@@ -2,16 +2,24 @@
 
 use model::screens::Screen;
 
-use crate::world::World;
+use crate::world::{Identifier, World};
 
 /// The screen on which a login begins.
 pub fn login_screen(world: &World) -> &'static str {
-    if world.identifier_first { "login-id" } else { "login" }
+    let takes_passwords = world.database.as_ref().is_none_or(|database| database.has_passwords);
+    let is_first = world.identifier_first || world.passwordless.is_some() || !takes_passwords;
+    if is_first { "login-id" } else { "login" }
 }
 
 /// The screen on which a sign-up begins.
 pub fn signup_screen(world: &World) -> &'static str {
-    if world.identifier_first { "signup-id" } else { "signup" }
+    let takes_passwords = world.database.as_ref().is_none_or(|database| database.has_passwords);
+    if world.identifier_first || !takes_passwords { "signup-id" } else { "signup" }
+}
+
+/// The screen on which the code is entered that a database's user was sent to an identifier of this kind.
+pub fn challenge(kind: Identifier) -> &'static str {
+    if kind == Identifier::PhoneNumber { "phone-identifier-challenge" } else { "email-identifier-challenge" }
 }
 
 /// The path of the page on which a login begins.

@@ -97,6 +97,7 @@ async fn visit(State(login): State<Login>, request: Request) -> Response {
     let reply = match Page::at(path) {
         Page::Ticket(purpose) if !query.get("ticket").is_empty() => login.open_ticket(tenant, purpose, browser).await,
         Page::Result(screen) => login.result(tenant, screen, query.get("client_id"), browser).await,
+        Page::Link if !query.get("ticket").is_empty() => login.open_link(tenant, query.get("ticket"), browser).await,
         _ => {
             let locales: Vec<String> = query.get("ui_locales").split_whitespace().take(10).map(str::to_owned).collect();
             login.visit(tenant, path, query.get("state"), browser, &locales).await
@@ -126,6 +127,7 @@ async fn post(State(login): State<Login>, request: Request) -> Response {
             login.redeem_ticket(tenant, purpose, query.get("ticket"), browser).await
         }
         Page::Result(screen) => login.result(tenant, screen, query.get("client_id"), browser).await,
+        Page::Link if !query.get("ticket").is_empty() => login.redeem_link(tenant, query.get("ticket"), browser).await,
         _ => {
             let (sent, asked) = (form.get("state"), query.get("state"));
             let state = match (sent, asked) {
@@ -144,6 +146,8 @@ async fn post(State(login): State<Login>, request: Request) -> Response {
 enum Page {
     Ticket(Purpose),
     Result(&'static str),
+    /// A link that logs in leads here.
+    Link,
     Login,
 }
 
@@ -153,6 +157,7 @@ impl Page {
             "/u/email-verification" => Self::Ticket(Purpose::EmailVerification),
             "/u/reset-verify" | "/u/reset-password" => Self::Ticket(Purpose::Reset),
             "/u/unblock" => Self::Ticket(Purpose::Unblock),
+            "/u/login/passwordless-email-link" => Self::Link,
             "/u/logout/complete" => Self::Result("logout-complete"),
             "/u/logout/aborted" => Self::Result("logout-aborted"),
             _ => Self::Login,

@@ -7,6 +7,7 @@ mod login;
 mod logout;
 pub(crate) mod organizations;
 pub(crate) mod parts;
+pub(crate) mod passwordless;
 pub(crate) mod reset;
 mod results;
 mod signup;
@@ -59,7 +60,11 @@ static SERVED: &[&dyn Behaviour] = &[
     &signup::SIGNUP,
     &signup::SIGNUP_ID,
     &signup::SIGNUP_PASSWORD,
-    &challenge::EmailChallenge,
+    &challenge::EMAIL,
+    &challenge::PHONE,
+    &passwordless::EMAIL_CODE,
+    &passwordless::SMS_CODE,
+    &passwordless::EmailLink,
     &reset::Request,
     &reset::Sent,
     &reset::Change,
@@ -69,6 +74,7 @@ static SERVED: &[&dyn Behaviour] = &[
     &results::RedeemTicket,
     &results::Unblock,
     &results::UNBLOCKED,
+    &results::Status,
     &results::NOT_UNBLOCKED,
     &consent::Consent,
     &organizations::Selection,

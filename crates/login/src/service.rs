@@ -1,6 +1,7 @@
 //! The pages of a tenant: reads what a request is about, asks the state machine what comes next, and does it.
 
 mod errors;
+mod links;
 mod pages;
 mod tickets;
 
@@ -206,11 +207,17 @@ impl Login {
                 let keep = keep(&reset.puzzle);
                 self.accounts.send_reset(&call, reset, keep).await.map(|()| Done::Well)
             }
-            Effect::SendCode { connection, email } => {
-                self.accounts.send_code(&call, &connection, &email).await.map(|()| Done::Well)
+            Effect::SendCode(to) => self.accounts.send_code(&call, &to).await.map(|()| Done::Well),
+            Effect::CheckCode { to, code } => {
+                self.accounts.check_code(&call, &to, &code).await.map(|()| Done::Well)
             }
-            Effect::CheckCode { connection, email, code } => {
-                self.accounts.check_code(&call, &connection, &email, &code).await.map(|()| Done::Well)
+            Effect::SendLogin(send) => {
+                let keep = keep(&send.puzzle);
+                self.accounts.send_login(&call, send, keep).await.map(|()| Done::Well)
+            }
+            Effect::LogInByCode { to, code } => {
+                let keep = keep(&None);
+                self.accounts.log_in_by_code(&call, to, code, keep).await.map(|()| Done::Authenticated)
             }
             Effect::CheckResetCode { reset, code } => {
                 self.accounts.check_reset_code(&call, reset, &code).await.map(Done::Ticket)
@@ -279,6 +286,7 @@ impl Login {
         let world = &scene.setting.world;
         let is_puzzled = match behaviour.name() {
             "login" | "login-password" | "signup" | "signup-password" => world.puzzles_password(),
+            "login-id" => world.puzzles_codes(),
             "reset-password-request" => world.puzzles_reset(),
             _ => false,
         };

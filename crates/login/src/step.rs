@@ -116,21 +116,23 @@ pub enum Effect {
     SignUp(SignUp),
     /// Send whoever this is a message by which to set another password. Nobody learns whether there is such a user.
     SendReset(SendReset),
-    /// Send a code to an address that signs up.
-    SendCode {
-        /// Name of the connection.
-        connection: String,
-        /// The address.
-        email: String,
-    },
+    /// Send a code to an address or a number that signs up.
+    SendCode(Coded),
     /// Verify such a code.
     CheckCode {
-        /// Name of the connection.
-        connection: String,
-        /// The address.
-        email: String,
+        /// Where it was sent.
+        to: Coded,
         /// As it was entered: six digits.
         code: String,
+    },
+    /// Send a code or a link that logs in. Nobody learns whether there is such a user.
+    SendLogin(SendLogin),
+    /// Log in by such a code.
+    LogInByCode {
+        /// Where it was sent.
+        to: Coded,
+        /// As it was entered.
+        code: Secret,
     },
     /// Verify the code of a message by which a password is reset.
     CheckResetCode {
@@ -184,12 +186,34 @@ pub struct SignUp {
     pub connection: String,
     /// The identifiers, by the names of their fields.
     pub identifiers: BTreeMap<&'static str, String>,
-    /// The password.
-    pub password: Secret,
-    /// Whether the address was verified on the way.
-    pub is_email_verified: bool,
+    /// The password; none where users are sent codes instead.
+    pub password: Option<Secret>,
+    /// The identifiers that were verified on the way.
+    pub verified: Vec<Identifier>,
     /// Fields of partials: `ulp-…`.
     pub fields: BTreeMap<String, String>,
+    /// The puzzle that was solved, which nobody may solve again.
+    pub puzzle: Option<String>,
+}
+
+/// Where a code goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coded {
+    /// Name of the connection.
+    pub connection: String,
+    /// Whether it is an address or a number.
+    pub kind: Identifier,
+    /// The address or the number.
+    pub identifier: String,
+}
+
+/// A message with a code or a link that logs in.
+#[derive(Debug)]
+pub struct SendLogin {
+    /// Where it goes.
+    pub to: Coded,
+    /// Whether it holds a link instead of a code.
+    pub is_link: bool,
     /// The puzzle that was solved, which nobody may solve again.
     pub puzzle: Option<String>,
 }

@@ -1,5 +1,6 @@
 //! What pages need done to users, done by the operations of `identity`.
 
+mod codes;
 mod faults;
 mod login;
 mod organizations;
@@ -7,6 +8,7 @@ mod reset;
 
 use identity::{
     Actor, Channel, Services,
+    passwordless::Link,
     tickets::{self, Ticket},
     users::{self, Realm, registration, verification},
 };
@@ -19,7 +21,7 @@ use store::{Snapshot, Store, Tx};
 
 use crate::{
     accounts::{Accounts, Call, Keep, Refused, ResetTicket, TicketError, Verified},
-    step::{LogIn, SendReset, SignUp},
+    step::{Coded, LogIn, SendLogin, SendReset, SignUp},
     world::Identifier,
 };
 
@@ -59,14 +61,14 @@ fn known(identifier: Identifier) -> users::Identifier {
     }
 }
 
-/// A user of a database who has just shown a password.
-fn authenticated(user: &Record, realm: &Realm, now: Timestamp, is_new: bool) -> Authentication {
+/// A user who has just shown who it is, in this way.
+fn authenticated(user: &Record, realm: &Realm, method: &str, now: Timestamp, is_new: bool) -> Authentication {
     Authentication {
         user_id: user.id.clone(),
         connection_id: realm.id.clone(),
         connection: realm.name.clone(),
         strategy: realm.strategy.to_string(),
-        methods: vec![Method { name: "pwd".to_owned(), timestamp: now }],
+        methods: vec![Method { name: method.to_owned(), timestamp: now }],
         at: now,
         is_new,
         session_id: None,
@@ -91,14 +93,20 @@ impl Accounts for Users {
             for (field, value) in &sign_up.identifiers {
                 attributes.insert((*field).to_owned(), value.as_str().into());
             }
-            if sign_up.is_email_verified {
-                attributes.insert("email_verified".to_owned(), true.into());
+            for identifier in &sign_up.verified {
+                let field = if *identifier == Identifier::PhoneNumber { "phone_verified" } else { "email_verified" };
+                attributes.insert(field.to_owned(), true.into());
             }
+            let method = match (&sign_up.password, sign_up.verified.first()) {
+                (None, Some(Identifier::PhoneNumber)) => "sms",
+                (None, _) => "email",
+                (Some(_), _) => "pwd",
+            };
             let request = call.transaction.as_ref().map(|transaction| &transaction.request);
             let new = registration::NewUser {
                 connection: sign_up.connection.clone(),
                 attributes,
-                password: Some(sign_up.password),
+                password: sign_up.password,
                 client_id: actor.client_id.clone(),
                 organization_id: request.and_then(|request| request.organization.clone()),
                 ..registration::NewUser::default()
@@ -120,7 +128,7 @@ impl Accounts for Users {
                 let mut user = tx.get(&model::USER, &user.id)?.ok_or(identity::Error::UserMissing)?;
                 identity::login::count(&mut user, &actor, tx.now());
                 let user = users::update(tx, user, actor.event_context())?;
-                keep.login(tx, authenticated(&user, &realm, tx.now(), true))?;
+                keep.login(tx, authenticated(&user, &realm, method, tx.now(), true))?;
                 Ok::<_, identity::Error>(Ok(()))
             });
             match done.await {
@@ -134,23 +142,30 @@ impl Accounts for Users {
         Box::pin(self.request_reset(call, reset, keep))
     }
 
-    fn send_code<'a>(
-        &'a self,
-        call: &'a Call,
-        connection: &'a str,
-        email: &'a str,
-    ) -> BoxFuture<'a, Result<(), Refused>> {
-        Box::pin(self.send_signup_code(call, connection, email))
+    fn send_code<'a>(&'a self, call: &'a Call, to: &'a Coded) -> BoxFuture<'a, Result<(), Refused>> {
+        Box::pin(self.send_signup_code(call, to))
     }
 
-    fn check_code<'a>(
+    fn check_code<'a>(&'a self, call: &'a Call, to: &'a Coded, code: &'a str) -> BoxFuture<'a, Result<(), Refused>> {
+        Box::pin(self.check_signup_code(call, to, code))
+    }
+
+    fn send_login<'a>(&'a self, call: &'a Call, send: SendLogin, keep: Keep) -> BoxFuture<'a, Result<(), Refused>> {
+        Box::pin(self.send_login_code(call, send, keep))
+    }
+
+    fn log_in_by_code<'a>(
         &'a self,
         call: &'a Call,
-        connection: &'a str,
-        email: &'a str,
-        code: &'a str,
+        to: Coded,
+        code: Secret,
+        keep: Keep,
     ) -> BoxFuture<'a, Result<(), Refused>> {
-        Box::pin(self.check_signup_code(call, connection, email, code))
+        Box::pin(self.verify_code(call, to, code, keep))
+    }
+
+    fn login_link<'a>(&'a self, call: &'a Call, ticket: &'a str) -> BoxFuture<'a, Result<Option<Link>, Refused>> {
+        Box::pin(self.look_up_link(call, ticket))
     }
 
     fn check_reset_code<'a>(

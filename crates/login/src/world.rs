@@ -15,6 +15,10 @@ pub struct World {
     pub identifier_first: bool,
     /// The database connection that the pages sign in to.
     pub database: Option<Database>,
+    /// The connection without passwords that the pages sign in to, where it is not the database.
+    pub passwordless: Option<Passwordless>,
+    /// Whether a link that logs in may be opened in another browser than the one that asked for it.
+    pub allows_links_elsewhere: bool,
     /// The other connections of the client.
     pub others: Vec<Other>,
     /// Which puzzles must be solved.
@@ -64,6 +68,28 @@ pub struct Invitation {
     pub proves_address: bool,
 }
 
+/// A connection whose users are sent codes or links.
+#[derive(Clone, Debug)]
+pub struct Passwordless {
+    /// Its name.
+    pub name: String,
+    /// Whether they are sent to an address or to a number.
+    pub kind: Identifier,
+    /// Whether a link is sent where the request does not say.
+    pub sends_links: bool,
+}
+
+impl Passwordless {
+    /// The screen on which its code is entered, or that tells of its link.
+    pub fn challenge(&self, is_link: bool) -> &'static str {
+        match (self.kind, is_link) {
+            (Identifier::PhoneNumber, _) => "login-passwordless-sms-otp",
+            (_, true) => "login-passwordless-email-link",
+            (_, false) => "login-passwordless-email-code",
+        }
+    }
+}
+
 /// A database connection.
 #[derive(Clone, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
@@ -86,6 +112,12 @@ pub struct Database {
     pub resets_by_code: bool,
     /// Whether an address is verified by a code while its user signs up.
     pub verifies_email: bool,
+    /// Whether a telephone number is.
+    pub verifies_phone: bool,
+    /// Whether users have passwords.
+    pub has_passwords: bool,
+    /// By which identifiers users may be sent codes that log in.
+    pub by_code: Vec<Identifier>,
     /// What passwords must be.
     pub rules: Rules,
     /// Fewest and most characters of a user name.
@@ -117,9 +149,25 @@ impl Identifier {
         }
     }
 
+    /// An identifier of this kind in the form in which it is stored.
+    pub fn normal(self, text: &str) -> String {
+        let normal = identity::passwordless::normal(self.into(), text);
+        normal.unwrap_or_else(|| text.to_owned())
+    }
+
     /// The identifier whose field this is.
     pub fn of_field(field: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|identifier| identifier.field() == field)
+    }
+}
+
+impl From<Identifier> for identity::users::Identifier {
+    fn from(identifier: Identifier) -> Self {
+        match identifier {
+            Identifier::Email => Self::Email,
+            Identifier::PhoneNumber => Self::Phone,
+            Identifier::Username => Self::Username,
+        }
     }
 }
 
@@ -166,6 +214,12 @@ impl World {
     /// Whether a puzzle must be solved to log in or sign up.
     pub fn puzzles_password(&self) -> bool {
         self.puzzles.password
+    }
+
+    /// Whether a puzzle must be solved on the page that asks for an identifier, since it has a code sent.
+    pub fn puzzles_codes(&self) -> bool {
+        let is_by_code = self.database.as_ref().is_some_and(|database| !database.has_passwords);
+        self.puzzles.passwordless && (self.passwordless.is_some() || is_by_code)
     }
 
     /// Whether a puzzle must be solved to reset a password.
@@ -234,10 +288,15 @@ impl Database {
     pub fn kinds_of(&self, text: &str) -> Vec<Identifier> {
         let fits = |identifier: &Identifier| match identifier {
             Identifier::Email => is_email(text),
-            Identifier::PhoneNumber => is_phone(text),
+            Identifier::PhoneNumber => is_phone(&identifier.normal(text)),
             Identifier::Username => !is_email(text),
         };
         self.identifiers.iter().copied().filter(fits).collect()
+    }
+
+    /// The identifier by which whoever entered this can be sent a code that logs in.
+    pub fn code_for(&self, text: &str) -> Option<Identifier> {
+        self.kinds_of(text).into_iter().find(|kind| self.by_code.contains(kind))
     }
 }
 

@@ -30,6 +30,9 @@ pub struct LoginRequest {
     /// The screen that the client expects: `signup`, `login`, `reset-password` …
     #[serde(skip_serializing_if = "Option::is_none")]
     pub screen_hint: Option<String>,
+    /// What the client wants to be sent to whoever logs in without a password: `code` or `link`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub send: Option<String>,
     /// Languages, the preferred one first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ui_locales: Vec<String>,
@@ -321,6 +324,17 @@ pub trait Pages: Send + Sync {
         &'a self,
         tenant: &'a TenantId,
         request: LoginRequest,
+        browser: &'a Browser,
+    ) -> BoxFuture<'a, Result<Redirect, PagesError>>;
+
+    /// Begins a login at a connection without passwords whose code the browser has brought. Its page shows whose account it opens, and waits
+    /// for the user to go on.
+    fn begin_with_code<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        request: LoginRequest,
+        identifier: &'a str,
+        code: &'a str,
         browser: &'a Browser,
     ) -> BoxFuture<'a, Result<Redirect, PagesError>>;
 

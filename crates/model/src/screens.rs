@@ -59,7 +59,7 @@ pub static SCREENS: &[Screen] = &[
     Screen::new("login-password", "login-password")
         .at("/u/login/password")
         .fields(&["username", "password", "captcha"])
-        .actions(&["default"]),
+        .actions(&["default", "switch-to-otp-auth"]),
     Screen::new("signup", "signup")
         .at("/u/signup")
         .fields(&["email", "username", "phone_number", "password", "captcha"])
@@ -72,17 +72,28 @@ pub static SCREENS: &[Screen] = &[
         .at("/u/signup/password")
         .fields(&["email", "username", "phone_number", "password", "captcha"])
         .actions(&["default"]),
-    Screen::new("login-passwordless", "login-passwordless-email-code"),
-    Screen::new("login-passwordless", "login-passwordless-email-link"),
-    Screen::new("login-passwordless", "login-passwordless-sms-otp"),
+    Screen::new("login-passwordless", "login-passwordless-email-code")
+        .at("/u/login/passwordless-email-challenge")
+        .fields(&["code"])
+        .actions(&["default", "resend"]),
+    Screen::new("login-passwordless", "login-passwordless-email-link")
+        .at("/u/login/passwordless-email-link")
+        .actions(&["default", "resend"]),
+    Screen::new("login-passwordless", "login-passwordless-sms-otp")
+        .at("/u/login/passwordless-sms-challenge")
+        .fields(&["code"])
+        .actions(&["default", "resend"]),
     Screen::new("login-email-verification", "login-email-verification"),
     Screen::new("email-otp-challenge", "email-otp-challenge"),
     Screen::new("email-identifier-challenge", "email-identifier-challenge")
         .at("/u/email-identifier/challenge")
         .fields(&["code"])
-        .actions(&["default", "resend-code", "back-action"]),
+        .actions(&["default", "resend-code", "back-action", "switch-to-password-auth"]),
     Screen::new("phone-identifier-enrollment", "phone-identifier-enrollment"),
-    Screen::new("phone-identifier-challenge", "phone-identifier-challenge"),
+    Screen::new("phone-identifier-challenge", "phone-identifier-challenge")
+        .at("/u/phone-identifier/challenge")
+        .fields(&["code"])
+        .actions(&["default", "resend-code", "back-action", "switch-to-password-auth"]),
     Screen::new("reset-password", "reset-password-request")
         .at("/u/reset-password/request")
         .fields(&["email", "username", "captcha"])

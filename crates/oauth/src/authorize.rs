@@ -35,7 +35,7 @@ use self::{
     failure::Failure,
     login::{Asked, Login, Return},
 };
-use crate::{Site, par, request::Parameters, session};
+use crate::{OAuthError, Site, par, request::Parameters, session};
 
 /// Path of the endpoint.
 pub(crate) const AUTHORIZE: &str = "/authorize";
@@ -64,6 +64,22 @@ pub(crate) async fn resume(site: Site, request: Request<Body>) -> Response {
         Ok(response) => response,
         Err(failure) => failure.respond(&site, &visit).await,
     }
+}
+
+/// What pages are asked by a link for which an application hands in these parameters. What is wrong is told to whoever asks for the link.
+pub(crate) async fn for_link(site: &Site, parameters: &Parameters) -> Result<LoginRequest, OAuthError> {
+    match judge(site, parameters).await {
+        Ok(asked) => Ok(login_request(&asked)),
+        Err(Failure::Page(error) | Failure::Redirect(_, error)) => Err(error.into()),
+        Err(Failure::Lost) => Err(OAuthError::invalid_request("The request is invalid")),
+    }
+}
+
+/// What pages are asked by a browser that comes with a code, and whom errors concern.
+pub(crate) async fn for_code(site: &Site, parameters: &Parameters) -> Result<(Addressee, LoginRequest), Failure> {
+    let asked = judge(site, parameters).await?;
+    let request = login_request(&asked);
+    Ok((asked.request.addressee, request))
 }
 
 async fn begin(site: &Site, visit: &Visit, parameters: Parameters) -> Result<Response, Failure> {
@@ -213,6 +229,7 @@ fn login_request(asked: &Asked) -> LoginRequest {
         max_age: request.max_age.and_then(|seconds| u64::try_from(seconds).ok()),
         login_hint: request.login_hint.clone(),
         screen_hint: request.screen_hint.clone(),
+        send: asked.parameters.get("send").map(str::to_owned),
         ui_locales: request.ui_locales.clone(),
         acr_values: request.acr_values.clone(),
         organization: asked.organization.as_ref().map(|organization| organization.id.clone()),

@@ -136,6 +136,32 @@ impl OAuthError {
         Self::new(StatusCode::BAD_REQUEST, "interaction_required", "Interaction required")
     }
 
+    /// 400 with a code of the endpoints for logins without passwords: `bad.email` and the like.
+    pub(crate) fn bad(code: &'static str, description: &'static str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, description)
+    }
+
+    /// 400 `bad.connection`.
+    pub(crate) fn bad_connection(description: &'static str) -> Self {
+        Self::bad("bad.connection", description)
+    }
+
+    /// 400 `invalid_connection`.
+    pub(crate) fn invalid_connection() -> Self {
+        Self::bad("invalid_connection", "The connection does not exist, or has no such logins for the client")
+    }
+
+    /// 400 `extensibility_error`: the tenant's code refuses somebody new.
+    pub(crate) fn extensibility(reason: String) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "extensibility_error", reason)
+    }
+
+    /// 429 `too_many_requests`.
+    pub(crate) fn too_many_requests() -> Self {
+        let text = "Rate limit exceeded. Please retry after some time.";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", text)
+    }
+
     /// 403 `unauthorized_client`: the client may not use this grant type.
     pub fn grant_not_allowed(grant_type: &str) -> Self {
         let description = format!("Grant type '{grant_type}' not allowed for the client.");

@@ -19,6 +19,7 @@ mod opaque;
 mod organization;
 mod par;
 mod password;
+mod passwordless;
 mod post_login;
 mod profile;
 mod refresh_token;
@@ -26,6 +27,7 @@ mod request;
 mod revoke;
 mod rights;
 mod session;
+mod signed_in;
 mod token;
 mod turns;
 mod user_grant;
@@ -82,6 +84,7 @@ impl OAuth {
             Box::new(refresh_token::RefreshTokens),
             Box::new(password::Password),
             Box::new(password::PasswordRealm),
+            Box::new(passwordless::Otp),
         ];
         let user_tokens =
             Verifier::new(store.clone(), keys.clone(), |_, issuer| format!("{issuer}userinfo"), AccessToken::clone);
@@ -129,11 +132,13 @@ const REVOKE: &str = "/oauth/revoke";
 const PUSHED: &str = "/oauth/par";
 const LOGOUT: [&str; 3] = ["/v2/logout", "/oidc/logout", "/oidc/logout/resume"];
 const DATABASES: [&str; 2] = ["/dbconnections/signup", "/dbconnections/change_password"];
+const PASSWORDLESS: [&str; 4] =
+    ["/passwordless/start", "/passwordless/verify", "/passwordless/verify_redirect", "/otp/challenge"];
 const KEYS: &str = "/.well-known/jwks.json";
 const METADATA: [&str; 2] = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
 
 /// The paths of the endpoints, by which requests are counted.
-pub const PATHS: [&str; 15] = [
+pub const PATHS: [&str; 19] = [
     TOKEN,
     KEYS,
     METADATA[0],
@@ -149,6 +154,10 @@ pub const PATHS: [&str; 15] = [
     LOGOUT[2],
     DATABASES[0],
     DATABASES[1],
+    PASSWORDLESS[0],
+    PASSWORDLESS[1],
+    PASSWORDLESS[2],
+    PASSWORDLESS[3],
 ];
 
 /// The routes of the endpoints.
@@ -159,11 +168,15 @@ pub fn router(oauth: Arc<OAuth>) -> Router {
         .route(REVOKE, post(revoke::endpoint).options(cors::no_content))
         .route(DATABASES[0], post(dbconnections::sign_up).options(cors::no_content))
         .route(DATABASES[1], post(dbconnections::change_password).options(cors::no_content))
+        .route(PASSWORDLESS[0], post(passwordless::start).options(cors::no_content))
+        .route(PASSWORDLESS[1], post(passwordless::verify).options(cors::no_content))
+        .route(PASSWORDLESS[3], post(passwordless::challenge).options(cors::no_content))
         .layer(middleware::from_fn(cors::any_origin));
     for_scripts
         .route(AUTHORIZE, get(authorize::endpoint).post(authorize::endpoint))
         .route(RESUME, get(authorize::resume).post(authorize::resume))
         .route(CONTINUE, get(authorize::returning::endpoint).post(authorize::returning::endpoint))
+        .route(PASSWORDLESS[2], get(passwordless::redirect).post(passwordless::redirect))
         .route(PUSHED, post(par::endpoint))
         .route(LOGOUT[0], get(logout::v2))
         .route(LOGOUT[1], get(logout::oidc).post(logout::oidc))

@@ -127,11 +127,15 @@ fn look_up(reader: &Snapshot, payload: &Document) -> StoreResult<Known> {
     let text = |name: &str| payload.get(name).and_then(Value::as_str);
     let user = record(&USER, text("user_id"))?.flatten();
     let name = user.as_ref().and_then(|user| identity::users::identities(user).into_iter().next());
-    let connection = match name {
-        Some(main) => reader.find(&CONNECTION, "name", &main.connection)?,
-        None => None,
+    let connection = match (record(&CONNECTION, text("connection_id"))?.flatten(), name) {
+        (Some(connection), _) => Some(connection),
+        (None, Some(main)) => reader.find(&CONNECTION, "name", &main.connection)?,
+        (None, None) => None,
     };
-    let mut template = None;
+    let mut template = match text("message_type") {
+        Some("passwordless") => connection.as_ref().and_then(of_connection),
+        _ => None,
+    };
     for name in templates::stored_names(text("message_type").unwrap_or_default()) {
         template = template.or(reader.get(&EMAIL_TEMPLATE, name)?);
     }
@@ -150,6 +154,12 @@ fn look_up(reader: &Snapshot, payload: &Document) -> StoreResult<Known> {
         connection,
         user,
     })
+}
+
+/// The template that the `email` connection holds itself.
+fn of_connection(connection: &Record) -> Option<Record> {
+    let own = connection.document.get("options")?.get("email")?.as_object()?;
+    Some(Record::new("passwordless", own.clone(), connection.updated))
 }
 
 /// The languages that the reader understands, the best first: that of the login, the user's own, the tenant's.

@@ -51,7 +51,7 @@ async fn twilio_is_handed_texts_and_calls() {
         tx.insert(&model::PHONE_PROVIDER, provider)?;
         for is_voice in [false, true] {
             let (kind, provider) = ("otp_verify", Some("pro_1"));
-            PhoneMessage { kind, provider, to: "+1 23", is_voice, code: Some("123456") }.enqueue(tx)?;
+            PhoneMessage { provider, is_voice, code: Some("123456"), ..PhoneMessage::of(kind, "+1 23") }.enqueue(tx)?;
         }
         Ok::<_, store::StoreError>(())
     };

@@ -12,6 +12,8 @@ pub struct Puzzles {
     pub password: bool,
     /// To reset a password.
     pub reset: bool,
+    /// To be sent a code or a link that logs in.
+    pub passwordless: bool,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -28,6 +30,7 @@ enum Policy {
 struct Settings {
     challenge_password_policy: Policy,
     challenge_password_reset_policy: Policy,
+    challenge_passwordless_policy: Policy,
     #[serde(rename = "bot_detection_level")]
     level: Option<String>,
     allowlist: Vec<String>,
@@ -58,5 +61,6 @@ pub fn puzzles(reader: &Snapshot, ip: &str) -> StoreResult<Puzzles> {
     Ok(Puzzles {
         password: is_due(settings.challenge_password_policy),
         reset: is_due(settings.challenge_password_reset_policy),
+        passwordless: is_due(settings.challenge_passwordless_policy),
     })
 }

@@ -23,6 +23,7 @@ fn world(identifier_first: bool) -> World {
             signup: vec![Asked { identifier: Identifier::Email, is_required: true }],
             allows_signup: true,
             allows_reset: true,
+            has_passwords: true,
             username_window: (1, 15),
             ..Database::default()
         }),
@@ -181,7 +182,7 @@ fn an_address_is_verified_by_a_code_while_signing_up() {
     assert_eq!(user.done(Done::Well), "show email-identifier-challenge");
     user.post([("code", "123456")]);
     assert_eq!(user.done(Done::Well), "go /u/signup/password");
-    assert!(user.post([("password", "p")]).contains("is_email_verified: true"));
+    assert!(user.post([("password", "p")]).contains("verified: [Email]"));
 }
 
 #[test]

@@ -1,23 +1,38 @@
-//! `email-identifier-challenge`: the code by which an address is verified while its user signs up, or who has forgotten a password
-//! shows to hold it.
+//! `email-identifier-challenge` and `phone-identifier-challenge`: the code by which an address or a number is verified while its user
+//! signs up, logs in at a database by a code, or shows to hold it who has forgotten a password.
 
-use super::{Behaviour, View, parts, reset, signup};
+use kernel::Secret;
+
+use super::{
+    Behaviour, View,
+    parts::{self, LOG_IN, code_field},
+    reset, signup,
+};
 use crate::{
     form::Form,
-    page::{Action, Field, Page},
+    page::{Action, Page},
     paths,
-    step::{At, Done, Effect, Fault, SendReset, Show, Step},
+    step::{At, Coded, Done, Effect, Fault, SendLogin, SendReset, Show, SignUp, Step},
+    world::Identifier,
 };
 
-const NAME: &str = "email-identifier-challenge";
 /// Digits of a code.
 const LENGTH: usize = 6;
+/// Where the address or the number is noted whose code is being checked.
+const CHECKED: &str = "signup.checked";
 
-pub(super) struct EmailChallenge;
+/// One of the screens.
+pub(super) struct Challenge {
+    name: &'static str,
+    kind: Identifier,
+}
 
-impl Behaviour for EmailChallenge {
+pub(super) static EMAIL: Challenge = Challenge { name: "email-identifier-challenge", kind: Identifier::Email };
+pub(super) static PHONE: Challenge = Challenge { name: "phone-identifier-challenge", kind: Identifier::PhoneNumber };
+
+impl Behaviour for Challenge {
     fn name(&self) -> &'static str {
-        NAME
+        self.name
     }
 
     fn is_entry(&self) -> bool {
@@ -25,40 +40,48 @@ impl Behaviour for EmailChallenge {
     }
 
     fn visit(&self, at: &mut At<'_>) -> Step {
-        match use_of(at) {
-            Some(_) => Step::Show(Show::of(NAME)),
-            None => Step::Go(paths::of(paths::signup_screen(at.world)).to_owned()),
+        match self.use_of(at) {
+            Some(_) => Step::Show(Show::of(self.name)),
+            None => self.back(at),
         }
     }
 
     fn post(&self, at: &mut At<'_>, form: &Form) -> Step {
-        let Some(used) = use_of(at) else {
-            return Step::Go(paths::of(paths::signup_screen(at.world)).to_owned());
+        let Some(used) = self.use_of(at) else { return self.back(at) };
+        let is_puzzled = match used {
+            Use::Reset(_) => at.world.puzzles_reset(),
+            Use::LogIn(_) => at.world.puzzles.passwordless,
+            Use::SignUp(_) => false,
         };
         match (form.action(), used) {
-            ("back-action", Use::SignUp { .. }) => Step::Go(paths::of(paths::signup_screen(at.world)).to_owned()),
-            // A puzzle that is due is solved on the page before.
-            ("back-action" | "resend-code", Use::Reset(_))
-                if at.world.puzzles_reset() || form.action() == "back-action" =>
-            {
-                Step::Go(paths::start(at.world, "reset-password-request"))
+            ("back-action", Use::SignUp(_)) => Step::Go(paths::of(paths::signup_screen(at.world)).to_owned()),
+            ("back-action", Use::LogIn(_)) => Step::Go(paths::of(paths::login_screen(at.world)).to_owned()),
+            ("switch-to-password-auth", Use::LogIn(_)) => {
+                at.progress().fields.remove(LOG_IN);
+                Step::Go(paths::of(if self.has_password(at) { "login-password" } else { paths::login_screen(at.world) }).to_owned())
             }
-            ("resend-code", Use::SignUp { connection, email }) => Step::Do(Effect::SendCode { connection, email }),
+            ("back-action", Use::Reset(_)) => Step::Go(paths::start(at.world, "reset-password-request")),
+            // A puzzle that is due is solved on the page before.
+            ("resend-code", Use::Reset(_)) if is_puzzled => Step::Go(paths::start(at.world, "reset-password-request")),
+            ("resend-code", Use::LogIn(_)) if is_puzzled => self.back(at),
+            ("resend-code", Use::SignUp(to)) => Step::Do(Effect::SendCode(to)),
             ("resend-code", Use::Reset(reset)) => Step::Do(Effect::SendReset(reset)),
+            ("resend-code", Use::LogIn(to)) => Step::Do(Effect::SendLogin(SendLogin { to, is_link: false, puzzle: None })),
             (_, used) => {
                 let code: String = form.get("code").chars().filter(|letter| !letter.is_whitespace()).take(64).collect();
                 if code.is_empty() {
-                    return Step::Show(Show::fault(NAME, Fault::at("code", "no-code")));
+                    return Step::Show(Show::fault(self.name, Fault::at("code", "no-code")));
                 }
                 if code.len() != LENGTH || !code.bytes().all(|byte| byte.is_ascii_digit()) {
-                    return Step::Show(Show::fault(NAME, Fault::at("code", "invalid-otp-code-format")));
+                    return Step::Show(Show::fault(self.name, Fault::at("code", "invalid-otp-code-format")));
                 }
                 match used {
-                    Use::SignUp { connection, email } => {
-                        at.progress().fields.insert(CHECKED.to_owned(), email.clone());
-                        Step::Do(Effect::CheckCode { connection, email, code })
+                    Use::SignUp(to) => {
+                        at.progress().fields.insert(CHECKED.to_owned(), to.identifier.clone());
+                        Step::Do(Effect::CheckCode { to, code })
                     }
                     Use::Reset(reset) => Step::Do(Effect::CheckResetCode { reset, code }),
+                    Use::LogIn(to) => Step::Do(Effect::LogInByCode { to, code: Secret::new(code) }),
                 }
             }
         }
@@ -69,58 +92,97 @@ impl Behaviour for EmailChallenge {
         let checked = at.progress().fields.remove(CHECKED);
         match (done, checked) {
             (Done::Ticket(ticket), _) => reset::change(at, &ticket),
-            (Done::Well, Some(email)) => {
-                at.progress().fields.insert(signup::VERIFIED.to_owned(), email);
-                Step::Go(paths::of("signup-password").to_owned())
+            (Done::Well, Some(identifier)) => {
+                at.progress().fields.insert(signup::verified(self.kind).to_owned(), identifier);
+                self.signed_up(at)
             }
-            (Done::Well, None) => Step::Show(Show::of(NAME)),
-            (Done::Fault(fault), _) => Step::Show(Show::fault(NAME, fault)),
+            // Another one was sent: here, or to what is to be verified next.
+            (Done::Well, None) => match signup::to_verify(at) {
+                Some(to) if to.kind != self.kind => Step::Go(paths::of(paths::challenge(to.kind)).to_owned()),
+                _ => Step::Show(Show::of(self.name)),
+            },
+            (Done::Fault(fault), _) => Step::Show(Show::fault(self.name, fault)),
             (Done::Authenticated | Done::Refused(_) | Done::Organizations(_), _) => Step::Resume,
         }
     }
 
     fn page(&self, view: &View<'_>) -> Page {
-        let mut page = view.page(NAME);
-        let fields = &view.transaction.progress.fields;
-        let email = fields.get(reset::CODE_FOR).or_else(|| fields.get("signup.email")).cloned().unwrap_or_default();
-        let text = view.texts.clone().with("email", email).get("descriptionWhenEmailFieldShown");
+        let mut page = view.page(self.name);
+        let progress = &view.transaction.progress;
+        let fields = &progress.fields;
+        let is_login = fields.get(LOG_IN).is_some_and(|kind| kind == self.kind.field());
+        let entered = progress.identifier.as_ref().filter(|_| is_login).map(|given| &given.value);
+        let entered = entered.or_else(|| fields.get(reset::CODE_FOR)).or_else(|| fields.get(&format!("signup.{}", self.kind.field())));
+        let entered = entered.cloned().unwrap_or_default();
+        let text = match self.kind {
+            Identifier::PhoneNumber => view.texts.clone().with("phone", entered).get("phoneDescription"),
+            _ => view.texts.clone().with("email", entered).get("descriptionWhenEmailFieldShown"),
+        };
         page.description = vec![text];
         let mut form = parts::form(view);
-        form.fields.push(Field {
-            name: "code",
-            label: view.text("placeholder"),
-            input_mode: Some("numeric"),
-            autocomplete: "one-time-code",
-            is_required: true,
-            has_focus: true,
-            max_length: Some(16),
-            checks: vec![parts::required(view, "code-required", "no-code")],
-            fault: view.fault("code"),
-            ..Field::default()
-        });
+        form.fields.push(code_field(view, LENGTH));
         page.form = Some(form);
         page.actions = vec![
             Action { value: "resend-code", intro: Some(view.text("resendText")), text: view.text("resendActionText") },
             Action { value: "back-action", intro: None, text: view.text("backButtonText") },
         ];
+        if is_login && view.world.database.as_ref().is_some_and(|database| database.has_passwords) {
+            let text = view.text("switchToPasswordButtonText");
+            page.actions.push(Action { value: "switch-to-password-auth", intro: None, text });
+        }
         page
     }
 }
 
-/// Where the address is noted whose code is being checked.
-const CHECKED: &str = "signup.checked";
-
 /// What the code is for.
 enum Use {
-    SignUp { connection: String, email: String },
+    SignUp(Coded),
     Reset(SendReset),
+    LogIn(Coded),
 }
 
-fn use_of(at: &At<'_>) -> Option<Use> {
-    let database = at.world.database.as_ref()?;
-    if let Some(identifier) = at.transaction.progress.fields.get(reset::CODE_FOR) {
-        return database.allows_reset.then(|| Use::Reset(reset::message(database, identifier.clone(), None)));
+impl Challenge {
+    fn use_of(&self, at: &At<'_>) -> Option<Use> {
+        let database = at.world.database.as_ref()?;
+        let progress = &at.transaction.progress;
+        let coded = |identifier: String| Coded { connection: database.name.clone(), kind: self.kind, identifier };
+        if progress.fields.get(LOG_IN).is_some_and(|kind| kind == self.kind.field()) {
+            let given = progress.identifier.as_ref().filter(|_| database.by_code.contains(&self.kind))?;
+            return Some(Use::LogIn(coded(given.value.clone())));
+        }
+        if let Some(identifier) = progress.fields.get(reset::CODE_FOR).filter(|_| self.kind == Identifier::Email) {
+            return database.allows_reset.then(|| Use::Reset(reset::message(database, identifier.clone(), None)));
+        }
+        let identifier = signup::remembered(at).remove(self.kind.field())?;
+        Some(Use::SignUp(coded(identifier)))
     }
-    let email = signup::remembered(at).remove("email")?;
-    Some(Use::SignUp { connection: database.name.clone(), email })
+
+    /// Where whoever has no business here belongs.
+    fn back(&self, at: &At<'_>) -> Step {
+        let is_login = at.transaction.progress.fields.contains_key(LOG_IN);
+        let screen = if is_login { paths::login_screen(at.world) } else { paths::signup_screen(at.world) };
+        Step::Go(paths::of(screen).to_owned())
+    }
+
+    fn has_password(&self, at: &At<'_>) -> bool {
+        at.world.database.as_ref().is_some_and(|database| database.has_passwords)
+    }
+
+    /// What follows once an identifier was verified while its user signs up.
+    fn signed_up(&self, at: &mut At<'_>) -> Step {
+        if let Some(to) = signup::to_verify(at) {
+            return Step::Do(Effect::SendCode(to));
+        }
+        let Some(database) = at.world.database.as_ref().filter(|database| !database.has_passwords) else {
+            return Step::Go(paths::of("signup-password").to_owned());
+        };
+        Step::Do(Effect::SignUp(SignUp {
+            connection: database.name.clone(),
+            identifiers: signup::remembered(at),
+            password: None,
+            verified: signup::verified_ones(at),
+            fields: at.transaction.progress.fields.clone().into_iter().filter(|(name, _)| name.starts_with("ulp-")).collect(),
+            puzzle: None,
+        }))
+    }
 }

@@ -1,12 +1,16 @@
 //! `login`, `login-id` and `login-password`.
 
-use super::{Behaviour, View, parts};
+use super::{
+    Behaviour, View,
+    parts::{self, LOG_IN},
+    passwordless,
+};
 use crate::{
     form::Form,
-    page::{Link, Page, Shown},
+    page::{Action, Field, Link, Page, Shown},
     paths,
-    step::{At, Done, Effect, Fault, LogIn, Show, Step},
-    world::Database,
+    step::{At, Coded, Done, Effect, Fault, LogIn, SendLogin, Show, Step},
+    world::{Database, Identifier, Passwordless},
 };
 use model::login::GivenIdentifier;
 
@@ -45,6 +49,13 @@ impl Behaviour for Login {
         let Some(database) = &at.world.database else {
             return Step::Show(Show::fault(self.name, Fault::whole("no-db-connection")));
         };
+        // Where a puzzle is due, it is solved for a password.
+        if self.is_second && form.action() == "switch-to-otp-auth" && !at.world.puzzles.passwordless {
+            return send_code(at, None);
+        }
+        if !database.has_passwords {
+            return Step::Go(paths::of(paths::login_screen(at.world)).to_owned());
+        }
         let identifier = self.identifier(at, form);
         let mut show = Show::of(self.name);
         if identifier.is_empty() {
@@ -63,10 +74,14 @@ impl Behaviour for Login {
         at.progress().identifier = Some(GivenIdentifier { kind: None, value: identifier.clone() });
         let kinds = database.kinds_of(&identifier);
         let connection = database.name.clone();
+        at.progress().fields.remove(LOG_IN);
         Step::Do(Effect::LogIn(LogIn { connection, kinds, identifier, password: form.secret("password"), puzzle }))
     }
 
     fn done(&self, at: &mut At<'_>, done: Done) -> Step {
+        if let (Done::Well, Some(kind)) = (&done, sent_to(at)) {
+            return Step::Go(paths::of(paths::challenge(kind)).to_owned());
+        }
         let Done::Fault(fault) = done else { return Step::Resume };
         let given = at.transaction.progress.identifier.clone().map(|given| given.value).unwrap_or_default();
         let fault = match &at.world.database {
@@ -92,6 +107,12 @@ impl Behaviour for Login {
             form.link = parts::to_reset(view);
             parts::focus(&mut form);
             page.form = Some(form);
+            let given = view.transaction.progress.identifier.as_ref();
+            let may_switch = self.is_second && !view.world.puzzles.passwordless;
+            if may_switch && given.is_some_and(|given| database.code_for(&given.value).is_some()) {
+                let text = view.text("useCodeText");
+                page.actions.push(Action { value: "switch-to-otp-auth", intro: None, text });
+            }
         }
         page.alternate = parts::to_signup(view, paths::of(paths::signup_screen(view.world)));
         page.connections = parts::connections(view);
@@ -159,6 +180,9 @@ impl Behaviour for LoginId {
         if domain.as_ref().is_some_and(is_of_domain) {
             return refuse(Fault::at("username", "invalid-connection"));
         }
+        if let Some(connection) = &at.world.passwordless {
+            return self.post_passwordless(at, connection, form);
+        }
         let Some(database) = &at.world.database else { return refuse(Fault::at("username", "no-hrd-connection")) };
         if identifier.is_empty() {
             return refuse(Fault::at("username", database.missing_identifier()));
@@ -166,14 +190,46 @@ impl Behaviour for LoginId {
         if database.kinds_of(&identifier).is_empty() {
             return refuse(Fault::at("username", invalid_identifier(database)));
         }
-        at.progress().identifier = Some(GivenIdentifier { kind: None, value: identifier });
-        Step::Go(paths::of("login-password").to_owned())
+        let code_for = database.code_for(&identifier);
+        if !database.has_passwords && code_for.is_none() {
+            return refuse(Fault::at("username", "password-not-allowed"));
+        }
+        let value = code_for.map_or_else(|| identifier.clone(), |kind| kind.normal(&identifier));
+        if database.has_passwords {
+            at.progress().identifier = Some(GivenIdentifier { kind: None, value });
+            at.progress().fields.remove(LOG_IN);
+            return Step::Go(paths::of("login-password").to_owned());
+        }
+        let puzzle = at.solves_puzzle(form);
+        if at.world.puzzles_codes() && puzzle.is_none() {
+            return refuse(Fault::at("captcha", "invalid-captcha"));
+        }
+        at.progress().identifier = Some(GivenIdentifier { kind: None, value });
+        send_code(at, puzzle)
+    }
+
+    fn done(&self, at: &mut At<'_>, done: Done) -> Step {
+        let given = at.transaction.progress.identifier.clone().map(|given| given.value).unwrap_or_default();
+        match (done, &at.world.passwordless) {
+            (Done::Well, Some(connection)) => {
+                Step::Go(paths::of(connection.challenge(passwordless::is_link(at))).to_owned())
+            }
+            (Done::Well, None) => {
+                let kind = sent_to(at).unwrap_or(Identifier::Email);
+                Step::Go(paths::of(paths::challenge(kind)).to_owned())
+            }
+            (Done::Fault(fault), _) => Step::Show(Show::fault("login-id", fault).value("username", &given)),
+            _ => Step::Resume,
+        }
     }
 
     fn page(&self, view: &View<'_>) -> Page {
         let mut page = view.page("login-id");
         let mut form = parts::form(view);
-        let mut field = parts::any_identifier(view);
+        let mut field = match &view.world.passwordless {
+            Some(connection) => Some(field_of(view, connection)),
+            None => parts::any_identifier(view),
+        };
         if let (Some(field), Some(given)) = (&mut field, &view.transaction.progress.identifier)
             && view.show.faults.is_empty()
         {
@@ -181,6 +237,7 @@ impl Behaviour for LoginId {
         }
         form.fields.extend(field);
         form.has_capabilities = true;
+        form.captcha = parts::captcha(view);
         form.link = parts::to_reset(view);
         parts::focus(&mut form);
         page.form = Some(form);
@@ -188,6 +245,71 @@ impl Behaviour for LoginId {
         page.connections = parts::connections(view);
         page.separator = view.text("separatorText");
         page
+    }
+}
+
+impl LoginId {
+    /// The identifier of somebody who is sent a code or a link, where there are no passwords.
+    fn post_passwordless(&self, at: &mut At<'_>, connection: &Passwordless, form: &Form) -> Step {
+        let entered = form.line("username");
+        let refuse = |fault| Step::Show(Show::fault("login-id", fault).value("username", &entered));
+        let (missing, invalid) = match connection.kind {
+            Identifier::PhoneNumber => ("no-phone", "invalid-phone-number"),
+            _ => ("no-email", "invalid-email-format"),
+        };
+        if entered.is_empty() {
+            return refuse(Fault::at("username", missing));
+        }
+        let Some(value) = identity::passwordless::normal(connection.kind.into(), &entered) else {
+            return refuse(Fault::at("username", invalid));
+        };
+        let puzzle = at.solves_puzzle(form);
+        if at.world.puzzles_codes() && puzzle.is_none() {
+            return refuse(Fault::at("captcha", "invalid-captcha"));
+        }
+        let kind = connection.kind;
+        at.progress().identifier = Some(GivenIdentifier { kind: Some(kind.field().to_owned()), value: value.clone() });
+        let to = Coded { connection: connection.name.clone(), kind, identifier: value };
+        Step::Do(Effect::SendLogin(SendLogin { to, is_link: passwordless::is_link(at), puzzle }))
+    }
+}
+
+/// Sends a database's user a code to log in with, by the identifier that was given.
+fn send_code(at: &mut At<'_>, puzzle: Option<String>) -> Step {
+    let given = at.transaction.progress.identifier.as_ref().map(|given| given.value.clone());
+    let database = at.world.database.as_ref();
+    let found = database.zip(given).and_then(|(database, given)| Some((database, database.code_for(&given)?, given)));
+    let Some((database, kind, given)) = found else {
+        return Step::Go(paths::of(paths::login_screen(at.world)).to_owned());
+    };
+    let to = Coded { connection: database.name.clone(), kind, identifier: given };
+    at.progress().fields.insert(LOG_IN.to_owned(), kind.field().to_owned());
+    Step::Do(Effect::SendLogin(SendLogin { to, is_link: false, puzzle }))
+}
+
+/// The kind of identifier that was sent a code to log in with.
+fn sent_to(at: &At<'_>) -> Option<Identifier> {
+    at.transaction.progress.fields.get(LOG_IN).and_then(|field| Identifier::of_field(field))
+}
+
+/// The field for the address or the number to which something is sent.
+fn field_of(view: &View<'_>, connection: &Passwordless) -> Field {
+    let (label, code, missing) = match connection.kind {
+        Identifier::PhoneNumber => ("phonePlaceholder", "phone-required", "no-phone"),
+        _ => ("emailPlaceholder", "email-required", "no-email"),
+    };
+    let (autocomplete, input_mode) = parts::tokens(connection.kind);
+    let (entered, hint) = (view.value("username"), view.transaction.request.login_hint.clone());
+    Field {
+        name: "username",
+        label: view.text(label),
+        value: if entered.is_empty() { hint.unwrap_or_default() } else { entered },
+        input_mode,
+        autocomplete,
+        is_required: true,
+        checks: vec![parts::required(view, code, missing)],
+        fault: view.fault("username"),
+        ..Field::default()
     }
 }
 

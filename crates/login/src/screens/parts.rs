@@ -7,6 +7,26 @@ use crate::{
     world::Identifier,
 };
 
+/// Where the kind of identifier is noted that was sent a code to log in with.
+pub(crate) const LOG_IN: &str = "login.code";
+
+/// The field for a code that has at most this many characters.
+pub(crate) fn code_field(view: &View<'_>, length: usize) -> Field {
+    Field {
+        name: "code",
+        label: view.text("placeholder"),
+        value: view.value("code"),
+        input_mode: Some("numeric"),
+        autocomplete: "one-time-code",
+        is_required: true,
+        has_focus: true,
+        max_length: Some(u32::try_from(length + 10).unwrap_or(u32::MAX)),
+        checks: vec![required(view, "code-required", "no-code")],
+        fault: view.fault("code"),
+        ..Field::default()
+    }
+}
+
 /// The main button.
 pub(crate) fn main_button(view: &View<'_>) -> Button {
     Button { value: "default", text: view.text("buttonText"), is_primary: true }

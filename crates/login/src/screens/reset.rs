@@ -94,6 +94,7 @@ impl Behaviour for Request {
             _ if at.world.database.as_ref().is_some_and(|database| database.resets_by_code) => {
                 let fields = &mut at.progress().fields;
                 let identifier = fields.get(SENT_TO).cloned().unwrap_or_default();
+                fields.remove(parts::LOG_IN);
                 fields.insert(CODE_FOR.to_owned(), identifier);
                 Step::Go(paths::of("email-identifier-challenge").to_owned())
             }

@@ -135,6 +135,29 @@ impl Behaviour for Unblock {
     }
 }
 
+/// A dead end.
+pub(super) struct Status;
+
+impl Behaviour for Status {
+    fn name(&self) -> &'static str {
+        "status"
+    }
+
+    fn post(&self, _: &mut At<'_>, _: &Form) -> Step {
+        Step::Show(Show::of(self.name()))
+    }
+
+    fn page(&self, view: &View<'_>) -> Page {
+        let mut page = view.page(self.name());
+        page.icon = Some("error-cross");
+        page.heading = view.text("passwordless-no-session-title");
+        let start = view.world.client.initiate_login_uri.clone();
+        let text = view.text("passwordless-no-session-link");
+        page.button = start.map(|href| crate::page::Link { text, href });
+        page
+    }
+}
+
 /// A ticket's link was opened: the page sends itself, so that whatever only looks at links uses nothing up.
 pub(super) struct RedeemTicket;
 

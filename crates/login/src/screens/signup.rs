@@ -11,14 +11,16 @@ use crate::{
     form::Form,
     page::{Field, Link, Page, Shown},
     paths,
-    step::{At, Done, Effect, Fault, Show, SignUp, Step},
+    step::{At, Coded, Done, Effect, Fault, Show, SignUp, Step},
     world::{Asked, Database, Identifier, Invitation, is_email, is_phone},
 };
 
 /// Begins the names of what sign-up remembers between its pages.
 pub(super) const REMEMBERED: &str = "signup.";
 /// The address that was verified by a code.
-pub(super) const VERIFIED: &str = "signup.verified";
+const VERIFIED: &str = "signup.verified";
+/// The number that was.
+const VERIFIED_PHONE: &str = "signup.verified_phone";
 /// What a user name may hold beside letters and digits.
 const CHARACTERS: &str = "_+-.!#$^~`'@";
 
@@ -50,8 +52,10 @@ impl Behaviour for Signup {
         if !self.asks_identifiers && remembered(at).is_empty() {
             return Step::Go(paths::of(paths::signup_screen(at.world)).to_owned());
         }
-        if !self.asks_identifiers && has_to_verify(at) {
-            return Step::Go(paths::of("email-identifier-challenge").to_owned());
+        if !self.asks_identifiers
+            && let Some(to) = to_verify(at)
+        {
+            return Step::Go(paths::of(paths::challenge(to.kind)).to_owned());
         }
         Step::Show(Show::of(self.name))
     }
@@ -87,24 +91,26 @@ impl Behaviour for Signup {
             return Step::Show(show);
         }
         remember(at, &identifiers);
-        let email = identifiers.get("email").cloned();
-        // The address comes first: there is no way around its code.
-        if let Some(email) = email.clone().filter(|_| has_to_verify(at)) {
+        // What must be verified comes first: there is no way around its code.
+        if let Some(to) = to_verify(at) {
             return if self.asks_identifiers {
-                Step::Do(Effect::SendCode { connection: database.name.clone(), email })
+                Step::Do(Effect::SendCode(to))
             } else {
-                Step::Go(paths::of("email-identifier-challenge").to_owned())
+                Step::Go(paths::of(paths::challenge(to.kind)).to_owned())
             };
         }
-        if !self.asks_password {
+        if !self.asks_password && database.has_passwords {
             return Step::Go(paths::of("signup-password").to_owned());
         }
-        let is_email_verified = email.is_some() && at.transaction.progress.fields.get(VERIFIED) == email.as_ref();
+        if !database.has_passwords && verified_ones(at).is_empty() {
+            // Nobody could log in.
+            return Step::Show(Show::fault(self.name, Fault::whole("invalid-connection")));
+        }
         Step::Do(Effect::SignUp(SignUp {
             connection: database.name.clone(),
             identifiers,
-            password: form.secret("password"),
-            is_email_verified,
+            password: database.has_passwords.then(|| form.secret("password")),
+            verified: verified_ones(at),
             fields: form.beginning("ulp-", 20, 255),
             puzzle,
         }))
@@ -119,7 +125,10 @@ impl Behaviour for Signup {
                 }
                 Step::Show(show)
             }
-            Done::Well => Step::Go(paths::of("email-identifier-challenge").to_owned()),
+            Done::Well => {
+                let to = to_verify(at).map_or(Identifier::Email, |to| to.kind);
+                Step::Go(paths::of(paths::challenge(to)).to_owned())
+            }
             Done::Authenticated | Done::Refused(_) | Done::Ticket(_) | Done::Organizations(_) => Step::Resume,
         }
     }
@@ -230,7 +239,8 @@ fn read(
     for Asked { identifier, is_required } in &database.signup {
         let field = identifier.field();
         let invited = invitation.filter(|_| *identifier == Identifier::Email);
-        let value = invited.map_or_else(|| form.line(field), |invitation| invitation.email.clone());
+        let given = || identifier.normal(&form.line(field));
+        let value = invited.map_or_else(given, |invitation| invitation.email.clone());
         if value.is_empty() {
             if *is_required {
                 let code = match identifier {
@@ -280,15 +290,44 @@ pub(super) fn remembered(at: &At<'_>) -> BTreeMap<&'static str, String> {
     Identifier::ALL.into_iter().filter_map(given).collect()
 }
 
-/// Whether the address that was entered must be verified before anything else.
-fn has_to_verify(at: &At<'_>) -> bool {
-    let verifies = at.world.database.as_ref().is_some_and(|database| database.verifies_email);
-    let entered = remembered(at).remove("email");
-    verifies && entered.is_some() && at.transaction.progress.fields.get(VERIFIED) != entered.as_ref()
+/// Where the identifier is noted that a code has verified.
+pub(super) fn verified(kind: Identifier) -> &'static str {
+    if kind == Identifier::PhoneNumber { VERIFIED_PHONE } else { VERIFIED }
+}
+
+/// The identifiers that were entered and are verified.
+pub(super) fn verified_ones(at: &At<'_>) -> Vec<Identifier> {
+    let (entered, fields) = (remembered(at), &at.transaction.progress.fields);
+    let is_verified = |kind: &Identifier| {
+        let entered = entered.get(kind.field());
+        entered.is_some() && fields.get(verified(*kind)) == entered
+    };
+    [Identifier::Email, Identifier::PhoneNumber].into_iter().filter(is_verified).collect()
+}
+
+/// What was entered and must be verified before anything else: what the connection says; and one of those by which users are sent codes,
+/// where they have no passwords.
+pub(super) fn to_verify(at: &At<'_>) -> Option<Coded> {
+    let database = at.world.database.as_ref()?;
+    let (mut entered, verified) = (remembered(at), verified_ones(at));
+    let is_due = |kind: Identifier| {
+        let verifies = match kind {
+            Identifier::Email => database.verifies_email,
+            Identifier::PhoneNumber => database.verifies_phone,
+            Identifier::Username => false,
+        };
+        let proves = || !database.has_passwords && verified.is_empty() && database.by_code.contains(&kind);
+        !verified.contains(&kind) && (verifies || proves())
+    };
+    let kinds = [Identifier::Email, Identifier::PhoneNumber];
+    let kind = kinds.into_iter().find(|kind| entered.contains_key(kind.field()) && is_due(*kind))?;
+    Some(Coded { connection: database.name.clone(), kind, identifier: entered.remove(kind.field())? })
 }
 
 fn remember(at: &mut At<'_>, identifiers: &BTreeMap<&'static str, String>) {
     let fields = &mut at.progress().fields;
-    fields.retain(|name, _| !name.starts_with(REMEMBERED) && name != reset::CODE_FOR || name == VERIFIED);
+    let is_kept = |name: &str| name == VERIFIED || name == VERIFIED_PHONE;
+    let is_left = |name: &str| name.starts_with(REMEMBERED) || name == reset::CODE_FOR || name == parts::LOG_IN;
+    fields.retain(|name, _| is_kept(name) || !is_left(name));
     fields.extend(identifiers.iter().map(|(field, value)| (format!("{REMEMBERED}{field}"), value.clone())));
 }

@@ -5,7 +5,8 @@ use super::{
     Progress, Prompt, Redirect, Stage, StoreResult, TRANSACTION, TenantId, Transaction, Tx, Value, accounts, carrier,
     consent, find, id, json, load, machine, organizations,
 };
-use crate::paths;
+use crate::{paths, screens::passwordless::BROUGHT};
+use model::login::GivenIdentifier;
 
 impl Pages for Login {
     fn begin<'a>(
@@ -26,6 +27,37 @@ impl Pages for Login {
             let mut transaction = self.transaction(request);
             first.clone_into(&mut transaction.progress.screen);
             self.carried(&envelope, browser, &transaction, &path)
+        })
+    }
+
+    fn begin_with_code<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        request: LoginRequest,
+        identifier: &'a str,
+        code: &'a str,
+        browser: &'a Browser,
+    ) -> BoxFuture<'a, Result<Redirect, PagesError>> {
+        Box::pin(async move {
+            let (asked, ip) = (request.clone(), browser.ip.clone());
+            let read = move |reader: &store::Snapshot| {
+                Ok::<_, store::StoreError>((load::setting(reader, &asked, &ip)?.world.passwordless, reader.envelope()?))
+            };
+            let (passwordless, envelope) = self.store.read(tenant, read).await?;
+            let mut transaction = self.transaction(request);
+            let progress = &mut transaction.progress;
+            let mut screen = "login-id";
+            let kind = passwordless.as_ref().map(|connection| connection.kind);
+            if let (Some(connection), Some(kind)) = (&passwordless, kind)
+                && let Some(value) = identity::passwordless::normal(kind.into(), identifier)
+            {
+                screen = connection.challenge(false);
+                progress.identifier = Some(GivenIdentifier { kind: Some(kind.field().to_owned()), value });
+                let code = code.chars().filter(|letter| !letter.is_control()).take(64).collect();
+                progress.fields.insert(BROUGHT.to_owned(), code);
+            }
+            screen.clone_into(&mut progress.screen);
+            self.carried(&envelope, browser, &transaction, paths::of(screen))
         })
     }
 

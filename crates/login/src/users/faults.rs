@@ -40,17 +40,35 @@ pub(super) fn puzzle() -> Refused {
 pub(super) fn refusal(refusal: Refusal) -> Refused {
     match refusal {
         Refusal::WrongCredentials => Refused::Fault(Fault::at("password", "wrong-credentials")),
-        Refusal::Blocked => {
-            let (error, description) = ("unauthorized".to_owned(), "user is blocked".to_owned());
-            Refused::Client(model::login::Refusal { error, description })
-        }
+        Refusal::Blocked => blocked(),
         Refusal::Script(error) => script(&error),
         Refusal::PasswordLeaked => Refused::Fault(Fault::whole("password-breached")),
-        Refusal::Limited(limited) => Refused::Fault(Fault::whole(match limited {
-            Limited::BruteForce { .. } => "user-blocked",
-            Limited::SuspiciousIp { .. } => "ip-blocked",
-            Limited::SameUser { .. } => "same-user-login",
-        })),
+        Refusal::Limited(limited) => self::limited(limited),
+    }
+}
+
+/// What is told of a user whom an administrator has blocked.
+pub(super) fn blocked() -> Refused {
+    let (error, description) = ("unauthorized".to_owned(), "user is blocked".to_owned());
+    Refused::Client(model::login::Refusal { error, description })
+}
+
+/// What is told of a login that attack protection refuses.
+pub(super) fn limited(limited: Limited) -> Refused {
+    Refused::Fault(Fault::whole(match limited {
+        Limited::BruteForce { .. } => "user-blocked",
+        Limited::SuspiciousIp { .. } => "ip-blocked",
+        Limited::SameUser { .. } => "same-user-login",
+    }))
+}
+
+/// What is told of somebody new who was to become a user by a code.
+pub(super) fn newcomer(error: Error) -> Refused {
+    match error {
+        Error::Limited(_) => Refused::Fault(Fault::whole("ip-signup-blocked")),
+        // Another request was first.
+        Error::UserExists => Refused::Fault(Fault::at("code", "invalid-code")),
+        error => other(error),
     }
 }
 

@@ -24,7 +24,7 @@ impl Users {
             }
             match login::apply(tx, &actor, &prepared)? {
                 Outcome::LoggedIn(found) => {
-                    keep.login(tx, authenticated(&found.user, &found.realm, tx.now(), false))?;
+                    keep.login(tx, authenticated(&found.user, &found.realm, "pwd", tx.now(), false))?;
                     Ok::<_, identity::Error>(Ok(()))
                 }
                 Outcome::Refused(refusal) => Ok(Err(faults::refusal(refusal))),

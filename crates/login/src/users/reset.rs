@@ -1,15 +1,15 @@
-//! Forgotten passwords, and the codes by which an address is verified, as `identity` has them.
+//! Forgotten passwords, as `identity` has them.
 
 use identity::{
     Error,
-    codes::{self, Checked},
+    codes::Checked,
     reset::{self, Asked, Forgotten},
     tickets::TicketError,
 };
 use kernel::Secret;
 use store::Tx;
 
-use super::{Users, actor, faults, known, realm};
+use super::{Users, actor, faults, known};
 use crate::{
     accounts::{Call, Keep, Refused},
     step::{Fault, SendReset},
@@ -73,43 +73,13 @@ impl Users {
             self.store.write(&call.tenant, move |tx: &mut Tx| reset::apply(tx, &services, &actor, &prepared).map(drop));
         done.await.map_err(fault)
     }
-
-    /// Sends a code to an address that signs up.
-    pub(super) async fn send_signup_code(&self, call: &Call, connection: &str, email: &str) -> Result<(), Refused> {
-        let (actor, connection, email) = (actor(call), connection.to_owned(), email.to_owned());
-        let done = self.store.write(&call.tenant, move |tx: &mut Tx| {
-            let realm = realm(tx, &connection)?;
-            let is_sent = codes::SIGN_UP.send(tx, &actor, &realm, &email, None)?;
-            Ok::<_, Error>(if is_sent { Ok(()) } else { Err(too_many()) })
-        });
-        done.await.map_err(faults::other)?
-    }
-
-    /// Verifies such a code, which is used up when it is right.
-    pub(super) async fn check_signup_code(
-        &self,
-        call: &Call,
-        connection: &str,
-        email: &str,
-        code: &str,
-    ) -> Result<(), Refused> {
-        let (connection, email, code) = (connection.to_owned(), email.to_owned(), code.to_owned());
-        let done = self.store.write(&call.tenant, move |tx: &mut Tx| {
-            let realm = realm(tx, &connection)?;
-            Ok::<_, Error>(match codes::SIGN_UP.check(tx, &realm, &email, &code)? {
-                Checked::Right => Ok(()),
-                wrong => Err(wrong_code(wrong)),
-            })
-        });
-        done.await.map_err(faults::other)?
-    }
 }
 
-fn too_many() -> Refused {
+pub(super) fn too_many() -> Refused {
     Refused::Fault(Fault::whole("too-many-email"))
 }
 
-fn wrong_code(checked: Checked) -> Refused {
+pub(super) fn wrong_code(checked: Checked) -> Refused {
     let code = if checked == Checked::TooOften { "too-many-failures" } else { "invalid-code" };
     Refused::Fault(Fault::at("code", code))
 }

@@ -108,11 +108,10 @@ fn try_out(tx: &mut Tx, call: &Call, kind: &Kind) -> ApiResult<Answer> {
     let body = call.body();
     let text = |name: &str| body.get(name).and_then(Value::as_str);
     let message = PhoneMessage {
-        kind: of.text("type").unwrap_or(DEFAULT_TEXTS[0].0),
         provider: provider.as_ref().map(|provider| provider.id.as_str()),
-        to: text("to").unwrap_or_default(),
         is_voice: text("delivery_method") == Some("voice"),
         code: Some(TRIAL_CODE),
+        ..PhoneMessage::of(of.text("type").unwrap_or(DEFAULT_TEXTS[0].0), text("to").unwrap_or_default())
     };
     message.enqueue(tx)?;
     Ok(Answer::json(json!({"code": 202, "message": "Test notification successfully sent for processing"})))

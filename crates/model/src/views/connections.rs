@@ -1,6 +1,6 @@
 //! The view of connections.
 
-use kernel::{Record, Value};
+use kernel::{Document, Record, Value};
 use serde::Deserialize;
 
 use super::{Strategy, View, or_default};
@@ -42,6 +42,16 @@ pub struct ConnectionOptions {
     /// Domains whose users are the connection's.
     #[serde(deserialize_with = "or_default")]
     pub domain_aliases: Vec<String>,
+    /// Attributes of users that are not kept.
+    #[serde(deserialize_with = "or_default")]
+    pub non_persistent_attrs: Vec<String>,
+    /// What stands in for what an application does not say of a login by a link.
+    #[serde(rename = "authParams", deserialize_with = "or_default")]
+    pub auth_params: Document,
+    /// What codes look like.
+    #[serde(deserialize_with = "or_default")]
+    pub totp: Totp,
+    brute_force_protection: Option<bool>,
     validation: Option<Validation>,
     authentication_methods: Option<Methods>,
     #[serde(rename = "enabledDatabaseCustomization")]
@@ -49,6 +59,16 @@ pub struct ConnectionOptions {
     import_mode: Value,
     enable_script_context: Value,
     custom_password_hash: Value,
+}
+
+/// What codes of a connection look like, where it says so.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Totp {
+    /// Their digits.
+    pub length: Option<usize>,
+    /// For how many seconds they are right.
+    pub time_step: Option<u64>,
 }
 
 /// What the users of a database are known by.
@@ -112,6 +132,14 @@ struct Window {
 #[serde(default)]
 struct Methods {
     password: Option<PasswordMethod>,
+    email_otp: Option<Enabled>,
+    phone_otp: Option<Enabled>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Enabled {
+    enabled: Option<bool>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -175,6 +203,23 @@ impl ConnectionOptions {
     /// Whether users may sign in with passwords.
     pub fn has_passwords(&self) -> bool {
         self.password().is_none_or(|method| method.enabled != Some(false))
+    }
+
+    /// Whether users of a database are sent codes by mail that log in.
+    pub fn has_codes_by_mail(&self) -> bool {
+        let method = self.authentication_methods.as_ref().and_then(|methods| methods.email_otp.as_ref());
+        method.is_some_and(|method| method.enabled == Some(true))
+    }
+
+    /// Whether users of a database are sent codes by text message that log in.
+    pub fn has_codes_by_phone(&self) -> bool {
+        let method = self.authentication_methods.as_ref().and_then(|methods| methods.phone_otp.as_ref());
+        method.is_some_and(|method| method.enabled == Some(true))
+    }
+
+    /// Whether too many failures block an account.
+    pub fn is_protected(&self) -> bool {
+        self.brute_force_protection != Some(false)
     }
 
     /// Whether users who are made through the Management API need no password.

@@ -52,6 +52,28 @@ pub struct TenantSettings {
     pub default_redirection_uri: Option<String>,
     /// The languages of pages, the default first.
     pub enabled_locales: Option<Vec<String>>,
+    /// The pages of universal login.
+    pub universal_login: UniversalLogin,
+}
+
+/// The tenant's settings of the pages of universal login.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct UniversalLogin {
+    passwordless: PasswordlessPages,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct PasswordlessPages {
+    allow_magiclink_verify_without_session: bool,
+}
+
+impl UniversalLogin {
+    /// Whether a link that logs in may be opened in another browser than the one that asked for it.
+    pub fn allows_links_elsewhere(&self) -> bool {
+        self.passwordless.allow_magiclink_verify_without_session
+    }
 }
 
 /// The tenant's flags.
@@ -69,6 +91,8 @@ pub struct Flags {
     pub disable_clickjack_protection_headers: bool,
     /// Whether strangers who sign up learn that somebody has the identifier.
     pub enable_public_signup_user_exists_error: bool,
+    /// Whether clients that can prove who they are must, to have codes and links sent. They must where the tenant does not say.
+    pub enforce_client_authentication_on_passwordless_start: Option<bool>,
 }
 
 /// The tenant's settings of logout by the relying party.

@@ -136,7 +136,7 @@ async fn admit_connection(site: &Site, name: &str, client_id: &str) -> Result<()
         return Err(AuthorizationError::invalid_request("the connection is not enabled"));
     }
     let strategy = Connection::of(&connection)?.strategy;
-    if strategy.is_database() {
+    if strategy.is_database() || strategy.is_passwordless() {
         return Ok(());
     }
     let text = format!("Connections of the strategy {strategy} are not available on this server");
