@@ -58,7 +58,8 @@ impl Site {
 
     /// Asks for a code or a link.
     async fn start_passwordless(&self, more: Value) -> Answer {
-        let mut body = json!({"client_id": self.client, "client_secret": self.secret, "connection": "email", "send": "code"});
+        let mut body =
+            json!({"client_id": self.client, "client_secret": self.secret, "connection": "email", "send": "code"});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         self.send("/passwordless/start", &body).await
     }

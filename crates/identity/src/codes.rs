@@ -96,13 +96,17 @@ impl Purpose {
         (kind, address): (Identifier, &str),
         user: Option<&str>,
     ) -> Result<bool> {
-        if !self.may_send(tx, actor, kind, address)? {
+        if !may_send(tx, actor, kind, address)? {
             return Ok(false);
         }
         let code = self.issue(tx, realm, address, Shape::default(), user, Document::new())?;
         if kind == Identifier::Phone {
             let provider = messages::phone_provider(tx)?;
-            let message = PhoneMessage { provider: provider.as_deref(), code: Some(&code), ..PhoneMessage::of("otp_verify", address) };
+            let message = PhoneMessage {
+                provider: provider.as_deref(),
+                code: Some(&code),
+                ..PhoneMessage::of("otp_verify", address)
+            };
             message.enqueue(tx)?;
             return Ok(true);
         }
@@ -118,18 +122,6 @@ impl Purpose {
         };
         mail.enqueue(tx, None)?;
         Ok(true)
-    }
-
-    /// Whether another code may be sent there.
-    ///
-    /// # Errors
-    /// What the store fails with.
-    pub(crate) fn may_send(self, tx: &mut Tx, actor: &Actor, kind: Identifier, address: &str) -> Result<bool> {
-        Ok(if kind == Identifier::Phone {
-            messages::may_reach_phone(tx, actor, address)?
-        } else {
-            messages::may_reach(tx, actor, address)?
-        })
     }
 
     /// Makes a new code for an address, with what it stands for; one from before is of no use any more.
@@ -238,19 +230,29 @@ impl Purpose {
         }
         let mark = sent.payload.get(MARK).and_then(Value::as_str).unwrap_or_default();
         let found = tx.peek_single_use(self.kind, &presented(&place, mark, code))?;
-        match found.filter(|found| fits(&found.payload)) {
-            Some(found) => Ok((Checked::Right, found.payload)),
-            None => {
-                sent.payload.insert(WRONG.into(), (wrong + 1).into());
-                tx.update_single_use(self.kind, &place, sent.payload)?;
-                nothing(Checked::Wrong)
-            }
+        if let Some(found) = found.filter(|found| fits(&found.payload)) {
+            return Ok((Checked::Right, found.payload));
         }
+        sent.payload.insert(WRONG.into(), (wrong + 1).into());
+        tx.update_single_use(self.kind, &place, sent.payload)?;
+        nothing(Checked::Wrong)
     }
 
     fn place(self, realm: &Realm, address: &str) -> String {
         format!("{} {} {}", self.kind, realm.id, kernel::digest(&address.to_lowercase()))
     }
+}
+
+/// Whether another code may be sent there.
+///
+/// # Errors
+/// What the store fails with.
+pub(crate) fn may_send(tx: &mut Tx, actor: &Actor, kind: Identifier, address: &str) -> Result<bool> {
+    Ok(if kind == Identifier::Phone {
+        messages::may_reach_phone(tx, actor, address)?
+    } else {
+        messages::may_reach(tx, actor, address)?
+    })
 }
 
 fn presented(place: &str, mark: &str, code: &str) -> String {

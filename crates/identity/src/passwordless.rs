@@ -15,7 +15,7 @@ use store::{Snapshot, Store, Tx};
 use crate::{
     Actor, Error, Result,
     actor::Services,
-    codes::Checked,
+    codes::{self, Checked},
     log::Entry,
     login::{self, LoggedIn},
     messages::{Email, PhoneMessage},
@@ -128,7 +128,7 @@ pub fn start(tx: &mut Tx, actor: &Actor, start: &Start) -> Result<Started> {
     if let Some(limited) = protection::before_login(tx, actor, &subject)? {
         return Ok(Started::Limited(limited));
     }
-    if !method.purpose.may_send(tx, actor, method.kind, &address)? {
+    if !codes::may_send(tx, actor, method.kind, &address)? {
         return Ok(Started::TooOften);
     }
     let found = login::user(tx, &method.realm, &[method.kind], &address)?;

@@ -208,9 +208,7 @@ impl Login {
                 self.accounts.send_reset(&call, reset, keep).await.map(|()| Done::Well)
             }
             Effect::SendCode(to) => self.accounts.send_code(&call, &to).await.map(|()| Done::Well),
-            Effect::CheckCode { to, code } => {
-                self.accounts.check_code(&call, &to, &code).await.map(|()| Done::Well)
-            }
+            Effect::CheckCode { to, code } => self.accounts.check_code(&call, &to, &code).await.map(|()| Done::Well),
             Effect::SendLogin(send) => {
                 let keep = keep(&send.puzzle);
                 self.accounts.send_login(&call, send, keep).await.map(|()| Done::Well)

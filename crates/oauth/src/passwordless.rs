@@ -56,9 +56,7 @@ fn refused(refusal: Refusal, is_phone: bool) -> OAuthError {
     match refusal {
         Refusal::Wrong if is_phone => OAuthError::invalid_grant("Wrong phone number or verification code."),
         Refusal::Wrong => OAuthError::invalid_grant("Wrong email or verification code."),
-        Refusal::Expired => {
-            OAuthError::invalid_grant("The verification code has expired. Please try to login again.")
-        }
+        Refusal::Expired => OAuthError::invalid_grant("The verification code has expired. Please try to login again."),
         Refusal::TooOften => {
             OAuthError::invalid_grant("You've reached the maximum number of attempts. Please try to login again.")
         }
@@ -74,6 +72,9 @@ fn failed(error: Error) -> OAuthError {
         Error::ConnectionDisabled => OAuthError::invalid_request("the connection is not enabled"),
         Error::Denied(denial) => OAuthError::extensibility(denial.reason),
         Error::Limited(limited) => OAuthError::limited(limited),
+        Error::Attribute(error) => OAuthError::invalid_request(error.to_string()),
+        // Another request was first, or nobody may sign up any more.
+        Error::UserExists | Error::SignupDisabled => OAuthError::invalid_grant("Wrong email or verification code."),
         error => error.into(),
     }
 }

@@ -13,7 +13,8 @@ fn methods(password: bool) -> Value {
 }
 
 fn attributes() -> Value {
-    let attribute = |status: &str| json!({"identifier": {"active": true}, "profile_required": false, "signup": {"status": status}});
+    let attribute =
+        |status: &str| json!({"identifier": {"active": true}, "profile_required": false, "signup": {"status": status}});
     json!({"email": attribute("optional"), "phone_number": attribute("optional")})
 }
 

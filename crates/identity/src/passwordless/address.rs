@@ -40,7 +40,13 @@ mod tests {
     #[test]
     fn what_is_written_differently_and_means_the_same_is_the_same() {
         let of = |text: &str| normal(Identifier::Phone, text);
-        for text in ["+49 170 1234567", "0049-170-1234567", "+49 (0) 170 / 123.45.67", "+491701234567", " +49\u{a0}170\u{2011}1234567 "] {
+        for text in [
+            "+49 170 1234567",
+            "0049-170-1234567",
+            "+49 (0) 170 / 123.45.67",
+            "+491701234567",
+            " +49\u{a0}170\u{2011}1234567 ",
+        ] {
             assert_eq!(of(text).as_deref(), Some("+491701234567"), "{text}");
         }
         for text in ["0170 1234567", "+49", "+49170abc", "", "+\u{664}\u{669}1701234567", "+491701234567;ext=1"] {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kernel::{Document, Value, id, object};
+use kernel::{Document, Value, object};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{Snapshot, Tx};
@@ -12,8 +12,6 @@ use crate::{Actor, Error, Result, links};
 
 /// Under which name links are kept.
 const KIND: &str = "passwordless_link";
-/// Characters of a ticket.
-const LENGTH: usize = 32;
 
 /// Where a link leads.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -29,11 +27,9 @@ pub struct Link {
     pub connection: String,
     /// The address that it was sent to.
     pub address: String,
-    /// What it proves, a secret.
-    pub code: String,
 }
 
-/// Keeps what a link leads to, and gives the link.
+/// Keeps what a link leads to, and gives the link: its ticket is the code that proves who has read it, and is kept as a hash alone.
 pub(super) fn issue(
     tx: &mut Tx,
     actor: &Actor,
@@ -44,21 +40,19 @@ pub(super) fn issue(
     lifetime: Duration,
 ) -> Result<String> {
     let domain = links::domain(tx, actor)?;
-    let ticket = tx.context().text(id::BASE64URL, LENGTH);
     let kept = Link {
         client_id: actor.client_id.clone().unwrap_or_default(),
         connection: method.realm.name.clone(),
         address: address.to_owned(),
-        code: code.to_owned(),
         ..link.clone()
     };
     let payload: Document = object(json!(kept));
     let expires = tx.now() + lifetime;
-    tx.put_single_use(KIND, &ticket, payload, None, expires)?;
-    Ok(format!("https://{domain}/passwordless/verify_redirect?ticket={ticket}"))
+    tx.put_single_use(KIND, code, payload, None, expires)?;
+    Ok(format!("https://{domain}/passwordless/verify_redirect?ticket={code}"))
 }
 
-/// Where the link with this ticket leads. It is used up by the code that it holds.
+/// Where the link with this ticket leads. It is used up with the code that it is.
 ///
 /// # Errors
 /// What the store fails with.

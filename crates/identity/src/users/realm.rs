@@ -1,7 +1,10 @@
 //! What a connection says about its users: how they are identified and which attributes they have.
 
 use kernel::{Document, Record, UnfitRecord, Value};
-use model::views::{Attribute, Attributes, Connection, ConnectionOptions, Strategy, View as _};
+use model::{
+    user::{IDENTIFIERS, LINKED},
+    views::{Attribute, Attributes, Connection, ConnectionOptions, Strategy, Totp, View as _},
+};
 
 use super::Identifier;
 use crate::PasswordRules;
@@ -88,6 +91,38 @@ impl Realm {
     /// Whether users may set passwords themselves.
     pub fn allows_reset(&self) -> bool {
         !self.options.disable_self_service_change_password
+    }
+
+    /// Whether too many failures block an account.
+    pub fn is_protected(&self) -> bool {
+        self.options.is_protected()
+    }
+
+    /// Whether users may be sent codes that log in to this identifier.
+    pub fn sends_codes(&self, identifier: Identifier) -> bool {
+        let is_on = match identifier {
+            Identifier::Email => self.options.has_codes_by_mail(),
+            Identifier::Phone => self.options.has_codes_by_phone(),
+            Identifier::Username => false,
+        };
+        self.is_active(identifier) && (self.is_passwordless() || (self.is_database() && is_on))
+    }
+
+    /// What codes look like, where the connection says so.
+    pub fn totp(&self) -> Totp {
+        self.options.totp
+    }
+
+    /// Takes what the connection does not want to be kept out of a profile: never what users are known by, nor what is not theirs.
+    pub fn forget(&self, profile: &mut Document) {
+        const KEPT: [&str; 7] = ["user_id", "identities", IDENTIFIERS, LINKED, "created_at", "updated_at", "blocked"];
+        for name in &self.options.non_persistent_attrs {
+            let is_identifier = Identifier::ALL.iter().any(|kind| kind.field() == name && self.is_active(*kind));
+            let is_of_identifier = name == "email_verified" || name == "phone_verified";
+            if !is_identifier && !is_of_identifier && !KEPT.contains(&name.as_str()) {
+                profile.shift_remove(name);
+            }
+        }
     }
 
     /// What passwords must be.

@@ -221,6 +221,7 @@ pub fn create(
     user.document.insert("created_at".into(), tx.now().into());
     user.document.insert("updated_at".into(), tx.now().into());
     complete(&mut user, realm, &local_id);
+    realm.forget(&mut user.document);
     if let Some(credential) = credential {
         keep_credential(&mut user, credential);
     }

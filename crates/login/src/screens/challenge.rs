@@ -42,12 +42,12 @@ impl Behaviour for Challenge {
     fn visit(&self, at: &mut At<'_>) -> Step {
         match self.use_of(at) {
             Some(_) => Step::Show(Show::of(self.name)),
-            None => self.back(at),
+            None => back(at),
         }
     }
 
     fn post(&self, at: &mut At<'_>, form: &Form) -> Step {
-        let Some(used) = self.use_of(at) else { return self.back(at) };
+        let Some(used) = self.use_of(at) else { return back(at) };
         let is_puzzled = match used {
             Use::Reset(_) => at.world.puzzles_reset(),
             Use::LogIn(_) => at.world.puzzles.passwordless,
@@ -58,15 +58,20 @@ impl Behaviour for Challenge {
             ("back-action", Use::LogIn(_)) => Step::Go(paths::of(paths::login_screen(at.world)).to_owned()),
             ("switch-to-password-auth", Use::LogIn(_)) => {
                 at.progress().fields.remove(LOG_IN);
-                Step::Go(paths::of(if self.has_password(at) { "login-password" } else { paths::login_screen(at.world) }).to_owned())
+                Step::Go(
+                    paths::of(if has_password(at) { "login-password" } else { paths::login_screen(at.world) })
+                        .to_owned(),
+                )
             }
             ("back-action", Use::Reset(_)) => Step::Go(paths::start(at.world, "reset-password-request")),
             // A puzzle that is due is solved on the page before.
             ("resend-code", Use::Reset(_)) if is_puzzled => Step::Go(paths::start(at.world, "reset-password-request")),
-            ("resend-code", Use::LogIn(_)) if is_puzzled => self.back(at),
+            ("resend-code", Use::LogIn(_)) if is_puzzled => back(at),
             ("resend-code", Use::SignUp(to)) => Step::Do(Effect::SendCode(to)),
             ("resend-code", Use::Reset(reset)) => Step::Do(Effect::SendReset(reset)),
-            ("resend-code", Use::LogIn(to)) => Step::Do(Effect::SendLogin(SendLogin { to, is_link: false, puzzle: None })),
+            ("resend-code", Use::LogIn(to)) => {
+                Step::Do(Effect::SendLogin(SendLogin { to, is_link: false, puzzle: None }))
+            }
             (_, used) => {
                 let code: String = form.get("code").chars().filter(|letter| !letter.is_whitespace()).take(64).collect();
                 if code.is_empty() {
@@ -94,7 +99,7 @@ impl Behaviour for Challenge {
             (Done::Ticket(ticket), _) => reset::change(at, &ticket),
             (Done::Well, Some(identifier)) => {
                 at.progress().fields.insert(signup::verified(self.kind).to_owned(), identifier);
-                self.signed_up(at)
+                signed_up(at)
             }
             // Another one was sent: here, or to what is to be verified next.
             (Done::Well, None) => match signup::to_verify(at) {
@@ -112,7 +117,9 @@ impl Behaviour for Challenge {
         let fields = &progress.fields;
         let is_login = fields.get(LOG_IN).is_some_and(|kind| kind == self.kind.field());
         let entered = progress.identifier.as_ref().filter(|_| is_login).map(|given| &given.value);
-        let entered = entered.or_else(|| fields.get(reset::CODE_FOR)).or_else(|| fields.get(&format!("signup.{}", self.kind.field())));
+        let entered = entered
+            .or_else(|| fields.get(reset::CODE_FOR))
+            .or_else(|| fields.get(&format!("signup.{}", self.kind.field())));
         let entered = entered.cloned().unwrap_or_default();
         let text = match self.kind {
             Identifier::PhoneNumber => view.texts.clone().with("phone", entered).get("phoneDescription"),
@@ -156,33 +163,40 @@ impl Challenge {
         let identifier = signup::remembered(at).remove(self.kind.field())?;
         Some(Use::SignUp(coded(identifier)))
     }
+}
 
-    /// Where whoever has no business here belongs.
-    fn back(&self, at: &At<'_>) -> Step {
-        let is_login = at.transaction.progress.fields.contains_key(LOG_IN);
-        let screen = if is_login { paths::login_screen(at.world) } else { paths::signup_screen(at.world) };
-        Step::Go(paths::of(screen).to_owned())
-    }
+/// Where whoever has no business here belongs.
+fn back(at: &At<'_>) -> Step {
+    let is_login = at.transaction.progress.fields.contains_key(LOG_IN);
+    let screen = if is_login { paths::login_screen(at.world) } else { paths::signup_screen(at.world) };
+    Step::Go(paths::of(screen).to_owned())
+}
 
-    fn has_password(&self, at: &At<'_>) -> bool {
-        at.world.database.as_ref().is_some_and(|database| database.has_passwords)
-    }
+fn has_password(at: &At<'_>) -> bool {
+    at.world.database.as_ref().is_some_and(|database| database.has_passwords)
+}
 
-    /// What follows once an identifier was verified while its user signs up.
-    fn signed_up(&self, at: &mut At<'_>) -> Step {
-        if let Some(to) = signup::to_verify(at) {
-            return Step::Do(Effect::SendCode(to));
-        }
-        let Some(database) = at.world.database.as_ref().filter(|database| !database.has_passwords) else {
-            return Step::Go(paths::of("signup-password").to_owned());
-        };
-        Step::Do(Effect::SignUp(SignUp {
-            connection: database.name.clone(),
-            identifiers: signup::remembered(at),
-            password: None,
-            verified: signup::verified_ones(at),
-            fields: at.transaction.progress.fields.clone().into_iter().filter(|(name, _)| name.starts_with("ulp-")).collect(),
-            puzzle: None,
-        }))
+/// What follows once an identifier was verified while its user signs up.
+fn signed_up(at: &mut At<'_>) -> Step {
+    if let Some(to) = signup::to_verify(at) {
+        return Step::Do(Effect::SendCode(to));
     }
+    let Some(database) = at.world.database.as_ref().filter(|database| !database.has_passwords) else {
+        return Step::Go(paths::of("signup-password").to_owned());
+    };
+    Step::Do(Effect::SignUp(SignUp {
+        connection: database.name.clone(),
+        identifiers: signup::remembered(at),
+        password: None,
+        verified: signup::verified_ones(at),
+        fields: at
+            .transaction
+            .progress
+            .fields
+            .clone()
+            .into_iter()
+            .filter(|(name, _)| name.starts_with("ulp-"))
+            .collect(),
+        puzzle: None,
+    }))
 }

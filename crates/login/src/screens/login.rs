@@ -181,7 +181,7 @@ impl Behaviour for LoginId {
             return refuse(Fault::at("username", "invalid-connection"));
         }
         if let Some(connection) = &at.world.passwordless {
-            return self.post_passwordless(at, connection, form);
+            return post_passwordless(at, connection, form);
         }
         let Some(database) = &at.world.database else { return refuse(Fault::at("username", "no-hrd-connection")) };
         if identifier.is_empty() {
@@ -248,30 +248,28 @@ impl Behaviour for LoginId {
     }
 }
 
-impl LoginId {
-    /// The identifier of somebody who is sent a code or a link, where there are no passwords.
-    fn post_passwordless(&self, at: &mut At<'_>, connection: &Passwordless, form: &Form) -> Step {
-        let entered = form.line("username");
-        let refuse = |fault| Step::Show(Show::fault("login-id", fault).value("username", &entered));
-        let (missing, invalid) = match connection.kind {
-            Identifier::PhoneNumber => ("no-phone", "invalid-phone-number"),
-            _ => ("no-email", "invalid-email-format"),
-        };
-        if entered.is_empty() {
-            return refuse(Fault::at("username", missing));
-        }
-        let Some(value) = identity::passwordless::normal(connection.kind.into(), &entered) else {
-            return refuse(Fault::at("username", invalid));
-        };
-        let puzzle = at.solves_puzzle(form);
-        if at.world.puzzles_codes() && puzzle.is_none() {
-            return refuse(Fault::at("captcha", "invalid-captcha"));
-        }
-        let kind = connection.kind;
-        at.progress().identifier = Some(GivenIdentifier { kind: Some(kind.field().to_owned()), value: value.clone() });
-        let to = Coded { connection: connection.name.clone(), kind, identifier: value };
-        Step::Do(Effect::SendLogin(SendLogin { to, is_link: passwordless::is_link(at), puzzle }))
+/// The identifier of somebody who is sent a code or a link, where there are no passwords.
+fn post_passwordless(at: &mut At<'_>, connection: &Passwordless, form: &Form) -> Step {
+    let entered = form.line("username");
+    let refuse = |fault| Step::Show(Show::fault("login-id", fault).value("username", &entered));
+    let (missing, invalid) = match connection.kind {
+        Identifier::PhoneNumber => ("no-phone", "invalid-phone-number"),
+        _ => ("no-email", "invalid-email-format"),
+    };
+    if entered.is_empty() {
+        return refuse(Fault::at("username", missing));
     }
+    let Some(value) = identity::passwordless::normal(connection.kind.into(), &entered) else {
+        return refuse(Fault::at("username", invalid));
+    };
+    let puzzle = at.solves_puzzle(form);
+    if at.world.puzzles_codes() && puzzle.is_none() {
+        return refuse(Fault::at("captcha", "invalid-captcha"));
+    }
+    let kind = connection.kind;
+    at.progress().identifier = Some(GivenIdentifier { kind: Some(kind.field().to_owned()), value: value.clone() });
+    let to = Coded { connection: connection.name.clone(), kind, identifier: value };
+    Step::Do(Effect::SendLogin(SendLogin { to, is_link: passwordless::is_link(at), puzzle }))
 }
 
 /// Sends a database's user a code to log in with, by the identifier that was given.

@@ -163,7 +163,8 @@ impl Behaviour for EmailLink {
         let mut page = view.page(self.name());
         let (email, _) = shown(view, Identifier::Email);
         let texts = view.texts.clone().with("email", email);
-        let resend = Action { value: "resend", intro: Some(view.text("resendText")), text: view.text("resendActionText") };
+        let resend =
+            Action { value: "resend", intro: Some(view.text("resendText")), text: view.text("resendActionText") };
         let is_opened = view.transaction.progress.fields.contains_key(BROUGHT);
         if !view.value(ASKS).is_empty() {
             page.heading = texts.get("askTitle");

@@ -25,6 +25,8 @@ const LONGEST: usize = 128;
 /// A link that was opened, and the login that it goes on with.
 struct Opened {
     link: Link,
+    /// What proves that its reader has the address.
+    code: Secret,
     transaction: Transaction,
     /// Whether this browser has begun the login.
     is_same_browser: bool,
@@ -49,7 +51,7 @@ impl Login {
     /// The page of the link was sent.
     pub(crate) async fn redeem_link(&self, tenant: &TenantId, ticket: &str, browser: &Browser) -> StoreResult<Reply> {
         let mut scene = self.scene(tenant, "", browser, SCREEN, &[]).await?;
-        let Opened { link, transaction, .. } = match self.opened(tenant, &mut scene, ticket, browser).await? {
+        let Opened { link, code, transaction, .. } = match self.opened(tenant, &mut scene, ticket, browser).await? {
             Err(reply) => return Ok(reply),
             Ok(opened) => opened,
         };
@@ -57,7 +59,7 @@ impl Login {
         let call = Call { transaction: Some(transaction.clone()), ..call(tenant, &scene, browser, &link.client_id) };
         let keep = Keep { transaction: transaction.clone(), screen: SCREEN, puzzle: None };
         let to = Coded { connection: link.connection, kind: Identifier::Email, identifier: link.address };
-        let fault = match self.accounts.log_in_by_code(&call, to, Secret::new(link.code), keep).await {
+        let fault = match self.accounts.log_in_by_code(&call, to, code, keep).await {
             Ok(()) | Err(Refused::Twice) => {
                 // The browser shows by its cookie that the login is its own.
                 let now = self.store.context().now();
@@ -120,7 +122,7 @@ impl Login {
             transaction.progress.identifier = Some(identifier);
             transaction.progress.fields.insert(BROUGHT.to_owned(), String::new());
         }
-        Ok(Ok(Opened { link, transaction, is_same_browser }))
+        Ok(Ok(Opened { link, code: Secret::new(ticket), transaction, is_same_browser }))
     }
 
     async fn page_of_link(

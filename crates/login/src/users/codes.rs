@@ -88,7 +88,8 @@ impl Users {
         let actor = actor(call);
         let request = call.transaction.as_ref().map(|transaction| &transaction.request);
         new.organization_id = request.and_then(|request| request.organization.clone());
-        let prepared = passwordless::prepare(&self.services, &self.store, &actor, new).await.map_err(faults::newcomer)?;
+        let prepared =
+            passwordless::prepare(&self.services, &self.store, &actor, new).await.map_err(faults::newcomer)?;
         let services = self.services.clone();
         let register = move |tx: &mut Tx| {
             let found = passwordless::register(tx, &services, &actor, &prepared)?;

@@ -84,7 +84,8 @@ async fn answer(site: &Site, request: Request<Body>) -> Result<String, Refusal> 
         return Err(OAuthError::unauthorized_client("Single page applications cannot use this endpoint.").into());
     }
     let parameters = &incoming.parameters;
-    let connection = parameters.get("connection").ok_or(Refusal::Fields(vec![("connection", "connection is required")]))?;
+    let connection =
+        parameters.get("connection").ok_or(Refusal::Fields(vec![("connection", "connection is required")]))?;
     let (kind, identifier) = identifier(parameters).map_err(|fault| Refusal::Fields(vec![fault]))?;
     let is_voice = match parameters.get("delivery_method") {
         None | Some("text") => false,

@@ -79,7 +79,8 @@ async fn answer(site: &Site, request: Request<Body>) -> Result<Document, OAuthEr
     if let Some(language) = &language {
         told.insert("request_language".into(), language.chars().take(64).collect::<String>().into());
     }
-    let actor = Actor { language: language.or(origin.language.clone()), ..password::actor(site, &origin, Some(&client.id)) };
+    let actor =
+        Actor { language: language.or(origin.language.clone()), ..password::actor(site, &origin, Some(&client.id)) };
     let start = Start {
         connection: name.to_owned(),
         kind: Some(kind),
