@@ -20,6 +20,7 @@ use crate::{
     databases::{Asking, ScriptError},
     log::Entry,
     password::{ForeignHash, PasswordHash},
+    passwordless,
     protection::{self, Limited, Subject},
     triggers::{self, Execution},
     users::{self, Identifier, LINKED, Realm},
@@ -149,6 +150,10 @@ fn find(reader: &Snapshot, actor: &Actor, connection: &str, identifier: &str, ki
         return Err(Error::ConnectionDisabled);
     }
     let identifier: String = identifier.trim().to_lowercase().chars().take(LONGEST_IDENTIFIER).collect();
+    // A number is the same however it is written: it is found, counted and blocked as one.
+    let may_be_number = realm.is_active(Identifier::Phone) && (kinds.is_empty() || kinds.contains(&Identifier::Phone));
+    let number = if may_be_number { passwordless::normal(Identifier::Phone, &identifier) } else { None };
+    let identifier = number.unwrap_or(identifier);
     let protection = connection.document.get("options").and_then(|options| options.get("brute_force_protection"));
     let subject = Subject {
         connection: realm.name.clone(),
