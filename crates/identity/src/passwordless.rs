@@ -4,8 +4,10 @@
 //! [`start`] sends, [`verify`] verifies. What [`verify`] finds to be somebody new is registered by [`prepare`] and [`register`].
 
 mod address;
+mod failed;
 mod link;
 mod method;
+mod send;
 
 use kernel::{Document, Record, Secret, Value, object};
 use model::USER;
@@ -18,7 +20,6 @@ use crate::{
     codes::{self, Checked},
     log::Entry,
     login::{self, LoggedIn},
-    messages::{Email, PhoneMessage},
     protection::{self, Limited, Subject},
     users::{
         self, Identifier,
@@ -157,76 +158,9 @@ pub fn start(tx: &mut Tx, actor: &Actor, start: &Start) -> Result<Started> {
         None => String::new(),
     };
     let code = if start.link.is_some() { String::new() } else { code };
-    send(tx, actor, &method, start, (&address, user), code, url)?;
-    note_sent(tx, actor, &method, start, (&address, user))?;
+    send::send(tx, actor, &method, start, (&address, user), code, url)?;
+    send::note(tx, actor, &method, start, (&address, user))?;
     Ok(Started::Well { local_id, address })
-}
-
-fn send(
-    tx: &mut Tx,
-    actor: &Actor,
-    method: &Method,
-    start: &Start,
-    (address, user): (&str, Option<&Record>),
-    code: String,
-    url: String,
-) -> Result {
-    if method.kind == Identifier::Phone {
-        let provider = crate::messages::phone_provider(tx)?;
-        let message = PhoneMessage {
-            provider: provider.as_deref(),
-            is_voice: start.is_voice,
-            code: Some(&code),
-            connection: method.realm.is_passwordless().then_some(method.realm.id.as_str()),
-            client: actor.client_id.as_deref(),
-            language: actor.language.as_deref(),
-            ..PhoneMessage::of("otp_verify", address)
-        };
-        return Ok(message.enqueue(tx)?);
-    }
-    let word = if url.is_empty() { "code" } else { "link" };
-    let mail = Email {
-        template: method.purpose.template(),
-        user: user.map(|user| user.id.as_str()),
-        to: address,
-        client: actor.client_id.as_deref(),
-        connection: Some(&method.realm.id),
-        url,
-        code,
-        language: actor.language.as_deref(),
-        members: object(json!({"send": word, "operation": "authentication"})),
-        domain: &actor.domain,
-        ..Email::default()
-    };
-    Ok(mail.enqueue(tx, None)?)
-}
-
-/// The entry of what was sent: `cls` of mails, `cs` of messages to telephones.
-fn note_sent(
-    tx: &mut Tx,
-    actor: &Actor,
-    method: &Method,
-    start: &Start,
-    (address, user): (&str, Option<&Record>),
-) -> Result {
-    let (kind, description) = match (method.kind, &start.link) {
-        (Identifier::Phone, _) => ("cs", "Passwordless code sent"),
-        (_, Some(_)) => ("cls", "Passwordless link sent"),
-        (_, None) => ("cls", "Passwordless code sent"),
-    };
-    let mut body = start.told.clone();
-    body.insert(method.kind.field().into(), address.into());
-    body.insert("send".into(), if start.link.is_some() { "link" } else { "code" }.into());
-    body.insert("client_id".into(), actor.client_id.clone().into());
-    let actor = Actor { body, ..actor.clone() };
-    let entry = Entry {
-        description: Some(description),
-        realm: Some(&method.realm),
-        user,
-        user_name: Some(address),
-        ..Entry::of(kind)
-    };
-    Ok(entry.append(tx, &actor)?)
 }
 
 /// Verifies a code, and does what follows from it: counts, blocks, log entries, the user's record. A refused login is a result: its
@@ -262,7 +196,7 @@ pub fn verify(tx: &mut Tx, actor: &Actor, presented: &Presented) -> Result<Verif
         Checked::TooOften => Some(Refusal::TooOften),
     };
     if let Some(refusal) = refusal {
-        note_refusal(tx, actor, &method, &subject, found.as_ref().map(|(user, _)| user), refusal)?;
+        failed::note(tx, actor, &method, &subject, found.as_ref().map(|(user, _)| user), refusal)?;
         return Ok(Verified::Refused(refusal));
     }
     protection::login_succeeded(tx, actor, &subject)?;
@@ -276,7 +210,7 @@ pub fn verify(tx: &mut Tx, actor: &Actor, presented: &Presented) -> Result<Verif
     let user = verification::verify(tx, actor, &user.id, Some(&account), method.kind)?;
     let user = counted(tx, actor, &user)?;
     if user.is("blocked") {
-        failed(tx, actor, "f", "user is blocked", &method, &subject, Some(&user))?;
+        failed::append(tx, actor, "f", "user is blocked", &method, &subject, Some(&user))?;
         return Ok(Verified::Refused(Refusal::Blocked));
     }
     Ok(Verified::Known(Box::new(LoggedIn { user, realm: method.realm, account })))
@@ -302,7 +236,7 @@ pub fn look_at(tx: &mut Tx, actor: &Actor, presented: &Presented) -> Result<std:
         Checked::TooOften => Refusal::TooOften,
     };
     let found = login::user(tx, &method.realm, &[method.kind], &address)?;
-    note_refusal(tx, actor, &method, &subject, found.as_ref().map(|(user, _)| user), refusal)?;
+    failed::note(tx, actor, &method, &subject, found.as_ref().map(|(user, _)| user), refusal)?;
     Ok(Err(refusal))
 }
 
@@ -374,46 +308,4 @@ fn subject(method: &Method, address: &str) -> Subject {
         identifier: address.to_lowercase(),
         is_protected: method.is_protected,
     }
-}
-
-fn note_refusal(
-    tx: &mut Tx,
-    actor: &Actor,
-    method: &Method,
-    subject: &Subject,
-    user: Option<&Record>,
-    refusal: Refusal,
-) -> Result {
-    let description = match (refusal, method.kind) {
-        (Refusal::Expired, _) => "The verification code has expired. Please try to login again.",
-        (Refusal::TooOften, _) => "You've reached the maximum number of attempts. Please try to login again.",
-        (_, Identifier::Phone) => "Wrong phone number or verification code.",
-        _ => "Wrong email or verification code.",
-    };
-    failed(tx, actor, if user.is_some() { "fp" } else { "fu" }, description, method, subject, user)?;
-    // A code that has expired was not guessed.
-    if refusal != Refusal::Expired {
-        protection::login_failed(tx, actor, &method.realm, subject, user)?;
-    }
-    Ok(())
-}
-
-fn failed(
-    tx: &mut Tx,
-    actor: &Actor,
-    kind: &'static str,
-    description: &str,
-    method: &Method,
-    subject: &Subject,
-    user: Option<&Record>,
-) -> Result {
-    let entry = Entry {
-        description: Some(description),
-        realm: Some(&method.realm),
-        user,
-        user_name: Some(&subject.identifier),
-        details: object(json!({"error": {"message": description}})),
-        ..Entry::of(kind)
-    };
-    Ok(entry.append(tx, actor)?)
 }

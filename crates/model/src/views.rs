@@ -13,11 +13,11 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
 pub use self::{
     clients::{Client, ClientGrant, DefaultOrganization, JwtConfiguration},
-    connections::{Attribute, Attributes, Connection, ConnectionOptions},
+    connections::{Attribute, Attributes, Connection, ConnectionOptions, Totp},
     organizations::Organization,
     resource_servers::{ProofOfPossession, ResourceServer},
     strategy::{Strategy, StrategyType},
-    tenants::{Flags, Mtls, OidcLogout, Sessions, TenantSettings},
+    tenants::{Flags, Mtls, OidcLogout, Sessions, TenantSettings, UniversalLogin},
     users::User,
 };
 

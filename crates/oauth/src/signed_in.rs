@@ -44,7 +44,7 @@ pub(crate) async fn api(exchange: &Exchange<'_>) -> Result<Option<Arc<ResourceSe
         Some(audience) => Some(site.api_for_users(audience, record, client).await?),
         None => None,
     };
-    capabilities::admit(site, record, client, api.as_ref().map(|api| api.identifier.as_str())).await?;
+    capabilities::admit(site, client, api.as_ref().map(|api| api.identifier.as_str())).await?;
     Ok(api)
 }
 
@@ -60,7 +60,7 @@ pub(crate) async fn tokens(
     let Exchange { site, record, client, parameters, origin } = &exchange;
     subject.user_id = Some(user.id.clone());
     subject.user_name = log::name_of(&user);
-    subject.connection = Some([realm.name.clone(), realm.id.clone(), realm.strategy.clone()]);
+    subject.connection = Some([realm.name.clone(), realm.id.clone(), realm.strategy.to_string()]);
     if site.demands_factors(&[mfa::ALWAYS]).await? {
         return Err(mfa::not_built());
     }

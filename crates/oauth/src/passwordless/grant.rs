@@ -7,6 +7,7 @@ use identity::{
     users::Identifier,
 };
 use kernel::Secret;
+use model::views::Strategy;
 use store::{Snapshot, Tx};
 
 use super::{failed, otp, refused};
@@ -59,7 +60,7 @@ async fn by_realm(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<
     let actor = password::actor(site, origin, Some(&client.id));
     let (found, kind) = match log_in(site, &actor, presented).await? {
         Ok(found) => {
-            let is_phone = found.realm.strategy == "sms";
+            let is_phone = found.realm.strategy == Strategy::Sms;
             (found, if is_phone { "sms" } else { "email" })
         }
         Err((refusal, is_phone)) => return Err(refused(refusal, is_phone)),

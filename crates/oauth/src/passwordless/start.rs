@@ -12,8 +12,9 @@ use identity::{
     protection,
     users::Identifier,
 };
-use kernel::{Document, Record, object};
-use serde_json::{Value, json};
+use kernel::{Document, object};
+use model::views::{Connection, Strategy, View as _};
+use serde_json::json;
 use store::{Snapshot, Tx};
 
 use super::{auth_params, of_link};
@@ -54,9 +55,10 @@ async fn answer(site: &Site, request: Request<Body>) -> Result<Document, OAuthEr
     }
     let name = parameters.require("connection")?;
     let connection = site.store.cached_by(site.tenant.id(), &model::CONNECTION, "name", name).await?;
-    let connection = connection.filter(|connection| matches!(connection.text("strategy"), Some("email" | "sms")));
+    let connection = connection.map(|connection| Connection::of(&connection)).transpose()?;
+    let connection = connection.filter(|connection| connection.strategy.is_passwordless());
     let connection = connection.ok_or_else(|| OAuthError::bad_connection("Connection not found."))?;
-    let is_phone = connection.text("strategy") == Some("sms");
+    let is_phone = connection.strategy == Strategy::Sms;
     let kind = if is_phone { Identifier::Phone } else { Identifier::Email };
     let malformed = || {
         let (code, text) = if is_phone {
@@ -124,13 +126,12 @@ async fn caller(site: &Site, incoming: &Incoming) -> Result<Authenticated, OAuth
 }
 
 /// Where the link leads: what the application says, where it does not what the connection says; judged before anything is sent.
-async fn link(site: &Site, client: &Client, connection: &Record, given: &Document) -> Result<Link, OAuthError> {
-    let of_connection = connection.document.get("options").and_then(|options| options.get("authParams"));
-    let mut all = of_connection.and_then(Value::as_object).cloned().unwrap_or_default();
+async fn link(site: &Site, client: &Client, connection: &Connection, given: &Document) -> Result<Link, OAuthError> {
+    let mut all = connection.options.auth_params.clone();
     all.extend(given.clone());
     let mut parameters: Parameters = of_link(&all);
     parameters.set("client_id", &client.id);
-    parameters.set("connection", connection.text("name").unwrap_or_default());
+    parameters.set("connection", &connection.name);
     if parameters.get("response_type").is_none() {
         parameters.set("response_type", if client.may_use("authorization_code") { "code" } else { "token" });
     }
