@@ -1,7 +1,5 @@
 //! The grants by which a client hands in its user's password (RFC 6749 §4.3; reference: authentication-api §4).
 
-use std::sync::Arc;
-
 use identity::{
     Actor, Channel,
     login::{self, Attempt, LoggedIn, Outcome, Refusal},

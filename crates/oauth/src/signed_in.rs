@@ -2,15 +2,23 @@
 
 use std::sync::Arc;
 
-use identity::{login::LoggedIn, triggers::Request};
-use kernel::{Document, object};
+use identity::{
+    Actor,
+    login::LoggedIn,
+    organizations::{self, Standing},
+    triggers::Request,
+};
+use kernel::{Document, Record, object};
 use serde_json::json;
 use store::Tx;
 
 use crate::{
     OAuthError, capabilities,
     facts::Facts,
-    log, mfa, post_login, refresh_token,
+    log, mfa,
+    organization::{not_a_member, not_by_connection},
+    password, post_login, refresh_token,
+    rights::RolesAt,
     token::{Exchange, Granted, Stored},
     user_grant::{self, Issue},
     views::ResourceServer,
@@ -31,12 +39,23 @@ pub(crate) struct Way {
     pub(crate) gty: Option<&'static str>,
 }
 
-/// The API that a request means, which must be there for the client before anything is verified.
-pub(crate) async fn api(exchange: &Exchange<'_>) -> Result<Option<Arc<ResourceServer>>, OAuthError> {
-    let Exchange { site, record, client, parameters, .. } = exchange;
-    if parameters.get("organization").is_some() {
-        return Err(OAuthError::invalid_request("parameter organization is not allowed for this client"));
+/// What a request means, which must be there for the client before anything is verified.
+pub(crate) struct Asked {
+    /// The API; none for the user's profile alone.
+    api: Option<Arc<ResourceServer>>,
+    organization: Option<Arc<Record>>,
+    /// Who acts: the client for its user.
+    pub(crate) actor: Actor,
+}
+
+/// What a request means.
+pub(crate) async fn ask(exchange: &Exchange<'_>, subject: &mut log::Subject) -> Result<Asked, OAuthError> {
+    let Exchange { site, record, client, parameters, origin } = exchange;
+    let organization = site.organization_for_users(parameters.get("organization"), client).await?;
+    if organization.is_none() && client.requires_organization() {
+        return Err(OAuthError::invalid_request("parameter organization is required for this client"));
     }
+    subject.note_organization(organization.as_deref());
     let settings = site.settings().await?;
     let default = settings.default_audience.as_deref().filter(|audience| !audience.is_empty());
     let userinfo = format!("{}userinfo", site.tenant.issuer());
@@ -45,17 +64,24 @@ pub(crate) async fn api(exchange: &Exchange<'_>) -> Result<Option<Arc<ResourceSe
         None => None,
     };
     capabilities::admit(site, client, api.as_ref().map(|api| api.identifier.as_str())).await?;
-    Ok(api)
+    let named = |known: &Arc<Record>| [known.id.clone(), known.text("name").unwrap_or_default().to_owned()];
+    let actor = Actor {
+        organization: organization.as_ref().map(named),
+        client_name: Some(client.name.clone()),
+        ..password::actor(site, origin, Some(&client.id))
+    };
+    Ok(Asked { api, organization, actor })
 }
 
 /// The tokens of a user whose login was counted.
 pub(crate) async fn tokens(
     exchange: Exchange<'_>,
     subject: &mut log::Subject,
-    api: Option<Arc<ResourceServer>>,
+    asked: Asked,
     found: LoggedIn,
     way: Way,
 ) -> Result<Granted, OAuthError> {
+    let Asked { api, organization, actor } = asked;
     let LoggedIn { user, realm, .. } = found;
     let Exchange { site, record, client, parameters, origin } = &exchange;
     subject.user_id = Some(user.id.clone());
@@ -64,8 +90,18 @@ pub(crate) async fn tokens(
     if site.demands_factors(&[mfa::ALWAYS]).await? {
         return Err(mfa::not_built());
     }
+    let mut joins = None;
+    if let Some(organization) = &organization {
+        match site.standing(&organization.id, &realm.id, &user.id).await? {
+            Standing::Member => {}
+            Standing::Joins => joins = Some(Arc::clone(organization)),
+            Standing::Stranger => return Err(OAuthError::access_denied(not_a_member(&user.id, &organization.id))),
+            Standing::Elsewhere => return Err(not_by_connection()),
+        }
+    }
+    let roles_at = RolesAt::of(organization.as_ref().map(|organization| organization.id.as_str()));
     let permissions = match &api {
-        Some(api) if api.enforce_policies => site.permissions(&user.id, &api.identifier, None).await?,
+        Some(api) if api.enforce_policies => site.permissions(&user.id, &api.identifier, roles_at.as_ref()).await?,
         _ => Vec::new(),
     };
     let asked: Option<Vec<String>> =
@@ -81,6 +117,8 @@ pub(crate) async fn tokens(
         record,
         connection: stored_connection.as_deref(),
         user: &user,
+        organization: organization.as_deref(),
+        roles_at,
         api: api.as_deref(),
         session: None,
         refresh_token: None,
@@ -112,7 +150,12 @@ pub(crate) async fn tokens(
     let scopes = decision.changed(scopes);
     subject.audience = api.as_ref().map(|api| api.identifier.clone());
     subject.scope = Some(scopes.join(" "));
+    let told_organization = match &organization {
+        Some(organization) => Some(site.told_organization(organization).await?),
+        None => None,
+    };
     let facts = Facts {
+        organization: told_organization,
         authenticated: now.micros(),
         connection: realm.name.clone(),
         custom: decision.custom.clone(),
@@ -127,6 +170,9 @@ pub(crate) async fn tokens(
     let refresh_token = refresh_token::plan(&exchange, &issue, &user.id, api.as_deref())?;
     let user_id = user.id.clone();
     let storing = move |tx: &mut Tx| -> Result<Stored, OAuthError> {
+        if let Some(organization) = &joins {
+            organizations::join(tx, &actor, organization, &user, &[], "assign_membership_on_login")?;
+        }
         decision.apply(tx, &user_id)?;
         let member = refresh_token.as_ref().map(|plan| plan.apply(tx)).transpose()?;
         Ok(Stored::Members(member.unwrap_or_default()))

@@ -94,7 +94,7 @@ impl Behaviour for Code {
             }
             Done::Fault(fault) => Step::Show(Show::fault(self.name, fault)),
             Done::Well => Step::Show(Show::of(self.name)),
-            Done::Authenticated | Done::Refused(_) | Done::Ticket(_) => Step::Resume,
+            Done::Authenticated | Done::Refused(_) | Done::Ticket(_) | Done::Organizations(_) => Step::Resume,
         }
     }
 
@@ -121,8 +121,10 @@ fn shown(view: &View<'_>, kind: Identifier) -> (String, Shown) {
         name: "username",
         value: value.clone(),
         autocomplete: if is_phone { "tel" } else { "email" },
-        edit_label: if is_phone { view.text("editLinkScreenReadableText") } else { "Edit email address".to_owned() },
-        edit: Link { text: view.text("editText"), href: view.href("/u/login/identifier") },
+        edit: Some((
+            if is_phone { view.text("editLinkScreenReadableText") } else { "Edit email address".to_owned() },
+            Link { text: view.text("editText"), href: view.href("/u/login/identifier") },
+        )),
         fault: None,
     };
     (value, shown)
@@ -155,7 +157,7 @@ impl Behaviour for EmailLink {
         match done {
             Done::Fault(fault) => Step::Show(Show::fault(self.name(), fault)),
             Done::Well => Step::Show(Show::of(self.name())),
-            Done::Authenticated | Done::Refused(_) | Done::Ticket(_) => Step::Resume,
+            Done::Authenticated | Done::Refused(_) | Done::Ticket(_) | Done::Organizations(_) => Step::Resume,
         }
     }
 

@@ -159,5 +159,6 @@ fn call(tenant: &TenantId, scene: &Scene, browser: &Browser, client_id: &str) ->
         browser: browser.clone(),
         language: scene.language.clone(),
         transaction: None,
+        organization: scene.setting.world.organization.as_ref().map(|known| [known.id.clone(), known.name.clone()]),
     }
 }

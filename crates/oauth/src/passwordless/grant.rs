@@ -46,51 +46,49 @@ impl Grant for Otp {
 
 /// At the connections `email` and `sms`.
 async fn by_realm(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Granted, OAuthError> {
-    let Exchange { site, client, parameters, origin, .. } = &exchange;
+    let Exchange { site, client, parameters, .. } = &exchange;
     let username = parameters.require("username")?.to_owned();
     let code = Secret::new(parameters.require("otp")?);
     let realm = parameters.require("realm")?.to_owned();
     subject.user_name = Some(username.clone());
-    let api = signed_in::api(&exchange).await?;
+    let asked = signed_in::ask(&exchange, subject).await?;
     let (wanted, client_id) = (realm.clone(), client.id.clone());
     let find = move |reader: &Snapshot| password::connection_named(reader, &wanted, &client_id);
     let connection = site.store.read(site.tenant.id(), find).await?;
     let connection = connection.ok_or_else(|| OAuthError::invalid_request(format!("Unknown realm {realm}.")))?;
     let presented = Presented { connection, kind: None, identifier: username, code, allows_signup: true };
-    let actor = password::actor(site, origin, Some(&client.id));
-    let (found, kind) = match log_in(site, &actor, presented).await? {
+    let (found, kind) = match log_in(site, &asked.actor, presented).await? {
         Ok(found) => {
             let is_phone = found.realm.strategy == Strategy::Sms;
             (found, if is_phone { "sms" } else { "email" })
         }
         Err((refusal, is_phone)) => return Err(refused(refusal, is_phone)),
     };
-    signed_in::tokens(exchange, subject, api, found, Way { method: kind, protocol: PROTOCOL, gty: None }).await
+    signed_in::tokens(exchange, subject, asked, found, Way { method: kind, protocol: PROTOCOL, gty: None }).await
 }
 
 /// At a database, by what `/otp/challenge` gave.
 async fn by_session(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Granted, OAuthError> {
-    let Exchange { site, client, parameters, origin, .. } = &exchange;
+    let Exchange { site, client, parameters, .. } = &exchange;
     let code = Secret::new(parameters.require("otp")?);
     let session = parameters.require("auth_session")?.to_owned();
     let wrong = || OAuthError::invalid_request("Invalid session or code");
-    let api = signed_in::api(&exchange).await?;
+    let asked = signed_in::ask(&exchange, subject).await?;
     let held = session.clone();
     let find = move |reader: &Snapshot| otp::look_up(reader, &held);
-    let asked = site.store.read(site.tenant.id(), find).await?;
+    let begun = site.store.read(site.tenant.id(), find).await?;
     // What one client was given is of no use to another.
-    let asked = asked.filter(|asked| asked.client_id == client.id).ok_or_else(wrong)?;
-    subject.user_name = Some(asked.identifier.clone());
-    let kind = if asked.is_phone { Identifier::Phone } else { Identifier::Email };
+    let begun = begun.filter(|begun| begun.client_id == client.id).ok_or_else(wrong)?;
+    subject.user_name = Some(begun.identifier.clone());
+    let kind = if begun.is_phone { Identifier::Phone } else { Identifier::Email };
     let presented = Presented {
-        connection: asked.connection,
+        connection: begun.connection,
         kind: Some(kind),
-        identifier: asked.identifier,
+        identifier: begun.identifier,
         code,
-        allows_signup: asked.allows_signup,
+        allows_signup: begun.allows_signup,
     };
-    let actor = password::actor(site, origin, Some(&client.id));
-    let found = match log_in(site, &actor, presented).await? {
+    let found = match log_in(site, &asked.actor, presented).await? {
         Ok(found) => found,
         Err((Refusal::Blocked, _)) => return Err(OAuthError::access_denied("user is blocked")),
         Err((Refusal::Limited(limited), _)) => return Err(OAuthError::limited(limited)),
@@ -98,8 +96,8 @@ async fn by_session(exchange: Exchange<'_>, subject: &mut log::Subject) -> Resul
     };
     let end = move |tx: &mut Tx| otp::end(tx, &session);
     site.store.write(site.tenant.id(), end).await?;
-    let method = if asked.is_phone { "sms" } else { "email" };
-    signed_in::tokens(exchange, subject, api, found, Way { method, protocol: PROTOCOL, gty: None }).await
+    let method = if begun.is_phone { "sms" } else { "email" };
+    signed_in::tokens(exchange, subject, asked, found, Way { method, protocol: PROTOCOL, gty: None }).await
 }
 
 /// Verifies the code, and makes somebody new a user; the login is counted whatever comes of it.
