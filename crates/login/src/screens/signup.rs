@@ -18,7 +18,7 @@ use crate::{
 /// Begins the names of what sign-up remembers between its pages.
 pub(super) const REMEMBERED: &str = "signup.";
 /// The address that was verified by a code.
-const VERIFIED: &str = "signup.verified";
+pub(super) const VERIFIED: &str = "signup.verified";
 /// The number that was.
 const VERIFIED_PHONE: &str = "signup.verified_phone";
 /// What a user name may hold beside letters and digits.
