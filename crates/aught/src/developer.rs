@@ -2,6 +2,7 @@
 //! server, and elsewhere by the operator's explicit will, for callers with a token of the Management API.
 
 mod guard;
+mod html;
 mod outbox;
 mod page;
 mod sessions;

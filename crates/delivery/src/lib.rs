@@ -8,6 +8,7 @@ pub mod messages;
 pub mod outbox;
 pub mod runner;
 
+pub use liquid::escaped;
 pub use messages::{Endpoints, Messenger};
 pub use outbox::Outbox;
 pub use runner::{Failed, Queue};

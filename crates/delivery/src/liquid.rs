@@ -23,7 +23,8 @@ use self::{
     view::View,
 };
 
-pub(crate) use escape::{escaped, unescaped};
+pub use escape::escaped;
+pub(crate) use escape::unescaped;
 
 /// The tags, blocks and filters of the service's engine that the library has.
 static PARSER: LazyLock<Parser> = LazyLock::new(|| {

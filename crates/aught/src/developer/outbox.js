@@ -7,7 +7,7 @@
   });
   const query = new URLSearchParams(location.search);
   const chosen = query.has("id");
-  const known = document.body.dataset.latest;
+  const known = document.querySelector("main").dataset.latest;
   const since = new Date().toISOString();
   const look = async () => {
     const to = query.get("to") ? `&to=${encodeURIComponent(query.get("to"))}` : "";

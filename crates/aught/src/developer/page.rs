@@ -1,13 +1,11 @@
 //! The page of the outbox: a list, and one message as it looks, as text, as source, and with each try. It works without script;
 //! with script it shows what comes.
 
-use axum::response::{Html, IntoResponse, Response};
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-use http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
 use kernel::{Document, Tenant, Value};
-use sha2::{Digest, Sha256};
 
-const STYLE: &str = include_str!("outbox.css");
+use super::html::{Page, escaped};
+
 /// Asks again and again whether something has come, and shows it.
 const SCRIPT: &str = include_str!("outbox.js");
 
@@ -32,37 +30,20 @@ pub(super) fn show(tenant: &Tenant, messages: &[Document], chosen: Option<&str>,
     let list = messages.iter().map(line).collect::<Vec<_>>().concat();
     let empty = "<p>No message has been sent yet. This page shows it as soon as there is one.</p>";
     let list = if list.is_empty() { empty.to_owned() } else { format!("<ul>{list}</ul>") };
-    let page = format!(
-        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>Outbox of {domain}</title><link rel=\"icon\" href=\"data:,\"><style>{STYLE}</style></head>\
-         <body data-latest=\"{latest}\"><header><h1>Outbox of {domain}</h1>\
+    let body = format!(
+        "<header><h1>Outbox of {domain}</h1>\
          <form method=\"get\"><label for=\"to\">To</label> <input id=\"to\" name=\"to\" value=\"{to}\" autocomplete=\"off\">\
          <button>Filter</button></form><button id=\"clear\" type=\"button\" hidden>Empty the outbox</button>\
          <p role=\"status\" id=\"news\"></p></header>\
-         <main><nav aria-label=\"Messages\">{list}</nav>{message}</main><script>{SCRIPT}</script></body></html>",
+         <main data-latest=\"{latest}\"><nav aria-label=\"Messages\">{list}</nav>{message}</main>",
         domain = escaped(tenant.domain()),
         latest = escaped(messages.first().map(|message| text(message, "id")).unwrap_or_default()),
         to = escaped(to.unwrap_or_default()),
         message = open.map(message).unwrap_or_default(),
     );
-    let mut response = Html(page).into_response();
-    let policy = format!(
-        "default-src 'none'; style-src '{}'; script-src '{}'; connect-src 'self'; frame-src 'self'; img-src data:; \
-         form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-        source(STYLE),
-        source(SCRIPT)
-    );
-    let headers = response.headers_mut();
-    if let Ok(policy) = HeaderValue::try_from(policy) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-/// What a policy calls a script or a style within the page.
-fn source(text: &str) -> String {
-    format!("sha256-{}", BASE64_STANDARD.encode(Sha256::digest(text.as_bytes())))
+    let title = format!("Outbox of {}", tenant.domain());
+    let may = &["connect-src 'self'", "frame-src 'self'", "form-action 'self'"];
+    Page { title: &title, body: &body, script: SCRIPT, may }.into_response()
 }
 
 fn message(message: &Document) -> String {
@@ -116,19 +97,4 @@ fn text<'m>(message: &'m Document, name: &str) -> &'m str {
 
 fn texts<'m>(message: &'m Document, name: &str) -> impl Iterator<Item = &'m str> {
     message.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
-}
-
-pub(super) fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            character => escaped.push(character),
-        }
-    }
-    escaped
 }

@@ -18,7 +18,7 @@ use rest::{ApiError, ApiResult};
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use store::{Agent, AuthenticationMethod, Filter, Query, Session, Snapshot, StoreError, Tx};
+use store::{Agent, AuthenticationMethod, Filter, Query, Session, Snapshot, Tx};
 use tower::ServiceExt;
 use url::Url;
 
@@ -212,7 +212,7 @@ fn client(reader: &Snapshot, id: &str) -> ApiResult<Record> {
     reader.get(&CLIENT, id)?.ok_or_else(|| ApiError::not_found("The client does not exist."))
 }
 
-fn begin(tx: &mut Tx, user: &Record, ip: &str) -> Result<(Session, Secret), StoreError> {
+fn begin(tx: &mut Tx, user: &Record, ip: &str) -> ApiResult<(Session, Secret)> {
     let settings = tx.singleton(&TENANT_SETTINGS)?.map(|record| record.document).unwrap_or_default();
     let main = identity::users::identities(user).into_iter().next();
     let now = tx.now();
@@ -228,5 +228,7 @@ fn begin(tx: &mut Tx, user: &Record, ip: &str) -> Result<(Session, Secret), Stor
         expires: None,
         idle_expires: None,
     };
-    sessions::begin(tx, &Lifetimes::of(&settings).unwrap_or_default(), None, login)
+    // Settings that cannot be read give no session a lifetime.
+    let lifetimes = Lifetimes::of(&settings).map_err(ApiError::internal)?;
+    Ok(sessions::begin(tx, &lifetimes, None, login)?)
 }

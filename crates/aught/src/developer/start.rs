@@ -2,20 +2,18 @@
 
 use axum::{
     extract::{Extension, State},
-    response::{Html, IntoResponse, Response},
+    response::{IntoResponse, Response},
 };
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-use http::{HeaderValue, header};
 use kernel::{Record, Tenant};
 use model::CLIENT;
 use rest::ApiError;
-use sha2::{Digest, Sha256};
 use store::{Query, StoreError};
 
-use super::{Tools, page::escaped};
+use super::{
+    Tools,
+    html::{Page, escaped},
+};
 use crate::edge;
-
-const STYLE: &str = include_str!("outbox.css");
 
 /// `GET /`.
 pub(super) async fn show(State(tools): State<Tools>, Extension(tenant): Extension<Tenant>) -> Response {
@@ -62,28 +60,18 @@ pub(super) async fn show(State(tools): State<Tools>, Extension(tenant): Extensio
     };
     let shown = clients.iter().filter(|client| !client.is("global")).take(50);
     let shown = shown.map(client).collect::<Vec<_>>().concat();
+    let title = domain;
     let domain = escaped(domain);
-    let page = format!(
-        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>{domain}</title><link rel=\"icon\" href=\"data:,\"><style>{STYLE}</style></head>\
-         <body><header><h1>{domain}</h1></header><main><nav aria-label=\"Tools\"><ul>\
+    let body = format!(
+        "<header><h1>{domain}</h1></header><main><nav aria-label=\"Tools\"><ul>\
          <li><a href=\"/_aught/outbox\">Outbox: what was sent to users</a></li>\
          <li><a href=\"/.well-known/openid-configuration\">OpenID configuration</a></li>\
          <li><a href=\"/.well-known/jwks.json\">Signing keys</a></li></ul></nav>\
          <article><h2>This tenant</h2><dl><dt>Domain</dt><dd><code>{domain}</code></dd>\
          <dt>Issuer</dt><dd><code>{issuer}</code></dd><dt>Management API</dt><dd><code>{audience}</code></dd></dl>\
-         <h2>Applications</h2><dl>{shown}</dl><h2>Use it</h2>{snippets}</article></main></body></html>",
+         <h2>Applications</h2><dl>{shown}</dl><h2>Use it</h2>{snippets}</article></main>",
         issuer = escaped(tenant.issuer()),
         audience = escaped(tenant.management_audience()),
     );
-    let mut response = Html(page).into_response();
-    let style = BASE64_STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
-    let policy = format!(
-        "default-src 'none'; style-src 'sha256-{style}'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    );
-    if let Ok(policy) = HeaderValue::try_from(policy) {
-        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    Page { title, body: &body, may: &["form-action 'none'"], ..Page::default() }.into_response()
 }

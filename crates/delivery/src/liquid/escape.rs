@@ -11,7 +11,7 @@ const ENTITIES: [(&str, &str); 5] = [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"
 const OTHERS: [(&str, &str); 2] = [("\"", "&quot;"), ("'", "&apos;")];
 
 /// A text as it stands in HTML.
-pub(crate) fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     ENTITIES.iter().fold(text.to_owned(), |text, (character, entity)| text.replace(character, entity))
 }
 
