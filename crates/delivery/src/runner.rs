@@ -1,7 +1,7 @@
 //! The runner of jobs: it takes due jobs of a queue from the store, of all tenants, and has them done, whatever happens
 //! to the server meanwhile.
 
-use std::{fmt::Display, panic::AssertUnwindSafe, time::Duration};
+use std::{convert::Infallible, fmt::Display, panic::AssertUnwindSafe, time::Duration};
 
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use kernel::object;
@@ -19,7 +19,7 @@ pub struct Queue {
     pub name: &'static str,
     /// How many jobs are done at a time.
     pub at_once: u32,
-    /// How long a job may take before it is given to another.
+    /// How long after the end of its worker a job is given to another.
     pub lease: Duration,
     /// How often a job is begun before it is given up. A beginning counts even if the server does not outlive it.
     pub attempts: u64,
@@ -97,7 +97,10 @@ where
     } else {
         let held = job.clone();
         let work = AssertUnwindSafe(async { work(held).await }).catch_unwind();
-        work.await.unwrap_or_else(|_| Err(Failed::for_now("it panicked")))
+        tokio::select! {
+            outcome = work => outcome.unwrap_or_else(|_| Err(Failed::for_now("it panicked"))),
+            never = held_meanwhile(store, queue, &job) => match never {},
+        }
     };
     let Err(failed) = outcome else { return };
     let (reason, is_over) = match failed {
@@ -120,6 +123,17 @@ where
     });
     if let Err::<(), store::StoreError>(error) = settled.await {
         tracing::warn!(queue = queue.name, job = job.id, %error, "a job could not be given back");
+    }
+}
+
+/// Holds the lease of a job that is being done: short leases end soon after their worker, and long work keeps its own.
+async fn held_meanwhile(store: &Store, queue: &Queue, job: &Job) -> Infallible {
+    loop {
+        tokio::time::sleep(queue.lease / 3).await;
+        // Whoever has lost the job learns that when it is done.
+        if let Err(error) = store.hold_job(job, queue.lease).await {
+            tracing::warn!(queue = queue.name, job = job.id, %error, "a lease could not be held");
+        }
     }
 }
 

@@ -248,6 +248,18 @@ impl Store {
         self.shared().jobs.notified()
     }
 
+    /// Holds the lease of a job for so long from now; `false` when it is not held any more.
+    pub async fn hold_job(&self, job: &Job, lease: Duration) -> StoreResult<bool> {
+        let held = job.clone();
+        let work = move |tx: &mut Tx| {
+            let sql = "UPDATE jobs SET leased_until = $1 WHERE tenant = $2 AND id = $3 AND lease = $4";
+            let until = tx.now + lease;
+            let params = [until.micros().into(), tx.number(), (&held.id).into(), held.lease.into()];
+            Ok(tx.connection.execute(sql, &params)? > 0)
+        };
+        self.write(&job.tenant, work).await
+    }
+
     /// As [`Tx::complete_job`], in a transaction of its own.
     pub async fn complete_job(&self, job: &Job) -> StoreResult<bool> {
         let done = job.clone();

@@ -1,9 +1,13 @@
-//! What tests of several crates need: databases of their own on a PostgreSQL server.
+//! What tests of several crates need: databases of their own on a PostgreSQL server, and a server that takes e-mails.
+
+mod smtp;
 
 use std::{collections::BTreeSet, path::Path, thread};
 
 use kernel::{Context, id};
 use postgres::{Client, NoTls};
+
+pub use smtp::SmtpSink;
 
 /// A database that no other test uses; dropped with this value.
 #[derive(Debug)]

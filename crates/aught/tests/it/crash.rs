@@ -124,13 +124,18 @@ pub(crate) struct Api {
 
 impl Api {
     pub(crate) async fn open(server: &Server) -> Self {
-        let host = (reqwest::header::HOST, DOMAIN.parse().unwrap());
+        Self::at(server, DOMAIN).await
+    }
+
+    /// The same, of the tenant with this domain.
+    pub(crate) async fn at(server: &Server, domain: &str) -> Self {
+        let host = (reqwest::header::HOST, domain.parse().unwrap());
         let client = reqwest::Client::builder().no_proxy().default_headers([host].into_iter().collect());
         let client = client.build().unwrap();
         let base = format!("http://{}", server.addr);
         let request = json!({
             "grant_type": "client_credentials", "client_id": "crash", "client_secret": "a secret",
-            "audience": format!("https://{DOMAIN}/api/v2/"),
+            "audience": format!("https://{domain}/api/v2/"),
         });
         let answer = client.post(format!("{base}/oauth/token")).json(&request).send().await.unwrap();
         let answer: Value = answer.json().await.unwrap();
@@ -138,10 +143,14 @@ impl Api {
         Self { client, base: base.into(), token: token.into() }
     }
 
+    /// Asks for a path below `/api/v2` with a body; what it answers with success.
+    pub(crate) async fn post(&self, path: &str, body: Value) -> reqwest::Result<Value> {
+        let request = self.client.post(format!("{}/api/v2{path}", self.base)).bearer_auth(&self.token);
+        request.json(&body).send().await?.error_for_status()?.json().await
+    }
+
     pub(crate) async fn create_role(&self, name: &str) -> reqwest::Result<String> {
-        let request = self.client.post(format!("{}/api/v2/roles", self.base)).bearer_auth(&self.token);
-        let answer = request.json(&json!({ "name": name })).send().await?.error_for_status()?;
-        let role: Value = answer.json().await?;
+        let role = self.post("/roles", json!({ "name": name })).await?;
         Ok(role["id"].as_str().unwrap().to_owned())
     }
 
@@ -167,6 +176,6 @@ impl Api {
 }
 
 #[expect(clippy::disallowed_methods, reason = "continuous checks ask for more rounds")]
-fn rounds() -> u32 {
+pub(crate) fn rounds() -> u32 {
     std::env::var("AUGHT_CRASH_ROUNDS").ok().map_or(3, |rounds| rounds.parse().expect("a number of rounds"))
 }

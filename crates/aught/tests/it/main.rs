@@ -6,5 +6,7 @@ mod cli;
 mod connections;
 mod crash;
 mod crash_deletion;
+mod kills;
 mod many_tenants;
+mod message_figures;
 mod program;

@@ -81,6 +81,11 @@ impl Server {
         }
     }
 
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal by its name (`TERM`).
     pub(crate) fn signal(&self, name: &str) {
         signal(&self.child, name);
