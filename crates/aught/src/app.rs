@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodRouter, any, get},
 };
-use delivery::{Messenger, events::Sender};
+use delivery::{Messenger, events::Sender, logs::Sinks};
 use kernel::{Peer, Tenant};
 use login::{Login, Users};
 use management::{Services, V1};
@@ -75,15 +75,20 @@ pub(crate) fn workers(
     store: &Store,
     services: &Services,
     messenger: Messenger,
+    sinks: Sinks,
     log_retention: Option<Duration>,
 ) -> Vec<JoinHandle<()>> {
     let dispatcher = services.dispatcher.clone();
-    let sender = Sender { outbound: services.outbound.clone(), action: Some(dispatcher.event_action()) };
+    let sender = Sender {
+        outbound: services.outbound.clone(),
+        action: Some(dispatcher.event_action()),
+        partners: sinks.partners.clone(),
+    };
     vec![
         tokio::spawn(finish_deletions(store.clone())),
         tokio::spawn(management::work(store.clone())),
         tokio::spawn(management::tidy(store.clone(), log_retention)),
-        tokio::spawn(delivery::logs::work(store.clone(), services.outbound.clone())),
+        tokio::spawn(delivery::logs::work(store.clone(), sinks)),
         tokio::spawn(delivery::logout::work(store.clone(), services.keys.clone(), services.outbound.clone())),
         tokio::spawn(sender.work(store.clone())),
         tokio::spawn(messenger.work(store.clone())),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use actions::{Confinement, Engine};
-use delivery::Endpoints;
+use delivery::{Endpoints, EventBridge, EventGrid, Partners};
 use figment::{
     Figment,
     providers::{Format, Serialized, Toml},
@@ -117,6 +117,22 @@ pub(crate) struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     developer_tools: Option<Switch>,
 
+    /// The event bus, in the accounts that streams name, on which events for Amazon EventBridge are put; `aws.partner` where
+    /// Amazon knows you as a partner [default: default]
+    #[arg(long, value_name = "NAME", env = "AUGHT_EVENTBRIDGE_BUS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    eventbridge_bus: Option<String>,
+
+    /// Where Amazon EventBridge is called [default: Amazon's own in the region of the stream]
+    #[arg(long, value_name = "ADDRESS", env = "AUGHT_EVENTBRIDGE_ENDPOINT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    eventbridge_endpoint: Option<String>,
+
+    /// The topic or partner namespace of Azure Event Grid that events are published to [default: none]
+    #[arg(long, value_name = "ADDRESS", env = "AUGHT_EVENTGRID_ENDPOINT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    eventgrid_endpoint: Option<String>,
+
     /// How long a stopping server waits for requests that it has begun to answer
     #[arg(
         long,
@@ -148,6 +164,15 @@ pub(crate) struct Settings {
     #[arg(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     developer_secret: Option<String>,
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    eventbridge_access_key_id: Option<String>,
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    eventbridge_secret_access_key: Option<String>,
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    eventgrid_key: Option<String>,
 }
 
 /// Whether something is there.
@@ -239,6 +264,9 @@ impl Settings {
         self.initial_client_id = secret("AUGHT_INITIAL_CLIENT_ID");
         self.initial_client_secret = secret("AUGHT_INITIAL_CLIENT_SECRET");
         self.developer_secret = secret("AUGHT_DEVELOPER_SECRET").filter(|secret| !secret.is_empty());
+        self.eventbridge_access_key_id = secret("AUGHT_EVENTBRIDGE_ACCESS_KEY_ID");
+        self.eventbridge_secret_access_key = secret("AUGHT_EVENTBRIDGE_SECRET_ACCESS_KEY");
+        self.eventgrid_key = secret("AUGHT_EVENTGRID_KEY");
         self.over(file)
     }
 
@@ -269,10 +297,23 @@ impl Settings {
         self.log.as_deref()
     }
 
+    /// What the operator has at Amazon and Microsoft, for streams of events and logs to them.
+    fn partners(&mut self) -> Partners {
+        let given = |text: &mut Option<String>| text.take().filter(|text| !text.is_empty());
+        let (bus, endpoint) = (given(&mut self.eventbridge_bus), given(&mut self.eventbridge_endpoint));
+        let key = given(&mut self.eventbridge_access_key_id).zip(given(&mut self.eventbridge_secret_access_key));
+        let topic = given(&mut self.eventgrid_endpoint).zip(given(&mut self.eventgrid_key));
+        Partners {
+            eventbridge: key.map(|(key_id, secret)| EventBridge { key_id, secret: Secret::new(secret), bus, endpoint }),
+            eventgrid: topic.map(|(endpoint, key)| EventGrid { endpoint, key: Secret::new(key) }),
+        }
+    }
+
     /// What a server needs to know.
-    pub(crate) fn config(self) -> Result<Config, Failure> {
+    pub(crate) fn config(mut self) -> Result<Config, Failure> {
         let database = self.database.as_deref().unwrap_or("aught.db");
         let Ok(database) = database.parse::<Database>();
+        let partners = self.partners();
         let state = State::of(&database, self.state_dir);
         let password = match (self.database_password, self.database_password_file) {
             (Some(password), _) => Some(password),
@@ -318,6 +359,7 @@ impl Settings {
             developer_tools: self.developer_tools.map(|switch| switch == Switch::On),
             developer_secret: self.developer_secret.map(Secret::new),
             message_endpoints: Endpoints::default(),
+            partners,
             drain: Duration::from_secs(self.drain_seconds.unwrap_or(10)),
             log_retention: days(self.log_retention.unwrap_or(LOG_RETENTION)),
             context: Context::system(),
@@ -368,8 +410,10 @@ pub struct Config {
     pub developer_tools: Option<bool>,
     /// What logins without pages ask for; without one it is made at the start.
     pub developer_secret: Option<Secret>,
-    /// Where services that deliver messages are called in place of their own addresses: for tests.
+    /// Where services that deliver messages, or take logs, are called in place of their own addresses: for tests.
     pub message_endpoints: Endpoints,
+    /// What the operator has at Amazon and Microsoft, for streams of events and logs to them.
+    pub partners: Partners,
     /// How long a stopping server waits for requests that it has begun to answer.
     pub drain: Duration,
     /// How long the tenant log is kept; without a time, for ever.
@@ -407,6 +451,7 @@ impl Config {
             developer_tools: None,
             developer_secret: None,
             message_endpoints: Endpoints::default(),
+            partners: Partners::default(),
             drain: Duration::from_secs(10),
             log_retention: days(LOG_RETENTION),
             context: Context::system(),

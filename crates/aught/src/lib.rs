@@ -33,7 +33,7 @@ pub use certificates::TlsCertificate;
 pub use cli::command_line;
 pub use config::{ActionsConfinement, ActionsEngine, Config, InitialClient, Metrics, OutboundPrivate, State};
 pub use connections::ConnectionLimits;
-pub use delivery::Endpoints;
+pub use delivery::{Endpoints, EventBridge, EventGrid, Partners};
 pub use forwarding::TrustedProxies;
 pub use outbound::Dns;
 pub use server::{Running, Server};

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use actions::Runtime;
-use delivery::Messenger;
+use delivery::{Messenger, logs::Sinks};
 use extensibility::Dispatcher;
 use futures::future::join_all;
 use identity::{Passwords, SigningKeys};
@@ -73,8 +73,13 @@ impl Server {
         let outbox = tools.as_ref().map(Tools::outbox);
         let triggers = Arc::new(services.dispatcher.clone());
         let endpoints = config.message_endpoints.clone();
+        let sinks = Sinks {
+            outbound: services.outbound.clone(),
+            endpoints: endpoints.clone(),
+            partners: config.partners.clone(),
+        };
         let messenger = Messenger::new(services.outbound.clone(), triggers, endpoints, outbox);
-        let mut workers = app::workers(&store, &services, messenger, config.log_retention);
+        let mut workers = app::workers(&store, &services, messenger, sinks, config.log_retention);
         workers.extend(metrics);
         let control = Control::open(&config.state, services.dispatcher.clone());
         let (stop, stopping) = watch::channel(false);

@@ -8,13 +8,17 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Uri, header, uri::PathAndQuery};
 use identity::{discard, events};
-use kernel::{Document, Record, Tenant, TenantId, Value, object, value_at};
+use kernel::{Document, Record, Tenant, TenantId, Timestamp, Value, object, value_at};
 use model::{EVENT_STREAM, WEBHOOK_ENDPOINT, queues};
 use outbound::{Client, Limits};
 use serde_json::json;
 use store::{Filter, Job, NewJob, Order, Paging, Query, Snapshot, Store, StoreResult, Tx};
 
-use crate::runner::{self, Failed, Queue};
+use crate::{
+    messages,
+    partners::{Bus, EventBridge, NO_EVENTBRIDGE, Partners, Put},
+    runner::{self, Failed, Queue},
+};
 
 pub use counts::{DAY, KEPT, forgive};
 
@@ -27,8 +31,8 @@ const QUEUE: Queue = Queue {
     pause: Duration::from_secs(30),
     given_up: None,
 };
-/// How long a sender may be silent before another takes its stream.
-const LEASE: Duration = Duration::from_secs(60);
+/// How long after its sender's end another takes a stream.
+const LEASE: Duration = Duration::from_secs(15);
 /// After this time a stream gives way to others that wait.
 const BUDGET: Duration = Duration::from_secs(1);
 /// Tries of a delivery; the waits between them begin with a second and double.
@@ -53,6 +57,8 @@ pub struct Sender {
     pub outbound: Client,
     /// Runs Actions; without it, streams to Actions fail.
     pub action: Option<EventAction>,
+    /// What the operator has at Amazon.
+    pub partners: Partners,
 }
 
 impl std::fmt::Debug for Sender {
@@ -94,7 +100,7 @@ impl Sender {
             let outcome = if job.attempts > MOST_BEGUN {
                 Err(never("The delivery could not be completed."))
             } else {
-                self.send(&tenant, &stream, &delivery).await
+                self.send(&tenant, &stream, &delivery, started).await
             };
             let now = store.context().now();
             let round = Arc::new(Round {
@@ -112,7 +118,7 @@ impl Sender {
         }
     }
 
-    async fn send(&self, at: &Tenant, stream: &Record, delivery: &Record) -> Result<(), Failure> {
+    async fn send(&self, at: &Tenant, stream: &Record, delivery: &Record, now: Timestamp) -> Result<(), Failure> {
         let event = delivery.document.get("event").and_then(Value::as_object).cloned().unwrap_or_default();
         let tenant = at.id();
         let event = events::envelope(event, tenant, at.domain(), Some(&stream.id));
@@ -129,9 +135,23 @@ impl Sender {
                 run(tenant.clone(), action, event).await.map_err(|message| Failure { message, may_pass: true })
             }
             _ => {
-                Err(never("Events cannot be sent to Amazon EventBridge: this installation is not one of its partners."))
+                let Some(own) = &self.partners.eventbridge else { return Err(never(NO_EVENTBRIDGE)) };
+                let part = |name: &str| text(&format!("destination.configuration.{name}")).unwrap_or_default();
+                let (account, region) = (part("aws_account_id"), part("aws_region"));
+                let bus = Bus { account, region, source: part("aws_partner_event_source") };
+                self.put(own, &bus, &event, now).await
             }
         }
+    }
+
+    /// Puts an event on a bus of Amazon EventBridge.
+    async fn put(&self, own: &EventBridge, bus: &Bus<'_>, event: &Document, now: Timestamp) -> Result<(), Failure> {
+        let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
+        let put = Put { kind: text("type"), time: text("time").parse().unwrap_or(now), detail: event };
+        let request = own.request(bus, &[put], now).map_err(|message| never(&message))?;
+        let answer = messages::call(&self.outbound, request).await;
+        let answer = answer.map_err(|failure| Failure { message: failure.reason, may_pass: failure.may_pass })?;
+        EventBridge::taken(answer.body()).map_err(|message| Failure { message, may_pass: true })
     }
 
     async fn post(

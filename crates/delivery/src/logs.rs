@@ -1,24 +1,32 @@
 //! Sending the tenant's log to its streams: whatever was appended since the last that a stream took, in batches, until
 //! its sink takes them. Nothing is lost to a sink that fails; one that fails for long suspends its stream.
 
+mod batch;
+mod health;
 mod privacy;
 mod sinks;
 
 use std::{sync::Arc, time::Duration};
 
 use futures::future::join;
-use kernel::{Document, Record, Value, object};
+use kernel::{Document, Record, TenantId, Value, object};
 use model::{LOG_STREAM, LOG_STREAM_STATE, queues};
-use outbound::{Client, Limits};
 use serde_json::json;
 use store::{Filter, Job, LogEvent, LogPaging, LogQuery, NewJob, Query, Snapshot, Store, StoreResult, Tx};
 
-use crate::runner::{self, Failed, Queue};
+use self::batch::Batch;
+use crate::{
+    messages::Failure,
+    runner::{self, Failed, Queue},
+};
 
-/// Entries in one request.
+pub use health::health;
+pub use sinks::Sinks;
+
+/// Entries that are looked at for one request.
 const BATCH: u64 = 100;
-/// How long a sender may be silent before another takes its stream.
-const LEASE: Duration = Duration::from_secs(60);
+/// How long after its sender's end another takes a stream.
+const LEASE: Duration = Duration::from_secs(15);
 /// Entries gather for so long before they are sent.
 const GATHER: Duration = Duration::from_millis(200);
 /// Looks for entries even when nobody tells of one.
@@ -41,19 +49,16 @@ const QUEUE: Queue = Queue {
         tx.cancel_job(&job.id).map(drop)
     }),
 };
-const LIMITS: Limits = Limits { time: Duration::from_secs(15), bytes: 64 << 10, redirects: 0 };
 
 /// Begins a new stream: at `startFrom`, or with what is logged from now on.
 pub fn begin(tx: &mut Tx, stream: &Record) -> StoreResult {
     let from = stream.text("startFrom").and_then(|time| time.parse().ok()).unwrap_or_else(|| tx.now());
-    let document = object(json!({"log_id": store::log_id_at(from), "failures": 0}));
-    tx.insert(&LOG_STREAM_STATE, Record::new(stream.id.as_str(), document, tx.now()))?;
-    Ok(())
+    health::begin(tx, &stream.id, &store::log_id_at(from))
 }
 
-/// Forgets the failures of a stream that is active again.
+/// Goes on with a stream that is active again, where it was.
 pub fn forgive(tx: &mut Tx, stream: &str) -> StoreResult<()> {
-    note(tx, stream, json!({"failures": 0}))
+    health::forgive(tx, stream)
 }
 
 /// Ends the sending to a stream that is deleted.
@@ -62,19 +67,19 @@ pub fn stop(tx: &mut Tx, stream: &str) -> StoreResult<()> {
 }
 
 /// Sends the logs of all tenants to their streams until it is dropped.
-pub async fn work(store: Store, outbound: Client) {
+pub async fn work(store: Store, sinks: Sinks) {
     let sending = runner::run(&store, &QUEUE, |job| {
-        let (store, outbound) = (&store, &outbound);
-        async move { serve(store, outbound, &job).await.map_err(Failed::for_now) }
+        let (store, sinks) = (&store, &sinks);
+        async move { serve(store, sinks, &job).await.map_err(Failed::for_now) }
     });
-    join(watch(&store), sending).await;
+    join(watch(&store, &sinks), sending).await;
 }
 
 /// Enqueues streams for which something was logged.
-async fn watch(store: &Store) {
+async fn watch(store: &Store, sinks: &Sinks) {
     loop {
         let appended = store.logs_appended();
-        if let Err(error) = enqueue(store).await {
+        if let Err(error) = enqueue(store, sinks).await {
             tracing::warn!(%error, "log streams cannot be looked through");
         }
         // Whether a call or the time ended the wait makes no difference.
@@ -83,32 +88,48 @@ async fn watch(store: &Store) {
     }
 }
 
-async fn enqueue(store: &Store) -> StoreResult {
+async fn enqueue(store: &Store, sinks: &Sinks) -> StoreResult {
     for tenant in store.tenants_with(LOG_STREAM.name).await? {
-        let due = store.read(&tenant, waiting).await?;
-        if due.is_empty() {
-            continue;
+        let sinks = sinks.clone();
+        let due = store.read(&tenant, move |reader| waiting(reader, &sinks)).await?;
+        if !due.is_empty() {
+            store.write(&tenant, move |tx: &mut Tx| due.iter().try_for_each(|due| due.note(tx))).await?;
         }
-        let work = move |tx: &mut Tx| {
-            for stream in &due {
-                let job = NewJob::new(queues::LOG_STREAMS, object(json!({"stream": stream})));
-                // One that is enqueued already is not enqueued again.
-                let _ = tx.enqueue(NewJob { id: Some(job_of(stream)), ..job });
-            }
-            Ok::<_, store::StoreError>(())
-        };
-        store.write(&tenant, work).await?;
     }
     Ok(())
 }
 
-/// The active streams that have not taken everything.
-fn waiting(reader: &Snapshot) -> StoreResult<Vec<String>> {
+/// An active stream that has not taken everything.
+struct Due {
+    stream: String,
+    /// What only the operator can give, and is not there.
+    waits_for: Option<&'static str>,
+}
+
+impl Due {
+    fn note(&self, tx: &mut Tx) -> StoreResult {
+        if let Some(what_for) = self.waits_for {
+            return health::waits(tx, &self.stream, what_for);
+        }
+        let job = NewJob::new(queues::LOG_STREAMS, object(json!({"stream": self.stream})));
+        // One that is enqueued already is not enqueued again.
+        let _ = tx.enqueue(NewJob { id: Some(job_of(&self.stream)), ..job });
+        Ok(())
+    }
+}
+
+/// The active streams that have not taken everything, and of which that is not known.
+fn waiting(reader: &Snapshot, sinks: &Sinks) -> StoreResult<Vec<Due>> {
     let active = reader.list(&LOG_STREAM, &Query::of(Filter::equals("status", "active")))?.items;
     let mut due = Vec::new();
-    for stream in active.into_iter().filter(sinks::is_reachable) {
-        if !entries(reader, &stream.id, 1)?.is_empty() && reader.job(&job_of(&stream.id))?.is_none() {
-            due.push(stream.id);
+    for stream in active {
+        let waits_for = sinks.lack(&stream);
+        let is_known = match waits_for {
+            Some(what_for) => health::is_known_to_wait(reader, &stream.id, what_for)?,
+            None => reader.job(&job_of(&stream.id))?.is_some(),
+        };
+        if !is_known && !entries(reader, &stream.id, 1)?.is_empty() {
+            due.push(Due { stream: stream.id, waits_for });
         }
     }
     Ok(due)
@@ -122,21 +143,23 @@ fn entries(reader: &Snapshot, stream: &str, limit: u64) -> StoreResult<Vec<LogEv
     Ok(reader.logs(&query)?.items)
 }
 
-async fn serve(store: &Store, outbound: &Client, job: &Job) -> StoreResult {
+async fn serve(store: &Store, sinks: &Sinks, job: &Job) -> StoreResult {
     let id: Arc<str> = job.payload.get("stream").and_then(Value::as_str).unwrap_or_default().into();
     loop {
         let wanted = Arc::clone(&id);
-        let batch = store.read(&job.tenant, move |reader| next_batch(reader, &wanted)).await?;
-        let outcome = match &batch {
-            Some((entries, stream)) => send(outbound, stream, job.tenant.as_str(), entries).await,
-            None => Ok(()),
+        let next = store.read(&job.tenant, move |reader| next_batch(reader, &wanted)).await?;
+        let outcome = match &next {
+            Some((stream, batch)) if !batch.items.is_empty() => {
+                sinks.send(stream, &batch.items, store.context().now()).await
+            }
+            _ => Ok(()),
         };
-        let last = batch.and_then(|(mut entries, _)| entries.pop()).map(|entry| entry.log_id);
+        let done = next.map(|(_, batch)| (batch.last, !batch.items.is_empty()));
         let (held, id) = (job.clone(), Arc::clone(&id));
-        let work = move |tx: &mut Tx| match (&outcome, &last) {
-            (Err(reason), _) => failed(tx, &held, &id, reason),
-            (Ok(()), Some(last)) => {
-                note(tx, &id, json!({"log_id": last, "failures": 0}))?;
+        let work = move |tx: &mut Tx| match (&outcome, &done) {
+            (Err(failure), _) => failed(tx, &held, &id, failure),
+            (Ok(()), Some((last, were_sent))) => {
+                health::advanced(tx, &id, last, *were_sent)?;
                 tx.continue_job(&held, &Document::new(), LEASE)
             }
             // What was logged since the last look is served too.
@@ -150,71 +173,36 @@ async fn serve(store: &Store, outbound: &Client, job: &Job) -> StoreResult {
 }
 
 /// What a stream is to be sent next, with the stream; none when it is paused or has taken everything.
-fn next_batch(reader: &Snapshot, stream: &str) -> StoreResult<Option<(Vec<LogEvent>, Record)>> {
-    let Some(record) = reader.get(&LOG_STREAM, stream)? else { return Ok(None) };
-    let entries = entries(reader, stream, BATCH)?;
-    Ok((record.text("status") == Some("active") && !entries.is_empty()).then_some((entries, record)))
+fn next_batch(reader: &Snapshot, stream: &str) -> StoreResult<Option<(Record, Batch)>> {
+    let Some(stream) = reader.get(&LOG_STREAM, stream)?.filter(|stream| stream.text("status") == Some("active")) else {
+        return Ok(None);
+    };
+    let entries = entries(reader, &stream.id, BATCH)?;
+    let tenant: &TenantId = reader.tenant();
+    Ok(Batch::of(&stream, tenant.as_str(), &entries).map(|batch| (stream, batch)))
 }
 
-/// Sends those entries of a batch that the stream wants, if there are any. The error says why the sink did not take them.
-async fn send(outbound: &Client, stream: &Record, tenant: &str, entries: &[LogEvent]) -> Result<(), String> {
-    let items: Vec<Document> = entries.iter().filter_map(|entry| item(stream, tenant, entry)).collect();
-    if items.is_empty() {
-        return Ok(());
-    }
-    let answer = outbound.send(sinks::request(stream, &items)?, LIMITS).await.map_err(|refused| refused.to_string())?;
-    if answer.status().is_success() { Ok(()) } else { Err(format!("The sink answers {}.", answer.status())) }
-}
-
-/// An entry as streams show it; none when the stream does not want it.
-fn item(stream: &Record, tenant: &str, entry: &LogEvent) -> Option<Document> {
-    let filters = stream.document.get("filters").and_then(Value::as_array);
-    let of_entry = category(entry.document.get("type").and_then(Value::as_str).unwrap_or_default());
-    if filters.is_some_and(|filters| !filters.iter().any(|filter| admits(filter, of_entry))) {
-        return None;
-    }
-    let mut data = entry.document.clone();
-    data.insert("tenant_name".into(), tenant.into());
-    if let Some(config) = stream.document.get("pii_config") {
-        privacy::hide(config, &mut data);
-    }
-    Some(object(json!({"log_id": entry.log_id, "data": data})))
-}
-
-/// Whether a filter of a stream admits entries of a category; priority streams carry what concerns security.
-fn admits(filter: &Value, category: &str) -> bool {
-    match filter["name"].as_str() {
-        Some("security") => category.rsplit('.').next() == Some("fail") || category == "system.notification",
-        name => name == Some(category),
-    }
-}
-
-fn failed(tx: &mut Tx, job: &Job, stream: &str, reason: &str) -> StoreResult<bool> {
-    tracing::debug!(stream, reason, "a log stream's sink failed");
-    let state = tx.get(&LOG_STREAM_STATE, stream)?;
-    let failures = state.and_then(|state| state.document.get("failures")?.as_u64()).unwrap_or(0) + 1;
+fn failed(tx: &mut Tx, job: &Job, stream: &str, failure: &Failure) -> StoreResult<bool> {
+    tracing::debug!(stream, reason = failure.reason, "a log stream's sink failed");
+    let failures = health::failed(tx, stream, &failure.reason)?;
     if failures >= MOST_FAILURES {
+        tracing::warn!(
+            tenant = tx.tenant().as_str(),
+            stream,
+            "a log stream is suspended: its sink has failed for long"
+        );
         suspend(tx, stream)?;
         return tx.complete_job(job).map(|_| false);
     }
     let wait = Duration::from_secs(1 << failures.saturating_sub(1).min(20)).min(LONGEST_WAIT);
-    if tx.retry_job(job, tx.now() + wait, reason)? {
-        note(tx, stream, json!({"failures": failures}))?;
-    }
-    Ok(false)
+    let wait = wait.max(failure.after.unwrap_or_default());
+    tx.retry_job(job, tx.now() + wait, &failure.reason).map(|_| false)
 }
 
 fn suspend(tx: &mut Tx, stream: &str) -> StoreResult<()> {
     let Some(mut stream) = tx.get(&LOG_STREAM, stream)? else { return Ok(()) };
     stream.document.insert("status".into(), "suspended".into());
     tx.update(&LOG_STREAM, stream).map(drop)
-}
-
-/// Changes members of a stream's state.
-fn note(tx: &mut Tx, stream: &str, members: Value) -> StoreResult<()> {
-    let Some(mut state) = tx.get(&LOG_STREAM_STATE, stream)? else { return Ok(()) };
-    state.document.extend(object(members));
-    tx.update(&LOG_STREAM_STATE, state).map(drop)
 }
 
 fn job_of(stream: &str) -> String {

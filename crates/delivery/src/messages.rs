@@ -22,7 +22,6 @@ use serde_json::json;
 use store::{Job, Snapshot, Store, StoreResult, Tx};
 use tokio::sync::Semaphore;
 
-use self::failure::Failure;
 use crate::{
     liquid::Unreadable,
     outbox::{self, Outbox},
@@ -30,9 +29,10 @@ use crate::{
 };
 
 pub use email::Endpoints;
+pub(crate) use failure::{Failure, call};
 
-/// How long a sender may be silent before another takes its message: longer than waiting for one's turn, code and calls may take.
-const LEASE: Duration = Duration::from_secs(120);
+/// How long after its sender's end another takes a message.
+const LEASE: Duration = Duration::from_secs(15);
 const QUEUE: Queue = Queue {
     name: queues::MESSAGES,
     at_once: 16,

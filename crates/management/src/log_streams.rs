@@ -2,7 +2,7 @@
 
 use delivery::logs;
 use kernel::{Record, Value, id::Form};
-use rest::{ApiError, ApiResult, Area, Call, Change, Kind, Resource};
+use rest::{Answer, ApiError, ApiResult, Area, Call, Change, Kind, Resource};
 use serde_json::json;
 use store::{Snapshot, Tx};
 
@@ -10,7 +10,13 @@ use crate::Services;
 
 /// What is served of `log-streams`.
 pub(crate) fn area(_: &Services) -> Area {
-    Area::new("log-streams").collection("/log-streams", LogStreams)
+    Area::new("log-streams").collection("/log-streams", LogStreams).read("GET /log-streams/{id}/health", health)
+}
+
+/// `GET /log-streams/{id}/health`: how far a stream is from being well, and the last errors of its sink.
+fn health(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
+    let stream = rest::load(reader, &LOG_STREAM, call.path("id"))?;
+    Ok(Answer::json(logs::health(reader, &stream)?))
 }
 
 /// Log streams. Sinks are shown with their keys, except for one provider's password.

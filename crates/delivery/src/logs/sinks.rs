@@ -4,37 +4,99 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, header, request::Builder};
 use kernel::{Document, Record, Timestamp, Value};
+use outbound::Client;
 use serde_json::json;
 
-/// Whether a stream's sink can be called. Those of partners get events only from within the partner's network.
-pub(super) fn is_reachable(stream: &Record) -> bool {
-    !matches!(stream.text("type"), Some("eventbridge" | "eventgrid"))
+use crate::{
+    Endpoints,
+    messages::{Failure, call},
+    partners::{Bus, EventBridge, NO_EVENTBRIDGE, NO_EVENTGRID, Partners, Put},
+};
+
+/// What a sink takes in one request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Most {
+    pub(super) entries: usize,
+    pub(super) bytes: usize,
 }
 
-/// The request that brings these items to a stream's sink. The error says why there is none.
-pub(super) fn request(stream: &Record, items: &[Document]) -> Result<Request<Bytes>, String> {
-    let revealed = stream.revealed();
-    let sink = Sink(revealed.get("sink"));
-    let (request, body) = match stream.text("type").unwrap_or_default() {
-        "http" => sink.http(items),
-        "datadog" => sink.datadog(items),
-        "splunk" => sink.splunk(items),
-        "sumo" => (post(sink.text("sumoSourceAddress")).header(header::CONTENT_TYPE, JSON), lines(items)),
-        "segment" => sink.segment(items),
-        "mixpanel" => sink.mixpanel(items),
-        other => return Err(format!("Logs cannot be sent to a sink of type \"{other}\".")),
-    };
-    request.body(body.into()).map_err(|error| format!("The sink cannot be called: {error}."))
+/// What most sinks take.
+const USUAL: Most = Most { entries: 100, bytes: 1 << 20 };
+/// What those take whose vendors bound requests otherwise; some of their bytes are left to what stands around entries.
+const BOUNDED: [(&str, Most); 3] = [
+    ("segment", Most { entries: 100, bytes: 450 << 10 }),
+    ("eventbridge", Most { entries: 10, bytes: 224 << 10 }),
+    ("eventgrid", Most { entries: 100, bytes: 896 << 10 }),
+];
+
+/// What the sink of a stream takes in one request.
+pub(super) fn most(stream: &Record) -> Most {
+    let kind = stream.text("type").unwrap_or_default();
+    BOUNDED.iter().find(|(name, _)| *name == kind).map_or(USUAL, |(_, most)| *most)
+}
+
+/// Reaches the sinks of streams. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Sinks {
+    /// Calls them.
+    pub outbound: Client,
+    /// Where vendors are called in place of their own addresses.
+    pub endpoints: Endpoints,
+    /// What the operator has at Amazon and Microsoft.
+    pub partners: Partners,
+}
+
+impl Sinks {
+    /// What only the operator can give for a stream, and has not.
+    pub(super) fn lack(&self, stream: &Record) -> Option<&'static str> {
+        match stream.text("type") {
+            Some("eventbridge") if self.partners.eventbridge.is_none() => Some(NO_EVENTBRIDGE),
+            Some("eventgrid") if self.partners.eventgrid.is_none() => Some(NO_EVENTGRID),
+            _ => None,
+        }
+    }
+
+    /// Brings items to a stream's sink, or tells why it did not take them.
+    pub(super) async fn send(&self, stream: &Record, items: &[Document], now: Timestamp) -> Result<(), Failure> {
+        let request = self.request(stream, items, now).map_err(Failure::for_now)?;
+        let answer = call(&self.outbound, request).await?;
+        if stream.text("type") == Some("eventbridge") {
+            EventBridge::taken(answer.body()).map_err(Failure::for_now)?;
+        }
+        Ok(())
+    }
+
+    /// The request that brings these items to a stream's sink. The error says why there is none.
+    fn request(&self, stream: &Record, items: &[Document], now: Timestamp) -> Result<Request<Bytes>, String> {
+        let revealed = stream.revealed();
+        let sink = Sink { known: revealed.get("sink"), endpoints: &self.endpoints };
+        let (request, body) = match stream.text("type").unwrap_or_default() {
+            "http" => sink.http(items),
+            "datadog" => sink.datadog(items),
+            "splunk" => sink.splunk(items),
+            "sumo" => (post(sink.text("sumoSourceAddress")).header(header::CONTENT_TYPE, JSON), lines(items)),
+            "segment" => sink.segment(items),
+            "mixpanel" => sink.mixpanel(items),
+            "eventbridge" => return sink.eventbridge(&self.partners, items, now),
+            "eventgrid" => return sink.eventgrid(&self.partners, items),
+            other => return Err(format!("Logs cannot be sent to a sink of type \"{other}\".")),
+        };
+        request.body(body.into()).map_err(|error| format!("The sink cannot be called: {error}."))
+    }
 }
 
 const JSON: &str = "application/json";
 
-/// What is known of a sink, its secrets included.
-struct Sink<'s>(Option<&'s Value>);
+/// What is known of a sink.
+struct Sink<'s> {
+    /// Its secrets included.
+    known: Option<&'s Value>,
+    endpoints: &'s Endpoints,
+}
 
 impl Sink<'_> {
     fn text(&self, name: &str) -> &str {
-        self.0.and_then(|sink| sink.get(name)).and_then(Value::as_str).unwrap_or_default()
+        self.known.and_then(|sink| sink.get(name)).and_then(Value::as_str).unwrap_or_default()
     }
 
     fn http(&self, items: &[Document]) -> (Builder, String) {
@@ -44,7 +106,7 @@ impl Sink<'_> {
         if !authorization.is_empty() {
             request = request.header(header::AUTHORIZATION, secret(authorization));
         }
-        let custom = self.0.and_then(|sink| sink.get("httpCustomHeaders")).and_then(Value::as_array);
+        let custom = self.known.and_then(|sink| sink.get("httpCustomHeaders")).and_then(Value::as_array);
         for entry in custom.into_iter().flatten() {
             let text = |name: &str| entry[name].as_str().unwrap_or_default();
             if let (Ok(name), Ok(value)) = (text("header").parse::<HeaderName>(), HeaderValue::try_from(text("value")))
@@ -67,14 +129,15 @@ impl Sink<'_> {
             "us5" => "us5.datadoghq.com",
             _ => "datadoghq.com",
         };
-        let request = post(&format!("https://http-intake.logs.{host}/api/v2/logs?ddsource=auth0"));
+        let base = self.endpoints.of("datadog", &format!("https://http-intake.logs.{host}"));
+        let request = post(&format!("{base}/api/v2/logs?ddsource=auth0"));
         let request =
             request.header(header::CONTENT_TYPE, JSON).header("DD-API-KEY", secret(self.text("datadogApiKey")));
         (request, json!(items).to_string())
     }
 
     fn splunk(&self, items: &[Document]) -> (Builder, String) {
-        let is_secure = self.0.and_then(|sink| sink.get("splunkSecure")) != Some(&false.into());
+        let is_secure = self.known.and_then(|sink| sink.get("splunkSecure")) != Some(&false.into());
         let scheme = if is_secure { "https" } else { "http" };
         let (domain, port) = (self.text("splunkDomain"), self.text("splunkPort"));
         let request = post(&format!("{scheme}://{domain}:{port}/services/collector/event"));
@@ -91,18 +154,23 @@ impl Sink<'_> {
         let event = |item: &Document| {
             let data = &item["data"];
             let user = data["user_id"].as_str().filter(|id| !id.is_empty());
-            json!({
+            let mut event = json!({
                 "type": "track",
                 "event": data["type"],
                 "messageId": item["log_id"],
                 "timestamp": data["date"],
-                "userId": user,
-                "anonymousId": user.is_none().then_some(&item["log_id"]),
                 "properties": data,
-            })
+            });
+            // Segment takes one of the two.
+            match user {
+                Some(user) => event["userId"] = user.into(),
+                None => event["anonymousId"] = item["log_id"].clone(),
+            }
+            event
         };
         let batch: Vec<Value> = items.iter().map(event).collect();
-        let request = basic(post("https://api.segment.io/v1/batch"), self.text("segmentWriteKey"), "");
+        let base = self.endpoints.of("segment", "https://api.segment.io");
+        let request = basic(post(&format!("{base}/v1/batch")), self.text("segmentWriteKey"), "");
         (request, json!({"batch": batch}).to_string())
     }
 
@@ -114,14 +182,46 @@ impl Sink<'_> {
             let mut properties = data.as_object().cloned().unwrap_or_default();
             properties.insert("time".into(), seconds(item).into());
             properties.insert("distinct_id".into(), data["user_id"].as_str().unwrap_or_default().into());
-            properties.insert("$insert_id".into(), item["log_id"].clone());
+            // Mixpanel takes an event with the same one once; it has 36 characters at most.
+            let id = identity::hash::hex(kernel::digest(item["log_id"].as_str().unwrap_or_default()).as_bytes());
+            properties.insert("$insert_id".into(), id.chars().take(36).collect::<String>().into());
             json!({"event": data["type"], "properties": properties})
         };
         let events: Vec<Value> = items.iter().map(event).collect();
-        let request = post(&format!("https://{host}.mixpanel.com/import?strict=1&project_id={project}"));
+        let base = self.endpoints.of("mixpanel", &format!("https://{host}.mixpanel.com"));
+        let request = post(&format!("{base}/import?strict=1&project_id={project}"));
         let (user, password) =
             (self.text("mixpanelServiceAccountUsername"), self.text("mixpanelServiceAccountPassword"));
         (basic(request, user, password), json!(events).to_string())
+    }
+
+    fn eventbridge(&self, partners: &Partners, items: &[Document], now: Timestamp) -> Result<Request<Bytes>, String> {
+        let own = partners.eventbridge.as_ref().ok_or(NO_EVENTBRIDGE)?;
+        let bus = Bus {
+            account: self.text("awsAccountId"),
+            region: self.text("awsRegion"),
+            source: self.text("awsPartnerEventSource"),
+        };
+        let event = |item| Put { kind: "Auth0 log", time: date(item).unwrap_or(now), detail: item };
+        own.request(&bus, &items.iter().map(event).collect::<Vec<_>>(), now)
+    }
+
+    fn eventgrid(&self, partners: &Partners, items: &[Document]) -> Result<Request<Bytes>, String> {
+        let own = partners.eventgrid.as_ref().ok_or(NO_EVENTGRID)?;
+        let source = self.text("azurePartnerTopic");
+        let event = |item: &Document| {
+            json!({
+                "specversion": "1.0",
+                "id": item["log_id"],
+                "source": source,
+                "type": "Auth0.log",
+                "subject": item["data"]["type"],
+                "time": item["data"]["date"],
+                "datacontenttype": "application/json",
+                "data": item,
+            })
+        };
+        own.request(&items.iter().map(event).collect::<Vec<_>>())
     }
 }
 
@@ -146,9 +246,12 @@ fn lines(items: &[Document]) -> String {
     lines.join("\n")
 }
 
+fn date(item: &Document) -> Option<Timestamp> {
+    item["data"]["date"].as_str().and_then(|date| date.parse().ok())
+}
+
 fn seconds(item: &Document) -> i64 {
-    let date = item["data"]["date"].as_str().and_then(|date| date.parse::<Timestamp>().ok());
-    date.unwrap_or(Timestamp::EPOCH).seconds()
+    date(item).unwrap_or(Timestamp::EPOCH).seconds()
 }
 
 #[cfg(test)]
@@ -159,6 +262,12 @@ mod tests {
 
     fn stream(kind: &str, sink: &Value) -> Record {
         Record::new("lst_1", object(json!({"type": kind, "sink": sink})), Timestamp::EPOCH)
+    }
+
+    fn request(stream: &Record, items: &[Document]) -> Result<Request<Bytes>, String> {
+        let sinks =
+            Sinks { outbound: Client::new(false), endpoints: Endpoints::default(), partners: Partners::default() };
+        sinks.request(stream, items, Timestamp::EPOCH)
     }
 
     fn items() -> Vec<Document> {
@@ -203,6 +312,11 @@ mod tests {
         assert_eq!(request_of(&datadog).headers()["dd-api-key"], "k");
         let mixpanel = stream("mixpanel", &json!({"mixpanelRegion": "eu", "mixpanelProjectId": "7"}));
         assert_eq!(request_of(&mixpanel).uri().host(), Some("api-eu.mixpanel.com"));
-        assert!(request(&stream("eventgrid", &json!({})), &items()).is_err());
+        let regions = [("us", "datadoghq.com"), ("us3", "us3.datadoghq.com"), ("us5", "us5.datadoghq.com")];
+        for (region, host) in regions {
+            let sent = request_of(&stream("datadog", &json!({"datadogRegion": region})));
+            assert_eq!(sent.uri().host(), Some(format!("http-intake.logs.{host}").as_str()));
+        }
+        assert_eq!(request(&stream("eventgrid", &json!({})), &items()).unwrap_err(), NO_EVENTGRID);
     }
 }

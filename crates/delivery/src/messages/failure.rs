@@ -16,35 +16,35 @@ const TOLD: usize = 500;
 
 /// Why a message was not sent.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     /// For the tenant's log.
-    pub(super) reason: String,
+    pub(crate) reason: String,
     /// Whether another try could end otherwise.
-    pub(super) may_pass: bool,
+    pub(crate) may_pass: bool,
     /// How long the provider wants to be left alone.
-    pub(super) after: Option<Duration>,
+    pub(crate) after: Option<Duration>,
 }
 
 impl Failure {
     /// Another try ends the same.
-    pub(super) fn never(reason: impl Into<String>) -> Self {
+    pub(crate) fn never(reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), may_pass: false, after: None }
     }
 
     /// Another try may end otherwise.
-    pub(super) fn for_now(reason: impl Into<String>) -> Self {
+    pub(crate) fn for_now(reason: impl Into<String>) -> Self {
         Self { may_pass: true, ..Self::never(reason) }
     }
 
     /// There was no answer.
-    pub(super) fn of(refused: &Refused) -> Self {
+    pub(crate) fn of(refused: &Refused) -> Self {
         let is_for_good = matches!(refused, Refused::Address(_) | Refused::Private(_));
         Self { may_pass: !is_for_good, ..Self::never(refused.to_string()) }
     }
 }
 
 /// The answer of a provider that takes a message.
-pub(super) async fn call(outbound: &Client, request: Request<Bytes>) -> Result<Response<Bytes>, Failure> {
+pub(crate) async fn call(outbound: &Client, request: Request<Bytes>) -> Result<Response<Bytes>, Failure> {
     let host = request.uri().host().unwrap_or_default().to_owned();
     let answer = outbound.send(request, LIMITS).await.map_err(|refused| Failure::of(&refused))?;
     let status = answer.status();

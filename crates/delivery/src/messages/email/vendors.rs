@@ -27,7 +27,7 @@ impl Endpoints {
     }
 
     /// The address of a vendor.
-    pub(in crate::messages) fn of(&self, vendor: &str, own: &str) -> String {
+    pub(crate) fn of(&self, vendor: &str, own: &str) -> String {
         self.0.get(vendor).cloned().unwrap_or_else(|| own.to_owned())
     }
 }
