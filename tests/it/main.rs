@@ -29,6 +29,7 @@ mod logs;
 mod machines;
 mod messages;
 mod messages_email;
+mod messages_phone;
 mod messages_providers;
 mod organizations;
 mod organizations_invitations;

@@ -195,7 +195,7 @@ async fn whoever_has_verified_the_address_is_greeted_where_that_is_switched_on()
 }
 
 /// A server whose vendors are this sink.
-async fn with_vendor(vendor: &str, sink: &HttpSink) -> TestServer {
+pub(crate) async fn with_vendor(vendor: &str, sink: &HttpSink) -> TestServer {
     let mut table = BTreeMap::from([(vendor.to_owned(), sink.address.clone())]);
     table.insert(format!("{vendor}.login"), sink.address.clone());
     TestServer::of(Config {

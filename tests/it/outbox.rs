@@ -16,7 +16,7 @@ async fn create(server: &TestServer, email: &str) {
 }
 
 /// The messages that a question finds.
-async fn messages(server: &TestServer, query: &str) -> Vec<Value> {
+pub(crate) async fn messages(server: &TestServer, query: &str) -> Vec<Value> {
     let answer = server.http.get(server.url(&format!("/_aught/outbox{query}"))).send().await.unwrap();
     assert_eq!(answer.status(), 200);
     let answer: Value = answer.json().await.unwrap();

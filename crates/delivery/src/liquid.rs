@@ -5,6 +5,7 @@ mod budget;
 mod counted;
 mod escape;
 mod loops;
+mod macros;
 mod shape;
 #[cfg(test)]
 mod tests;
@@ -25,13 +26,14 @@ use self::{
 
 pub use escape::escaped;
 pub(crate) use escape::unescaped;
+pub(crate) use macros::without_macros;
 
 /// The tags, blocks and filters of the service's engine that the library has.
 static PARSER: LazyLock<Parser> = LazyLock::new(|| {
     let parser = ParserBuilder::new()
-        .block(loops::For)
-        .block(loops::TableRow)
-        .block(loops::Capture)
+        .block(CountedBlock(loops::FOR))
+        .block(CountedBlock(loops::TABLE_ROW))
+        .block(CountedBlock(loops::CAPTURE))
         .block(CountedBlock(stdlib::RawBlock))
         .block(CountedBlock(stdlib::IfBlock))
         .block(CountedBlock(stdlib::UnlessBlock))

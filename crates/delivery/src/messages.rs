@@ -2,8 +2,13 @@
 //! provider by a worker, again and again where that fails for a while (reference: templates and messages).
 
 mod email;
+mod endpoints;
 mod failure;
+mod known;
 pub mod phone;
+mod push;
+mod request;
+mod variables;
 
 use std::{
     collections::HashMap,
@@ -13,13 +18,14 @@ use std::{
 
 use identity::{
     Result,
-    triggers::{self, Execution, Firing, Trigger, Triggers, Verdict},
+    messages::Route,
+    triggers::{self, Execution, Firing, Triggers, Verdict},
 };
-use kernel::{Document, Record, TenantId, Value, object};
-use model::{BRANDING, JOB, TENANT_SETTINGS, queues};
+use kernel::{Document, TenantId, Value, object};
+use model::queues;
 use outbound::Client;
 use serde_json::json;
-use store::{Job, Snapshot, Store, StoreResult, Tx};
+use store::{Job, Store, StoreResult, Tx};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -28,7 +34,7 @@ use crate::{
     runner::{self, Failed, Queue},
 };
 
-pub use email::Endpoints;
+pub use endpoints::Endpoints;
 pub(crate) use failure::{Failure, call};
 
 /// How long after its sender's end another takes a message.
@@ -54,9 +60,17 @@ pub struct Messenger {
     triggers: Arc<dyn Triggers>,
     endpoints: Endpoints,
     smtp: Arc<email::Pool>,
+    push: Arc<Push>,
     turns: Arc<Mutex<HashMap<TenantId, Arc<Semaphore>>>>,
     /// Takes what is sent, and what no provider delivers.
     outbox: Option<Outbox>,
+}
+
+/// What sending notifications to apps keeps from one to the next.
+#[derive(Debug, Default)]
+struct Push {
+    apple: push::Identities,
+    google: push::Tokens,
 }
 
 /// What came of a try, with what the tenant's code did meanwhile.
@@ -79,17 +93,29 @@ impl Attempt {
         Self { outcome: Err(failure), execution: None, provider: String::new(), message: None }
     }
 
+    /// A provider has answered.
+    fn told(outcome: std::result::Result<String, Failure>, provider: &str, message: Document) -> Self {
+        Self { outcome, execution: None, provider: provider.to_owned(), message: Some(message) }
+    }
+
     /// The message is in the outbox, and goes nowhere else.
     fn kept(message: Document) -> Self {
-        let provider = "outbox".to_owned();
-        Self { outcome: Ok("kept in the outbox".to_owned()), execution: None, provider, message: Some(message) }
+        Self::told(Ok("kept in the outbox".to_owned()), "outbox", message)
     }
 }
 
 impl Messenger {
     /// Calls providers with `outbound`, and the code of tenants who deliver messages themselves through `triggers`.
     pub fn new(outbound: Client, triggers: Arc<dyn Triggers>, endpoints: Endpoints, outbox: Option<Outbox>) -> Self {
-        Self { outbound, triggers, endpoints, smtp: Arc::default(), turns: Arc::default(), outbox }
+        Self {
+            outbound,
+            triggers,
+            endpoints,
+            smtp: Arc::default(),
+            push: Arc::default(),
+            turns: Arc::default(),
+            outbox,
+        }
     }
 
     /// Sends the messages of all tenants until it is dropped.
@@ -107,6 +133,7 @@ impl Messenger {
         let _turn = turns.acquire().await;
         let attempt = match job.payload.get("channel").and_then(Value::as_str) {
             Some("phone") => phone::send(self, store, job).await?,
+            Some("push") => push::send(self, store, job).await?,
             _ => email::send(self, store, job).await?,
         };
         let (held, attempt, has_outbox) = (job.clone(), Arc::new(attempt), self.outbox.is_some());
@@ -189,9 +216,9 @@ fn note(tx: &mut Tx, job: &Job, attempt: &Attempt, has_outbox: bool) -> Result<S
                 return Ok(Status::Lost);
             }
             let status = if outcome.is_ok() { "completed" } else { "failed" };
-            tell(tx, &job.id, json!({ "status": status }))?;
-            if let Err(failure) = outcome {
-                tx.append_log(unsent(tx, job, &failure.reason)?)?;
+            runner::tell(tx, job, json!({ "status": status }))?;
+            if let Some(entry) = entry(tx, job, outcome.as_ref().err())? {
+                tx.append_log(entry)?;
             }
             if outcome.is_ok() { Status::Sent } else { Status::Failed }
         }
@@ -220,82 +247,49 @@ fn count(job: &Job, attempt: &Attempt, status: Status) {
     metrics::counter!("aught_messages_total", &labels).increment(1);
 }
 
-/// The tenant log entry about a message that was not sent.
-fn unsent(tx: &Tx, job: &Job, reason: &str) -> StoreResult<Document> {
+/// The tenant log entry about what became of a message: each of a factor has one, others when they were not sent.
+fn entry(tx: &Tx, job: &Job, failure: Option<&Failure>) -> StoreResult<Option<Document>> {
     let text = |name: &str| job.payload.get(name).and_then(Value::as_str);
     let to = text("to").unwrap_or_default();
-    let mut details = object(json!({"to": to, "error": reason}));
-    let kind = if text("channel") == Some("phone") { "notification_type" } else { "email_type" };
-    details.insert(kind.into(), text("message_type").into());
+    let channel = text("channel").unwrap_or_default();
+    let is_of_factor = channel == "push" || channel == "phone" && Route::of(&job.payload) == Route::Factor;
+    let (code, details) = match (is_of_factor, failure) {
+        (true, _) => of_factor(job, to, failure),
+        (false, Some(failure)) => {
+            let kind = if channel == "phone" { "notification_type" } else { "email_type" };
+            ("fn", object(json!({"to": to, "error": failure.reason, kind: text("message_type")})))
+        }
+        (false, None) => return Ok(None),
+    };
     let mut entry =
-        object(json!({"date": tx.now(), "type": "fn", "description": format!("To: {to}"), "details": details}));
+        object(json!({"date": tx.now(), "type": code, "description": format!("To: {to}"), "details": details}));
     for name in ["client_id", "user_id", "organization_id"] {
         if let Some(id) = text(name) {
             entry.insert(name.into(), id.into());
         }
     }
     if let Some(user) = text("user_id").map(|id| tx.get(&model::USER, id)).transpose()?.flatten() {
-        entry.insert("user_name".into(), user.text("email").into());
+        entry.insert("user_name".into(), user.text("email").or(user.text("phone_number")).into());
     }
-    Ok(entry)
+    Ok(Some(entry))
 }
 
-/// Changes the job that callers see, if they can see one.
-fn tell(tx: &mut Tx, id: &str, members: Value) -> StoreResult<()> {
-    let Some(mut shown) = tx.get(&JOB, id)? else { return Ok(()) };
-    shown.document.extend(object(members));
-    tx.update(&JOB, shown).map(drop)
-}
-
-/// What every template may say of the tenant.
-fn tenant(reader: &Snapshot) -> StoreResult<Document> {
-    let settings = reader.singleton(&TENANT_SETTINGS)?.map(|record| record.document).unwrap_or_default();
-    let branding = reader.singleton(&BRANDING)?;
-    let name = reader.tenant().as_str();
-    let mut known = object(json!({"tenant": name, "friendly_name": name, "locale": "en", "request_language": "en"}));
-    for field in ["friendly_name", "support_email", "support_url"] {
-        if let Some(value) = settings.get(field).filter(|value| value.as_str().is_some_and(|text| !text.is_empty())) {
-            known.insert(field.to_owned(), value.clone());
-        }
+/// The type and the details of an entry about a message of a factor.
+fn of_factor(job: &Job, to: &str, failure: Option<&Failure>) -> (&'static str, Document) {
+    let is = |name: &str, value: &str| job.payload.get(name).and_then(Value::as_str) == Some(value);
+    let (kind, sent, failed) = if is("channel", "push") {
+        ("push", "gd_send_pn", "gd_send_pn_failure")
+    } else if is("delivery_method", "voice") {
+        ("voice", "gd_send_voice", "gd_send_voice_failure")
+    } else {
+        ("sms", "gd_send_sms", "gd_send_sms_failure")
+    };
+    let place = if kind == "push" { "id" } else { "phone_number" };
+    let mut details = object(json!({"authenticator": {"type": kind, place: to}}));
+    if let Some(failure) = failure {
+        details.insert("provider_error".into(), json!({"message": failure.reason}));
     }
-    let logo = settings.get("picture_url").cloned();
-    let logo = logo.or_else(|| branding.and_then(|branding| branding.document.get("logo_url").cloned()));
-    if let Some(logo) = logo {
-        known.insert("logo_url".into(), logo);
-    }
-    if let Some(home) = settings.get("default_redirection_uri") {
-        known.insert("home_url".into(), home.clone());
-    }
-    Ok(known)
-}
-
-/// `event.tenant` of code that delivers messages.
-fn tenant_of_event(known: &Document) -> Document {
-    let fields = ["friendly_name", "home_url", "logo_url", "support_email", "support_url"];
-    let mut shown = object(json!({"id": known.get("tenant")}));
-    shown.extend(fields.iter().filter_map(|field| Some(((*field).to_owned(), known.get(*field)?.clone()))));
-    shown
-}
-
-/// A firing that tells of a message, and of the tenant in full.
-fn firing<'a>(trigger: Trigger, notification: Document, known: &Document) -> Firing<'a> {
-    let mut own = object(json!({"tenant": tenant_of_event(known), "request": {}}));
-    own.insert("notification".into(), notification.into());
-    Firing { own, ..Firing::new(trigger) }
-}
-
-/// The provider, unless there is none or it is switched off. Where there is an outbox, none is needed.
-fn usable(
-    provider: Option<Record>,
-    is_off: impl Fn(&Record) -> bool,
-    messenger: &Messenger,
-) -> std::result::Result<Option<Record>, Failure> {
-    match provider {
-        None if messenger.outbox.is_some() => Ok(None),
-        None => Err(Failure::never("There is no provider for this kind of message.")),
-        Some(provider) if is_off(&provider) => Err(Failure::never("The provider is disabled.")),
-        Some(provider) => Ok(Some(provider)),
-    }
+    (if failure.is_some() { failed } else { sent }, details)
 }
 
 /// Has work done that takes its time, such as rendering.

@@ -4,7 +4,7 @@
 use std::{convert::Infallible, fmt::Display, panic::AssertUnwindSafe, time::Duration};
 
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
-use kernel::object;
+use kernel::{Value, object};
 use model::JOB;
 use serde_json::json;
 use store::{Job, Store, StoreResult, Tx};
@@ -139,9 +139,13 @@ async fn held_meanwhile(store: &Store, queue: &Queue, job: &Job) -> Infallible {
 
 /// Tells callers that a job was given up, where they can see it.
 pub fn given_up(tx: &mut Tx, job: &Job) -> StoreResult<()> {
+    tell(tx, job, json!({"status": "failed", "status_details": "The job could not be completed."}))
+}
+
+/// Tells callers of a job, where they can see it.
+pub(crate) fn tell(tx: &mut Tx, job: &Job, members: Value) -> StoreResult<()> {
     let Some(mut shown) = tx.get(&JOB, &job.id)? else { return Ok(()) };
-    let told = json!({"status": "failed", "status_details": "The job could not be completed."});
-    shown.document.extend(object(told));
+    shown.document.extend(object(members));
     tx.update(&JOB, shown).map(drop)
 }
 

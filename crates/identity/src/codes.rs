@@ -8,7 +8,7 @@ use serde_json::json;
 use store::{Permit, Rate, Tx};
 
 use crate::{
-    Actor, Result,
+    Actor, PhoneNumber, Result,
     messages::{self, Email, PhoneMessage},
     users::{Identifier, Realm},
 };
@@ -101,13 +101,8 @@ impl Purpose {
         }
         let code = self.issue(tx, realm, address, Shape::default(), user, Document::new())?;
         if kind == Identifier::Phone {
-            let provider = messages::phone_provider(tx)?;
-            let message = PhoneMessage {
-                provider: provider.as_deref(),
-                code: Some(&code),
-                ..PhoneMessage::of("otp_verify", address)
-            };
-            message.enqueue(tx)?;
+            let Some(to) = PhoneNumber::read(address, None) else { return Ok(false) };
+            PhoneMessage { code: Some(&code), user, ..PhoneMessage::new(actor, "otp_verify", &to) }.enqueue(tx)?;
             return Ok(true);
         }
         let mail = Email {
@@ -248,11 +243,11 @@ impl Purpose {
 /// # Errors
 /// What the store fails with.
 pub(crate) fn may_send(tx: &mut Tx, actor: &Actor, kind: Identifier, address: &str) -> Result<bool> {
-    Ok(if kind == Identifier::Phone {
-        messages::may_reach_phone(tx, actor, address)?
-    } else {
-        messages::may_reach(tx, actor, address)?
-    })
+    if kind != Identifier::Phone {
+        return Ok(messages::may_reach(tx, actor, address)?);
+    }
+    let number = PhoneNumber::read(address, None);
+    number.map_or(Ok(false), |number| messages::may_reach_phone(tx, actor, &number))
 }
 
 fn presented(place: &str, mark: &str, code: &str) -> String {

@@ -259,6 +259,9 @@ fn admit(
 ) -> Result<Outcome> {
     let Prepared { realm, subject, .. } = prepared;
     protection::login_succeeded(tx, actor, subject)?;
+    if prepared.is_leaked {
+        protection::notify_leaked(tx, actor, user, &subject.identifier)?;
+    }
     if protection::refuses_leaked(tx, prepared.is_leaked)? {
         failed(
             tx,

@@ -1,14 +1,20 @@
 //! Messages that operations have sent: what is to be said to whom. They are written and delivered by the messages' worker, once
 //! the transaction is committed (reference: templates and messages).
 
+mod phone;
+mod push;
+
 use std::time::Duration;
 
 use kernel::{Document, Record, Sealed, Value, object};
-use model::{CLIENT, EMAIL_PROVIDER, EMAIL_TEMPLATE, PHONE_PROVIDER, queues};
+use model::{CLIENT, EMAIL_PROVIDER, EMAIL_TEMPLATE, queues};
 use serde_json::json;
-use store::{NewJob, Permit, Query, Rate, Snapshot, StoreResult, Tx};
+use store::{NewJob, Permit, Rate, Snapshot, StoreResult, Tx};
 
 use crate::{Actor, Channel, tickets};
+
+pub use phone::{Accepted, Carrier, Methods, PhoneMessage, Route, carrier, is_consolidated, may_reach_phone, methods};
+pub use push::{Device, Platform, PushMessage};
 
 /// Tallies of messages that strangers cause.
 const CAUSED: &str = "messages";
@@ -16,13 +22,6 @@ const CAUSED: &str = "messages";
 const BY_RECIPIENT: Rate = Rate { burst: 10, interval: Duration::from_secs(300) };
 /// What one address on the network causes: fifty at once, then one in ten seconds.
 const BY_SENDER: Rate = Rate { burst: 50, interval: Duration::from_secs(10) };
-/// What one address on the network causes of messages to telephones, each of which costs the tenant money: twenty at once, then one in a
-/// minute.
-const BY_SENDER_TO_PHONES: Rate = Rate { burst: 20, interval: Duration::from_secs(60) };
-/// What numbers that differ in their last four digits alone get together: those who are paid for messages own such ranges.
-const BY_RANGE: Rate = Rate { burst: 50, interval: Duration::from_secs(30) };
-/// Digits at the end of numbers of one range.
-const RANGE: usize = 4;
 
 /// An e-mail to be sent.
 #[derive(Debug, Default)]
@@ -35,10 +34,10 @@ pub struct Email<'a> {
     pub to: &'a str,
     /// The application that it is about.
     pub client: Option<&'a str>,
-    /// The connection that it is about, where its reader is no user yet.
-    pub connection: Option<&'a str>,
     /// The organization that it is about.
     pub organization: Option<&'a str>,
+    /// The connection whose own template it is written from, by its identifier: that of a passwordless login.
+    pub connection: Option<&'a str>,
     /// The link in it, which is a secret.
     pub url: String,
     /// The code in it, which is a secret.
@@ -60,8 +59,8 @@ impl Email<'_> {
             "user_id": self.user,
             "to": self.to,
             "client_id": self.client,
-            "connection_id": self.connection,
             "organization_id": self.organization,
+            "connection_id": self.connection,
             "members": self.members,
             "domain": self.domain,
             "language": self.language,
@@ -77,53 +76,6 @@ impl Email<'_> {
     }
 }
 
-/// A message to a telephone.
-#[derive(Clone, Copy, Debug)]
-pub struct PhoneMessage<'a> {
-    /// Its type: which template it is written from.
-    pub kind: &'a str,
-    /// The provider that delivers it.
-    pub provider: Option<&'a str>,
-    /// Number that it goes to.
-    pub to: &'a str,
-    /// Whether it is read aloud in a call.
-    pub is_voice: bool,
-    /// The code in it.
-    pub code: Option<&'a str>,
-    /// The connection whose template it is written from.
-    pub connection: Option<&'a str>,
-    /// The application that it is about.
-    pub client: Option<&'a str>,
-    /// The language that its reader has chosen, where that is known.
-    pub language: Option<&'a str>,
-}
-
-impl<'a> PhoneMessage<'a> {
-    /// A text of this type to a number.
-    pub fn of(kind: &'a str, to: &'a str) -> Self {
-        Self { kind, to, provider: None, is_voice: false, code: None, connection: None, client: None, language: None }
-    }
-
-    /// Has it sent once the transaction is committed.
-    pub fn enqueue(self, tx: &mut Tx) -> StoreResult {
-        let payload = object(json!({
-            "channel": "phone",
-            "provider": self.provider,
-            "message_type": self.kind,
-            "to": self.to,
-            "delivery_method": if self.is_voice { "voice" } else { "text" },
-            "connection_id": self.connection,
-            "client_id": self.client,
-            "language": self.language,
-        }));
-        let mut sealed = Sealed::new();
-        if let Some(code) = self.code {
-            sealed.set("code", code);
-        }
-        tx.enqueue(NewJob { sealed, ..NewJob::new(queues::MESSAGES, payload) }).map(drop)
-    }
-}
-
 /// Whether the tenant's e-mails are delivered: by its provider, or, without one, to the outbox.
 pub fn reach_addresses(reader: &Snapshot) -> StoreResult<bool> {
     let provider = reader.singleton(&EMAIL_PROVIDER)?;
@@ -136,33 +88,12 @@ pub fn may_reach(tx: &mut Tx, actor: &Actor, to: &str) -> StoreResult<bool> {
     if actor.channel != Channel::Public {
         return Ok(true);
     }
-    let by_sender = tx.take_permit(CAUSED, &format!("ip {}", actor.ip), BY_SENDER)?;
-    if matches!(by_sender, Permit::Refused { .. }) {
-        return Ok(false);
-    }
-    let by_recipient = tx.take_permit(CAUSED, &format!("to {}", kernel::digest(&to.to_lowercase())), BY_RECIPIENT)?;
-    Ok(matches!(by_recipient, Permit::Granted { .. }))
+    Ok(is_granted(tx, CAUSED, &format!("ip {}", actor.ip), BY_SENDER)?
+        && is_granted(tx, CAUSED, &format!("to {}", kernel::digest(&to.to_lowercase())), BY_RECIPIENT)?)
 }
 
-/// The tenant's provider of messages to telephones, where it has one that is switched on.
-pub fn phone_provider(reader: &Snapshot) -> StoreResult<Option<String>> {
-    let providers = reader.list(&PHONE_PROVIDER, &Query::default())?.items;
-    Ok(providers.into_iter().find(|provider| !provider.is("disabled")).map(|provider| provider.id))
-}
-
-/// As [`may_reach`], for a message to a telephone.
-pub fn may_reach_phone(tx: &mut Tx, actor: &Actor, number: &str) -> StoreResult<bool> {
-    if actor.channel != Channel::Public {
-        return Ok(true);
-    }
-    let range: String = number.chars().take(number.chars().count().saturating_sub(RANGE)).collect();
-    let limits = [(format!("phone ip {}", actor.ip), BY_SENDER_TO_PHONES), (format!("range {range}"), BY_RANGE)];
-    for (key, rate) in limits {
-        if matches!(tx.take_permit(CAUSED, &key, rate)?, Permit::Refused { .. }) {
-            return Ok(false);
-        }
-    }
-    may_reach(tx, actor, number)
+fn is_granted(tx: &mut Tx, tally: &str, key: &str, rate: Rate) -> StoreResult<bool> {
+    Ok(matches!(tx.take_permit(tally, key, rate)?, Permit::Granted { .. }))
 }
 
 /// What a template says of the link in its e-mail.

@@ -12,10 +12,10 @@ use serde_json::json;
 use store::{Kind, Permit, Rate, Snapshot, StoreResult, Tx, Window};
 
 use crate::{
-    Actor, Result, blocks,
+    Actor, PhoneNumber, Result, blocks,
     discard::discard,
     log::Entry,
-    messages::{self, Email},
+    messages::{self, Email, PhoneMessage},
     tickets,
     users::Realm,
 };
@@ -48,6 +48,8 @@ const LATELY: Duration = Duration::from_secs(3_600);
 const NOTICE_RATE: Rate = Rate { burst: 1, interval: Duration::from_secs(3_600) };
 /// The mail about a block.
 const TEMPLATE: &str = "blocked_account";
+/// The mail about a password that is known to others.
+const LEAKED: &str = "stolen_credentials";
 
 /// What a login is counted by.
 #[derive(Clone, Debug)]
@@ -257,7 +259,7 @@ pub(crate) fn login_failed(
                 entry.append(tx, actor)?;
             }
             if let Some(user) = user.filter(|_| has(&brute_force.shields, "user_notification")) {
-                notify(tx, actor, user)?;
+                notify_blocked(tx, actor, user, &subject.identifier)?;
             }
         }
     }
@@ -355,19 +357,51 @@ pub(crate) fn is_leaked(password: &str) -> bool {
     password.starts_with("AUTH0-TEST-") || ["Paaf213XXYYZZ", "Paat739!!WWXXYYZZ"].contains(&password)
 }
 
-/// Tells a user by mail that the account is blocked, with a link that ends the block.
-fn notify(tx: &mut Tx, actor: &Actor, user: &Record) -> Result {
+/// Tells a user that the account is blocked: by a text who logs in with a number, others by mail, with a link that ends the block.
+fn notify_blocked(tx: &mut Tx, actor: &Actor, user: &Record, identifier: &str) -> Result {
+    if user.text("phone_number") == Some(identifier) {
+        return notify_by_phone(tx, actor, user, TEMPLATE, identifier);
+    }
     let Some(email) = user.text("email") else { return Ok(()) };
-    if !messages::reach_addresses(tx)? || !is_news(tx, "blocked_account", &actor.ip)? {
+    if !messages::reach_addresses(tx)? || !is_news(tx, TEMPLATE, &actor.ip)? {
         return Ok(());
     }
     let details = object(json!({"user_id": user.id}));
     let url = tickets::link(tx, actor, tickets::UNBLOCK, tickets::LIFETIME, details, Sealed::new())?;
+    notify_by_mail(tx, actor, user, TEMPLATE, email, url)
+}
+
+/// Tells a user, where the tenant wants that, that the password with which somebody logs in is known to others.
+pub(crate) fn notify_leaked(tx: &mut Tx, actor: &Actor, user: &Record, identifier: &str) -> Result {
+    let settings: BreachedPasswords = settings(tx, &BREACHED_PASSWORD_DETECTION)?;
+    if !settings.enabled || !has(&settings.shields, "user_notification") {
+        return Ok(());
+    }
+    if user.text("phone_number") == Some(identifier) {
+        return notify_by_phone(tx, actor, user, "password_breach", identifier);
+    }
+    let Some(email) = user.text("email") else { return Ok(()) };
+    if !messages::reach_addresses(tx)? || !is_news(tx, LEAKED, &user.id)? {
+        return Ok(());
+    }
+    notify_by_mail(tx, actor, user, LEAKED, email, String::new())
+}
+
+fn notify_by_mail(tx: &mut Tx, actor: &Actor, user: &Record, template: &'static str, to: &str, url: String) -> Result {
     let members = object(json!({"user": {"source_ip": actor.ip}}));
     let (client, domain) = (actor.client_id.as_deref(), &actor.domain);
-    let (template, user, language) = (TEMPLATE, Some(user.id.as_str()), actor.language.as_deref());
-    let mail = Email { template, user, to: email, client, url, members, language, domain, ..Email::default() };
-    Ok(mail.enqueue(tx, None)?)
+    let (user, language) = (Some(user.id.as_str()), actor.language.as_deref());
+    Ok(Email { template, user, to, client, url, language, members, domain, ..Email::default() }.enqueue(tx, None)?)
+}
+
+fn notify_by_phone(tx: &mut Tx, actor: &Actor, user: &Record, kind: &str, number: &str) -> Result {
+    let Some(to) = PhoneNumber::read(number, None) else { return Ok(()) };
+    if is_news(tx, kind, number)? {
+        let members = object(json!({"user": {"source_ip": actor.ip}}));
+        let user = Some(user.id.as_str());
+        PhoneMessage { user, members, ..PhoneMessage::new(actor, kind, &to) }.send(tx)?;
+    }
+    Ok(())
 }
 
 /// Until when a permit would be refused; none when it would be granted.

@@ -85,6 +85,7 @@ fn ticket(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
             user: Some(&user.id),
             to,
             url: url.clone(),
+            language: body.get("email_locale").and_then(Value::as_str),
             domain: &call.origin.domain,
             ..Email::default()
         };

@@ -30,7 +30,7 @@ impl Client {
     pub async fn secure(&self, host: &str, stream: TcpStream) -> Result<TlsStream<TcpStream>, Refused> {
         let failed = |cause: String| Refused::Failed(host.to_owned(), cause);
         let config = self.tls.get_or_try_init(|| async {
-            let mut config = trust::config(self.own.as_ref()).await?;
+            let mut config = trust::config(self.own.as_ref(), self.identity.as_ref()).await?;
             config.alpn_protocols.clear();
             Ok(Arc::new(config))
         });

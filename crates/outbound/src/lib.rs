@@ -71,6 +71,8 @@ pub struct Client {
     http: Arc<OnceCell<reqwest::Client>>,
     allows_private: bool,
     own: Option<Roots>,
+    /// What servers are shown that ask who calls.
+    identity: Option<trust::Identity>,
     /// How other servers than those of HTTP are verified, made at the first of them.
     tls: Arc<OnceCell<Arc<rustls::ClientConfig>>>,
 }
@@ -84,7 +86,7 @@ impl std::fmt::Debug for Client {
 impl Client {
     /// A client that reaches private networks only if `allows_private`.
     pub fn new(allows_private: bool) -> Self {
-        Self { http: Arc::default(), tls: Arc::default(), allows_private, own: None }
+        Self { http: Arc::default(), tls: Arc::default(), allows_private, own: None, identity: None }
     }
 
     /// The same, with more authorities trusted than the system's: the one that signs for this server itself. They are asked for
@@ -93,9 +95,16 @@ impl Client {
         Self { http: Arc::default(), tls: Arc::default(), own: Some(own), ..self }
     }
 
+    /// The same, which shows servers a certificate (with those that vouch for it after it) for this key in PKCS#8. It has connections of
+    /// its own.
+    pub fn showing(self, chain: Vec<Vec<u8>>, key: Arc<[u8]>) -> Self {
+        let identity = Some(trust::Identity { chain: chain.into(), key });
+        Self { http: Arc::default(), tls: Arc::default(), identity, ..self }
+    }
+
     async fn http(&self) -> Result<&reqwest::Client, String> {
         let make = || async {
-            let config = trust::config(self.own.as_ref()).await?;
+            let config = trust::config(self.own.as_ref(), self.identity.as_ref()).await?;
             reqwest::Client::builder()
                 .no_proxy()
                 .redirect(redirect::Policy::none())

@@ -7,6 +7,7 @@ mod connections;
 mod crash;
 mod crash_deletion;
 mod kills;
+mod mail;
 mod many_tenants;
 mod message_figures;
 mod program;

@@ -14,45 +14,51 @@ use liquid_lib::stdlib::ForloopObject;
 
 use super::budget::{Output, VALUE, charge};
 
+/// A block: its tags, and what is between them.
+#[derive(Clone)]
+pub(super) struct Block {
+    start: &'static str,
+    end: &'static str,
+    parse: fn(TagTokenIter<'_>, TagBlock<'_, '_>, &Language) -> Result<Box<dyn Renderable>>,
+}
+
 /// `{% for item in items %}`.
-#[derive(Clone)]
-pub(super) struct For;
+pub(super) const FOR: Block = Block {
+    start: "for",
+    end: "endfor",
+    parse: |arguments, block, options| Ok(Box::new(ForLoop(Loop::parse(arguments, block, options)?))),
+};
 /// `{% tablerow item in items %}`.
-#[derive(Clone)]
-pub(super) struct TableRow;
+pub(super) const TABLE_ROW: Block = Block {
+    start: "tablerow",
+    end: "endtablerow",
+    parse: |arguments, block, options| Ok(Box::new(Table(Loop::parse(arguments, block, options)?))),
+};
 /// `{% capture name %}`.
-#[derive(Clone)]
-pub(super) struct Capture;
+pub(super) const CAPTURE: Block = Block { start: "capture", end: "endcapture", parse: captured };
 
-macro_rules! reflection {
-    ($block:ident, $start:literal, $end:literal) => {
-        impl BlockReflection for $block {
-            fn start_tag(&self) -> &str {
-                $start
-            }
+impl BlockReflection for Block {
+    fn start_tag(&self) -> &str {
+        self.start
+    }
 
-            fn end_tag(&self) -> &str {
-                $end
-            }
+    fn end_tag(&self) -> &str {
+        self.end
+    }
 
-            fn description(&self) -> &str {
-                ""
-            }
-        }
-    };
+    fn description(&self) -> &'static str {
+        ""
+    }
 }
-reflection!(For, "for", "endfor");
-reflection!(TableRow, "tablerow", "endtablerow");
-reflection!(Capture, "capture", "endcapture");
 
-impl ParseBlock for For {
+impl ParseBlock for Block {
     fn parse(
         &self,
         arguments: TagTokenIter<'_>,
         block: TagBlock<'_, '_>,
         options: &Language,
     ) -> Result<Box<dyn Renderable>> {
-        Ok(Box::new(ForLoop(Loop::parse(arguments, block, options)?)))
+        (self.parse)(arguments, block, options)
     }
 
     fn reflection(&self) -> &dyn BlockReflection {
@@ -60,37 +66,15 @@ impl ParseBlock for For {
     }
 }
 
-impl ParseBlock for TableRow {
-    fn parse(
-        &self,
-        arguments: TagTokenIter<'_>,
-        block: TagBlock<'_, '_>,
-        options: &Language,
-    ) -> Result<Box<dyn Renderable>> {
-        Ok(Box::new(Table(Loop::parse(arguments, block, options)?)))
-    }
-
-    fn reflection(&self) -> &dyn BlockReflection {
-        self
-    }
-}
-
-impl ParseBlock for Capture {
-    fn parse(
-        &self,
-        mut arguments: TagTokenIter<'_>,
-        mut block: TagBlock<'_, '_>,
-        options: &Language,
-    ) -> Result<Box<dyn Renderable>> {
-        let name = arguments.expect_next("Identifier expected")?.expect_identifier().into_result()?.to_owned();
-        arguments.expect_nothing()?;
-        let body = Template::new(block.parse_all(options)?);
-        Ok(Box::new(Captured { name: name.into(), body }))
-    }
-
-    fn reflection(&self) -> &dyn BlockReflection {
-        self
-    }
+fn captured(
+    mut arguments: TagTokenIter<'_>,
+    mut block: TagBlock<'_, '_>,
+    options: &Language,
+) -> Result<Box<dyn Renderable>> {
+    let name = arguments.expect_next("Identifier expected")?.expect_identifier().into_result()?.to_owned();
+    arguments.expect_nothing()?;
+    let body = Template::new(block.parse_all(options)?);
+    Ok(Box::new(Captured { name: name.into(), body }))
 }
 
 #[derive(Debug)]
@@ -101,7 +85,6 @@ struct Captured {
 
 impl Renderable for Captured {
     fn render_to(&self, _: &mut dyn Write, runtime: &dyn Runtime) -> Result<()> {
-        charge(1)?;
         let mut output = Output::new(VALUE);
         self.body.render_to(&mut output, runtime)?;
         runtime.set_global(self.name.clone(), Value::scalar(output.into_text()));
@@ -265,7 +248,6 @@ struct ForLoop(Loop);
 
 impl Renderable for ForLoop {
     fn render_to(&self, writer: &mut dyn Write, runtime: &dyn Runtime) -> Result<()> {
-        charge(1)?;
         let turns = self.0.each(runtime, |place, count, value| {
             let forloop = ForloopObject::new(place, count);
             let members: HashMap<KStringRef<'_>, &dyn ValueView> =
@@ -286,7 +268,6 @@ struct Table(Loop);
 
 impl Renderable for Table {
     fn render_to(&self, writer: &mut dyn Write, runtime: &dyn Runtime) -> Result<()> {
-        charge(1)?;
         let columns = whole(self.0.columns.as_ref(), runtime)?.map(index).filter(|columns| *columns > 0);
         self.0.each(runtime, |place, count, value| {
             let columns = columns.unwrap_or(count).max(1);

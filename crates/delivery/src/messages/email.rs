@@ -5,44 +5,33 @@ mod mime;
 mod plain;
 mod smtp;
 mod templates;
-mod variables;
 mod vendors;
 
 use std::sync::Arc;
 
-use identity::{
-    Result,
-    triggers::{Firing, Trigger},
-};
+use identity::{Result, triggers::Trigger};
 use kernel::{Document, Record, Timestamp, Value, host_name, object};
-use model::{
-    BRANDING, CLIENT, CONNECTION, CUSTOM_DOMAIN, EMAIL_PROVIDER, EMAIL_TEMPLATE, ORGANIZATION, TENANT_SETTINGS, USER,
-};
+use model::EMAIL_PROVIDER;
 use serde_json::json;
-use store::{Job, Kind, Snapshot, Store, StoreResult};
+use store::{Job, Snapshot, Store, StoreResult};
 
-use self::variables::Form;
-use super::{Attempt, Messenger, failure::Failure};
+use super::{
+    Attempt, Messenger,
+    failure::Failure,
+    known::{self, Known},
+    variables::{self, Form},
+};
 use crate::liquid::{self, Unreadable};
 
 pub(super) use smtp::Pool;
 #[cfg(test)]
 pub(super) use templates::NAMES as TEMPLATES;
-pub use vendors::Endpoints;
 
-/// What the store holds about an e-mail.
-struct Known {
+/// What an e-mail is written from, and by whom it is delivered.
+struct Basis {
     provider: Option<Record>,
-    template: Option<Record>,
-    tenant: Document,
-    branding: Document,
-    /// The tenant's languages, the first one its own.
-    languages: Vec<String>,
-    user: Option<Record>,
-    client: Option<Record>,
-    connection: Option<Record>,
-    organization: Option<Record>,
-    custom_domain: Option<Record>,
+    template: Option<Document>,
+    known: Known,
 }
 
 /// An e-mail, as it is handed to whoever delivers it.
@@ -60,17 +49,15 @@ pub(super) struct Letter {
 
 pub(super) async fn send(messenger: &Messenger, store: &Store, job: &Job) -> Result<Attempt> {
     let payload = job.payload.clone();
-    let known = store.read(&job.tenant, move |reader| look_up(reader, &payload)).await?;
-    let is_off = |record: &Record| record.document.get("enabled") == Some(&Value::Bool(false));
-    let provider = match super::usable(known.provider.clone(), is_off, messenger) {
-        Ok(provider) => provider,
-        Err(failure) => return Ok(Attempt::of(failure)),
-    };
-    if known.template.as_ref().is_some_and(is_off) {
+    let basis = store.read(&job.tenant, move |reader| look_up(reader, &payload)).await?;
+    if let Err(failure) = usable(basis.provider.as_ref(), messenger) {
+        return Ok(Attempt::of(failure));
+    }
+    if basis.template.as_ref().is_some_and(is_off) {
         return Ok(Attempt::failed("The template is disabled."));
     }
-    let (known, held) = (Arc::new(known), job.clone());
-    let shared = Arc::clone(&known);
+    let (basis, held) = (Arc::new(basis), job.clone());
+    let shared = Arc::clone(&basis);
     let written = super::off_the_async_threads(move || write(&held, &shared)).await;
     let letter = match written {
         Ok(letter) => letter,
@@ -83,26 +70,35 @@ pub(super) async fn send(messenger: &Messenger, store: &Store, job: &Job) -> Res
         "html": letter.html,
         "text": letter.text,
     }));
-    let Some(provider) = provider else { return Ok(Attempt::kept(message)) };
+    let Some(provider) = &basis.provider else { return Ok(Attempt::kept(message)) };
     let name = provider.text("name").unwrap_or_default();
     if name == "custom" {
-        let firing = Firing {
-            client: known.client.as_ref(),
-            connection: known.connection.as_ref(),
-            organization: known.organization.as_ref(),
-            user: known.user.as_ref().map(|user| &user.document),
-            ..super::firing(Trigger::CustomEmailProvider, notification(&letter), &known.tenant)
-        };
+        let trigger = Trigger::CustomEmailProvider;
+        let firing = basis.known.firing(trigger, &job.payload, "notification", notification(&letter));
         return messenger.hand_over(&job.tenant, firing, message).await;
     }
     let now = store.context().now();
     let outcome = if name == "smtp" {
-        by_smtp(messenger, &provider, &letter, &job.id, now).await
+        by_smtp(messenger, provider, &letter, &job.id, now).await
     } else {
-        let (provider, letter, id, endpoints) = (&provider, &letter, job.id.as_str(), &messenger.endpoints);
+        let (letter, id, endpoints) = (&letter, job.id.as_str(), &messenger.endpoints);
         vendors::deliver(&messenger.outbound, &vendors::Order { provider, letter, id, now, endpoints }).await
     };
-    Ok(Attempt { outcome, execution: None, provider: name.to_owned(), message: Some(message) })
+    Ok(Attempt::told(outcome, name, message))
+}
+
+/// Whether the provider delivers. Where there is an outbox, none is needed.
+fn usable(provider: Option<&Record>, messenger: &Messenger) -> std::result::Result<(), Failure> {
+    match provider {
+        None if messenger.outbox.is_some() => Ok(()),
+        None => Err(Failure::never("There is no provider for this kind of message.")),
+        Some(provider) if is_off(&provider.document) => Err(Failure::never("The provider is disabled.")),
+        Some(_) => Ok(()),
+    }
+}
+
+fn is_off(document: &Document) -> bool {
+    document.get("enabled") == Some(&Value::Bool(false))
 }
 
 async fn by_smtp(
@@ -122,74 +118,22 @@ async fn by_smtp(
     messenger.smtp.send(&messenger.outbound, provider, &envelope, &message).await
 }
 
-fn look_up(reader: &Snapshot, payload: &Document) -> StoreResult<Known> {
-    let record = |kind: &Kind, id: Option<&str>| id.map(|id| reader.get(kind, id)).transpose();
-    let text = |name: &str| payload.get(name).and_then(Value::as_str);
-    let user = record(&USER, text("user_id"))?.flatten();
-    let name = user.as_ref().and_then(|user| identity::users::identities(user).into_iter().next());
-    let connection = match (record(&CONNECTION, text("connection_id"))?.flatten(), name) {
-        (Some(connection), _) => Some(connection),
-        (None, Some(main)) => reader.find(&CONNECTION, "name", &main.connection)?,
-        (None, None) => None,
-    };
-    let mut template = match text("message_type") {
-        Some("passwordless") => connection.as_ref().and_then(of_connection),
-        _ => None,
-    };
-    for name in templates::stored_names(text("message_type").unwrap_or_default()) {
-        template = template.or(reader.get(&EMAIL_TEMPLATE, name)?);
-    }
-    let settings = reader.singleton(&TENANT_SETTINGS)?.map(|settings| settings.document).unwrap_or_default();
-    let languages = settings.get("enabled_locales").and_then(Value::as_array).into_iter().flatten();
-    let custom_domain = reader.find(&CUSTOM_DOMAIN, "domain", &host_name(text("domain").unwrap_or_default()))?;
-    Ok(Known {
-        provider: reader.singleton(&EMAIL_PROVIDER)?,
-        template,
-        tenant: super::tenant(reader)?,
-        branding: reader.singleton(&BRANDING)?.map(|branding| branding.document).unwrap_or_default(),
-        languages: languages.filter_map(|language| language.as_str().map(str::to_owned)).collect(),
-        client: record(&CLIENT, text("client_id"))?.flatten(),
-        organization: record(&ORGANIZATION, text("organization_id"))?.flatten(),
-        custom_domain,
-        connection,
-        user,
-    })
-}
-
-/// The template that the `email` connection holds itself.
-fn of_connection(connection: &Record) -> Option<Record> {
-    let own = connection.document.get("options")?.get("email")?.as_object()?;
-    Some(Record::new("passwordless", own.clone(), connection.updated))
-}
-
-/// The languages that the reader understands, the best first: that of the login, the user's own, the tenant's.
-fn languages(job: &Job, known: &Known) -> Vec<String> {
-    let of_login = job.payload.get("language").and_then(Value::as_str).into_iter();
-    // As `Accept-Language` and `ui_locales` have them: several, with weights.
-    let of_login =
-        of_login.flat_map(|list| list.split([',', ' '])).map(|one| one.split(';').next().unwrap_or_default());
-    let metadata = known.user.as_ref().and_then(|user| user.document.get("user_metadata"));
-    let own = metadata.and_then(|metadata| metadata.get("lang")?.as_str());
-    let wanted = of_login.chain(own).map(str::trim).filter(|language| is_language(language)).map(str::to_owned);
-    let mut wanted: Vec<String> = wanted.take(8).collect();
-    wanted.extend(known.languages.iter().cloned());
-    wanted.push("en".to_owned());
-    wanted
-}
-
-fn is_language(text: &str) -> bool {
-    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    (2..=20).contains(&text.len()) && text.bytes().all(is_part)
+fn look_up(reader: &Snapshot, payload: &Document) -> StoreResult<Basis> {
+    let known = known::look_up(reader, payload)?;
+    let name = payload.get("message_type").and_then(Value::as_str).unwrap_or_default();
+    let template = templates::own(reader, name, known.connection.as_ref())?;
+    Ok(Basis { provider: reader.singleton(&EMAIL_PROVIDER)?, template, known })
 }
 
 /// Writes the e-mail from the tenant's template, and what is missing there from our own.
-fn write(job: &Job, known: &Known) -> std::result::Result<Letter, Unreadable> {
+fn write(job: &Job, basis: &Basis) -> std::result::Result<Letter, Unreadable> {
+    let known = &basis.known;
     let text = |name: &str| job.payload.get(name).and_then(Value::as_str);
     let template = text("message_type").unwrap_or_default();
-    let languages = languages(job, known);
+    let languages = known.languages(&job.payload);
     let designed = design::of(template, &languages);
     let own = |name: &str| {
-        let own = known.template.as_ref().and_then(|template| template.text(name));
+        let own = basis.template.as_ref().and_then(|template| template.get(name)?.as_str());
         own.filter(|text| !text.trim().is_empty())
     };
     // Our own texts are in a language that we have; the tenant's may be in any.
@@ -209,7 +153,7 @@ fn write(job: &Job, known: &Known) -> std::result::Result<Letter, Unreadable> {
         (liquid::render(&designed.html, &variables)?, text)
     };
     let nobody = format!("no-reply@{}", host_name(text("domain").unwrap_or_default()));
-    let provider = known.provider.as_ref().and_then(|provider| provider.text("default_from_address"));
+    let provider = basis.provider.as_ref().and_then(|provider| provider.text("default_from_address"));
     // The service's own address is not the tenant's to use.
     let from = own("from").filter(|from| !from.contains("@auth0.com")).or(provider).unwrap_or(&nobody);
     Ok(Letter {

@@ -23,12 +23,16 @@ pub(crate) struct Failure {
     pub(crate) may_pass: bool,
     /// How long the provider wants to be left alone.
     pub(crate) after: Option<Duration>,
+    /// The status of its answer, where there was one.
+    pub(crate) status: Option<StatusCode>,
+    /// The body of that.
+    pub(crate) body: Bytes,
 }
 
 impl Failure {
     /// Another try ends the same.
     pub(crate) fn never(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), may_pass: false, after: None }
+        Self { reason: reason.into(), may_pass: false, after: None, status: None, body: Bytes::new() }
     }
 
     /// Another try may end otherwise.
@@ -45,8 +49,17 @@ impl Failure {
 
 /// The answer of a provider that takes a message.
 pub(crate) async fn call(outbound: &Client, request: Request<Bytes>) -> Result<Response<Bytes>, Failure> {
+    call_within(outbound, request, LIMITS.time).await
+}
+
+/// The same, from a provider that has another time to answer.
+pub(crate) async fn call_within(
+    outbound: &Client,
+    request: Request<Bytes>,
+    time: Duration,
+) -> Result<Response<Bytes>, Failure> {
     let host = request.uri().host().unwrap_or_default().to_owned();
-    let answer = outbound.send(request, LIMITS).await.map_err(|refused| Failure::of(&refused))?;
+    let answer = outbound.send(request, Limits { time, ..LIMITS }).await.map_err(|refused| Failure::of(&refused))?;
     let status = answer.status();
     if status.is_success() {
         return Ok(answer);
@@ -54,7 +67,7 @@ pub(crate) async fn call(outbound: &Client, request: Request<Bytes>) -> Result<R
     let reason = reason_in(answer.body())
         .map_or_else(|| format!("{host} answers {status}."), |told| format!("{host} answers {status}: {told}"));
     let after = answer.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(wait);
-    Err(Failure { reason, may_pass: may_pass(status), after })
+    Err(Failure { reason, may_pass: may_pass(status), after, status: Some(status), body: answer.into_body() })
 }
 
 /// Whether an answer means that another try may end otherwise.
@@ -82,7 +95,7 @@ fn reason_in(body: &Bytes) -> Option<String> {
 }
 
 /// A time as HTTP writes it, for signatures that cover one.
-pub(super) fn http_date(time: Timestamp) -> String {
+pub(crate) fn http_date(time: Timestamp) -> String {
     time.as_jiff().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 

@@ -2,10 +2,11 @@
 
 use axum::{Router, extract::State, http::HeaderMap};
 use identity::{
+    Actor, Channel, PhoneNumber,
     messages::{Email, PhoneMessage},
     triggers::{Denial, Effect, NoTriggers},
 };
-use kernel::Context;
+use kernel::{Context, Record};
 use model::queues;
 use store::{Database, Options, RootKey};
 
@@ -49,9 +50,11 @@ async fn twilio_is_handed_texts_and_calls() {
         let mut provider = Record::new("pro_1", provider, tx.now());
         provider.sealed.set("credentials.auth_token", "token");
         tx.insert(&model::PHONE_PROVIDER, provider)?;
+        let actor = Actor::new(tx.tenant().clone(), Channel::Management, "t.example");
+        let to = PhoneNumber::read("+1 415 555 2671", None).unwrap();
         for is_voice in [false, true] {
-            let (kind, provider) = ("otp_verify", Some("pro_1"));
-            PhoneMessage { provider, is_voice, code: Some("123456"), ..PhoneMessage::of(kind, "+1 23") }.enqueue(tx)?;
+            let code = Some("123456");
+            PhoneMessage { is_voice, code, ..PhoneMessage::new(&actor, "otp_verify", &to) }.enqueue(tx)?;
         }
         Ok::<_, store::StoreError>(())
     };
@@ -62,8 +65,8 @@ async fn twilio_is_handed_texts_and_calls() {
     let mut got = got.lock().unwrap().clone();
     got.sort();
     let authorization = "Basic QUMxOnRva2Vu".to_owned();
-    let call = "To=%2B1+23&Twiml=%3CResponse%3E%3CSay%3EHello.+Your+verification+code+for+t+is+%2C+123456.+I+repeat%2C+your+verification+code+is+%2C+123456%3C%2FSay%3E%3C%2FResponse%3E&From=%2B1555";
-    let text = "To=%2B1+23&Body=123456+is+your+verification+code+for+t&From=%2B1555";
+    let call = "To=%2B14155552671&Twiml=%3CResponse%3E%3CSay%3EHello.+Your+verification+code+for+t+is+%2C+123456.+I+repeat%2C+your+verification+code+is+%2C+123456%3C%2FSay%3E%3C%2FResponse%3E&From=%2B1555";
+    let text = "To=%2B14155552671&Body=123456+is+your+verification+code+for+t&From=%2B1555";
     let expected = vec![
         ("/2010-04-01/Accounts/AC1/Calls.json".to_owned(), authorization.clone(), call.to_owned()),
         ("/2010-04-01/Accounts/AC1/Messages.json".to_owned(), authorization, text.to_owned()),

@@ -1,7 +1,10 @@
 //! Addresses and numbers in the one form in which they are stored, and to which messages go: whatever is written for the same mailbox
 //! or telephone finds the same user, and what is sent reaches nobody else.
 
-use crate::users::{Identifier, is_email, is_phone};
+use crate::{
+    PhoneNumber,
+    users::{Identifier, is_email, is_phone},
+};
 
 /// Longest text that is looked at, in characters.
 const LONGEST: usize = 320;
@@ -30,7 +33,10 @@ fn normal_phone(text: &str) -> Option<String> {
         Some(rest) => format!("+{rest}"),
         None => compact,
     };
-    is_phone(&number).then_some(number)
+    if !is_phone(&number) {
+        return None;
+    }
+    Some(PhoneNumber::read(&number, None)?.to_string())
 }
 
 #[cfg(test)]

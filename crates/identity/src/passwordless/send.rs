@@ -6,9 +6,9 @@ use store::Tx;
 
 use super::{Method, Start};
 use crate::{
-    Actor, Result,
+    Actor, PhoneNumber, Result,
     log::Entry,
-    messages::{self, Email, PhoneMessage},
+    messages::{Email, PhoneMessage, Route},
     users::Identifier,
 };
 
@@ -23,15 +23,14 @@ pub(super) fn send(
     url: String,
 ) -> Result {
     if method.kind == Identifier::Phone {
-        let provider = messages::phone_provider(tx)?;
+        let Some(to) = PhoneNumber::read(address, None) else { return Ok(()) };
+        let own = method.realm.is_passwordless().then_some(method.realm.id.as_str());
         let message = PhoneMessage {
-            provider: provider.as_deref(),
+            route: own.map_or(Route::Tenant, Route::Connection),
             is_voice: start.is_voice,
             code: Some(&code),
-            connection: method.realm.is_passwordless().then_some(method.realm.id.as_str()),
-            client: actor.client_id.as_deref(),
-            language: actor.language.as_deref(),
-            ..PhoneMessage::of("otp_verify", address)
+            user: user.map(|user| user.id.as_str()),
+            ..PhoneMessage::new(actor, "otp_verify", &to)
         };
         return Ok(message.enqueue(tx)?);
     }

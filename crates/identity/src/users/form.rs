@@ -1,5 +1,7 @@
 //! The forms that identifiers have.
 
+use crate::phone::PhoneNumber;
+
 /// Whether a text has the form of an e-mail address.
 pub fn is_email(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else { return false };
@@ -24,7 +26,8 @@ pub fn is_email(text: &str) -> bool {
 /// Whether a text has the form of a telephone number with its country code.
 pub fn is_phone(text: &str) -> bool {
     let Some(digits) = text.strip_prefix('+') else { return false };
-    (6..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+    let is_number = (6..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number && PhoneNumber::read(text, None).is_some()
 }
 
 #[cfg(test)]

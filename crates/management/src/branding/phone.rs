@@ -1,13 +1,13 @@
 //! Providers and templates of phone notifications (text and voice messages).
 
 use delivery::messages::phone::{DEFAULT_TEXTS, default_body};
-use identity::messages::PhoneMessage;
+use identity::{PhoneNumber, messages::PhoneMessage};
 use kernel::Record;
 use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, ListFilter, Resource, Times, Unique};
 use serde_json::{Value, json};
-use store::{Query, Tx};
+use store::Tx;
 
-use crate::Services;
+use crate::{Services, actor::actor};
 
 static PROVIDER: Kind = Kind::of(&model::PHONE_PROVIDER)
     .missing("Notification Resource not found", None)
@@ -103,16 +103,18 @@ fn try_out(tx: &mut Tx, call: &Call, kind: &Kind) -> ApiResult<Answer> {
     if of.is("disabled") {
         return Err(ApiError::bad_request("Bad Operation on Notification Resource"));
     }
-    // Without a provider the try is accepted as well; the tenant log tells what came of it.
-    let provider = tx.list(&PROVIDER, &Query::default())?.items.into_iter().next();
     let body = call.body();
     let text = |name: &str| body.get(name).and_then(Value::as_str);
+    let to = PhoneNumber::read(text("to").unwrap_or_default(), None);
+    let to = to.ok_or_else(|| ApiError::bad_request("Bad Operation on Notification Resource"))?;
+    let actor = actor(call);
     let message = PhoneMessage {
-        provider: provider.as_ref().map(|provider| provider.id.as_str()),
         is_voice: text("delivery_method") == Some("voice"),
         code: Some(TRIAL_CODE),
-        ..PhoneMessage::of(of.text("type").unwrap_or(DEFAULT_TEXTS[0].0), text("to").unwrap_or_default())
+        client: None,
+        ..PhoneMessage::new(&actor, of.text("type").unwrap_or(DEFAULT_TEXTS[0].0), &to)
     };
+    // Without a provider the try is accepted as well; the tenant log tells what came of it.
     message.enqueue(tx)?;
     Ok(Answer::json(json!({"code": 202, "message": "Test notification successfully sent for processing"})))
 }

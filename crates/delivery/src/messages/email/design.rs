@@ -7,8 +7,13 @@ use serde_json::json;
 const HTML: &str = include_str!("design.html");
 const TEXT: &str = include_str!("design.txt");
 /// The texts by language; the first one has all of them.
-const TEXTS: [(&str, &str); 3] =
-    [("en", include_str!("texts/en.txt")), ("de", include_str!("texts/de.txt")), ("ar", include_str!("texts/ar.txt"))];
+const TEXTS: [(&str, &str); 5] = [
+    ("en", include_str!("texts/en.txt")),
+    ("ar", include_str!("texts/ar.txt")),
+    ("de", include_str!("texts/de.txt")),
+    ("es", include_str!("texts/es.txt")),
+    ("fr", include_str!("texts/fr.txt")),
+];
 /// Languages that are written from right to left.
 const FROM_RIGHT: [&str; 7] = ["ar", "dv", "fa", "he", "ku", "ur", "yi"];
 
@@ -122,9 +127,24 @@ mod tests {
     fn a_language_is_taken_where_it_has_the_whole_mail() {
         let language = |template: &str, wanted: &str| of(template, &[wanted.to_owned()]).language;
         assert_eq!(language("verify_email", "de-CH"), "de");
-        assert_eq!(language("verify_email", "ar"), "ar");
+        for (wanted, expected) in [("ar", "ar"), ("es-MX", "es"), ("fr_CA", "fr")] {
+            assert_eq!(language("verify_email", wanted), expected);
+            assert_eq!(language("passwordless", wanted), expected);
+        }
         assert_eq!(language("user_invitation", "ar"), "en");
         assert_eq!(language("verify_email", "tlh"), "en");
+    }
+
+    #[test]
+    fn every_file_of_texts_is_used() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/messages/email/texts");
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let mut found: Vec<String> =
+            files.map(|file| file.file_stem().unwrap().to_string_lossy().into_owned()).collect();
+        let mut listed = TEXTS.map(|(language, _)| language);
+        found.sort();
+        listed.sort_unstable();
+        assert_eq!(found, listed);
     }
 
     #[test]

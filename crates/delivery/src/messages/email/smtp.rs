@@ -19,6 +19,7 @@ use lettre::{
     },
 };
 use outbound::Client;
+use tokio::net::TcpStream;
 
 use self::greeting::{Greeted, Offer};
 use crate::messages::failure::Failure;
@@ -134,6 +135,11 @@ impl Pool {
 /// A connection on which e-mails can be sent.
 async fn open(outbound: &Client, server: &Server<'_>) -> Result<AsyncSmtpConnection, Failure> {
     let tcp = outbound.connect(server.host, server.port).await.map_err(|refused| Failure::of(&refused))?;
+    begin(outbound, server, tcp).await
+}
+
+/// Begins to talk with a server, with encryption where its port or the server itself wants that.
+async fn begin(outbound: &Client, server: &Server<'_>, tcp: TcpStream) -> Result<AsyncSmtpConnection, Failure> {
     let peer = tcp.peer_addr().map_err(|error| Failure::for_now(error.to_string()))?;
     let hello = ClientId::Ipv4([127, 0, 0, 1].into());
     let secure = async |tcp| outbound.secure(server.host, tcp).await.map_err(|refused| Failure::of(&refused));
@@ -175,3 +181,6 @@ fn failure(error: &Error) -> Failure {
     }
     if error.is_permanent() || error.is_client() { Failure::never(reason) } else { Failure::for_now(reason) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,33 +4,18 @@ mod azure;
 mod microsoft;
 mod ses;
 
-use std::{collections::BTreeMap, sync::Arc};
-
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderValue, Response};
 use kernel::{Record, Timestamp, Value, object, value_at};
 use serde_json::json;
 use url::form_urlencoded;
 
 use super::{Letter, mime};
-use crate::messages::failure::{Failure, call};
-
-/// Where vendors are called in place of their own addresses: for tests.
-#[derive(Clone, Debug, Default)]
-pub struct Endpoints(Arc<BTreeMap<String, String>>);
-
-impl Endpoints {
-    /// A table of names of vendors and addresses.
-    pub fn new(table: BTreeMap<String, String>) -> Self {
-        Self(Arc::new(table))
-    }
-
-    /// The address of a vendor.
-    pub(crate) fn of(&self, vendor: &str, own: &str) -> String {
-        self.0.get(vendor).cloned().unwrap_or_else(|| own.to_owned())
-    }
-}
+use crate::messages::{
+    endpoints::Endpoints,
+    failure::{Failure, call},
+    request::{FORM, Requested, basic, bearer, post, post_json},
+};
 
 /// An e-mail, and the provider that is to deliver it.
 pub(super) struct Order<'a> {
@@ -64,8 +49,6 @@ impl Order<'_> {
     }
 }
 
-type Requested = Result<Request<Bytes>, Failure>;
-
 /// Has a vendor deliver an e-mail; its answer, or why it refuses.
 pub(super) async fn deliver(outbound: &outbound::Client, order: &Order<'_>) -> Result<String, Failure> {
     mime::recipient(order.letter)?;
@@ -94,29 +77,6 @@ fn told(answer: &Response<Bytes>) -> String {
     format!("{} {line}", answer.status()).trim_end().to_owned()
 }
 
-fn request(address: String, authorization: Option<String>, kind: &str, body: impl Into<Bytes>) -> Requested {
-    let in_words = |error: &dyn std::fmt::Display| Failure::never(error.to_string());
-    let mut request = Request::post(address).header(header::CONTENT_TYPE, kind);
-    if let Some(authorization) = authorization {
-        let mut value = HeaderValue::try_from(authorization).map_err(|error| in_words(&error))?;
-        value.set_sensitive(true);
-        request = request.header(header::AUTHORIZATION, value);
-    }
-    request.body(body.into()).map_err(|error| in_words(&error))
-}
-
-fn json_request(address: String, authorization: Option<String>, body: &Value) -> Requested {
-    request(address, authorization, "application/json", body.to_string())
-}
-
-fn bearer(token: &str) -> String {
-    format!("Bearer {token}")
-}
-
-fn basic(user: &str, password: &str) -> String {
-    format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")))
-}
-
 /// `POST /v3/mail/send`.
 fn sendgrid(order: &Order<'_>) -> Requested {
     let letter = order.letter;
@@ -132,7 +92,7 @@ fn sendgrid(order: &Order<'_>) -> Requested {
         "content": [{"type": "text/plain", "value": letter.text}, {"type": "text/html", "value": letter.html}],
     });
     let base = order.endpoints.of("sendgrid", "https://api.sendgrid.com");
-    json_request(format!("{base}/v3/mail/send"), Some(bearer(order.credential("api_key"))), &body)
+    post_json(format!("{base}/v3/mail/send"), Some(bearer(order.credential("api_key"))), &body)
 }
 
 /// `POST /api/1.0/messages/send.json`. The key is part of the body.
@@ -152,7 +112,7 @@ fn mandrill(order: &Order<'_>) -> Requested {
         },
     });
     let base = order.endpoints.of("mandrill", "https://mandrillapp.com");
-    json_request(format!("{base}/api/1.0/messages/send.json"), None, &body)
+    post_json(format!("{base}/api/1.0/messages/send.json"), None, &body)
 }
 
 /// The answer holds a status for each recipient.
@@ -184,7 +144,7 @@ fn mailgun(order: &Order<'_>) -> Requested {
     let base = order.endpoints.of("mailgun", own);
     let domain: String = form_urlencoded::byte_serialize(order.credential("domain").as_bytes()).collect();
     let authorization = Some(basic("api", order.credential("api_key")));
-    request(format!("{base}/v3/{domain}/messages"), authorization, "application/x-www-form-urlencoded", form.finish())
+    post(format!("{base}/v3/{domain}/messages"), authorization, FORM, form.finish())
 }
 
 /// `POST /api/v1/transmissions`.
@@ -203,7 +163,7 @@ fn sparkpost(order: &Order<'_>) -> Requested {
     });
     let own = if order.is_european() { "https://api.eu.sparkpost.com" } else { "https://api.sparkpost.com" };
     let base = order.endpoints.of("sparkpost", own);
-    json_request(format!("{base}/api/v1/transmissions"), Some(order.credential("api_key").to_owned()), &body)
+    post_json(format!("{base}/api/v1/transmissions"), Some(order.credential("api_key").to_owned()), &body)
 }
 
 /// `POST /emails`, which takes a message with the same key once.
@@ -217,7 +177,7 @@ fn resend(order: &Order<'_>) -> Requested {
         "text": letter.text,
     });
     let base = order.endpoints.of("resend", "https://api.resend.com");
-    let mut request = json_request(format!("{base}/emails"), Some(bearer(order.credential("api_key"))), &body)?;
+    let mut request = post_json(format!("{base}/emails"), Some(bearer(order.credential("api_key"))), &body)?;
     if let Ok(key) = HeaderValue::try_from(order.id) {
         request.headers_mut().insert("idempotency-key", key);
     }

@@ -5,8 +5,11 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::{HeaderValue, Uri, header};
 use serde_json::json;
 
-use super::{Order, Requested, json_request};
-use crate::messages::failure::{Failure, http_date};
+use super::Order;
+use crate::messages::{
+    failure::{Failure, http_date},
+    request::{Requested, post_json},
+};
 
 const PATH: &str = "/emails:send?api-version=2023-03-31";
 
@@ -37,7 +40,7 @@ pub(super) fn request(order: &Order<'_>) -> Requested {
         "HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature={}",
         BASE64_STANDARD.encode(signature)
     );
-    let mut request = json_request(format!("{base}{PATH}"), Some(authorization), &body)?;
+    let mut request = post_json(format!("{base}{PATH}"), Some(authorization), &body)?;
     let headers =
         [("x-ms-date", date), ("x-ms-content-sha256", content), ("host", host), ("operation-id", operation(order.id))];
     for (name, value) in headers {

@@ -4,8 +4,11 @@ use kernel::Value;
 use serde_json::json;
 use url::form_urlencoded;
 
-use super::{Order, Requested, bearer, json_request, request as request_to};
-use crate::messages::failure::{Failure, call};
+use super::Order;
+use crate::messages::{
+    failure::{Failure, call},
+    request::{FORM, Requested, bearer, post, post_json},
+};
 
 pub(super) async fn request(outbound: &outbound::Client, order: &Order<'_>) -> Requested {
     let login = order.endpoints.of("ms365.login", "https://login.microsoftonline.com");
@@ -18,7 +21,7 @@ pub(super) async fn request(outbound: &outbound::Client, order: &Order<'_>) -> R
         .finish();
     let tenant = in_path(order.credential("tenantId"));
     let address = format!("{login}/{tenant}/oauth2/v2.0/token");
-    let answer = call(outbound, request_to(address, None, "application/x-www-form-urlencoded", form)?).await?;
+    let answer = call(outbound, post(address, None, FORM, form)?).await?;
     let answer: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
     let token = answer["access_token"].as_str().ok_or_else(|| Failure::never("Microsoft gives no token."))?;
     let letter = order.letter;
@@ -31,7 +34,7 @@ pub(super) async fn request(outbound: &outbound::Client, order: &Order<'_>) -> R
         "saveToSentItems": false,
     });
     let sender = in_path(&order.sender()?.0);
-    json_request(format!("{graph}/v1.0/users/{sender}/sendMail"), Some(bearer(token)), &body)
+    post_json(format!("{graph}/v1.0/users/{sender}/sendMail"), Some(bearer(token)), &body)
 }
 
 fn in_path(text: &str) -> String {

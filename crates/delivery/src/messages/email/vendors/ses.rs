@@ -5,8 +5,12 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::{HeaderValue, header};
 use url::form_urlencoded;
 
-use super::{Order, Requested, request as request_to};
-use crate::messages::{email::mime, failure::Failure};
+use super::Order;
+use crate::messages::{
+    email::mime,
+    failure::Failure,
+    request::{Requested, post},
+};
 
 const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
 
@@ -31,7 +35,7 @@ pub(super) fn request(order: &Order<'_>) -> Requested {
     let time = order.now.as_jiff().strftime("%Y%m%dT%H%M%SZ").to_string();
     let key = Key { id: order.credential("accessKeyId"), secret: order.credential("secretAccessKey"), region };
     let authorization = key.sign(&host, FORM, &time, &body);
-    let mut request = request_to(format!("{base}/"), Some(authorization), FORM, body)?;
+    let mut request = post(format!("{base}/"), Some(authorization), FORM, body)?;
     for (name, value) in [(header::HOST, &host), (header::HeaderName::from_static("x-amz-date"), &time)] {
         let value = HeaderValue::try_from(value).map_err(|error| Failure::never(error.to_string()))?;
         request.headers_mut().insert(name, value);

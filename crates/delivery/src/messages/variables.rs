@@ -1,11 +1,11 @@
-//! What templates of e-mails may say. What users, requests and clients have given is harmless where it stands: escaped in HTML,
+//! What templates may say. What users, requests and clients have given is harmless where it stands: escaped in HTML,
 //! and names hold nothing that a mail program takes for a link.
 
 use kernel::{Document, Record, Value, object};
 use serde_json::json;
 use store::Job;
 
-use super::Known;
+use super::known::Known;
 use crate::liquid;
 
 /// What templates may say of a user.
@@ -52,7 +52,9 @@ pub(super) fn of(job: &Job, known: &Known, language: &str, form: Form) -> Docume
     if let Some(user) = &known.user {
         variables.insert("user".into(), user_of(user, of_request).into());
     } else {
-        let address = json!({"email": job.payload.get("to")});
+        let field =
+            if job.payload.get("channel").and_then(Value::as_str) == Some("phone") { "phone_number" } else { "email" };
+        let address = json!({ field: job.payload.get("to") });
         variables.insert("user".into(), of_request.unwrap_or(address));
     }
     if let Some(client) = &known.client {
@@ -60,6 +62,7 @@ pub(super) fn of(job: &Job, known: &Known, language: &str, form: Form) -> Docume
             "name": client.text("name"),
             "clientID": client.id,
             "client_metadata": client.document.get("client_metadata"),
+            "metadata": client.document.get("client_metadata"),
             "callback_domain": identity::messages::callback_domain(client),
         });
         variables.insert("application".into(), shown.clone());
@@ -98,6 +101,9 @@ fn user_of(user: &Record, of_request: Option<Value>) -> Document {
     let known = OF_USER.iter().filter_map(|name| Some(((*name).to_owned(), user.document.get(*name)?.clone())));
     let mut shown: Document = known.collect();
     shown.entry("user_id").or_insert_with(|| user.id.as_str().into());
+    if let Some(count) = user.document.get("logins_count") {
+        shown.insert("login_count".into(), count.clone());
+    }
     if let Some(Value::Object(members)) = of_request {
         shown.extend(members);
     }
