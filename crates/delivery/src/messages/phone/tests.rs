@@ -7,8 +7,9 @@ use axum::{Router, extract::State, http::HeaderMap};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use identity::{
     Actor, Channel, PhoneNumber,
+    databases::{ScriptCall, ScriptError},
     messages::{Accepted, PhoneMessage, Route},
-    triggers::{BoxFuture, Firing, Trigger, Triggers, Verdict},
+    triggers::{BoxFuture, Firing, NoTriggers, Trigger, Triggers, Verdict},
 };
 use kernel::{Context, FixedClock, Record, SeededRandom, TenantId, Timestamp, Value, object};
 use model::queues;
@@ -48,6 +49,24 @@ impl Triggers for Code {
     fn fire<'a>(&'a self, _: &'a TenantId, firing: Firing<'a>) -> BoxFuture<'a, identity::Result<Verdict>> {
         self.0.lock().unwrap().push((firing.trigger, firing.own));
         Box::pin(async { Ok(Verdict::default()) })
+    }
+
+    fn fire_action<'a>(
+        &'a self,
+        _: &'a TenantId,
+        _: &'a str,
+        _: Firing<'a>,
+    ) -> BoxFuture<'a, identity::Result<Option<Verdict>>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn run_script<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        call: ScriptCall,
+    ) -> BoxFuture<'a, identity::Result<Result<Value, ScriptError>>> {
+        static NOBODY: NoTriggers = NoTriggers;
+        NOBODY.run_script(tenant, call)
     }
 
     fn listens_within(&self, _: &store::Snapshot, _: Trigger) -> identity::Result<bool> {
