@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
+use http::{Request, Response, header};
 use kernel::{Timestamp, Value};
 use outbound::{Client, Limits, Refused};
+
+use crate::runner;
 
 /// Providers have this long to answer.
 const LIMITS: Limits = Limits { time: Duration::from_secs(15), bytes: 64 << 10, redirects: 0 };
@@ -54,13 +56,7 @@ pub(crate) async fn call(outbound: &Client, request: Request<Bytes>) -> Result<R
     let reason = reason_in(answer.body())
         .map_or_else(|| format!("{host} answers {status}."), |told| format!("{host} answers {status}: {told}"));
     let after = answer.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(wait);
-    Err(Failure { reason, may_pass: may_pass(status), after })
-}
-
-/// Whether an answer means that another try may end otherwise.
-fn may_pass(status: StatusCode) -> bool {
-    status.is_server_error()
-        || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY)
+    Err(Failure { reason, may_pass: runner::may_pass(status), after })
 }
 
 /// `Retry-After` in seconds (RFC 9110 §10.2.3). A date is rare there, and the usual wait does as well.
