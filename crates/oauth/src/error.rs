@@ -131,8 +131,8 @@ impl OAuthError {
         Self::new(StatusCode::TOO_MANY_REQUESTS, code, text)
     }
 
-    /// 429 `too_many_requests`.
-    pub(crate) fn too_many_requests(description: impl Into<Cow<'static, str>>) -> Self {
+    /// 429 `too_many_requests`: a quota of tokens is used up.
+    pub(crate) fn quota_exceeded(description: &'static str) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", description)
     }
 
@@ -258,7 +258,7 @@ impl From<identity::Error> for OAuthError {
         match error {
             identity::Error::Store(error) => error.into(),
             identity::Error::Busy => {
-                let refusal = Self::too_many_requests("Rate limit exceeded. Please retry after some time.");
+                let refusal = Self::too_many_requests();
                 let wait = HeaderMap::from_iter([(header::RETRY_AFTER, HeaderValue::from_static(BUSY))]);
                 Self { cause: Some(error.to_string()), ..refusal.with_headers(wait) }
             }

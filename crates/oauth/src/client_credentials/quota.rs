@@ -113,7 +113,7 @@ impl Bucket<'_> {
         headers.insert("x-ratelimit-remaining", HeaderValue::from_static("0"));
         headers.insert("x-ratelimit-reset", self.resets.seconds().into());
         headers.insert(header::RETRY_AFTER, self.seconds_left(now).into());
-        OAuthError::too_many_requests(self.quota.entity.exceeded()).with_headers(headers)
+        OAuthError::quota_exceeded(self.quota.entity.exceeded()).with_headers(headers)
     }
 
     /// The warning that this token leads to, where it is the one that reaches a threshold.
