@@ -14,6 +14,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
+import limits
 import sign_in
 
 PROGRAMS = Path(os.environ.get("PROGRAMS", Path(__file__).resolve().parents[2] / "target/published"))
@@ -83,12 +84,13 @@ class Server:
         return self.process.pid
 
 
-def aught(database):
+def aught(database, tools=None):
+    """A server; `tools` is the environment of one with tools for developers."""
     port = free_port()
-    command = [str(PROGRAMS / "aught"), "serve", "--developer-tools", "off"]
+    command = [str(PROGRAMS / "aught"), "serve", "--developer-tools", "on" if tools else "off"]
     command += ["--listen", f"127.0.0.1:{port}", "--database", database]
     secrets = {"AUGHT_INITIAL_CLIENT_ID": CLIENT["client_id"], "AUGHT_INITIAL_CLIENT_SECRET": CLIENT["client_secret"]}
-    return Server(command, f"http://127.0.0.1:{port}", "/health/ready", dict(secrets, AUGHT_LOG="error"))
+    return Server(command, f"http://127.0.0.1:{port}", "/health/ready", dict(secrets, AUGHT_LOG="error", **(tools or {})))
 
 
 def wrk(server, script, seconds, connections=16):
@@ -233,6 +235,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--sessions", type=int, default=1_000_000)
+    parser.add_argument("--overload-seconds", type=int, default=60)
     parser.add_argument("--only", action="append")
     parser.add_argument("--json")
     options = parser.parse_args()
@@ -260,6 +264,7 @@ def main():
         with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.read()
 
+    limits.run(sys.modules[__name__], options, rows)
     with tempfile.TemporaryDirectory() as folder:
         database = str(Path(folder) / "aught.db")
         with aught(database) as server:

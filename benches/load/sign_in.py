@@ -72,7 +72,7 @@ class Setting:
                 "name": "Notes",
                 "app_type": "regular_web",
                 "token_endpoint_auth_method": "client_secret_post",
-                "grant_types": ["authorization_code", "refresh_token"],
+                "grant_types": ["authorization_code", "refresh_token", "http://auth0.com/oauth/grant-type/password-realm"],
                 "callbacks": [REDIRECT_URI],
                 "web_origins": ["https://app.example.com"],
                 "oidc_conformant": True,

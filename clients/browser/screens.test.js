@@ -167,6 +167,13 @@ describe("login pages", () => {
       await go(page);
       assert.equal(await code(page, "code"), "invalid-code");
       await accessible(page, "wrong code");
+      for (let attempt = 0; attempt < 11; attempt += 1) {
+        await page.locator("input#code").fill("000000");
+        await Promise.all([page.waitForResponse((response) => response.request().method() === "POST"), go(page)]);
+        await page.waitForLoadState();
+      }
+      assert.equal(await code(page, "code"), "too-many-failures");
+      await accessible(page, "too many codes");
       await leave();
     });
   });
@@ -258,6 +265,20 @@ describe("login pages", () => {
     await leave();
   });
 
+  test("of a confirmation", async () => {
+    const ada = await user();
+    const { page, leave } = await person();
+    await page.goto(authorization(client));
+    await logIn(page, ada.email);
+    await page.waitForURL(/\/callback\?code=/);
+    // With the session no page would be shown, and the application is one of this machine.
+    await page.goto(authorization(client));
+    await heading(page, `Continue to ${client.name}?`);
+    await page.locator("button[value=accept]").click();
+    await page.waitForURL(/\/callback\?code=/);
+    await leave();
+  });
+
   test("of logout", async () => {
     const ada = await user();
     const { page, leave } = await person();
@@ -302,7 +323,47 @@ describe("login pages", () => {
     }
     await accessible(page, "kept out");
     assert.equal(await code(page), "user-blocked");
+    const answer = await fetch(`${issuer}/_aught/outbox?to=${encodeURIComponent(ada.email)}&wait=20`);
+    const link = (await answer.json()).messages.flatMap(({ links }) => links).find((link) => link.includes("/u/unblock"));
+    await page.goto(link);
+    await heading(page, "Unblock My Account");
+    await go(page);
+    await heading(page, "Account Unblocked");
+    await page.goto(authorization(client));
+    await logIn(page, ada.email);
+    await page.waitForURL(/\/callback\?code=/);
     await leave();
+  });
+
+  test("of a password that others know", async () => {
+    const leaked = "AUTH0-TEST-Horse-1";
+    const ada = await user({ password: leaked });
+    const { data: before } = await management.attackProtection.breachedPasswordDetection.get().withRawResponse();
+    const blocked = { shields: ["block"] };
+    await management.attackProtection.breachedPasswordDetection.update({ enabled: true, ...blocked, stage: { "pre-user-registration": blocked, "pre-change-password": blocked } });
+    try {
+      const { page, leave } = await person();
+      await page.goto(authorization(client));
+      await logIn(page, ada.email, leaked);
+      await page.locator("#prompt-alert").waitFor();
+      assert.equal(await code(page), "password-breached");
+      await accessible(page, "leaked at login");
+      await page.goto(authorization(client, { screen_hint: "signup" }));
+      await signUp(page, `${unique("new")}@example.com`, leaked);
+      await page.locator("#error-element-password").waitFor();
+      assert.equal(await code(page, "password"), "password-breached");
+      await accessible(page, "leaked at sign-up");
+      const { ticket } = await management.tickets.changePassword({ user_id: ada.user_id });
+      await page.goto(ticket);
+      await page.waitForURL(/\/u\/reset-password\/change/);
+      for (const field of ["password-reset", "re-enter-password"]) await page.locator(`input#${field}`).fill(leaked);
+      await go(page);
+      assert.equal(await code(page, "password-reset"), "password-breached-reset");
+      await accessible(page, "leaked at reset");
+      await leave();
+    } finally {
+      await management.attackProtection.breachedPasswordDetection.update({ enabled: before.enabled, shields: before.shields });
+    }
   });
 
   test("of puzzles", async () => {

@@ -236,6 +236,7 @@ async fn nobody_is_redirected_to_where_the_client_did_not_say() {
     let page = browser.visit(&app.request(&[("redirect_uri", "https://evil.example.com")])).await;
     assert!(page.address.starts_with("https://errors.example.com/?a=1&"), "{}", page.address);
     assert_eq!(page.parameter("error").as_deref(), Some("unauthorized_client"));
+    assert_eq!(page.parameter("client_id").as_deref(), Some(app.client_id.as_str()));
     server.end().await;
 }
 
@@ -431,12 +432,17 @@ async fn id_tokens_are_signed_and_live_as_the_client_says() {
         let said = claims(&tokens["id_token"]);
         assert_eq!(said["exp"].as_i64().unwrap() - said["iat"].as_i64().unwrap(), lifetime);
         if alg == "HS256" {
-            let (signed, signature) = token.rsplit_once('.').unwrap();
-            let key = aws_lc_rs::hmac::Key::new(
-                aws_lc_rs::hmac::HMAC_SHA256,
-                app.client_secret.as_deref().unwrap().as_bytes(),
-            );
-            aws_lc_rs::hmac::verify(&key, signed.as_bytes(), &URL_SAFE_NO_PAD.decode(signature).unwrap()).unwrap();
+            let holds = |token: &str, key: &[u8]| {
+                let (signed, signature) = token.rsplit_once('.').unwrap();
+                let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, key);
+                aws_lc_rs::hmac::verify(&key, signed.as_bytes(), &URL_SAFE_NO_PAD.decode(signature).unwrap()).is_ok()
+            };
+            let secret = app.client_secret.as_deref().unwrap();
+            assert!(holds(token, secret.as_bytes()));
+            let encoded = json!({"jwt_configuration": {"secret_encoded": true}});
+            assert_eq!(server.patch(&format!("/clients/{}", app.client_id), encoded).await.status, 200);
+            let tokens = app.tokens(&server, &mut browser, &[]).await;
+            assert!(holds(tokens["id_token"].as_str().unwrap(), &URL_SAFE_NO_PAD.decode(secret).unwrap()));
         }
     }
     server.end().await;

@@ -4,7 +4,10 @@ use aught::{Config, Dns};
 use kernel::Secret;
 use serde_json::{Value, json};
 
-use crate::server::TestServer;
+use crate::{
+    browser::{Browser, Page},
+    server::TestServer,
+};
 
 const SECRET: &str = "developer-secret-of-a-test";
 
@@ -80,5 +83,65 @@ async fn the_start_page_is_for_this_machine() {
     server.end().await;
     let server = TestServer::start().await;
     assert_eq!(server.http.get(server.url("/")).send().await.unwrap().status(), 404);
+    server.end().await;
+}
+
+/// Presses "Try login" on the start page; gives what the browser shows then.
+async fn try_login(server: &TestServer, browser: &mut Browser, audience: &str) -> Page {
+    let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let request = http.post(server.url("/_aught/try")).header("origin", server.url("")).form(&[("audience", audience)]);
+    let answer = request.send().await.unwrap();
+    assert_eq!(answer.status(), 303);
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+    assert!(cookie.contains("; HttpOnly") && cookie.contains("; Path=/_aught/try"), "{cookie}");
+    let (name, rest) = cookie.split_once('=').unwrap();
+    browser.jar.insert(name.to_owned(), rest.split(';').next().unwrap().to_owned());
+    browser.visit(answer.headers()["location"].to_str().unwrap()).await
+}
+
+#[tokio::test]
+async fn a_login_is_tried_and_its_tokens_are_explained() {
+    let server = start().await;
+    let api = json!({
+        "identifier": "https://notes.example.com", "name": "Notes", "skip_consent_for_verifiable_first_party_clients": true,
+    });
+    assert_eq!(server.post("/resource-servers", api).await.status, 201);
+    let start = server.http.get(server.url("/")).send().await.unwrap().text().await.unwrap();
+    assert!(start.contains("action=\"/_aught/try\"") && start.contains("<option>https://notes.example.com"), "{start}");
+    let mut browser = Browser::at(&server.url(""));
+    let page = try_login(&server, &mut browser, "").await;
+    let page = browser.submit(&page, &[("username", "ann@example.com")]).await;
+    let shown = browser.submit(&page, &[("password", "Aught-1234!")]).await;
+    assert!(shown.address.starts_with("/_aught/try/callback?"), "{} {:?}", shown.address, shown.faults());
+    let all_hold = |page: &Page| (page.html.matches("<strong>yes<").count(), page.html.matches("<strong>no<").count());
+    assert_eq!((shown.status, all_hold(&shown)), (200, (5, 0)), "{}", shown.html);
+    assert!(shown.html.contains("Signed with RS256") && shown.html.contains("It is opaque"), "{}", shown.html);
+    assert!(shown.html.contains("ann@example.com") && !browser.jar.contains_key("aught_try"));
+    // With the session there are no more pages; a token for an API is explained, too.
+    let shown = try_login(&server, &mut browser, "https://notes.example.com").await;
+    assert_eq!((shown.status, all_hold(&shown)), (200, (5, 0)), "{}", shown.html);
+    assert_eq!(shown.html.matches("Signed with RS256").count(), 2, "{}", shown.html);
+    // The code is of use once, and to the browser alone that asked for it.
+    let again = browser.visit(&shown.address).await;
+    assert!(again.html.contains("belongs to no login"), "{}", again.html);
+    let clients = server.get("/clients?fields=name,callbacks").await.body;
+    let made = clients.as_array().unwrap().iter().filter(|client| client["name"] == "Try login");
+    let callbacks: Vec<_> = made.map(|client| client["callbacks"].clone()).collect();
+    assert_eq!(callbacks, [json!([server.url("/_aught/try/callback")])]);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_tried_login_may_end_with_an_error_and_is_begun_on_our_page_alone() {
+    let server = start().await;
+    let mut browser = Browser::at(&server.url(""));
+    let page = try_login(&server, &mut browser, "https://nowhere.example.com").await;
+    assert!(page.html.contains("Nobody was logged in") && page.html.contains("Service not found"), "{}", page.html);
+    let ask = || server.http.post(server.url("/_aught/try")).form(&[("audience", "")]);
+    assert_eq!(ask().send().await.unwrap().status(), 415);
+    assert_eq!(ask().header("origin", "https://evil.example.com").send().await.unwrap().status(), 403);
+    let proxied = ask().header("origin", server.url("")).header("x-forwarded-for", "192.0.2.1");
+    assert_eq!(proxied.send().await.unwrap().status(), 401);
+    assert_eq!(server.get("/clients?fields=name").await.body.to_string().matches("Try login").count(), 1);
     server.end().await;
 }

@@ -7,8 +7,9 @@ use kernel::{Context, FixedClock, SystemRandom, Timestamp};
 use serde_json::json;
 
 use crate::{
+    actions::{bind, deployed},
     server::TestServer,
-    site::{CALLBACK, CONNECTION, EMAIL, PASSWORD, Site, claims, code, error, user_path},
+    site::{CONNECTION, EMAIL, PASSWORD, Site, claims, code, error, user_path},
 };
 
 #[tokio::test]
@@ -137,8 +138,13 @@ async fn a_form_that_is_sent_twice_signs_in_once() {
     let done = browser.visit(&first.location()).await;
     code(&done);
     // The back button, after the end.
+    assert!(!browser.jar.keys().any(|name| name.starts_with("auth0_txn_")), "{:?}", browser.jar);
     let back = browser.visit(&page.address).await;
-    assert!(back.address.starts_with(CALLBACK) && back.address.contains("error=access_denied"), "{}", back.address);
+    assert!(back.status == 400 && back.html.contains("You may have pressed the back button"), "{back:?}");
+    let client = format!("/clients/{}", site.client);
+    site.server.patch(&client, json!({"initiate_login_uri": "https://app.example.com/start"})).await;
+    let back = browser.visit(&page.address).await;
+    assert!(back.address.starts_with("https://app.example.com/start?iss="), "{}", back.address);
     let user = site.profile().await;
     assert_eq!(user["logins_count"], 1, "{user}");
     site.end().await;
@@ -412,6 +418,12 @@ async fn a_policy_that_demands_factors_refuses_logins() {
     code(&browser.visit(&site.authorize("&prompt=none")).await);
     site.server.patch("/tenants/settings", json!({"customize_mfa_in_postlogin_action": false})).await;
     let factors = "http%3A%2F%2Fschemas.openid.net%2Fpape%2Fpolicies%2F2007%2F06%2Fmulti-factor";
+    let cancel = "exports.onExecutePostLogin = async (event, api) => api.multifactor.enable('none');";
+    let action = deployed(&site.server, "Cancel", ("post-login", "v3"), cancel).await;
+    bind(&site.server, "post-login", &[&action]).await;
+    code(&browser.visit(&site.authorize("&prompt=none")).await);
+    assert_eq!(site.password(EMAIL, PASSWORD).await.status, 200);
+    bind(&site.server, "post-login", &[]).await;
     site.put("/guardian/policies", json!([])).await;
     let asked = browser.visit(&site.authorize(&format!("&prompt=none&acr_values={factors}"))).await;
     assert_eq!(error(&asked).0, "login_required");

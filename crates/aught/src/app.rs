@@ -40,7 +40,7 @@ pub(crate) fn tenant_routes(store: &Store, services: &Services, tools: Option<&T
     });
     let tools = tools.map(|tools| {
         let bearer = Bearer::new(store.clone(), services.keys.clone());
-        developer::router(tools, bearer, oauth::router(Arc::clone(&oauth)))
+        developer::router(tools, bearer, oauth::router(Arc::clone(&oauth)), services.keys.clone())
     });
     Router::new()
         .route("/api/v2", api.clone())

@@ -7,6 +7,7 @@ mod outbox;
 mod page;
 mod sessions;
 mod start;
+mod trial;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use delivery::Outbox;
+use identity::SigningKeys;
 use kernel::Secret;
 use oauth::Bearer;
 use store::Store;
@@ -49,15 +51,19 @@ pub(crate) fn told(domain: &str, secret: &Secret) -> String {
     format!("Tools for developers: https://{domain}/_aught/outbox\n  developer secret  {}\n\n", secret.reveal())
 }
 
-/// The routes of the tools. `login` has the endpoints that give tokens.
-pub(crate) fn router(tools: &Tools, bearer: Bearer, login: Router) -> Router {
+/// The routes of the tools. `login` has the endpoints that give tokens, which are signed with the `keys`.
+pub(crate) fn router(tools: &Tools, bearer: Bearer, login: Router, keys: SigningKeys) -> Router {
     let guard = Arc::new(guard::Guard::new(bearer));
     Router::new()
         .route("/", get(start::show))
-        .route("/_aught/sessions", post(sessions::create).layer(Extension(Arc::new(login))))
+        .route("/_aught/sessions", post(sessions::create))
+        .route(trial::PATH, post(trial::begin))
+        .route(trial::CALLBACK, get(trial::end))
         .route("/_aught/outbox", outbox_routes())
         .route("/_aught/outbox/{id}/html", get(outbox::html))
         .layer(middleware::from_fn_with_state(guard, guard::admit))
+        .layer(Extension(Arc::new(login)))
+        .layer(Extension(keys))
         .with_state(tools.clone())
 }
 

@@ -1,8 +1,9 @@
 //! What happens after a change: jobs, and what is sent to others.
 
 mod aws;
+pub mod colors;
 pub mod events;
-mod liquid;
+pub mod liquid;
 pub mod logout;
 pub mod logs;
 pub mod messages;

@@ -106,7 +106,7 @@ static PARSER: LazyLock<Parser> = LazyLock::new(|| {
 /// Why there is no text.
 #[derive(Debug, thiserror::Error)]
 #[error("The template cannot be rendered: {0}")]
-pub(crate) struct Unreadable(String);
+pub struct Unreadable(String);
 
 impl Unreadable {
     /// Nobody knows why.
@@ -116,7 +116,10 @@ impl Unreadable {
 }
 
 /// The text of a template with what is known. It may take a while: not for async threads.
-pub(crate) fn render(template: &str, known: &Document) -> Result<String, Unreadable> {
+///
+/// # Errors
+/// What is no template, and what takes too long or makes too much.
+pub fn render(template: &str, known: &Document) -> Result<String, Unreadable> {
     shape::check(template).map_err(|reason| Unreadable(reason.to_owned()))?;
     let in_words = |error: liquid::Error| Unreadable(error.to_string());
     let work = || {

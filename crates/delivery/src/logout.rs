@@ -49,9 +49,8 @@ impl Outcome {
     }
 
     fn of(status: StatusCode) -> Self {
-        let is_busy = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
         let error = (!status.is_success()).then(|| format!("The client answers {status}."));
-        Self { status: Some(status), error, may_pass: status.is_server_error() || is_busy }
+        Self { status: Some(status), error, may_pass: runner::may_pass(status) }
     }
 }
 

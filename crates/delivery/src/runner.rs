@@ -4,6 +4,7 @@
 use std::{convert::Infallible, fmt::Display, panic::AssertUnwindSafe, time::Duration};
 
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
+use http::StatusCode;
 use kernel::{Value, object};
 use model::JOB;
 use serde_json::json;
@@ -36,6 +37,12 @@ pub enum Failed {
     ForNow(String),
     /// It cannot be done.
     ForEver(String),
+}
+
+/// Whether an answer means that another try may end otherwise.
+pub(crate) fn may_pass(status: StatusCode) -> bool {
+    status.is_server_error()
+        || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY)
 }
 
 impl Failed {

@@ -180,7 +180,7 @@ pub(crate) fn user(
     identifier: &str,
 ) -> Result<Option<(Record, String)>> {
     let is_asked = |kind: &Identifier| realm.is_active(*kind) && (kinds.is_empty() || kinds.contains(kind));
-    for kind in Identifier::ALL.into_iter().filter(is_asked) {
+    for kind in realm.precedence().into_iter().filter(is_asked) {
         if let Some(user) = users::find(reader, realm, kind, identifier)? {
             let key = realm.key(kind, identifier);
             return Ok(account_of(&user, realm, &key).map(|account| (user, account)));

@@ -6,7 +6,7 @@ use aws_lc_rs::{
     signature::{self, UnparsedPublicKey, VerificationAlgorithm},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use kernel::Timestamp;
+use kernel::{Secret, Timestamp};
 use serde_json::json;
 use x509_parser::{
     certificate::X509Certificate,
@@ -68,6 +68,11 @@ impl Algorithm {
             Self::Hs256 | Self::Es256 => None,
         }
     }
+}
+
+/// The key that a secret in base64url stands for.
+pub fn decoded(secret: &Secret) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(secret.reveal().trim_end_matches('=')).ok()
 }
 
 /// Signs with a shared secret (HS256).

@@ -25,6 +25,8 @@ pub(crate) struct Setting {
     pub(crate) languages: Vec<String>,
     /// Whether other sites may show the pages in a frame.
     pub(crate) allows_frames: bool,
+    /// The tenant's own page for errors.
+    pub(crate) error_page: views::ErrorPage,
 }
 
 /// The settings for a request of this client. Options that cannot be read are an error, never the lack of a rule.
@@ -73,16 +75,20 @@ pub(crate) fn setting(reader: &Snapshot, request: &LoginRequest, ip: &str) -> St
     if let Some(rules) = rules {
         world.invitation = organizations::invitation(reader, rules, &world)?;
     }
+    let mut brand = Brand::of(&branding, theme.as_ref().map(|theme| &theme.document));
+    world.client.logo = world.client.logo.and_then(|logo| brand.admit(&logo));
     Ok(Setting {
-        brand: Brand::of(&branding, theme.as_ref().map(|theme| &theme.document)),
+        brand,
         languages: settings.enabled_locales.unwrap_or_else(|| vec![texts::DEFAULT.to_owned()]),
         allows_frames: settings.flags.disable_clickjack_protection_headers,
+        error_page: settings.error_page.unwrap_or_default(),
         world,
     })
 }
 
 fn client_of(client: views::Client) -> Client {
-    Client { id: client.id, name: client.name, initiate_login_uri: client.initiate_login_uri }
+    let initiate_login_uri = client.initiate_login_uri.filter(|uri| !uri.is_empty());
+    Client { id: client.id, name: client.name, initiate_login_uri, logo: client.logo_uri }
 }
 
 /// The connections that are enabled for the client, and for the organization, if there is one; those of a request that names one are that one.

@@ -13,6 +13,8 @@ pub(crate) struct Page {
     pub(crate) title: String,
     pub(crate) heading: String,
     pub(crate) logo_alt: String,
+    /// The picture of the application that the page is about.
+    pub(crate) client_logo: Option<String>,
     /// Its paragraphs.
     pub(crate) description: Vec<String>,
     /// Class of the icon of a page that tells a result.

@@ -132,7 +132,19 @@ pub(crate) fn page(
     Reply::Page { status, headers, html: page::html(&shell, page), cookies: Vec::new() }
 }
 
+/// A page that the tenant wrote itself. It may show and run what it likes; what it cannot is be framed by others.
+pub(crate) fn own_page(setting: &Setting, language: &str, status: StatusCode, html: String) -> Reply {
+    let frames = if setting.allows_frames { "" } else { "; frame-ancestors 'none'" };
+    let policy = format!("base-uri 'none'; object-src 'none'{frames}");
+    Reply::Page { status, headers: framed(setting, language, &policy), html, cookies: Vec::new() }
+}
+
 fn headers(setting: &Setting, language: &str, nonce: &str, target: Option<&str>) -> HeaderMap {
+    framed(setting, language, &policy(setting, nonce, target))
+}
+
+/// The headers of a page with this policy.
+fn framed(setting: &Setting, language: &str, policy: &str) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let mut set = |name: HeaderName, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -144,7 +156,7 @@ fn headers(setting: &Setting, language: &str, nonce: &str, target: Option<&str>)
     set(header::CACHE_CONTROL, "no-store");
     set(header::REFERRER_POLICY, "same-origin");
     set(HeaderName::from_static("x-robots-tag"), "noindex, nofollow");
-    set(header::CONTENT_SECURITY_POLICY, &policy(setting, nonce, target));
+    set(header::CONTENT_SECURITY_POLICY, policy);
     if !setting.allows_frames {
         set(header::X_FRAME_OPTIONS, "deny");
     }

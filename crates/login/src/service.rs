@@ -92,8 +92,8 @@ impl Login {
         let asked = asked.to_vec();
         let work = move |reader: &Snapshot| {
             let found = find(reader, &state, &browser)?;
-            let nothing = LoginRequest::default();
-            let request = found.as_ref().map_or(&nothing, |found| &found.transaction.request);
+            let ended = if found.is_none() { ended(reader, &state)? } else { LoginRequest::default() };
+            let request = found.as_ref().map_or(&ended, |found| &found.transaction.request);
             let setting = load::setting(reader, request, &browser.ip)?;
             let chosen = found.as_ref().and_then(|found| found.transaction.progress.language.clone());
             let wishes: Vec<String> =
@@ -125,7 +125,7 @@ impl Login {
     ) -> StoreResult<Reply> {
         let likely = machine::screen_at(path).map_or("login", |screen| screen.name());
         let mut scene = self.scene(tenant, state, browser, likely, locales).await?;
-        let Some(mut found) = scene.found.take() else { return Ok(self.lost_page(&scene)) };
+        let Some(mut found) = scene.found.take() else { return Ok(self.lost_page(&scene).await) };
         let before = found.transaction.clone();
         let mut at = At { world: &scene.setting.world, transaction: &mut found.transaction };
         let step = machine::visit(&mut at, path);
@@ -143,7 +143,7 @@ impl Login {
     ) -> StoreResult<Reply> {
         let likely = machine::screen_at(path).map_or("login", |screen| screen.name());
         let mut scene = self.scene(tenant, state, browser, likely, &[]).await?;
-        let Some(mut found) = scene.found.take() else { return Ok(self.lost_page(&scene)) };
+        let Some(mut found) = scene.found.take() else { return Ok(self.lost_page(&scene).await) };
         let before = found.transaction.clone();
         let mut step = {
             let mut at = At { world: &scene.setting.world, transaction: &mut found.transaction };
@@ -249,7 +249,7 @@ impl Login {
                 // The protocol knows the login by its first state.
                 Reply::to(format!("{resume}?state={}", carrier::state(&found.transaction.id, 0)))
             }
-            Step::Lost | Step::Do(_) => return Ok(self.lost_page(scene)),
+            Step::Lost | Step::Do(_) => return Ok(self.lost_page(scene).await),
         };
         if found.transaction == *before {
             return Ok(reply);
@@ -264,7 +264,7 @@ impl Login {
             Ok(new) => match &mut reply {
                 Reply::Redirect(Redirect { cookies, .. }) | Reply::Page { cookies, .. } => *cookies = new,
             },
-            Err(PagesError::TooLong) => return Ok(self.lost_page(scene)),
+            Err(PagesError::TooLong) => return Ok(self.lost_page(scene).await),
             Err(PagesError::Store(error)) => return Err(error),
         }
         Ok(reply)
@@ -279,13 +279,13 @@ impl Login {
         state: String,
         show: &Show,
     ) -> StoreResult<Reply> {
-        let Some(behaviour) = screens::named(show.screen) else { return Ok(self.lost_page(scene)) };
+        let Some(behaviour) = screens::named(show.screen) else { return Ok(self.lost_page(scene).await) };
         let texts = self.texts(tenant, scene, behaviour.name(), transaction).await?;
         let world = &scene.setting.world;
         let is_puzzled = match behaviour.name() {
-            "login" | "login-password" | "signup" | "signup-password" => world.puzzles_password(),
+            "login" | "login-password" | "signup" | "signup-password" => world.puzzles.password,
             "login-id" => world.puzzles_codes(),
-            "reset-password-request" => world.puzzles_reset(),
+            "reset-password-request" => world.puzzles.reset,
             _ => false,
         };
         transaction.progress.captcha = None;
@@ -352,14 +352,14 @@ impl Login {
     }
 
     /// A login that is not there any more: to where logins begin, if that is known, else a page that says so.
-    pub(crate) fn lost_page(&self, scene: &Scene) -> Reply {
+    pub(crate) async fn lost_page(&self, scene: &Scene) -> Reply {
         if let Some(start) = scene.setting.world.start()
             && let Ok(mut address) = url::Url::parse(start)
         {
             address.query_pairs_mut().append_pair("iss", &scene.issuer);
             return Reply::to(String::from(address));
         }
-        self.error_page(scene, &ErrorPage::lost())
+        self.error_reply(scene, &ErrorPage::lost()).await
     }
 }
 
@@ -372,6 +372,14 @@ fn find(reader: &Snapshot, state: &str, browser: &Browser) -> StoreResult<Option
     };
     let transaction = serde_json::from_value(stored.payload.into())?;
     Ok(Some(Found { transaction, is_stored: true, step }))
+}
+
+/// What is left of a login that the browser does not carry any more: its client, so that the user can begin again there.
+fn ended(reader: &Snapshot, state: &str) -> StoreResult<LoginRequest> {
+    let Some((id, _)) = carrier::parse(state) else { return Ok(LoginRequest::default()) };
+    let Some(stored) = reader.peek_single_use(TRANSACTION, id)? else { return Ok(LoginRequest::default()) };
+    let transaction: Transaction = serde_json::from_value(stored.payload.into())?;
+    Ok(LoginRequest { client_id: transaction.request.client_id, ..LoginRequest::default() })
 }
 
 /// The status of a page with these faults.

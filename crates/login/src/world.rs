@@ -42,6 +42,8 @@ pub struct Client {
     pub name: String,
     /// Where its login begins.
     pub initiate_login_uri: Option<String>,
+    /// Its picture.
+    pub logo: Option<String>,
 }
 
 /// An organization.
@@ -211,20 +213,10 @@ pub struct Other {
 }
 
 impl World {
-    /// Whether a puzzle must be solved to log in or sign up.
-    pub fn puzzles_password(&self) -> bool {
-        self.puzzles.password
-    }
-
     /// Whether a puzzle must be solved on the page that asks for an identifier, since it has a code sent.
     pub fn puzzles_codes(&self) -> bool {
         let is_by_code = self.database.as_ref().is_some_and(|database| !database.has_passwords);
         self.puzzles.passwordless && (self.passwordless.is_some() || is_by_code)
-    }
-
-    /// Whether a puzzle must be solved to reset a password.
-    pub fn puzzles_reset(&self) -> bool {
-        self.puzzles.reset
     }
 
     /// Whether there is any way to sign in.

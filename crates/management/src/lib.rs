@@ -53,6 +53,7 @@ mod tests;
 mod tickets;
 mod tidy;
 mod token_exchange_profiles;
+mod trial;
 mod user_attribute_profiles;
 mod user_blocks;
 mod users;
@@ -64,6 +65,7 @@ pub use jobs::{download, work};
 pub use provision::{Fresh, move_to, provision};
 pub use services::Services;
 pub use tidy::work as tidy;
+pub use trial::trial_client;
 pub use v1::{Endpoint as V1Endpoint, Request as V1Request, V1};
 
 use rest::Area;

@@ -381,10 +381,11 @@ pub trait Pages: Send + Sync {
     /// and nothing may be promised again.
     fn finish(&self, tx: &mut Tx, transaction: &Transaction) -> StoreResult<bool>;
 
-    /// The page that tells of an error which no application can be told of.
+    /// The page that tells of an error which no application can be told of; of the client that asked, where it is known.
     fn error<'a>(
         &'a self,
         tenant: &'a TenantId,
+        client_id: Option<&'a str>,
         error: &'a str,
         description: &'a str,
         browser: &'a Browser,

@@ -3,6 +3,7 @@
 mod clients;
 mod connections;
 mod organizations;
+mod quotas;
 mod resource_servers;
 mod strategy;
 mod tenants;
@@ -15,9 +16,10 @@ pub use self::{
     clients::{Client, ClientGrant, DefaultOrganization, JwtConfiguration},
     connections::{Attribute, Attributes, Connection, ConnectionOptions, Totp},
     organizations::Organization,
+    quotas::{DefaultTokenQuota, QuotaLimits, TokenQuota},
     resource_servers::{ProofOfPossession, ResourceServer},
     strategy::{Strategy, StrategyType},
-    tenants::{Flags, Mtls, OidcLogout, Sessions, TenantSettings, UniversalLogin},
+    tenants::{ErrorPage, Flags, Mtls, OidcLogout, Sessions, TenantSettings, UniversalLogin},
     users::User,
 };
 
@@ -112,6 +114,9 @@ mod tests {
             unknown::<ResourceServer>(server, &[]),
             unknown::<SubjectTypes>(server, &["subject_type_authorization"]),
             unknown::<TenantSettings>(settings, &[]),
+            unknown::<TokenQuota>(client, &["token_quota"]),
+            unknown::<QuotaLimits>(client, &["token_quota", "client_credentials"]),
+            unknown::<DefaultTokenQuota>(settings, &["default_token_quota"]),
             unknown::<Flags>(settings, &["flags"]),
             unknown::<OidcLogout>(settings, &["oidc_logout"]),
             unknown::<Mtls>(settings, &["mtls"]),

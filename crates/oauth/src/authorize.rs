@@ -14,6 +14,7 @@ mod redirect_uri;
 mod request;
 pub(crate) mod response;
 pub(crate) mod returning;
+mod strict;
 
 use axum::{body::Body, response::Response};
 use http::Request;
@@ -140,7 +141,7 @@ async fn go_on(site: &Site, visit: &Visit, parameters: &Parameters) -> Result<Re
     let asked = judge(site, &parameters_of(&transaction)).await?;
     if let Some(refusal) = refusal {
         let error = AuthorizationError::refused(&refusal.error, &refusal.description);
-        return Err(failure::ended(site, &transaction, &asked, error).await);
+        return failure::ended(site, visit, &transaction, &asked, error).await;
     }
     proceed(site, visit, &asked, *transaction, None).await
 }

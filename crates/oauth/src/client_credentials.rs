@@ -1,6 +1,7 @@
 //! The client credentials grant (RFC 6749 §4.4): tokens of machines.
 
 mod extensibility;
+pub(crate) mod quota;
 
 use std::sync::Arc;
 
@@ -9,12 +10,13 @@ use kernel::{Document, Record, id, object};
 use model::{ORGANIZATION_GRANTS, RESOURCE_SERVER};
 use serde_json::json;
 
+use self::quota::{Entity, Quota};
 use crate::{
     OAuthError, Site, capabilities,
     log::Subject,
     token::{Exchange, Grant, Granted, Granting},
     v1,
-    views::{ClientGrant, ResourceServer, Settings},
+    views::{Client, ClientGrant, ResourceServer, Settings},
 };
 
 /// Lifetime of a token where the API sets none, in seconds.
@@ -91,7 +93,31 @@ async fn machine_token(exchange: Exchange<'_>, subject: &mut Subject) -> Result<
     }
     body.insert("expires_in".into(), lifetime.into());
     body.insert("token_type".into(), "Bearer".into());
-    Ok(Granted::of(body))
+    Ok(Granted { quotas: quotas(site, client, &settings, &server, organization.as_ref())?, ..Granted::of(body) })
+}
+
+/// The quotas of a token: the client's and the organization's own, else the tenant's. Tokens of the Management API have none.
+fn quotas(
+    site: &Site,
+    client: &Client,
+    settings: &Settings,
+    server: &ResourceServer,
+    organization: Option<&Organization>,
+) -> Result<Vec<Quota>, OAuthError> {
+    if server.identifier == site.tenant.management_audience() {
+        return Ok(Vec::new());
+    }
+    let default = settings.default_token_quota.clone().unwrap_or_default();
+    let of_client = client.token_quota.clone().or(default.clients);
+    let of_client = of_client.map(|limits| Quota { entity: Entity::Client, id: client.id.clone(), limits });
+    let of_organization = match organization {
+        Some(Organization { record, .. }) => {
+            let own = record.view::<model::views::Organization>()?.token_quota.or(default.organizations);
+            own.map(|limits| Quota { entity: Entity::Organization, id: record.id.clone(), limits })
+        }
+        None => None,
+    };
+    Ok(of_client.into_iter().chain(of_organization).collect())
 }
 
 async fn resource_server(site: &Site, audience: &str) -> Result<Arc<ResourceServer>, OAuthError> {

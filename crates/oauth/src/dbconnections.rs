@@ -10,12 +10,11 @@ use axum::{
 };
 use http::{HeaderMap, Request, header};
 use identity::{
-    protection,
     reset::{self, Asked, Forgotten},
     users::Identifier,
 };
 use kernel::{Document, Peer, Value};
-use store::{Snapshot, Tx};
+use store::Tx;
 
 pub(crate) use signup::sign_up;
 
@@ -100,9 +99,7 @@ async fn ask(site: &Site, request: Request<Body>) -> Result<(), Refusal> {
         }
     }
     let (identifier, kind) = asked.ok_or_else(|| Refusal::missing("email"))?;
-    let ip = input.origin.ip.clone();
-    let puzzles = site.store.read(site.tenant.id(), move |reader: &Snapshot| protection::puzzles(reader, &ip)).await?;
-    if puzzles.reset {
+    if site.puzzles(&input.origin.ip).await?.reset {
         return Err(Refusal::requires_verification());
     }
     // Older clients send the user name as the address.

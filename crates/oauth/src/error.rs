@@ -6,7 +6,7 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use identity::{
     databases::{ScriptError, ScriptReason},
     protection::Limited,
@@ -15,6 +15,9 @@ use identity::{
 use kernel::UnfitRecord;
 use serde_json::json;
 use store::StoreError;
+
+/// After how many seconds somebody may try again whose password could not be verified in time.
+const BUSY: &str = "5";
 
 /// A refusal in the service's words.
 #[derive(Clone, Debug)]
@@ -33,6 +36,8 @@ pub struct OAuthError {
     pub authentication: Option<&'static str>,
     /// What happened inside, for the server's log.
     pub cause: Option<String>,
+    /// Headers of the answer: when to try again, and what is left of a limit.
+    pub(crate) headers: Option<Box<HeaderMap>>,
 }
 
 impl OAuthError {
@@ -45,7 +50,13 @@ impl OAuthError {
             log_type: None,
             authentication: None,
             cause: None,
+            headers: None,
         }
+    }
+
+    /// The error with headers.
+    pub(crate) fn with_headers(self, headers: HeaderMap) -> Self {
+        Self { headers: Some(Box::new(headers)), ..self }
     }
 
     /// 400 `invalid_request`.
@@ -118,6 +129,11 @@ impl OAuthError {
             Limited::SameUser { .. } => ("too_many_requests", "Rate limit exceeded. Please retry after some time."),
         };
         Self::new(StatusCode::TOO_MANY_REQUESTS, code, text)
+    }
+
+    /// 429 `too_many_requests`: a quota of tokens is used up.
+    pub(crate) fn quota_exceeded(description: &'static str) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", description)
     }
 
     /// 401 `requires_verification`: bot detection wants a puzzle solved, for which there is no page.
@@ -242,9 +258,9 @@ impl From<identity::Error> for OAuthError {
         match error {
             identity::Error::Store(error) => error.into(),
             identity::Error::Busy => {
-                let description = "Rate limit exceeded. Please retry after some time.";
-                let refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", description);
-                Self { cause: Some(error.to_string()), ..refusal }
+                let refusal = Self::too_many_requests();
+                let wait = HeaderMap::from_iter([(header::RETRY_AFTER, HeaderValue::from_static(BUSY))]);
+                Self { cause: Some(error.to_string()), ..refusal.with_headers(wait) }
             }
             identity::Error::Script(error) => Self::script(&error),
             _ => Self::internal(error),
@@ -259,6 +275,7 @@ impl IntoResponse for OAuthError {
         }
         let body = json!({"error": self.code, "error_description": self.description});
         let mut response = (self.status, Json(body)).into_response();
+        response.headers_mut().extend(self.headers.into_iter().flat_map(|headers| *headers));
         not_stored(&mut response);
         response
     }

@@ -200,7 +200,8 @@ impl Site {
         let signing = match configuration.alg.as_deref().and_then(Algorithm::named) {
             Some(Algorithm::Hs256) => {
                 let secret: Option<Secret> = client.secret.clone();
-                Signing::Shared(secret.ok_or_else(|| OAuthError::internal("a client that wants HS256 has no secret"))?)
+                let secret = secret.ok_or_else(|| OAuthError::internal("a client that wants HS256 has no secret"))?;
+                if configuration.secret_encoded { Signing::Encoded(secret) } else { Signing::Shared(secret) }
             }
             Some(algorithm) => Signing::Key(algorithm),
             None => Signing::Key(Algorithm::Rs256),

@@ -60,6 +60,18 @@ pub(crate) fn exchange(
     entry(site, kind, description, origin, subject, details(subject, error), now)
 }
 
+/// The entry that warns of how much of a quota is used up.
+pub(crate) fn quota(
+    site: &Site,
+    description: &str,
+    origin: &Origin,
+    subject: &Subject,
+    details: Document,
+    now: Timestamp,
+) -> Document {
+    entry(site, "token_quota_consumption_warning", description, origin, subject, details.into(), now)
+}
+
 /// An entry of this `type`.
 fn entry(
     site: &Site,

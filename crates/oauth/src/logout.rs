@@ -10,9 +10,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{Request, StatusCode};
-use identity::{Algorithm, jwt::Jwt};
+use identity::{Algorithm, jwt::Jwt, signature};
 use kernel::{Value, object};
-use model::{CLIENT, login::Outcome};
+use model::{
+    CLIENT,
+    login::{Outcome, Transaction},
+};
 use serde_json::json;
 use store::Session;
 use url::{Url, form_urlencoded};
@@ -176,6 +179,13 @@ async fn go_on(site: &Site, visit: &Visit, parameters: &Parameters) -> Result<Re
         Outcome::Authenticated(transaction) => transaction,
         _ => return Ok(page(site.pages.lost(site.tenant.id(), &visit.browser).await)),
     };
+    let mut response = answered(site, visit, &transaction).await?;
+    browser::set_cookies(&mut response, &site.pages.forget(&transaction, &visit.browser));
+    Ok(response)
+}
+
+/// Does what the user has said.
+async fn answered(site: &Site, visit: &Visit, transaction: &Transaction) -> Result<Response, AuthorizationError> {
     if transaction.progress.answers.get("logout").map(String::as_str) != Some("accept") {
         return Ok(redirect(&told("aborted", &transaction.request.client_id)));
     }
@@ -212,8 +222,9 @@ async fn hint(site: &Site, token: &str) -> Result<Hint, AuthorizationError> {
     let client = client(site, &client_id).await.map_err(|_| invalid())?;
     let is_genuine = match jwt.algorithm {
         Some(Algorithm::Hs256) => client.secret.as_ref().is_some_and(|secret| {
-            let expected = identity::signature::hmac_sha256(secret.reveal().as_bytes(), jwt.signed);
-            aws_lc_rs::constant_time::verify_slices_are_equal(expected.as_ref(), &jwt.signature).is_ok()
+            let is_encoded = client.jwt_configuration.secret_encoded;
+            let key = if is_encoded { signature::decoded(secret) } else { Some(secret.reveal().as_bytes().to_vec()) };
+            key.is_some_and(|key| signature::verify_hmac_sha256(&key, jwt.signed, &jwt.signature))
         }),
         Some(algorithm) => {
             let keys = site.keys.of(site.tenant.id()).await.map_err(OAuthError::from)?;
@@ -264,5 +275,6 @@ async fn end(
 }
 
 async fn refuse(site: &Site, visit: &Visit, error: &AuthorizationError) -> Response {
-    page(site.pages.error(site.tenant.id(), &error.code, &error.description, &visit.browser).await)
+    let AuthorizationError { client_id, code, description, .. } = error;
+    page(site.pages.error(site.tenant.id(), client_id.as_deref(), code, description, &visit.browser).await)
 }

@@ -62,6 +62,9 @@ async fn push(site: &Site, request: Request<Body>) -> Result<(String, u64), OAut
     if !has_proven {
         return Err(OAuthError::unauthorized());
     }
+    if client.is_strict() {
+        return Err(OAuthError::unauthorized_client("Pushed Authorization Requests are not allowed for this client"));
+    }
     let mut parameters = incoming.parameters;
     if parameters.get("request_uri").is_some() {
         return Err(OAuthError::invalid_request("request_uri must not be pushed"));

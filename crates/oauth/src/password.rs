@@ -3,7 +3,7 @@
 use identity::{
     Actor, Channel,
     login::{self, Attempt, LoggedIn, Outcome, Refusal},
-    protection,
+    protection::{self, Puzzles},
 };
 use kernel::Secret;
 use store::{RelationQuery, Side, Snapshot, Tx};
@@ -87,14 +87,20 @@ pub(crate) fn actor(site: &Site, origin: &Origin, client_id: Option<&str>) -> Ac
     }
 }
 
+impl Site {
+    /// Which puzzles whoever comes from an address must solve, for which there is no page here.
+    pub(crate) async fn puzzles(&self, ip: &str) -> Result<Puzzles, OAuthError> {
+        let ip = ip.to_owned();
+        Ok(self.store.read(self.tenant.id(), move |reader: &Snapshot| protection::puzzles(reader, &ip)).await?)
+    }
+}
+
 async fn grant(exchange: Exchange<'_>, subject: &mut log::Subject, connection: String) -> Result<Granted, OAuthError> {
     let Exchange { site, parameters, origin, .. } = &exchange;
     let username = parameters.require("username")?.to_owned();
     let password = Secret::new(parameters.require("password")?);
     subject.user_name = Some(username.clone());
-    let ip = origin.ip.clone();
-    let puzzles = site.store.read(site.tenant.id(), move |reader: &Snapshot| protection::puzzles(reader, &ip)).await?;
-    if puzzles.password {
+    if site.puzzles(&origin.ip).await?.password {
         return Err(OAuthError::requires_verification());
     }
     let asked = signed_in::ask(&exchange, subject).await?;

@@ -8,7 +8,7 @@ use model::login::Authentication;
 use serde_json::json;
 use store::{RefreshToken, Session};
 
-pub(crate) use decision::{Decision, SessionChanges, keep, keep_in, kept, time_of, waits};
+pub(crate) use decision::{Decision, SessionChanges, keep_in, kept, time_of, waits};
 
 use crate::{
     OAuthError, Site,
@@ -52,12 +52,12 @@ pub(crate) async fn fire(
     }
     let asked = login.asked;
     // Code may give a session metadata before it begins.
-    let known = || kept.and_then(|kept| kept.session.id.clone());
-    let coming = login.standing().is_none().then(|| known().unwrap_or_else(|| session::new_id(site)));
-    let session = match (login.standing(), &coming) {
-        (Some(standing), _) => Some(session_told(standing)),
-        (None, Some(id)) => Some(session_to_come(site, login, id).await?),
-        (None, None) => None,
+    let (session, coming) = if let Some(standing) = login.standing() {
+        (session_told(standing), None)
+    } else {
+        let known = kept.and_then(|kept| kept.session.id.clone());
+        let id = known.unwrap_or_else(|| session::new_id(site));
+        (session_to_come(site, login, &id).await?, Some(id))
     };
     let request = &asked.request;
     let connection =
@@ -90,7 +90,7 @@ pub(crate) async fn fire(
         organization: login.organization(),
         roles_at: login.roles_at(),
         api: asked.api.as_deref(),
-        session,
+        session: Some(session),
         refresh_token: None,
         methods: methods(&login.authentication),
         transaction,
@@ -105,7 +105,7 @@ pub(crate) async fn fire(
             language: login.visit.origin.language.clone(),
         },
     };
-    let mut decision = decide(site, told, scopes).await?;
+    let mut decision = run(site, told, scopes).await?;
     decision.session.id = coming;
     Ok(decision)
 }
@@ -143,6 +143,10 @@ pub(crate) async fn decide(site: &Site, told: Told<'_>, scopes: &[String]) -> Re
     if told.resumed.is_none() && !site.services.triggers.listens(site.tenant.id(), Trigger::PostLogin).await? {
         return Ok(Decision::default());
     }
+    run(site, told, scopes).await
+}
+
+async fn run(site: &Site, told: Told<'_>, scopes: &[String]) -> Result<Decision, OAuthError> {
     let roles = roles(site, &told.user.id, told.roles_at).await?;
     let mut own = object(json!({
         "authentication": {"methods": told.methods},

@@ -13,6 +13,26 @@ use crate::{
 };
 
 impl Site {
+    /// The API that a request of a client for its users means: the one that it names, else the tenant's default; none for the user's
+    /// profile alone.
+    ///
+    /// # Errors
+    /// As [`Site::api_for_users`].
+    pub(crate) async fn api_asked(
+        &self,
+        audience: Option<&str>,
+        record: &Record,
+        client: &Client,
+    ) -> Result<Option<Arc<ResourceServer>>, OAuthError> {
+        let settings = self.settings().await?;
+        let default = settings.default_audience.as_deref().filter(|audience| !audience.is_empty());
+        let userinfo = format!("{}userinfo", self.tenant.issuer());
+        match audience.or(default).filter(|audience| *audience != userinfo) {
+            Some(audience) => Ok(Some(self.api_for_users(audience, record, client).await?)),
+            None => Ok(None),
+        }
+    }
+
     /// The API that a client wants to use for its users.
     ///
     /// # Errors

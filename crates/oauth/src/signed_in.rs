@@ -56,13 +56,7 @@ pub(crate) async fn ask(exchange: &Exchange<'_>, subject: &mut log::Subject) -> 
         return Err(OAuthError::invalid_request("parameter organization is required for this client"));
     }
     subject.note_organization(organization.as_deref());
-    let settings = site.settings().await?;
-    let default = settings.default_audience.as_deref().filter(|audience| !audience.is_empty());
-    let userinfo = format!("{}userinfo", site.tenant.issuer());
-    let api = match parameters.get("audience").or(default).filter(|audience| *audience != userinfo) {
-        Some(audience) => Some(site.api_for_users(audience, record, client).await?),
-        None => None,
-    };
+    let api = site.api_asked(parameters.get("audience"), record, client).await?;
     capabilities::admit(site, client, api.as_ref().map(|api| api.identifier.as_str())).await?;
     let named = |known: &Arc<Record>| [known.id.clone(), known.text("name").unwrap_or_default().to_owned()];
     let actor = Actor {
@@ -87,9 +81,6 @@ pub(crate) async fn tokens(
     subject.user_id = Some(user.id.clone());
     subject.user_name = log::name_of(&user);
     subject.connection = Some([realm.name.clone(), realm.id.clone(), realm.strategy.to_string()]);
-    if site.demands_factors(&[mfa::ALWAYS]).await? {
-        return Err(mfa::not_built());
-    }
     let mut joins = None;
     if let Some(organization) = &organization {
         match site.standing(&organization.id, &realm.id, &user.id).await? {
@@ -146,6 +137,10 @@ pub(crate) async fn tokens(
     if decision.suspended.is_some() {
         keep(&exchange, decision, &user.id).await?;
         return Err(OAuthError::interaction_required());
+    }
+    if !decision.cancels_factors && site.demands_factors(&[mfa::ALWAYS]).await? {
+        keep(&exchange, decision, &user.id).await?;
+        return Err(mfa::not_built());
     }
     let scopes = decision.changed(scopes);
     subject.audience = api.as_ref().map(|api| api.identifier.clone());

@@ -7,7 +7,7 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
-use http::{Request, header};
+use http::{HeaderMap, Request, header};
 use identity::{expiring, triggers};
 use kernel::{Document, Record, Timestamp};
 use store::{Kind, StoreError, Tx};
@@ -15,6 +15,7 @@ use store::{Kind, StoreError, Tx};
 use crate::{
     OAuthError, Site,
     client::{self, Authenticated},
+    client_credentials::quota::{self, Quota, Taken},
     error::{challenge, not_stored},
     log,
     log::Subject,
@@ -68,12 +69,20 @@ pub(crate) struct Granted {
     pub(crate) storing: Option<Storing>,
     /// What only one request at a time may change: a code or refresh token that many present at once.
     pub(crate) alone: Option<String>,
+    /// Of which quotas a token is taken.
+    pub(crate) quotas: Vec<Quota>,
+}
+
+/// The answer to a request.
+struct Answer {
+    body: Document,
+    headers: HeaderMap,
 }
 
 impl Granted {
     /// A response for which nothing is stored.
     pub(crate) fn of(body: Document) -> Self {
-        Self { body, keep: Vec::new(), storing: None, alone: None }
+        Self { body, keep: Vec::new(), storing: None, alone: None, quotas: Vec::new() }
     }
 }
 
@@ -90,8 +99,9 @@ pub(crate) struct Kept {
 pub(crate) async fn endpoint(site: Site, request: Request<Body>) -> Response {
     let has_header = request.headers().contains_key(header::AUTHORIZATION);
     match answer(&site, request).await {
-        Ok(body) => {
+        Ok(Answer { body, headers }) => {
             let mut response = Json(body).into_response();
+            response.headers_mut().extend(headers);
             not_stored(&mut response);
             response
         }
@@ -105,7 +115,7 @@ pub(crate) async fn endpoint(site: Site, request: Request<Body>) -> Response {
     }
 }
 
-async fn answer(site: &Site, request: Request<Body>) -> Result<Document, OAuthError> {
+async fn answer(site: &Site, request: Request<Body>) -> Result<Answer, OAuthError> {
     let incoming = Incoming::read(request).await?;
     let name = incoming.parameters.require("grant_type")?;
     let grant = site.grants.iter().find(|grant| grant.name() == name);
@@ -176,11 +186,26 @@ async fn commit(
     origin: &Origin,
     subject: &Subject,
     granted: Granted,
-) -> Result<Document, OAuthError> {
-    let Granted { mut body, keep, storing, alone } = granted;
+) -> Result<Answer, OAuthError> {
+    let Granted { mut body, keep, storing, alone, quotas } = granted;
     let event = log::exchange(site, log_type, origin, subject, None, site.store.context().now());
     let execution = subject.execution.clone();
-    let work = move |tx: &mut Tx| -> Result<Stored, OAuthError> {
+    let (warned, from) = (subject.clone(), origin.clone());
+    let warn = {
+        let site = site.clone();
+        move |(description, details): (String, Document), now| {
+            log::quota(&site, &description, &from, &warned, details, now)
+        }
+    };
+    let work = move |tx: &mut Tx| -> Result<(Stored, HeaderMap), OAuthError> {
+        let Taken { mut headers, refusal, warnings } = quota::take(tx, &quotas)?;
+        if let Some(mut refusal) = refusal {
+            headers.extend(refusal.headers.take().into_iter().flat_map(|headers| *headers));
+            return Ok((Stored::Refused(refusal.with_headers(headers)), HeaderMap::new()));
+        }
+        for warning in warnings {
+            tx.append_log(warn(warning, tx.now()))?;
+        }
         for kept in &keep {
             expiring::keep_secret(tx, kept.kind, &kept.secret, kept.document.clone(), kept.expires)?;
         }
@@ -189,7 +214,7 @@ async fn commit(
             triggers::keep(tx, &execution)?;
             tx.append_log(event.clone())?;
         }
-        Ok(stored)
+        Ok((stored, headers))
     };
     let turn = match &alone {
         Some(presented) => Some(site.turns.wait(presented).await),
@@ -197,14 +222,15 @@ async fn commit(
     };
     let stored = site.store.write(site.tenant.id(), work).await;
     drop(turn);
-    match stored? {
+    let (stored, headers) = stored?;
+    match stored {
         Stored::Refused(error) => Err(error),
         Stored::Members(members) => {
             // In Auth0's order these stand behind the access token.
             for (place, (name, value)) in members.into_iter().enumerate() {
                 body.shift_insert(place + 1, name, value);
             }
-            Ok(body)
+            Ok(Answer { body, headers })
         }
     }
 }

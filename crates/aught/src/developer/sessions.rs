@@ -79,11 +79,12 @@ pub(super) async fn create(
     }
 }
 
-struct Visit {
-    tools: Tools,
-    endpoints: Endpoints,
-    tenant: Tenant,
-    peer: Peer,
+/// A visit of somebody for whom the tools ask the tenant's own endpoints.
+pub(super) struct Visit {
+    pub(super) tools: Tools,
+    pub(super) endpoints: Endpoints,
+    pub(super) tenant: Tenant,
+    pub(super) peer: Peer,
 }
 
 impl Visit {
@@ -153,6 +154,17 @@ impl Visit {
                 (told("error").unwrap_or_default(), told("error_description").unwrap_or_default());
             return Err(ApiError::bad_request(format!("/authorize answers {error}: {description}")));
         };
+        self.exchange(client, &code, redirect_uri, &verifier).await
+    }
+
+    /// The tokens for a code.
+    pub(super) async fn exchange(
+        &self,
+        client: &Record,
+        code: &str,
+        redirect_uri: &str,
+        verifier: &str,
+    ) -> ApiResult<Value> {
         let mut body = object(json!({
             "grant_type": "authorization_code",
             "client_id": client.id,
@@ -182,6 +194,14 @@ impl Visit {
         }
         let description = tokens["error_description"].as_str().unwrap_or_default();
         Err(ApiError::bad_request(format!("/oauth/token answers {status}: {description}")))
+    }
+
+    /// What `/userinfo` answers to an access token.
+    pub(super) async fn profile(&self, access_token: &str) -> ApiResult<Value> {
+        let request = Request::get("/userinfo").header(header::AUTHORIZATION, format!("Bearer {access_token}"));
+        let answer = self.ask(request.body(Body::empty()).map_err(ApiError::internal)?).await;
+        let bytes = axum::body::to_bytes(answer.into_body(), ANSWER).await.map_err(ApiError::internal)?;
+        Ok(serde_json::from_slice(&bytes).unwrap_or_default())
     }
 
     async fn ask(&self, mut request: Request<Body>) -> Response {

@@ -5,21 +5,25 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use kernel::{Record, Tenant};
-use model::CLIENT;
+use model::{CLIENT, RESOURCE_SERVER};
 use rest::ApiError;
-use store::{Query, StoreError};
+use store::{Query, Snapshot, StoreError};
 
 use super::{
     Tools,
     html::{Page, escaped},
+    trial::PATH as TRIAL,
 };
 use crate::edge;
 
 /// `GET /`.
 pub(super) async fn show(State(tools): State<Tools>, Extension(tenant): Extension<Tenant>) -> Response {
-    let clients = tools.store.read(tenant.id(), |reader| reader.list(&CLIENT, &Query::default())).await;
-    let clients = match clients {
-        Ok(clients) => clients.items,
+    let read = |reader: &Snapshot| {
+        let all = Query::default();
+        Ok((reader.list(&CLIENT, &all)?.items, reader.list(&RESOURCE_SERVER, &all)?.items))
+    };
+    let (clients, apis) = match tools.store.read(tenant.id(), read).await {
+        Ok(found) => found,
         Err::<_, StoreError>(error) => return edge::refusal(&ApiError::from(error)),
     };
     let of_kind = |kinds: &[&str]| {
@@ -60,6 +64,8 @@ pub(super) async fn show(State(tools): State<Tools>, Extension(tenant): Extensio
     };
     let shown = clients.iter().filter(|client| !client.is("global")).take(50);
     let shown = shown.map(client).collect::<Vec<_>>().concat();
+    let own = apis.iter().filter(|api| !api.is("is_system")).filter_map(|api| api.text("identifier")).take(50);
+    let options = own.map(|api| format!("<option>{}</option>", escaped(api))).collect::<Vec<_>>().concat();
     let title = domain;
     let domain = escaped(domain);
     let body = format!(
@@ -69,9 +75,12 @@ pub(super) async fn show(State(tools): State<Tools>, Extension(tenant): Extensio
          <li><a href=\"/.well-known/jwks.json\">Signing keys</a></li></ul></nav>\
          <article><h2>This tenant</h2><dl><dt>Domain</dt><dd><code>{domain}</code></dd>\
          <dt>Issuer</dt><dd><code>{issuer}</code></dd><dt>Management API</dt><dd><code>{audience}</code></dd></dl>\
+         <h2>Try login</h2><p>An application of this tenant logs you in by the code flow, and shows its tokens explained.</p>\
+         <form method=\"post\" action=\"{TRIAL}\"><label for=\"audience\">Access token for</label> <select id=\"audience\" name=\"audience\">\
+         <option value=\"\">the profile alone</option>{options}</select> <button>Try login</button></form>\
          <h2>Applications</h2><dl>{shown}</dl><h2>Use it</h2>{snippets}</article></main>",
         issuer = escaped(tenant.issuer()),
         audience = escaped(tenant.management_audience()),
     );
-    Page { title, body: &body, may: &["form-action 'none'"], ..Page::default() }.into_response()
+    Page { title, body: &body, may: &["form-action 'self'"], ..Page::default() }.into_response()
 }

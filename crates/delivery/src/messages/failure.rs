@@ -7,6 +7,8 @@ use http::{Request, Response, StatusCode, header};
 use kernel::{Timestamp, Value};
 use outbound::{Client, Limits, Refused};
 
+use crate::runner;
+
 /// Providers have this long to answer.
 const LIMITS: Limits = Limits { time: Duration::from_secs(15), bytes: 64 << 10, redirects: 0 };
 /// The longest wait that a provider can ask for.
@@ -67,13 +69,8 @@ pub(crate) async fn call_within(
     let reason = reason_in(answer.body())
         .map_or_else(|| format!("{host} answers {status}."), |told| format!("{host} answers {status}: {told}"));
     let after = answer.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(wait);
-    Err(Failure { reason, may_pass: may_pass(status), after, status: Some(status), body: answer.into_body() })
-}
-
-/// Whether an answer means that another try may end otherwise.
-fn may_pass(status: StatusCode) -> bool {
-    status.is_server_error()
-        || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY)
+    let may_pass = runner::may_pass(status);
+    Err(Failure { reason, may_pass, after, status: Some(status), body: answer.into_body() })
 }
 
 /// `Retry-After` in seconds (RFC 9110 §10.2.3). A date is rare there, and the usual wait does as well.

@@ -20,7 +20,7 @@ use crate::{
     certificate::Certificate,
     jwt::{self, Header},
     pool::Pool,
-    signature::{Algorithm, PublicKey, hmac_sha256},
+    signature::{Algorithm, PublicKey, decoded, hmac_sha256},
 };
 
 /// Signatures that may wait. At 600 µs each this is under three seconds of one core.
@@ -60,6 +60,8 @@ pub enum Signing {
     Key(Algorithm),
     /// HS256 with a secret shared with the audience.
     Shared(Secret),
+    /// The same with a secret that is written in base64url.
+    Encoded(Secret),
 }
 
 impl SigningKeys {
@@ -108,7 +110,11 @@ impl SigningKeys {
         C: Serialize + Send + 'static,
     {
         match signing {
-            Signing::Shared(secret) => sign_shared(&secret, typ, &claims),
+            Signing::Shared(secret) => sign_shared(secret.reveal().as_bytes(), typ, &claims),
+            Signing::Encoded(secret) => {
+                let key = decoded(&secret).ok_or_else(|| Error::failed("a secret is not base64url"))?;
+                sign_shared(&key, typ, &claims)
+            }
             Signing::Key(algorithm) => {
                 let key = Arc::clone(&self.of(tenant).await?.current);
                 self.0.pool.run(move || key.sign(algorithm, typ, &claims)).await?
@@ -188,10 +194,10 @@ impl SigningKey {
     }
 }
 
-fn sign_shared(secret: &Secret, typ: &str, claims: &impl Serialize) -> Result<String> {
+fn sign_shared(key: &[u8], typ: &str, claims: &impl Serialize) -> Result<String> {
     let header = Header { alg: Algorithm::Hs256.name(), typ, kid: None };
     let input = jwt::signing_input(&header, claims).map_err(Error::failed)?;
-    let signature = hmac_sha256(secret.reveal().as_bytes(), input.as_bytes());
+    let signature = hmac_sha256(key, input.as_bytes());
     Ok(jwt::finish(input, &signature))
 }
 

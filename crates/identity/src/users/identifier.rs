@@ -24,6 +24,11 @@ impl Identifier {
         }
     }
 
+    /// The identifier that a field of the profile holds.
+    pub fn of_field(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.field() == name)
+    }
+
     /// The word for it in keys.
     pub(super) fn word(self) -> &'static str {
         match self {

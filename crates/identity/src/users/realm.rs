@@ -172,6 +172,14 @@ impl Realm {
         }
     }
 
+    /// By what a user is looked for whose identifier may be any of several, in order.
+    pub fn precedence(&self) -> Vec<Identifier> {
+        let named = self.options.precedence.iter().filter_map(|name| Identifier::of_field(name));
+        let mut order: Vec<Identifier> = named.collect();
+        order.extend(Identifier::ALL.into_iter().filter(|kind| !order.contains(kind)).collect::<Vec<_>>());
+        order
+    }
+
     /// Whether users are known by this and no two share it.
     pub fn is_active(&self, identifier: Identifier) -> bool {
         match self.strategy {

@@ -49,7 +49,7 @@ impl Behaviour for Challenge {
     fn post(&self, at: &mut At<'_>, form: &Form) -> Step {
         let Some(used) = self.use_of(at) else { return back(at) };
         let is_puzzled = match used {
-            Use::Reset(_) => at.world.puzzles_reset(),
+            Use::Reset(_) => at.world.puzzles.reset,
             Use::LogIn(_) => at.world.puzzles.passwordless,
             Use::SignUp(_) => false,
         };

@@ -41,6 +41,7 @@ impl Behaviour for Consent {
 
     fn page(&self, view: &View<'_>) -> Page {
         let mut page = view.page(self.name());
+        page.client_logo.clone_from(&view.world.client.logo);
         let shown = &view.transaction.progress.shown;
         if question(shown) == "confirmation" {
             page.heading = view.text("confirmationTitle");

@@ -65,7 +65,7 @@ impl Behaviour for Login {
             show.faults.push(Fault::at("password", "no-password"));
         }
         let puzzle = at.solves_puzzle(form);
-        if at.world.puzzles_password() && puzzle.is_none() {
+        if at.world.puzzles.password && puzzle.is_none() {
             show.faults.push(Fault::at("captcha", "invalid-captcha"));
         }
         if !show.faults.is_empty() {

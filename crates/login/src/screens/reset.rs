@@ -71,7 +71,7 @@ impl Behaviour for Request {
             show.faults.push(Fault::at(field, invalid_identifier(database)));
         }
         let puzzle = at.solves_puzzle(form);
-        if at.world.puzzles_reset() && puzzle.is_none() {
+        if at.world.puzzles.reset && puzzle.is_none() {
             show.faults.push(Fault::at("captcha", "invalid-captcha"));
         }
         if !show.faults.is_empty() {
@@ -190,7 +190,7 @@ impl Behaviour for Sent {
             return Step::Go(paths::of("reset-password-request").to_owned());
         };
         // Sending again is a second chance to tell a program from a person.
-        if form.action() != "resend-email-action" || at.world.puzzles_reset() {
+        if form.action() != "resend-email-action" || at.world.puzzles.reset {
             return Step::Go(paths::of("reset-password-request").to_owned());
         }
         Step::Do(Effect::SendReset(message(database, identifier, None)))

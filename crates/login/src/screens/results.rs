@@ -115,21 +115,30 @@ impl Behaviour for EmailVerification {
     }
 }
 
-/// The link in a mail about a block was opened.
-pub(super) struct Unblock;
+/// A page that sends itself, so that whatever only looks at a link in a mail uses nothing up.
+pub(super) struct Opened {
+    name: &'static str,
+    /// Key of the heading.
+    heading: &'static str,
+}
 
-impl Behaviour for Unblock {
+/// The link in a mail about a block was opened.
+pub(super) static UNBLOCK: Opened = Opened { name: "brute-force-protection-unblock", heading: "eventTitle" };
+/// A ticket's link was opened.
+pub(super) static REDEEM_TICKET: Opened = Opened { name: "redeem-ticket", heading: "buttonText" };
+
+impl Behaviour for Opened {
     fn name(&self) -> &'static str {
-        "brute-force-protection-unblock"
+        self.name
     }
 
     fn post(&self, _: &mut At<'_>, _: &Form) -> Step {
-        Step::Show(Show::of(self.name()))
+        Step::Show(Show::of(self.name))
     }
 
     fn page(&self, view: &View<'_>) -> Page {
-        let mut page = view.page(self.name());
-        page.heading = view.text("eventTitle");
+        let mut page = view.page(self.name);
+        page.heading = view.text(self.heading);
         page.form = Some(parts::form(view));
         page
     }
@@ -154,26 +163,6 @@ impl Behaviour for Status {
         let start = view.world.client.initiate_login_uri.clone();
         let text = view.text("passwordless-no-session-link");
         page.button = start.map(|href| crate::page::Link { text, href });
-        page
-    }
-}
-
-/// A ticket's link was opened: the page sends itself, so that whatever only looks at links uses nothing up.
-pub(super) struct RedeemTicket;
-
-impl Behaviour for RedeemTicket {
-    fn name(&self) -> &'static str {
-        "redeem-ticket"
-    }
-
-    fn post(&self, _: &mut At<'_>, _: &Form) -> Step {
-        Step::Show(Show::of(self.name()))
-    }
-
-    fn page(&self, view: &View<'_>) -> Page {
-        let mut page = view.page(self.name());
-        page.heading = view.text("buttonText");
-        page.form = Some(parts::form(view));
         page
     }
 }

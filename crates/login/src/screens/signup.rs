@@ -82,7 +82,7 @@ impl Behaviour for Signup {
         if self.asks_password && form.get("password").is_empty() {
             show.faults.push(Fault::at("password", "no-password"));
         }
-        let is_puzzled = world.puzzles_password() && self.asks_password;
+        let is_puzzled = world.puzzles.password && self.asks_password;
         let puzzle = if self.asks_password { at.solves_puzzle(form) } else { None };
         if is_puzzled && puzzle.is_none() {
             show.faults.push(Fault::at("captcha", "invalid-captcha"));

@@ -1,8 +1,9 @@
 //! The page that tells of errors which no application can be told of.
 
+use delivery::liquid;
 use http::StatusCode;
-use kernel::{TenantId, Value};
-use store::{Snapshot, StoreResult};
+use kernel::{Document, TenantId};
+use store::StoreResult;
 
 use super::{Login, Scene};
 use crate::{
@@ -34,34 +35,59 @@ impl ErrorPage {
     pub(crate) fn lost() -> Self {
         Self { status: StatusCode::BAD_REQUEST, error: "invalid_request".to_owned(), ..Self::default() }
     }
+
+    fn status(&self) -> StatusCode {
+        if self.status == StatusCode::OK { StatusCode::BAD_REQUEST } else { self.status }
+    }
+
+    /// What a tenant's own page is told, by name.
+    fn told<'p>(&'p self, language: &'p str) -> impl Iterator<Item = (&'static str, &'p str)> {
+        let parameters = [
+            ("client_id", self.client_id.as_deref()),
+            ("connection", self.connection.as_deref()),
+            ("lang", Some(language)),
+            ("error", Some(self.error.as_str())),
+            ("error_description", Some(self.description.as_str())),
+            ("tracking", Some(self.tracking.as_str())),
+        ];
+        parameters.into_iter().filter_map(|(name, value)| Some((name, value?)))
+    }
+}
+
+/// The tenant's own HTML for an error; `None` where it is no template, and ours is shown.
+async fn own_page(template: &str, page: &ErrorPage, language: &str) -> Option<String> {
+    // Requests can say what they like in an error's description.
+    let known: Document =
+        page.told(language).map(|(name, value)| (name.to_owned(), liquid::escaped(value).into())).collect();
+    let template = template.to_owned();
+    let rendered = tokio::task::spawn_blocking(move || liquid::render(&template, &known)).await.ok()?;
+    rendered.inspect_err(|error| tracing::warn!(%error, "a tenant's own error page cannot be shown")).ok()
 }
 
 impl Login {
-    /// The tenant's page for errors: its own address, if it has one, else ours.
+    /// The tenant's page for errors: its own address or HTML, if it has one, else ours.
     pub async fn told_error(&self, tenant: &TenantId, page: ErrorPage, browser: &Browser) -> StoreResult<Reply> {
         let scene = self.scene(tenant, "", browser, "login", &[]).await?;
-        let read = |reader: &Snapshot| reader.singleton(&model::TENANT_SETTINGS);
-        let settings = self.store.read(tenant, read).await?;
-        let own = settings.as_ref().and_then(|settings| settings.document.get("error_page"));
-        let address = own.and_then(|own| own.get("url")).and_then(Value::as_str).filter(|url| !url.is_empty());
-        if let Some(mut address) = address.and_then(|address| url::Url::parse(address).ok()) {
-            let parameters = [
-                ("client_id", page.client_id.as_deref()),
-                ("connection", page.connection.as_deref()),
-                ("lang", Some(scene.language.as_str())),
-                ("error", Some(page.error.as_str())),
-                ("error_description", Some(page.description.as_str())),
-                ("tracking", Some(page.tracking.as_str())),
-            ];
-            let given = parameters.into_iter().filter_map(|(name, value)| Some((name, value?)));
-            address.query_pairs_mut().extend_pairs(given);
-            return Ok(Reply::to(String::from(address)));
+        Ok(self.error_reply(&scene, &page).await)
+    }
+
+    /// The same where the request's settings are known.
+    pub(crate) async fn error_reply(&self, scene: &Scene, page: &ErrorPage) -> Reply {
+        let own = &scene.setting.error_page;
+        if let Some(mut address) = own.url.as_deref().and_then(|address| url::Url::parse(address).ok()) {
+            address.query_pairs_mut().extend_pairs(page.told(&scene.language));
+            return Reply::to(String::from(address));
         }
-        Ok(self.error_page(&scene, &page))
+        if let Some(template) = own.html.as_deref().filter(|html| !html.is_empty())
+            && let Some(html) = own_page(template, page, &scene.language).await
+        {
+            return reply::own_page(&scene.setting, &scene.language, page.status(), html);
+        }
+        self.error_page(scene, page)
     }
 
     /// Our page for errors.
-    pub(crate) fn error_page(&self, scene: &Scene, error: &ErrorPage) -> Reply {
+    fn error_page(&self, scene: &Scene, error: &ErrorPage) -> Reply {
         let texts = Texts::new(&scene.language, "error", None).with("companyName", &*scene.setting.world.company);
         let is_lost = error.description.is_empty();
         let description = if is_lost { texts.get("lostDescription") } else { error.description.clone() };
@@ -87,8 +113,7 @@ impl Login {
             facts,
             ..Page::default()
         };
-        let status = if error.status == StatusCode::OK { StatusCode::BAD_REQUEST } else { error.status };
-        reply::page(&scene.setting, &scene.language, self.nonce(), &page, status, None)
+        reply::page(&scene.setting, &scene.language, self.nonce(), &page, error.status(), None)
     }
 
     /// A page of ours failed: the cause is for the log.

@@ -132,7 +132,7 @@ impl Login {
         show: &Show,
         transaction: &Transaction,
     ) -> StoreResult<Reply> {
-        let Some(behaviour) = screens::named(show.screen) else { return Ok(self.lost_page(scene)) };
+        let Some(behaviour) = screens::named(show.screen) else { return Ok(self.lost_page(scene).await) };
         let texts = self.texts(tenant, scene, behaviour.name(), transaction).await?;
         let state = carrier::state(&transaction.id, 0);
         let world = &scene.setting.world;

@@ -175,13 +175,18 @@ impl Pages for Login {
     fn error<'a>(
         &'a self,
         tenant: &'a TenantId,
+        client_id: Option<&'a str>,
         error: &'a str,
         description: &'a str,
         browser: &'a Browser,
     ) -> BoxFuture<'a, http::Response<String>> {
         Box::pin(async move {
-            let page =
-                ErrorPage { error: error.to_owned(), description: description.to_owned(), ..ErrorPage::default() };
+            let page = ErrorPage {
+                client_id: client_id.map(str::to_owned),
+                error: error.to_owned(),
+                description: description.to_owned(),
+                ..ErrorPage::default()
+            };
             self.told_error(tenant, page, browser).await.unwrap_or_else(|error| Self::failed(&error)).response()
         })
     }
@@ -189,7 +194,11 @@ impl Pages for Login {
     fn lost<'a>(&'a self, tenant: &'a TenantId, browser: &'a Browser) -> BoxFuture<'a, http::Response<String>> {
         Box::pin(async move {
             let scene = self.scene(tenant, "", browser, "login", &[]).await;
-            scene.map_or_else(|error| Self::failed(&error), |scene| self.lost_page(&scene)).response()
+            let reply = match scene {
+                Ok(scene) => self.lost_page(&scene).await,
+                Err(error) => Self::failed(&error),
+            };
+            reply.response()
         })
     }
 

@@ -95,7 +95,7 @@ impl Login {
                 transaction.progress.stage = Stage::Prompt;
                 match self.carried(&scene.envelope, browser, &transaction, location) {
                     Ok(redirect) => Ok(Reply::Redirect(redirect)),
-                    Err(PagesError::TooLong) => Ok(self.lost_page(&scene)),
+                    Err(PagesError::TooLong) => Ok(self.lost_page(&scene).await),
                     Err(PagesError::Store(error)) => Err(error),
                 }
             }
@@ -149,7 +149,7 @@ impl Login {
         show: Show,
         transaction: Transaction,
     ) -> StoreResult<Reply> {
-        let Some(behaviour) = screens::named(show.screen) else { return Ok(self.lost_page(scene)) };
+        let Some(behaviour) = screens::named(show.screen) else { return Ok(self.lost_page(scene).await) };
         let texts: Texts = self.texts(tenant, scene, behaviour.name(), &transaction).await?;
         let state = carrier::state(&transaction.id, 0);
         let view =

@@ -19,16 +19,7 @@ impl Users {
     /// Sends whoever this is a message by which to set another password; a stranger's request gets the same answer.
     pub(super) async fn request_reset(&self, call: &Call, reset: SendReset, keep: Keep) -> Result<(), Refused> {
         let actor = actor(call);
-        let organization_id = call.transaction.as_ref().and_then(|known| known.request.organization.clone());
-        let forgotten = Forgotten {
-            connection: reset.connection,
-            identifier: reset.identifier,
-            kinds: reset.kinds.into_iter().map(known).collect(),
-            organization_id,
-            result_url: None,
-            by_code: reset.by_code,
-            ..Forgotten::default()
-        };
+        let forgotten = forgotten(call, reset);
         let forgotten = reset::look_up(&self.services, &self.store, &actor, forgotten).await.map_err(faults::other)?;
         let done = self.store.write(&call.tenant, move |tx: &mut Tx| {
             if !keep.solves(tx)? {
@@ -45,12 +36,7 @@ impl Users {
     /// Exchanges the code of such a message for a ticket that sets the password.
     pub(super) async fn redeem_reset_code(&self, call: &Call, reset: SendReset, code: &str) -> Result<String, Refused> {
         let (actor, code) = (actor(call), code.to_owned());
-        let forgotten = Forgotten {
-            connection: reset.connection,
-            identifier: reset.identifier,
-            kinds: reset.kinds.into_iter().map(known).collect(),
-            ..Forgotten::default()
-        };
+        let forgotten = forgotten(call, reset);
         let done = self.store.write(&call.tenant, move |tx: &mut Tx| {
             Ok::<_, Error>(reset::redeem_code(tx, &actor, &forgotten, &code)?.map_err(wrong_code))
         });
@@ -72,6 +58,18 @@ impl Users {
         let done =
             self.store.write(&call.tenant, move |tx: &mut Tx| reset::apply(tx, &services, &actor, &prepared).map(drop));
         done.await.map_err(fault)
+    }
+}
+
+/// Who has forgotten a password, and how they want to hear of it.
+fn forgotten(call: &Call, reset: SendReset) -> Forgotten {
+    Forgotten {
+        connection: reset.connection,
+        identifier: reset.identifier,
+        kinds: reset.kinds.into_iter().map(known).collect(),
+        organization_id: call.transaction.as_ref().and_then(|known| known.request.organization.clone()),
+        by_code: reset.by_code,
+        ..Forgotten::default()
     }
 }
 

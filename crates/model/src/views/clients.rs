@@ -3,7 +3,7 @@
 use kernel::{Record, Secret};
 use serde::Deserialize;
 
-use super::View;
+use super::{TokenQuota, View};
 
 /// A client.
 #[derive(Debug, Default, Deserialize)]
@@ -52,6 +52,12 @@ pub struct Client {
     pub par_request_expiry: Option<u64>,
     /// How its ID tokens are made.
     pub jwt_configuration: JwtConfiguration,
+    /// How much a third party may do: `permissive` or `strict`.
+    pub third_party_security_mode: Option<String>,
+    /// How many tokens it may get as a machine.
+    pub token_quota: Option<TokenQuota>,
+    /// Its picture.
+    pub logo_uri: Option<String>,
     /// Where a login at it begins.
     pub initiate_login_uri: Option<String>,
     require_proof_of_possession: Option<bool>,
@@ -72,6 +78,8 @@ pub struct JwtConfiguration {
     pub alg: Option<String>,
     /// How long ID tokens hold.
     pub lifetime_in_seconds: Option<i64>,
+    /// Whether the client's secret is a key in base64url.
+    pub secret_encoded: bool,
 }
 
 /// The organization that a client's requests mean when they name none.
@@ -154,6 +162,11 @@ impl Client {
             None | Some([]) => method == "organization_name",
             Some(methods) => methods.iter().any(|own| own == method),
         }
+    }
+
+    /// Whether it is a third party that may do little: PKCE, codes, and APIs that it was granted.
+    pub fn is_strict(&self) -> bool {
+        self.third_party_security_mode.as_deref() == Some("strict")
     }
 
     /// Whether it belongs to the tenant.

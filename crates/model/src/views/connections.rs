@@ -42,6 +42,9 @@ pub struct ConnectionOptions {
     /// Domains whose users are the connection's.
     #[serde(deserialize_with = "or_default")]
     pub domain_aliases: Vec<String>,
+    /// The fields of the profile, in the order in which users are looked for by what may be any of them.
+    #[serde(deserialize_with = "or_default")]
+    pub precedence: Vec<String>,
     /// Attributes of users that are not kept.
     #[serde(deserialize_with = "or_default")]
     pub non_persistent_attrs: Vec<String>,

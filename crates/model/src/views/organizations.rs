@@ -3,7 +3,7 @@
 use kernel::Record;
 use serde::Deserialize;
 
-use super::View;
+use super::{TokenQuota, View};
 
 /// An organization.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -15,6 +15,8 @@ pub struct Organization {
     pub name: String,
     /// The name that users see.
     pub display_name: Option<String>,
+    /// How many tokens machines may get for it.
+    pub token_quota: Option<TokenQuota>,
 }
 
 impl View for Organization {

@@ -3,7 +3,7 @@
 use kernel::Record;
 use serde::Deserialize;
 
-use super::View;
+use super::{DefaultTokenQuota, View};
 
 /// The tenant's settings.
 #[derive(Debug, Default, Deserialize)]
@@ -54,6 +54,20 @@ pub struct TenantSettings {
     pub enabled_locales: Option<Vec<String>>,
     /// The pages of universal login.
     pub universal_login: UniversalLogin,
+    /// The quotas of clients and organizations that have none of their own.
+    pub default_token_quota: Option<DefaultTokenQuota>,
+    /// The tenant's own page for errors.
+    pub error_page: Option<ErrorPage>,
+}
+
+/// A tenant's own page for errors: an address, or HTML with Liquid in it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ErrorPage {
+    /// The address.
+    pub url: Option<String>,
+    /// The HTML.
+    pub html: Option<String>,
 }
 
 /// The tenant's settings of the pages of universal login.

@@ -7,7 +7,7 @@ use model::views::{Connection, View as _};
 
 use super::{
     AuthorizationError, AuthorizationRequest, addressee::Addressee, failure::Failure, login::Asked, organization,
-    redirect_uri,
+    redirect_uri, strict,
 };
 use crate::{
     OAuthError, Site, capabilities, par,
@@ -44,24 +44,34 @@ async fn recognize(site: &Site, parameters: &Parameters) -> Result<Asked, Failur
     if client.global {
         return Err(Failure::Page(AuthorizationError::unknown_client(client_id)));
     }
-    let parameters = &with_audience(parameters, &*site.settings().await.map_err(Failure::inside)?);
+    let completed = with_audience(parameters, &*site.settings().await.map_err(Failure::inside)?);
+    let parameters = &completed;
     let redirect_uri = match parameters.get("redirect_uri") {
         Some(asked) if redirect_uri::is_registered(asked, &client.callbacks, client.is_native()) => asked,
-        Some(asked) => return Err(Failure::Page(AuthorizationError::callback_mismatch(asked))),
+        Some(asked) => return Err(Failure::Page(AuthorizationError::callback_mismatch(asked).of(client_id))),
         // A pattern stands for many places, of which none is meant.
         None => client
             .callbacks
             .iter()
             .find(|uri| !uri.contains("://*."))
             .map(String::as_str)
-            .ok_or_else(|| Failure::Page(AuthorizationError::missing("redirect_uri")))?,
+            .ok_or_else(|| Failure::Page(AuthorizationError::missing("redirect_uri").of(client_id)))?,
     };
     let mut addressee = Addressee::of(parameters, redirect_uri, can_receive_messages(&client, redirect_uri));
-    addressee.shows_errors = client.redirection_policy.as_deref() == Some("open_redirect_protection");
-    let fail = |error: AuthorizationError| Failure::Redirect(addressee.clone(), error);
-    let request = AuthorizationRequest::parse(client_id, addressee.clone(), parameters).map_err(fail)?;
+    let policy = client.redirection_policy.as_deref();
+    addressee.shows_errors = policy.map_or(client.is_strict(), |policy| policy == "open_redirect_protection");
+    let fail = |error: AuthorizationError| Failure::Redirect(addressee.clone(), error.of(client_id));
+    // What is missing may stand in the object that nobody reads.
+    if parameters.get("request").is_some() {
+        let text = "Signed authorization requests are not supported";
+        return Err(fail(AuthorizationError::new("request_not_supported", text)));
+    }
+    let mut request = AuthorizationRequest::parse(client_id, addressee.clone(), parameters).map_err(fail)?;
     admit_client(parameters, &request, &client).map_err(fail)?;
-    Ok(Asked { request, record, client, api: None, organization: None, parameters: parameters.clone() })
+    if client.is_strict() {
+        strict::limit(&mut request);
+    }
+    Ok(Asked { request, record, client, api: None, organization: None, parameters: completed })
 }
 
 /// The parameters with an audience: that of `resource` (RFC 8707), where the tenant lets it say so.
@@ -82,15 +92,12 @@ fn admit_client(
     request: &AuthorizationRequest,
     client: &Client,
 ) -> Result<(), AuthorizationError> {
-    if parameters.get("request").is_some() {
-        return Err(AuthorizationError::new(
-            "request_not_supported",
-            "Signed authorization requests are not supported",
-        ));
-    }
     capabilities::admit_request(client, parameters)?;
     if client.require_pushed_authorization_requests && parameters.get(par::PUSHED).is_none() {
         return Err(AuthorizationError::invalid_request("Pushed Authorization Requests are required"));
+    }
+    if client.is_strict() {
+        strict::admit(parameters, request)?;
     }
     let grants =
         [(request.response_type.code, "authorization_code"), (request.response_type.issues_tokens(), "implicit")];
@@ -113,16 +120,8 @@ async fn admit(
         admit_connection(site, name, &record.id).await?;
     }
     let organization = organization::admit(site, request, client).await?;
-    let settings = site.settings().await?;
-    let default = settings.default_audience.as_deref().filter(|audience| !audience.is_empty());
-    let audience = request.audience.as_deref().or(default);
-    let userinfo = format!("{}userinfo", site.tenant.issuer());
-    let audience = audience.filter(|audience| *audience != userinfo);
-    let api = match audience {
-        None => None,
-        Some(audience) => Some(site.api_for_users(audience, record, client).await?),
-    };
-    capabilities::admit(site, client, audience).await?;
+    let api = site.api_asked(request.audience.as_deref(), record, client).await?;
+    capabilities::admit(site, client, api.as_ref().map(|api| api.identifier.as_str())).await?;
     Ok((api, organization))
 }
 

@@ -74,13 +74,18 @@ pub(super) async fn conclude(site: &Site, mut login: Login<'_>) -> Result<Respon
         },
         Err(error) => Err(Stopped::from(error)),
     };
-    match outcome {
-        Ok(response) => Ok(response),
+    let mut response = match outcome {
+        Ok(response) => response,
         Err(Stopped { error, decision }) => {
             log::failed_login(site, &login, &error, decision).await.map_err(Failure::inside)?;
-            Err(Failure::Redirect(login.asked.request.addressee.clone(), error))
+            let failure = Failure::Redirect(login.asked.request.addressee.clone(), error);
+            failure.respond(site, login.visit).await
         }
+    };
+    if let Some(transaction) = &login.transaction {
+        browser::set_cookies(&mut response, &site.pages.forget(transaction, &login.visit.browser));
     }
+    Ok(response)
 }
 
 async fn decide(site: &Site, login: &Login<'_>) -> Result<Step, Stopped> {
@@ -123,7 +128,8 @@ async fn decide(site: &Site, login: &Login<'_>) -> Result<Step, Stopped> {
         // Whoever left before, and comes by another way than back, is sent there again.
         return Ok(Step::Ask(Prompt::Elsewhere { url }, Box::new(verdict)));
     }
-    if mfa::is_asked_for(&request.acr_values) || site.demands_factors(&[mfa::ALWAYS, mfa::UNUSUAL]).await? {
+    let is_policy = !verdict.cancels_factors && site.demands_factors(&[mfa::ALWAYS, mfa::UNUSUAL]).await?;
+    if is_policy || mfa::is_asked_for(&request.acr_values) {
         let error = if request.prompt.none {
             AuthorizationError::new("login_required", "Multifactor authentication required")
         } else {
@@ -248,16 +254,20 @@ async fn ask(
         site.store.write(site.tenant.id(), keep).await.map_err(Failure::inside)?;
     }
     // Nothing is kept before the tenant's code has decided: it is still to be asked.
-    let kept = decision.as_ref().map(post_login::keep).unwrap_or_default();
+    let keep_in = |request: &mut LoginRequest| {
+        if let Some(decision) = &decision {
+            post_login::keep_in(request, decision);
+        }
+    };
     let entered = organization.map(|entrance| entrance.record.id.clone());
     let redirect = if let Some(mut transaction) = transaction {
-        post_login::keep_in(&mut transaction.request, kept);
+        keep_in(&mut transaction.request);
         transaction.request.organization = entered.or(transaction.request.organization);
         site.pages.ask(site.tenant.id(), transaction, prompt, &visit.browser).await
     } else {
         let mut request = LoginRequest { organization_prompt: None, ..login_request(asked) };
         request.organization = entered.or(request.organization);
-        post_login::keep_in(&mut request, kept);
+        keep_in(&mut request);
         site.pages.begin_with(site.tenant.id(), request, authentication, prompt, &visit.browser).await
     };
     Ok(browser::send(&redirect.map_err(|error| fail(error.into()))?))

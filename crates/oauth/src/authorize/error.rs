@@ -27,12 +27,19 @@ pub(crate) struct AuthorizationError {
     pub(crate) description: Cow<'static, str>,
     /// What happened inside, for the server's log.
     pub(crate) cause: Option<String>,
+    /// The client that asked, for the page that tells of the error.
+    pub(crate) client_id: Option<String>,
 }
 
 impl AuthorizationError {
     /// An error with this code.
     pub(crate) fn new(code: impl Into<Cow<'static, str>>, description: impl Into<Cow<'static, str>>) -> Self {
-        Self { code: code.into(), description: description.into(), cause: None }
+        Self { code: code.into(), description: description.into(), cause: None, client_id: None }
+    }
+
+    /// The error of a request of this client.
+    pub(crate) fn of(self, client_id: &str) -> Self {
+        Self { client_id: Some(client_id.to_owned()), ..self }
     }
 
     /// `invalid_request`.
@@ -100,7 +107,7 @@ fn shortened(text: &str) -> String {
 
 impl From<OAuthError> for AuthorizationError {
     fn from(error: OAuthError) -> Self {
-        Self { code: error.code.into(), description: error.description, cause: error.cause }
+        Self { code: error.code.into(), description: error.description, cause: error.cause, client_id: None }
     }
 }
 

@@ -4,7 +4,13 @@
 use axum::response::Response;
 use model::login::Transaction;
 
-use super::{AuthorizationError, Members, addressee::Addressee, browser::Visit, login::Asked, response};
+use super::{
+    AuthorizationError, Members,
+    addressee::Addressee,
+    browser::{self, Visit},
+    login::Asked,
+    response,
+};
 use crate::{OAuthError, Site};
 
 /// How a request fails.
@@ -40,7 +46,8 @@ impl Failure {
                 if let Some(cause) = &error.cause {
                     tracing::error!(cause, "an authorization request failed");
                 }
-                page(site.pages.error(site.tenant.id(), &error.code, &error.description, &visit.browser).await)
+                let AuthorizationError { client_id, code, description, .. } = &error;
+                page(site.pages.error(site.tenant.id(), client_id.as_deref(), code, description, &visit.browser).await)
             }
             Self::Lost => page(site.pages.lost(site.tenant.id(), &visit.browser).await),
         }
@@ -66,11 +73,22 @@ pub(crate) fn page(page: http::Response<String>) -> Response {
 }
 
 /// The login ended with an error: the transaction is finished, then the application is told.
-pub(crate) async fn ended(site: &Site, transaction: &Transaction, asked: &Asked, error: AuthorizationError) -> Failure {
+pub(crate) async fn ended(
+    site: &Site,
+    visit: &Visit,
+    transaction: &Transaction,
+    asked: &Asked,
+    error: AuthorizationError,
+) -> Result<Response, Failure> {
     let (pages, kept) = (std::sync::Arc::clone(&site.pages), transaction.clone());
     let finish = move |tx: &mut store::Tx| pages.finish(tx, &kept);
     match site.store.write(site.tenant.id(), finish).await {
-        Ok(_) => Failure::Redirect(asked.request.addressee.clone(), error),
-        Err::<bool, store::StoreError>(failed) => Failure::inside(failed),
+        Ok(_) => {
+            let failure = Failure::Redirect(asked.request.addressee.clone(), error);
+            let mut response = failure.respond(site, visit).await;
+            browser::set_cookies(&mut response, &site.pages.forget(transaction, &visit.browser));
+            Ok(response)
+        }
+        Err::<bool, store::StoreError>(failed) => Err(Failure::inside(failed)),
     }
 }

@@ -29,8 +29,14 @@ impl Refusal {
         Self { status: StatusCode::BAD_REQUEST, body }
     }
 
+    /// The usual body, which repeats the status.
+    fn named(status: StatusCode, name: &str, code: &str, description: &str) -> Self {
+        let body = json!({"name": name, "code": code, "description": description, "statusCode": status.as_u16()});
+        Self { status, body }
+    }
+
     fn bad(code: &str, description: &str) -> Self {
-        Self::new(json!({"name": "BadRequestError", "code": code, "description": description, "statusCode": 400}))
+        Self::named(StatusCode::BAD_REQUEST, "BadRequestError", code, description)
     }
 
     /// The body is neither an object nor a form.
@@ -40,8 +46,8 @@ impl Refusal {
 
     /// The body is larger than what is read.
     pub(super) fn too_large() -> Self {
-        let body = json!({"name": "PayloadTooLargeError", "code": "invalid_request", "description": "The request body is too large", "statusCode": 413});
-        Self { status: StatusCode::PAYLOAD_TOO_LARGE, body }
+        let text = "The request body is too large";
+        Self::named(StatusCode::PAYLOAD_TOO_LARGE, "PayloadTooLargeError", "invalid_request", text)
     }
 
     /// A member is missing.
@@ -62,15 +68,13 @@ impl Refusal {
     /// Bot detection wants a puzzle solved.
     pub(super) fn requires_verification() -> Self {
         let text = "Suspicious request requires verification";
-        let body = json!({"name": "UnauthorizedError", "code": "requires_verification", "description": text, "statusCode": 401});
-        Self { status: StatusCode::UNAUTHORIZED, body }
+        Self::named(StatusCode::UNAUTHORIZED, "UnauthorizedError", "requires_verification", text)
     }
 
     /// There were too many requests.
     pub(super) fn too_many() -> Self {
         let text = "Too many requests. Please try again later.";
-        let body = json!({"name": "TooManyRequestsError", "code": "too_many_requests", "description": text, "statusCode": 429});
-        Self { status: StatusCode::TOO_MANY_REQUESTS, body }
+        Self::named(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsError", "too_many_requests", text)
     }
 
     /// Somebody has an identifier already; `None` where strangers must not know.
@@ -186,9 +190,7 @@ impl From<OAuthError> for Refusal {
         if let Some(cause) = error.cause.as_ref().filter(|_| error.status.is_server_error()) {
             tracing::error!(status = error.status.as_u16(), cause, "a request about a database's users failed");
         }
-        let status = error.status.as_u16();
-        let body = json!({"name": "Error", "code": error.code, "description": error.description, "statusCode": status});
-        Self { status: error.status, body }
+        Self::named(error.status, "Error", error.code, &error.description)
     }
 }
 

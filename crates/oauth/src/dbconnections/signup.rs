@@ -7,7 +7,7 @@ use axum::{
 };
 use http::Request;
 use identity::{
-    Error, protection,
+    Error,
     users::{
         self, Identifier, Realm,
         registration::{self, NewUser},
@@ -38,9 +38,7 @@ async fn create(site: &Site, request: Request<Body>) -> Result<Document, Refusal
     let client = site.store.cached(site.tenant.id(), &model::CLIENT, client_id).await?;
     client.ok_or_else(Refusal::unknown_client)?;
     let connection = input.require("connection")?.to_owned();
-    let ip = input.origin.ip.clone();
-    let puzzles = site.store.read(site.tenant.id(), move |reader: &Snapshot| protection::puzzles(reader, &ip)).await?;
-    if puzzles.password {
+    if site.puzzles(&input.origin.ip).await?.password {
         return Err(Refusal::requires_verification());
     }
     let secret = match input.members.get("password") {

@@ -9,13 +9,12 @@ use http::Request;
 use identity::{
     Actor, Error,
     passwordless::{self, Link, Start, Started},
-    protection,
     users::Identifier,
 };
 use kernel::{Document, object};
 use model::views::{Connection, Strategy, View as _};
 use serde_json::json;
-use store::{Snapshot, Tx};
+use store::Tx;
 
 use super::{auth_params, of_link};
 use crate::{
@@ -48,9 +47,7 @@ async fn answer(site: &Site, request: Request<Body>) -> Result<Document, OAuthEr
     {
         origin.ip = address;
     }
-    let ip = origin.ip.clone();
-    let puzzles = site.store.read(site.tenant.id(), move |reader: &Snapshot| protection::puzzles(reader, &ip)).await?;
-    if puzzles.passwordless {
+    if site.puzzles(&origin.ip).await?.passwordless {
         return Err(OAuthError::requires_verification());
     }
     let name = parameters.require("connection")?;

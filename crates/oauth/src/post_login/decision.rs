@@ -31,6 +31,8 @@ pub(crate) struct Decision {
     pub(crate) user_metadata: Document,
     /// Changes of the user's `app_metadata`; `null` removes.
     pub(crate) app_metadata: Document,
+    /// No second factor is asked for, whatever the tenant's policies say.
+    pub(crate) cancels_factors: bool,
     /// What becomes of the session.
     pub(crate) session: SessionChanges,
     /// What becomes of the refresh token.
@@ -120,8 +122,7 @@ impl Decision {
             }
             "refreshToken.evictMetadata" => self.refresh_token.metadata = Some(Document::new()),
             "transaction.setMetadata" => {}
-            // `none` asks for nothing.
-            "multifactor.enable" if text(0).as_deref() == Some("none") => {}
+            "multifactor.enable" if text(0).as_deref() == Some("none") => self.cancels_factors = true,
             name => {
                 let reason = format!("The tenant's code asks for {name}, which is not available on this server");
                 self.denied.get_or_insert(reason);
@@ -162,6 +163,7 @@ impl Decision {
             scopes,
             user_metadata,
             app_metadata,
+            cancels_factors: self.cancels_factors || earlier.cancels_factors,
             session,
             refresh_token,
             execution: self.execution,
@@ -245,16 +247,11 @@ pub(crate) fn kept(login: &Login<'_>) -> Option<Decision> {
     Decision::deserialize(kept).ok()
 }
 
-/// What the code decided, as the transaction keeps it.
-pub(crate) fn keep(decision: &Decision) -> Document {
-    let kept = serde_json::to_value(decision).expect("a decision is texts and numbers");
-    Document::from_iter([(KEPT.to_owned(), kept)])
-}
-
-/// Adds what is kept to what the pages give back.
-pub(crate) fn keep_in(request: &mut LoginRequest, kept: Document) {
+/// Adds what the code decided to what the pages give back.
+pub(crate) fn keep_in(request: &mut LoginRequest, decision: &Decision) {
     if let Value::Object(protocol) = &mut request.protocol {
-        protocol.extend(kept);
+        let kept = serde_json::to_value(decision).expect("a decision is texts and numbers");
+        protocol.insert(KEPT.to_owned(), kept);
     }
 }
 

@@ -4,6 +4,8 @@
 use kernel::{Document, Value, object, value_at};
 use serde_json::json;
 
+use crate::colors;
+
 const HTML: &str = include_str!("design.html");
 const TEXT: &str = include_str!("design.txt");
 /// The texts by language; the first one has all of them.
@@ -65,7 +67,7 @@ pub(super) fn facts(template: &str, language: &str, variables: &Document, brandi
     };
     let own = |path: &str| value_at(branding, path).and_then(Value::as_str);
     let color = |path: &str| {
-        [of_organization(&format!("branding.{path}")), own(path)].into_iter().flatten().find(|text| is_color(text))
+        [of_organization(&format!("branding.{path}")), own(path)].into_iter().flatten().find(|text| is_opaque(text))
     };
     let logo = [of_organization("branding.logo_url"), variables.get("logo_url").and_then(Value::as_str)];
     let logo = logo.into_iter().flatten().find(|url| url.starts_with("https://"));
@@ -78,28 +80,16 @@ pub(super) fn facts(template: &str, language: &str, variables: &Document, brandi
         "logo": logo,
         "name": name,
         "primary": primary,
-        "on_primary": if is_light(primary) { "#000000" } else { "#ffffff" },
+        "on_primary": colors::readable_on(primary),
         "background": color("colors.page_background").unwrap_or(BACKGROUND),
         "shows_code": is_code,
         "shows_link": !is_code,
     }))
 }
 
-/// Whether a text is `#` and 3 or 6 hexadecimal digits: what mail programs know.
-fn is_color(text: &str) -> bool {
-    let digits = text.strip_prefix('#');
-    digits.is_some_and(|digits| matches!(digits.len(), 3 | 6) && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
-}
-
-/// Whether black is read better on a colour than white.
-fn is_light(color: &str) -> bool {
-    let digits = color.trim_start_matches('#');
-    let width = digits.len() / 3;
-    let part = |place: usize| {
-        let part = u32::from_str_radix(&digits[place * width..(place + 1) * width], 16).unwrap_or_default();
-        if width == 1 { part * 17 } else { part }
-    };
-    299 * part(0) + 587 * part(1) + 114 * part(2) > 150_000
+/// Whether a text is a colour that mail programs know: they know none that shines through.
+fn is_opaque(text: &str) -> bool {
+    colors::is_color(text) && matches!(text.len(), 4 | 7)
 }
 
 #[cfg(test)]
