@@ -1,7 +1,7 @@
 //! The runner of jobs: it takes due jobs of a queue from the store, of all tenants, and has them done, whatever happens
 //! to the server meanwhile.
 
-use std::{convert::Infallible, fmt::Display, panic::AssertUnwindSafe, time::Duration};
+use std::{convert::Infallible, fmt::Display, panic::AssertUnwindSafe, pin::pin, time::Duration};
 
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use http::StatusCode;
@@ -72,7 +72,8 @@ where
         let room = most - running.len();
         let mut is_more_due = false;
         if room > 0 {
-            match store.lease_jobs(queue.name, u32::try_from(room).unwrap_or(u32::MAX), queue.lease).await {
+            let leased = store.lease_jobs(queue.name, u32::try_from(room).unwrap_or(u32::MAX), queue.lease);
+            match beside(&mut running, leased).await {
                 Ok(jobs) => {
                     is_more_due = jobs.len() == room;
                     running.extend(jobs.into_iter().map(|job| done(store, queue, job, &work)));
@@ -84,7 +85,7 @@ where
             running.next().await;
             continue;
         }
-        let wait = until_next(store, queue.name).await.unwrap_or(PATIENCE);
+        let wait = beside(&mut running, until_next(store, queue.name)).await.unwrap_or(PATIENCE);
         tokio::select! {
             _ = running.next(), if !running.is_empty() => {}
             // Whether a call or the time ended the wait makes no difference.
@@ -156,6 +157,18 @@ pub(crate) fn tell(tx: &mut Tx, job: &Job, members: Value) -> StoreResult<()> {
     tx.update(&JOB, shown).map(drop)
 }
 
+/// Waits for an answer while the jobs go on: one that stood still with a connection of the store in hand would be waited for by
+/// whoever needs a connection, this answer too.
+async fn beside<T>(running: &mut FuturesUnordered<impl Future<Output = ()>>, asked: impl Future<Output = T>) -> T {
+    let mut asked = pin!(asked);
+    loop {
+        tokio::select! {
+            answer = &mut asked => return answer,
+            Some(()) = running.next(), if !running.is_empty() => {}
+        }
+    }
+}
+
 async fn until_next(store: &Store, queue: &str) -> StoreResult<Duration> {
     let next = store.next_job_at(queue).await?;
     let micros = next.map_or(i64::MAX, |at| at.micros() - store.context().now().micros());
@@ -223,5 +236,42 @@ mod tests {
         };
         tokio::time::timeout(Duration::from_secs(30), work).await.unwrap();
         assert_eq!((tries.load(Ordering::Relaxed), GIVEN_UP.load(Ordering::Relaxed)), (QUEUE.attempts, 2));
+    }
+
+    #[tokio::test]
+    async fn jobs_that_read_do_not_stand_in_the_way_of_one_another() {
+        const MANY: Queue = Queue { at_once: 16, ..QUEUE };
+        let folder = tempfile::tempdir().unwrap();
+        let context = Context::system();
+        let root_key = RootKey::generate(&context);
+        let database = Database::File(folder.path().join("aught.db"));
+        let store = Store::open(Options { database, root_key, context }).await.unwrap();
+        let tenant = TenantId::new("t");
+        store.create_tenant(&tenant).await.unwrap();
+        let done = AtomicU64::new(0);
+        let runner = run(&store, &MANY, |job| {
+            let (store, done) = (&store, &done);
+            async move {
+                for _ in 0..5 {
+                    store.jobs().await.map_err(Failed::for_now)?;
+                }
+                done.fetch_add(1, Ordering::Relaxed);
+                store.complete_job(&job).await.map(drop).map_err(Failed::for_now)
+            }
+        });
+        // One after the other, so that the runner looks for more while some are being done.
+        let enqueued = async {
+            for _ in 0..100 {
+                let enqueue = |tx: &mut Tx| tx.enqueue(NewJob::new(MANY.name, object(json!({})))).map(drop);
+                store.write::<(), StoreError>(&tenant, enqueue).await.unwrap();
+            }
+            while done.load(Ordering::Relaxed) < 100 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let work = async {
+            tokio::select! { () = runner => {}, () = enqueued => {} }
+        };
+        tokio::time::timeout(Duration::from_secs(60), work).await.unwrap();
     }
 }
