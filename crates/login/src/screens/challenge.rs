@@ -101,10 +101,11 @@ impl Behaviour for Challenge {
                 at.progress().fields.insert(signup::verified(self.kind).to_owned(), identifier);
                 signed_up(at)
             }
-            // Another one was sent: here, or to what is to be verified next.
+            // Another one was sent: here, or to what is to be verified next. By a redirect, so that the way back in the browser
+            // does not send more.
             (Done::Well, None) => match signup::to_verify(at) {
                 Some(to) if to.kind != self.kind => Step::Go(paths::of(paths::challenge(to.kind)).to_owned()),
-                _ => Step::Show(Show::of(self.name)),
+                _ => Step::Go(paths::of(self.name).to_owned()),
             },
             (Done::Fault(fault), _) => Step::Show(Show::fault(self.name, fault)),
             (Done::Authenticated | Done::Refused(_) | Done::Organizations(_), _) => Step::Resume,

@@ -93,7 +93,8 @@ impl Behaviour for Code {
                 Step::Show(Show::fault(self.name, Fault::at("code", "invalid-verification-code")))
             }
             Done::Fault(fault) => Step::Show(Show::fault(self.name, fault)),
-            Done::Well => Step::Show(Show::of(self.name)),
+            // By a redirect: the way back in the browser must not send another one.
+            Done::Well => Step::Go(paths::of(self.name).to_owned()),
             Done::Authenticated | Done::Refused(_) | Done::Ticket(_) | Done::Organizations(_) => Step::Resume,
         }
     }
@@ -156,7 +157,7 @@ impl Behaviour for EmailLink {
     fn done(&self, _: &mut At<'_>, done: Done) -> Step {
         match done {
             Done::Fault(fault) => Step::Show(Show::fault(self.name(), fault)),
-            Done::Well => Step::Show(Show::of(self.name())),
+            Done::Well => Step::Go(paths::of(self.name()).to_owned()),
             Done::Authenticated | Done::Refused(_) | Done::Ticket(_) | Done::Organizations(_) => Step::Resume,
         }
     }

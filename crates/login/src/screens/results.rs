@@ -160,6 +160,7 @@ impl Behaviour for Status {
         let mut page = view.page(self.name());
         page.icon = Some("error-cross");
         page.heading = view.text("passwordless-no-session-title");
+        page.title.clone_from(&page.heading);
         let start = view.world.client.initiate_login_uri.clone();
         let text = view.text("passwordless-no-session-link");
         page.button = start.map(|href| crate::page::Link { text, href });
