@@ -349,6 +349,8 @@ fn every_page_at_every_stage_leads_somewhere() {
                     let mut user = User::of(world(true));
                     user.transaction.progress.stage = stage;
                     screen.name.clone_into(&mut user.transaction.progress.screen);
+                    // What is asked between the login and the tokens is still to be answered.
+                    user.transaction.request.organization_prompt = (stage == Stage::Prompt).then(Default::default);
                     let seen = user.visit(path);
                     let is_over = matches!(stage, Stage::Resume | Stage::Finished);
                     assert_eq!(seen == "resume", is_over, "{stage:?} {} {path}", screen.name);
