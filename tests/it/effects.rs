@@ -18,7 +18,7 @@ const SECTIONS: [(&str, &str); 4] = [
     ("database", "ConnectionOptionsAuth0"),
 ];
 /// How many lines name no test. The number may only become smaller.
-const WITHOUT: usize = 45;
+const WITHOUT: usize = 44;
 
 fn resolved<'c>(contract: &'c Value, mut schema: &'c Value) -> &'c Value {
     while let Some(name) = schema["$ref"].as_str() {

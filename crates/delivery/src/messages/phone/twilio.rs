@@ -41,9 +41,11 @@ pub(super) const OF_FACTOR: Places = ["sid", "auth_token", "from", "messaging_se
 impl Account {
     /// The account that settings hold.
     pub(super) fn of(settings: &Record, places: Places) -> Self {
+        // Some seal the token, some all that it stands in.
+        let mut whole = settings.document.clone();
+        settings.sealed.reveal_all(&mut whole);
         let text = |path: &str| {
-            let text =
-                settings.sealed.text(path).or_else(|| value_at(&settings.document, path).and_then(Value::as_str));
+            let text = value_at(&whole, path).and_then(Value::as_str);
             text.filter(|text| !text.is_empty()).map(str::to_owned)
         };
         let [sid, token, from, service] = places.map(text);
