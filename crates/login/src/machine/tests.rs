@@ -179,7 +179,7 @@ fn an_address_is_verified_by_a_code_while_signing_up() {
     let wrong = user.done(Done::Fault(Fault::at("code", "invalid-code")));
     assert_eq!(wrong, "show email-identifier-challenge code:invalid-code");
     assert!(user.post([("action", "resend-code")]).starts_with("SendCode"));
-    assert_eq!(user.done(Done::Well), "show email-identifier-challenge");
+    assert_eq!(user.done(Done::Well), "go /u/email-identifier/challenge");
     user.post([("code", "123456")]);
     assert_eq!(user.done(Done::Well), "go /u/signup/password");
     assert!(user.post([("password", "p")]).contains("verified: [Email]"));
