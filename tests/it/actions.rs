@@ -115,9 +115,10 @@ async fn execution(server: &TestServer, entry: &Value) -> Value {
     answer.body
 }
 
-/// Waits for something that happens after an answer.
+/// Waits for something that happens after an answer. A busy machine takes its time, and streams on PostgreSQL wait for what all
+/// others on the same server are writing.
 pub(crate) async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    for _ in 0..400 {
+    for _ in 0..2_400 {
         if let Some(found) = look().await {
             return found;
         }
