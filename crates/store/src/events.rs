@@ -2,7 +2,7 @@
 
 use kernel::{Document, TenantId, Timestamp};
 
-use crate::{Snapshot, Store, StoreResult, Tx, connection::Row, store::Mode};
+use crate::{Snapshot, Store, StoreResult, Tx, connection::Row};
 
 /// One event as it was stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,12 +89,9 @@ impl Tx {
 impl Store {
     /// The tenants whose oldest event was stored before a time.
     pub async fn tenants_with_events_before(&self, time: Timestamp) -> StoreResult<Vec<TenantId>> {
-        self.transact(Mode::Read, None, move |tx: &mut Tx| {
-            let sql = "SELECT t.name FROM tenants AS t WHERE t.name NOT LIKE 'deleted:%' AND (SELECT e.time FROM events AS e \
-                       WHERE e.tenant = t.number ORDER BY e.horizon, e.seq LIMIT 1) < $1 ORDER BY t.number";
-            tx.connection.query(sql, &[time.micros().into()], |row| Ok(TenantId::new(row.text(0)?)))
-        })
-        .await
+        let is_older =
+            "(SELECT e.time FROM events AS e WHERE e.tenant = t.number ORDER BY e.horizon, e.seq LIMIT 1) < $1";
+        self.tenants_where(is_older, vec![time.micros().into()]).await
     }
 
     /// Wakes when an event is stored, on this node or another. Made before [`Snapshot::events_after`] is asked and

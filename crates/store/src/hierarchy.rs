@@ -189,13 +189,8 @@ pub(crate) fn create(tx: &Tx, tenant: &TenantId, number: i64) -> StoreResult {
 
 /// Gives a key for hashes to tenants that were created before there was one.
 pub(crate) async fn complete(store: &Store) -> StoreResult {
-    let lacking = "SELECT t.name FROM tenants AS t WHERE t.name NOT LIKE 'deleted:%' AND NOT EXISTS (SELECT 1 FROM hash_keys AS h WHERE h.tenant = t.number)";
-    let names = store
-        .transact(Mode::Read, None, move |tx: &mut Tx| {
-            tx.connection.query(lacking, &[], |row| Ok(TenantId::new(row.text(0)?)))
-        })
-        .await?;
-    for name in names {
+    let lacks_one = "NOT EXISTS (SELECT 1 FROM hash_keys AS h WHERE h.tenant = t.number)";
+    for name in store.tenants_where(lacks_one, Vec::new()).await? {
         let create = move |tx: &mut Tx| {
             let sql = "SELECT number FROM tenants WHERE name = $1";
             let number = tx.connection.first(sql, &[name.as_str().into()], |row| row.int(0))?;

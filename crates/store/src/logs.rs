@@ -13,7 +13,6 @@ use crate::{
     index::indexed,
     log_id::id_of_time,
     sql::{Sql, texts_in_json, write_glob, write_prefix},
-    store::Mode,
 };
 
 /// One entry of the tenant log.
@@ -300,12 +299,8 @@ impl Tx {
 impl Store {
     /// The tenants with events that were ingested before a time.
     pub async fn tenants_with_logs_before(&self, time: Timestamp) -> StoreResult<Vec<TenantId>> {
-        self.transact(Mode::Read, None, move |tx: &mut Tx| {
-            let sql = "SELECT t.name FROM tenants AS t WHERE t.name NOT LIKE 'deleted:%' AND EXISTS \
-                       (SELECT 1 FROM logs AS l WHERE l.tenant = t.number AND l.log_id < $1) ORDER BY t.number";
-            tx.connection.query(sql, &[id_of_time(time.micros()).into()], |row| Ok(TenantId::new(row.text(0)?)))
-        })
-        .await
+        let has_older = "EXISTS (SELECT 1 FROM logs AS l WHERE l.tenant = t.number AND l.log_id < $1)";
+        self.tenants_where(has_older, vec![id_of_time(time.micros()).into()]).await
     }
 
     /// Wakes when an event is appended to a log on this node. Made before the log is asked and awaited after it, it

@@ -10,8 +10,8 @@ use std::{
 use kernel::{Context, Record, TenantId};
 
 use crate::{
-    Kind, RootKey, Snapshot, StoreError, StoreResult, Tx, cache::Entry, hierarchy, index::indexed, postgres::Postgres,
-    shared::Shared, sqlite::Sqlite, tx::Work,
+    Kind, RootKey, Snapshot, StoreError, StoreResult, Tx, cache::Entry, connection::Param, hierarchy, index::indexed,
+    postgres::Postgres, shared::Shared, sqlite::Sqlite, tx::Work,
 };
 
 /// Where data is kept.
@@ -124,6 +124,21 @@ impl Store {
                        JOIN tenants AS t ON t.number = c.tenant \
                        WHERE n.name = $1 AND t.name NOT LIKE 'deleted:%' GROUP BY t.name HAVING sum(c.amount) > 0";
             tx.connection.query(sql, &[kind.into()], |row| Ok(TenantId::new(row.text(0)?)))
+        })
+        .await
+    }
+
+    /// The tenants `t` for which a condition in SQL holds, in the order in which they were made.
+    pub(crate) async fn tenants_where(
+        &self,
+        condition: &'static str,
+        params: Vec<Param<'static>>,
+    ) -> StoreResult<Vec<TenantId>> {
+        self.transact(Mode::Read, None, move |tx: &mut Tx| {
+            let sql = format!(
+                "SELECT t.name FROM tenants AS t WHERE t.name NOT LIKE 'deleted:%' AND {condition} ORDER BY t.number"
+            );
+            tx.connection.query(&sql, &params, |row| Ok(TenantId::new(row.text(0)?)))
         })
         .await
     }

@@ -27,11 +27,7 @@ impl Store {
 
     /// The tenants with sessions for [`Tx::take_expired_sessions`].
     pub async fn tenants_with_expired_sessions(&self) -> StoreResult<Vec<TenantId>> {
-        self.transact(Mode::Read, None, |tx: &mut Tx| {
-            let sql = "SELECT t.name FROM tenants AS t WHERE EXISTS \
-                       (SELECT 1 FROM sessions AS s WHERE s.tenant = t.number AND s.sweep <= $1) ORDER BY t.number";
-            tx.connection.query(sql, &[this_hour(tx.now).into()], |row| Ok(TenantId::new(row.text(0)?)))
-        })
-        .await
+        let has_expired = "EXISTS (SELECT 1 FROM sessions AS s WHERE s.tenant = t.number AND s.sweep <= $1)";
+        self.tenants_where(has_expired, vec![this_hour(self.context().now()).into()]).await
     }
 }
