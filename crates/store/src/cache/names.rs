@@ -18,7 +18,10 @@ impl Names {
     }
 
     /// Remembers names that are committed.
-    pub(crate) fn keep(&self, names: impl IntoIterator<Item = (Box<str>, i64)>) {
+    pub(crate) fn keep(&self, names: HashMap<Box<str>, i64>) {
+        if names.is_empty() {
+            return;
+        }
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() > MOST_NAMES {
             known.clear();
