@@ -9,7 +9,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::{HeaderMap, Request, StatusCode, header};
 use identity::sessions::{self, Lifetimes};
 use kernel::{Document, Peer, Record, Secret, Tenant, Value, host_name, id::ALNUM, object};
@@ -17,10 +17,9 @@ use model::{CLIENT, TENANT_SETTINGS, USER};
 use rest::{ApiError, ApiResult};
 use serde::Deserialize;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use store::{Agent, AuthenticationMethod, Filter, Query, Session, Snapshot, Tx};
 use tower::ServiceExt;
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use super::Tools;
 use crate::edge;
@@ -30,7 +29,7 @@ const SECRET: &str = "x-aught-secret";
 /// How the user is said to have logged in.
 const METHOD: &str = "mock";
 /// Scopes of an application that asks for none.
-const SCOPE: &str = "openid profile email";
+pub(super) const SCOPE: &str = "openid profile email";
 /// The longest answer of an endpoint.
 const ANSWER: usize = 1 << 20;
 
@@ -123,24 +122,11 @@ impl Visit {
         let redirect_uri =
             redirect_uri.ok_or_else(|| ApiError::bad_request("The client has no callback: name a 'redirect_uri'."))?;
         let verifier = self.tools.store.context().text(ALNUM, 64);
-        let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
-        let mut asked = Url::parse("https://tenant/authorize").map_err(ApiError::internal)?;
-        asked.query_pairs_mut().extend_pairs([
-            ("client_id", client.id.as_str()),
-            ("response_type", "code"),
-            ("response_mode", "query"),
-            ("prompt", "none"),
-            ("redirect_uri", redirect_uri),
-            ("scope", wish.scope.as_deref().unwrap_or(SCOPE)),
-            ("code_challenge", &challenge),
-            ("code_challenge_method", "S256"),
-            ("state", "session"),
-        ]);
-        let more = [("audience", &wish.audience), ("organization", &wish.organization), ("nonce", &wish.nonce)];
-        for (name, value) in more.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))) {
-            asked.query_pairs_mut().append_pair(name, value);
-        }
-        let place = format!("/authorize?{}", asked.query().unwrap_or_default());
+        let scope = wish.scope.as_deref().unwrap_or(SCOPE);
+        let silent = [("response_mode", "query"), ("prompt", "none"), ("state", "session")];
+        let asked = [("audience", &wish.audience), ("organization", &wish.organization), ("nonce", &wish.nonce)];
+        let asked = asked.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        let place = authorization(client, redirect_uri, scope, &verifier, silent.into_iter().chain(asked));
         let request = Request::get(place).header(header::COOKIE, cookie).body(Body::empty());
         let answer = self.ask(request.map_err(ApiError::internal)?).await;
         let target = answer.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
@@ -177,7 +163,7 @@ impl Visit {
         match client.text("token_endpoint_auth_method") {
             Some("none") => {}
             Some("client_secret_basic") => {
-                let pair = base64::prelude::BASE64_STANDARD.encode(format!("{}:{secret}", client.id));
+                let pair = BASE64_STANDARD.encode(format!("{}:{secret}", client.id));
                 request = request.header(header::AUTHORIZATION, format!("Basic {pair}"));
             }
             _ => {
@@ -187,8 +173,7 @@ impl Visit {
         let request = request.body(Body::from(Value::Object(body).to_string())).map_err(ApiError::internal)?;
         let answer = self.ask(request).await;
         let status = answer.status();
-        let bytes = axum::body::to_bytes(answer.into_body(), ANSWER).await.map_err(ApiError::internal)?;
-        let tokens: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let tokens = read(answer).await?;
         if status.is_success() {
             return Ok(tokens);
         }
@@ -199,9 +184,7 @@ impl Visit {
     /// What `/userinfo` answers to an access token.
     pub(super) async fn profile(&self, access_token: &str) -> ApiResult<Value> {
         let request = Request::get("/userinfo").header(header::AUTHORIZATION, format!("Bearer {access_token}"));
-        let answer = self.ask(request.body(Body::empty()).map_err(ApiError::internal)?).await;
-        let bytes = axum::body::to_bytes(answer.into_body(), ANSWER).await.map_err(ApiError::internal)?;
-        Ok(serde_json::from_slice(&bytes).unwrap_or_default())
+        read(self.ask(request.body(Body::empty()).map_err(ApiError::internal)?).await).await
     }
 
     async fn ask(&self, mut request: Request<Body>) -> Response {
@@ -212,6 +195,34 @@ impl Visit {
         }
         axum::Router::clone(&self.endpoints).oneshot(request).await.unwrap_or_else(|never| match never {})
     }
+}
+
+/// The path and query of an authorization request by the code flow, with what it has beside that.
+pub(super) fn authorization<'q>(
+    client: &Record,
+    redirect_uri: &str,
+    scope: &str,
+    verifier: &str,
+    more: impl IntoIterator<Item = (&'q str, &'q str)>,
+) -> String {
+    let challenge = kernel::digest(verifier);
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs([
+        ("client_id", client.id.as_str()),
+        ("response_type", "code"),
+        ("redirect_uri", redirect_uri),
+        ("scope", scope),
+        ("code_challenge", &challenge),
+        ("code_challenge_method", "S256"),
+    ]);
+    query.extend_pairs(more);
+    format!("/authorize?{}", query.finish())
+}
+
+/// The JSON of an endpoint's answer; null where it is none.
+async fn read(answer: Response) -> ApiResult<Value> {
+    let bytes = axum::body::to_bytes(answer.into_body(), ANSWER).await.map_err(ApiError::internal)?;
+    Ok(serde_json::from_slice(&bytes).unwrap_or_default())
 }
 
 fn find(reader: &Snapshot, wish: &Wish) -> ApiResult<Record> {

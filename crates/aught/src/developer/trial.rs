@@ -8,20 +8,17 @@ use axum::{
     extract::{Query, State},
     response::{IntoResponse, Response},
 };
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use identity::{SigningKeys, jwt::Jwt};
-use kernel::{Peer, Tenant, id::ALNUM};
+use kernel::{Peer, Record, Tenant, id::ALNUM};
 use rest::{ApiError, ApiResult};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use store::Tx;
-use url::form_urlencoded;
 
 use self::explained::{LoggedIn, Outcome};
 use super::{
     Tools,
-    sessions::{Endpoints, Visit},
+    sessions::{Endpoints, SCOPE, Visit, authorization},
 };
 use crate::edge;
 
@@ -33,8 +30,6 @@ pub(super) const CALLBACK: &str = "/_aught/try/callback";
 const COOKIE: &str = "aught_try";
 /// How long a login may take, in seconds.
 const LIFETIME: u32 = 3_600;
-/// What the application asks for.
-const SCOPE: &str = "openid profile email";
 
 /// What the form of the start page asks for.
 #[derive(Deserialize)]
@@ -87,32 +82,18 @@ pub(super) async fn begin(
     Form(wish): Form<Wish>,
 ) -> Response {
     let callback = callback(&headers, &tenant, peer);
-    let wanted = callback.clone();
-    let work = move |tx: &mut Tx| management::trial_client(tx, &wanted);
-    let client = match tools.store.write(tenant.id(), work).await {
+    let client = match client(&tools, &tenant, &callback).await {
         Ok(client) => client,
         Err(error) => return edge::refusal(&error),
     };
     let context = tools.store.context();
     let [verifier, state, nonce] = [64, 32, 32].map(|length| context.text(ALNUM, length));
-    let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    query.extend_pairs([
-        ("client_id", client.id.as_str()),
-        ("response_type", "code"),
-        ("redirect_uri", &callback),
-        ("scope", SCOPE),
-        ("code_challenge", &challenge),
-        ("code_challenge_method", "S256"),
-        ("state", &state),
-        ("nonce", &nonce),
-    ]);
-    if !wish.audience.is_empty() {
-        query.append_pair("audience", &wish.audience);
-    }
+    let own = [("state", state.as_str()), ("nonce", nonce.as_str())];
+    let audience = Some(("audience", wish.audience.as_str())).filter(|(_, audience)| !audience.is_empty());
+    let place = authorization(&client, &callback, SCOPE, &verifier, own.into_iter().chain(audience));
     let mut response = StatusCode::SEE_OTHER.into_response();
     let headers = response.headers_mut();
-    if let Ok(place) = HeaderValue::try_from(format!("/authorize?{}", query.finish())) {
+    if let Ok(place) = HeaderValue::try_from(place) {
         headers.insert(header::LOCATION, place);
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -156,9 +137,7 @@ async fn finish(
     code: &str,
     secrets: &Secrets,
 ) -> ApiResult<LoggedIn> {
-    let wanted = callback.to_owned();
-    let work = move |tx: &mut Tx| management::trial_client(tx, &wanted);
-    let client = visit.tools.store.write(visit.tenant.id(), work).await?;
+    let client = client(&visit.tools, &visit.tenant, callback).await?;
     let tokens = visit.exchange(&client, code, callback, &secrets.verifier).await?;
     let keys = keys.of(visit.tenant.id()).await.map_err(ApiError::internal)?;
     let signed_by = |name: &str| {
@@ -170,6 +149,12 @@ async fn finish(
     let (id_token_by, access_token_by) = (signed_by("id_token"), signed_by("access_token"));
     let profile = visit.profile(tokens["access_token"].as_str().unwrap_or_default()).await?;
     Ok(LoggedIn { client_id: client.id, nonce: secrets.nonce.clone(), id_token_by, access_token_by, tokens, profile })
+}
+
+/// The application that the login is run for.
+async fn client(tools: &Tools, tenant: &Tenant, callback: &str) -> ApiResult<Record> {
+    let callback = callback.to_owned();
+    tools.store.write(tenant.id(), move |tx: &mut Tx| management::trial_client(tx, &callback)).await
 }
 
 /// The address that a login comes back to: where the browser sees this server.
