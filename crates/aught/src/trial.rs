@@ -1,9 +1,6 @@
 //! `aught connections try`: one script of a custom database, run as a login would run it, and what came of it.
 
-use std::{
-    io::{self, BufRead},
-    process::ExitCode,
-};
+use std::io::{self, BufRead};
 
 use clap::Args;
 use extensibility::Dispatcher;
@@ -127,11 +124,6 @@ async fn tenant(store: &Store, name: Option<String>) -> Result<TenantId, Failure
         return Err(Failure::new(format!("the tenant {}", id.as_str()), "there is none of this name"));
     }
     Ok(id)
-}
-
-/// How the process ends that has told it.
-pub(crate) fn status(told: &Told) -> ExitCode {
-    ExitCode::from(told.status)
 }
 
 #[cfg(test)]
