@@ -460,10 +460,14 @@ impl Config {
 
     /// The client for outbound calls: a server that only this machine reaches may reach this machine's network too.
     pub(crate) fn outbound(&self, is_of_this_machine: bool) -> outbound::Client {
-        outbound::Client::new(match self.outbound_private {
+        outbound::Client::new(self.allows_private(is_of_this_machine))
+    }
+
+    fn allows_private(&self, is_of_this_machine: bool) -> bool {
+        match self.outbound_private {
             Some(choice) => choice == OutboundPrivate::Allow,
             None => is_of_this_machine,
-        })
+        }
     }
 
     /// Whether there are tools for developers, which a server has that only this machine reaches.
@@ -608,7 +612,7 @@ mod tests {
         let allows = |addr: &str, has_other_hosts: bool, change: fn(&mut Config)| {
             let mut config = Config::in_memory();
             change(&mut config);
-            config.is_of_this_machine(addr.parse().unwrap(), has_other_hosts)
+            config.allows_private(config.is_of_this_machine(addr.parse().unwrap(), has_other_hosts))
         };
         assert!(allows("127.0.0.1:80", false, |_| {}));
         assert!(!allows("127.0.0.1:80", true, |_| {}));
@@ -617,6 +621,8 @@ mod tests {
             config.trusted_proxies = TrustedProxies::parse(&["127.0.0.1".to_owned()]).unwrap();
         };
         assert!(!allows("127.0.0.1:80", false, behind_proxy));
+        let wished = |config: &mut Config| config.outbound_private = Some(OutboundPrivate::Allow);
+        assert!(allows("0.0.0.0:80", true, wished));
     }
 
     #[test]
