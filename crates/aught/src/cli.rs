@@ -213,7 +213,7 @@ async fn wish_for(wish: Wish, place: Place) -> Result<ExitCode, Failure> {
         told
     } else {
         let store = tenants::open_store(&config).await?;
-        let (_kept, packages) = scripts::packages()?;
+        let (_kept, packages) = scripts::packages_of(&config.state)?;
         // An operator's own machine: what they can call, their code may.
         let runtime = Runtime::new(config.scripts(packages), Arc::new(outbound::Client::new(true)));
         let told = administration::perform(&Dispatcher::new(store.clone(), runtime), wish).await;

@@ -15,7 +15,7 @@ use clap::{Args, ValueEnum};
 use kernel::{Document, TenantId, Value};
 use tempfile::TempDir;
 
-use crate::{ActionsConfinement, ActionsEngine, Failure, config::variable, telemetry};
+use crate::{ActionsConfinement, ActionsEngine, Failure, State, config::variable, telemetry};
 
 /// The hidden command that starts the embedded engine's worker.
 pub(crate) const WORKER: &str = "script-worker";
@@ -168,9 +168,17 @@ pub(crate) async fn run(asked: RunAction) -> Result<ExitCode, Failure> {
     }
 }
 
+/// Where packages are kept: with the state, where it is kept in files, else as [`packages`] says.
+pub(crate) fn packages_of(state: &State) -> Result<(Option<TempDir>, PathBuf), Failure> {
+    match state.file("packages") {
+        Some(place) => Ok((None, place)),
+        None => packages(),
+    }
+}
+
 /// Where packages are kept that belong to no state: in the person's cache, so that the next run has them, else in a folder that
 /// nobody else can write to and that goes when the first part is dropped.
-pub(crate) fn packages() -> Result<(Option<TempDir>, PathBuf), Failure> {
+fn packages() -> Result<(Option<TempDir>, PathBuf), Failure> {
     let cache = variable("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| variable("HOME").map(|home| Path::new(&home).join(".cache")));
     if let Some(cache) = cache {

@@ -46,10 +46,7 @@ impl Server {
         let has_other_hosts = store.is_reached_from_outside().await;
         let has_other_hosts = has_other_hosts.map_err(|error| Failure::new("the hosts of tenants", error))?;
         let is_of_this_machine = config.is_of_this_machine(addr, has_other_hosts);
-        let (packages, place) = match config.state.file("packages") {
-            Some(place) => (None, place),
-            None => scripts::packages()?,
-        };
+        let (packages, place) = scripts::packages_of(&config.state)?;
         let certificates = Arc::new(SetOnce::new());
         // What tenants have the server call may be the server.
         let outbound = config.outbound(is_of_this_machine).trusting(roots(&certificates));
