@@ -281,7 +281,7 @@ async fn delete_user(services: identity::Services, task: Task) -> ApiResult<Answ
     }
     let work = |tx: &mut Tx, call: &Call| {
         for user in addressees(tx, call)? {
-            identity::deletion::delete(tx, &call.event_context(), &model::USER, &user.id)?;
+            identity::deletion::delete(tx, &call.event_context(), &USER, &user.id)?;
         }
         Ok(Answer::empty())
     };

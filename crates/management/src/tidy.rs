@@ -15,8 +15,7 @@ const EVENTS_KEPT: Duration = Duration::from_secs(30 * 86_400);
 const FAILED_JOBS_KEPT: Duration = Duration::from_secs(30 * 86_400);
 
 /// Tidies up for all tenants, again and again, until it is dropped: it asks one question for all of them, and works for those
-/// alone that have something out of date. The tenant log is kept for so long; without a time,
-/// for ever.
+/// alone that have something out of date. The tenant log is kept for so long; without a time, for ever.
 pub async fn work(store: Store, log_retention: Option<Duration>) {
     loop {
         if let Err(error) = round(&store, log_retention).await {

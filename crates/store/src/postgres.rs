@@ -28,6 +28,7 @@ use crate::{
 const CONNECTIONS: usize = 16;
 /// How often a transaction is run before its conflicts with others are given up on.
 const ATTEMPTS: u32 = 30;
+
 type Driver = ::postgres::Error;
 
 pub(crate) struct Postgres {

@@ -8,6 +8,7 @@ use crate::{Filter, Kind, Term};
 
 /// A deletion that is under way. Its document names what is deleted; `veils` lists what nobody is shown meanwhile.
 pub static DELETION: Kind = Kind::new("deletion").id_given("");
+
 /// What a veil covers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

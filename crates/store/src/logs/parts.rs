@@ -9,6 +9,7 @@ use crate::{Store, StoreResult, Tx, connection::Param, store::Mode};
 const SHORTEST: usize = 8;
 /// Microseconds of a day.
 const DAY: i64 = 86_400_000_000;
+
 /// Where an event has its token's scopes.
 pub(super) fn place(event: &mut Document) -> Option<&mut Value> {
     event.get_mut("details")?.get_mut("request")?.get_mut("auth")?.get_mut("credentials")?.get_mut("scopes")
