@@ -1,10 +1,13 @@
 //! Requests to Amazon's services, signed by Signature Version 4.
 
-use aws_lc_rs::{digest, hmac};
+use aws_lc_rs::digest;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, header};
-use identity::hash::hex;
+use identity::{hash::hex, signature::hmac_sha256};
 use kernel::Timestamp;
+
+/// The media type of requests to query interfaces.
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
 
 /// A POST of `/` to a service.
 pub(crate) struct Call<'c> {
@@ -52,18 +55,14 @@ impl Call<'_> {
         let scope = format!("{day}/{}/{}/aws4_request", self.region, self.service);
         let text = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{}", hex_digest(&canonical));
         let key = key_of_day(self.secret, day, self.region, self.service);
-        let signature = hex(&mac(&key, text.as_bytes()));
+        let signature = hex(&hmac_sha256(&key, text.as_bytes()));
         format!("AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={signature}", self.key_id)
     }
 }
 
 fn key_of_day(secret: &str, day: &str, region: &str, service: &str) -> Vec<u8> {
     let first = format!("AWS4{secret}").into_bytes();
-    [day, region, service, "aws4_request"].iter().fold(first, |key, part| mac(&key, part.as_bytes()))
-}
-
-fn mac(key: &[u8], text: &[u8]) -> Vec<u8> {
-    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text).as_ref().to_vec()
+    [day, region, service, "aws4_request"].iter().fold(first, |key, part| hmac_sha256(&key, part.as_bytes()))
 }
 
 fn hex_digest(text: &str) -> String {

@@ -3,13 +3,15 @@
 
 use std::time::Duration;
 
-use aws_lc_rs::hmac;
 use base64::{
     Engine as _,
     prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
 };
 use http::StatusCode;
-use identity::jwt::{self, Header};
+use identity::{
+    jwt::{self, Header},
+    signature::hmac_sha256,
+};
 use kernel::{Document, Record, Timestamp, Value, object, value_at};
 use outbound::Client;
 use serde_json::json;
@@ -83,8 +85,8 @@ fn authorization(connection: &Record, domain: &str, now: Timestamp) -> Result<Op
     }
     let input = jwt::signing_input(&Header { alg: "HS256", typ: "JWT", kid: None }, &claims);
     let input = input.map_err(|error| Failure::never(error.to_string()))?;
-    let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), input.as_bytes());
-    let token = jwt::finish(input, signature.as_ref());
+    let signature = hmac_sha256(&key, input.as_bytes());
+    let token = jwt::finish(input, &signature);
     let method = text("method").filter(|method| !method.eq_ignore_ascii_case("bearer")).unwrap_or("Bearer");
     Ok(Some(format!("{method} {token}")))
 }

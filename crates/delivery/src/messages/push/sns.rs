@@ -82,7 +82,7 @@ async fn ask(
         service: "sns",
         address: &messenger.endpoints.of("sns", &format!("https://{host}")),
         host: &host,
-        content_type: "application/x-www-form-urlencoded; charset=utf-8",
+        content_type: aws::FORM,
         headers: &[("accept", "application/json")],
         body,
     };

@@ -1,8 +1,9 @@
 //! Azure Communication Services: `POST /emails:send`, signed with the access key of the connection string.
 
-use aws_lc_rs::{digest, hmac};
+use aws_lc_rs::digest;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::{HeaderValue, Uri, header};
+use identity::signature::hmac_sha256;
 use serde_json::json;
 
 use super::Order;
@@ -35,7 +36,7 @@ pub(super) fn request(order: &Order<'_>) -> Requested {
     let content = BASE64_STANDARD.encode(digest::digest(&digest::SHA256, body.to_string().as_bytes()));
     let date = http_date(order.now);
     let signed = format!("POST\n{PATH}\n{date};{host};{content}");
-    let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), signed.as_bytes());
+    let signature = hmac_sha256(&key, signed.as_bytes());
     let authorization = format!(
         "HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature={}",
         BASE64_STANDARD.encode(signature)
