@@ -4,7 +4,6 @@ mod counts;
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Uri, header, uri::PathAndQuery};
 use identity::{discard, events};
@@ -15,7 +14,7 @@ use serde_json::json;
 use store::{Filter, Job, NewJob, Order, Paging, Query, Snapshot, Store, StoreResult, Tx};
 
 use crate::{
-    messages,
+    messages::{Failure, basic, bearer, call},
     partners::{Bus, EventBridge, NO_EVENTBRIDGE, Partners, Put},
     runner::{self, Failed, Queue},
 };
@@ -67,13 +66,6 @@ impl std::fmt::Debug for Sender {
     }
 }
 
-/// Why a delivery failed.
-struct Failure {
-    message: String,
-    /// Whether another try could end otherwise.
-    may_pass: bool,
-}
-
 impl Sender {
     /// Sends the events of all tenants' streams until it is dropped.
     pub async fn work(self, store: Store) {
@@ -98,7 +90,7 @@ impl Sender {
             let Some(tenant) = store.tenant(&job.tenant).await? else { return Ok(()) };
             let started = store.context().now();
             let outcome = if job.attempts > MOST_BEGUN {
-                Err(never("The delivery could not be completed."))
+                Err(Failure::never("The delivery could not be completed."))
             } else {
                 self.send(&tenant, &stream, &delivery, started).await
             };
@@ -131,11 +123,12 @@ impl Sender {
             }
             Some("action") => {
                 let action = text("destination.configuration.action_id").unwrap_or_default().to_owned();
-                let Some(run) = &self.action else { return Err(never("Actions are not run by this installation.")) };
-                run(tenant.clone(), action, event).await.map_err(|message| Failure { message, may_pass: true })
+                let run = self.action.as_ref();
+                let run = run.ok_or_else(|| Failure::never("Actions are not run by this installation."))?;
+                run(tenant.clone(), action, event).await.map_err(Failure::for_now)
             }
             _ => {
-                let Some(own) = &self.partners.eventbridge else { return Err(never(NO_EVENTBRIDGE)) };
+                let Some(own) = &self.partners.eventbridge else { return Err(Failure::never(NO_EVENTBRIDGE)) };
                 let part = |name: &str| text(&format!("destination.configuration.{name}")).unwrap_or_default();
                 let (account, region) = (part("aws_account_id"), part("aws_region"));
                 let bus = Bus { account, region, source: part("aws_partner_event_source") };
@@ -148,10 +141,9 @@ impl Sender {
     async fn put(&self, own: &EventBridge, bus: &Bus<'_>, event: &Document, now: Timestamp) -> Result<(), Failure> {
         let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
         let put = Put { kind: text("type"), time: text("time").parse().unwrap_or(now), detail: event };
-        let request = own.request(bus, &[put], now).map_err(|message| never(&message))?;
-        let answer = messages::call(&self.outbound, request).await;
-        let answer = answer.map_err(|failure| Failure { message: failure.reason, may_pass: failure.may_pass })?;
-        EventBridge::taken(answer.body()).map_err(|message| Failure { message, may_pass: true })
+        let request = own.request(bus, &[put], now).map_err(Failure::never)?;
+        let answer = call(&self.outbound, request).await?;
+        EventBridge::taken(answer.body()).map_err(Failure::for_now)
     }
 
     async fn post(
@@ -166,14 +158,14 @@ impl Sender {
         if let Some((name, value)) = authorization {
             request = request.header(name, value);
         }
-        let request = request.body(body).map_err(|error| never(&in_words(&error)))?;
+        let request = request.body(body).map_err(|error| Failure::never(in_words(&error)))?;
         let answer = self.outbound.send(request, LIMITS).await;
-        let answer = answer.map_err(|refused| Failure { message: in_words(&refused), may_pass: true })?;
+        let answer = answer.map_err(|refused| Failure::for_now(in_words(&refused)))?;
         let status = answer.status();
         if status.is_success() {
             return Ok(());
         }
-        Err(Failure { message: in_words(&status), may_pass: !status.is_client_error() })
+        Err(Failure { may_pass: !status.is_client_error(), ..Failure::never(in_words(&status)) })
     }
 }
 
@@ -185,10 +177,6 @@ fn public_part(url: &str) -> String {
     let rest =
         if matches!(address.path_and_query().map(PathAndQuery::as_str), None | Some("/")) { "/" } else { "/…" };
     format!("{}://{host}{rest}", address.scheme_str().unwrap_or("https"))
-}
-
-fn never(message: &str) -> Failure {
-    Failure { message: message.to_owned(), may_pass: false }
 }
 
 /// The stream that a job is for.
@@ -275,10 +263,10 @@ fn authorization(stream: &Record) -> Option<(HeaderName, HeaderValue)> {
     let shown = value_at(&stream.document, PATH)?;
     let secret = |name: &str| stream.sealed.text(&format!("{PATH}.{name}")).unwrap_or_default();
     let (name, value) = match shown["method"].as_str()? {
-        "bearer" => (header::AUTHORIZATION, format!("Bearer {}", secret("token"))),
+        "bearer" => (header::AUTHORIZATION, bearer(secret("token"))),
         "basic" => {
-            let pair = format!("{}:{}", shown["username"].as_str().unwrap_or_default(), secret("password"));
-            (header::AUTHORIZATION, format!("Basic {}", BASE64_STANDARD.encode(pair)))
+            let user = shown["username"].as_str().unwrap_or_default();
+            (header::AUTHORIZATION, basic(user, secret("password")))
         }
         _ => (shown["header_key"].as_str()?.parse().ok()?, secret("header_value").to_owned()),
     };
@@ -298,7 +286,7 @@ fn failed(tx: &mut Tx, round: &Round, failure: &Failure, is_last: bool) -> Store
     let Some(mut delivery) = tx.get(&model::EVENT_DELIVERY, &round.delivery.id)? else { return Ok(()) };
     #[expect(clippy::cast_precision_loss, reason = "a duration is short")]
     let duration = round.taken as f64 / 1000.0;
-    let attempt = json!({"error_message": failure.message, "timestamp": tx.now(), "duration": duration});
+    let attempt = json!({"error_message": failure.reason, "timestamp": tx.now(), "duration": duration});
     attempted(&mut delivery, "failed", attempt);
     if !is_last {
         delivery.document.insert("status".into(), "retrying".into());

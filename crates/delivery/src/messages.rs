@@ -1,5 +1,6 @@
-//! Messages to users: e-mails, and messages to telephones. They are written from the tenant's templates and handed to its
-//! provider by a worker, again and again where that fails for a while (reference: templates and messages).
+//! Messages to users: e-mails, messages to telephones, and notifications to apps. They are written from the tenant's
+//! templates and handed to its provider by a worker, again and again where that fails for a while (reference: templates
+//! and messages).
 
 mod email;
 mod endpoints;
@@ -36,6 +37,7 @@ use crate::{
 
 pub use endpoints::Endpoints;
 pub(crate) use failure::{Failure, call};
+pub(crate) use request::{basic, bearer};
 
 /// How long after its sender's end another takes a message.
 const LEASE: Duration = Duration::from_secs(15);

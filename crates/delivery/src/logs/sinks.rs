@@ -1,6 +1,5 @@
 //! What each type of sink is sent (reference: streams §2).
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, header, request::Builder};
 use kernel::{Document, Record, Timestamp, Value};
@@ -9,7 +8,7 @@ use serde_json::json;
 
 use crate::{
     Endpoints,
-    messages::{Failure, call},
+    messages::{self, Failure, call},
     partners::{Bus, EventBridge, NO_EVENTBRIDGE, NO_EVENTGRID, Partners, Put},
 };
 
@@ -230,8 +229,8 @@ fn post(address: &str) -> Builder {
 }
 
 fn basic(request: Builder, user: &str, password: &str) -> Builder {
-    let pair = BASE64_STANDARD.encode(format!("{user}:{password}"));
-    request.header(header::CONTENT_TYPE, JSON).header(header::AUTHORIZATION, secret(&format!("Basic {pair}")))
+    let authorization = secret(&messages::basic(user, password));
+    request.header(header::CONTENT_TYPE, JSON).header(header::AUTHORIZATION, authorization)
 }
 
 /// A header's value that is never shown; a text that cannot be one becomes nothing.

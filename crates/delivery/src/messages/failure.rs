@@ -1,4 +1,4 @@
-//! Why a message was not sent, and calls to providers that tell it.
+//! Why something was not sent, and calls that tell it.
 
 use std::time::Duration;
 
@@ -16,14 +16,14 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 /// Characters of what a provider says.
 const TOLD: usize = 500;
 
-/// Why a message was not sent.
+/// Why a message, or what a stream is to be told, was not sent.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    /// For the tenant's log.
+    /// For the tenant.
     pub(crate) reason: String,
     /// Whether another try could end otherwise.
     pub(crate) may_pass: bool,
-    /// How long the provider wants to be left alone.
+    /// How long the other side wants to be left alone.
     pub(crate) after: Option<Duration>,
     /// The status of its answer, where there was one.
     pub(crate) status: Option<StatusCode>,

@@ -1,4 +1,4 @@
-//! Requests to providers: a POST with a body and the sender's credentials.
+//! Requests to others: a POST with a body and the sender's credentials.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
@@ -31,11 +31,11 @@ pub(super) fn post_json(address: String, authorization: Option<String>, body: &V
 }
 
 /// `Authorization` with a token.
-pub(super) fn bearer(token: &str) -> String {
+pub(crate) fn bearer(token: &str) -> String {
     format!("Bearer {token}")
 }
 
 /// `Authorization` with a password.
-pub(super) fn basic(user: &str, password: &str) -> String {
+pub(crate) fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")))
 }
