@@ -20,7 +20,7 @@ use crate::{
     runner::{self, Failed, Queue},
 };
 
-pub use health::health;
+pub use health::{forgive, health};
 pub use sinks::Sinks;
 
 /// Entries that are looked at for one request.
@@ -54,11 +54,6 @@ const QUEUE: Queue = Queue {
 pub fn begin(tx: &mut Tx, stream: &Record) -> StoreResult {
     let from = stream.text("startFrom").and_then(|time| time.parse().ok()).unwrap_or_else(|| tx.now());
     health::begin(tx, &stream.id, &store::log_id_at(from))
-}
-
-/// Goes on with a stream that is active again, where it was.
-pub fn forgive(tx: &mut Tx, stream: &str) -> StoreResult<()> {
-    health::forgive(tx, stream)
 }
 
 /// Ends the sending to a stream that is deleted.

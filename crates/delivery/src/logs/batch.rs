@@ -22,7 +22,7 @@ impl Batch {
         let mut last = None;
         for entry in entries {
             if let Some(item) = item(stream, tenant, entry) {
-                bytes += Value::from(item.clone()).to_string().len();
+                bytes += serde_json::to_vec(&item).expect("a JSON object serialises").len();
                 // One entry is sent whatever its size is: it becomes no smaller by waiting.
                 if items.len() == most.entries || (bytes > most.bytes && !items.is_empty()) {
                     break;

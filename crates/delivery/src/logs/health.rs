@@ -17,8 +17,8 @@ pub(super) fn begin(tx: &mut Tx, stream: &str, log_id: &str) -> StoreResult {
     tx.insert(&LOG_STREAM_STATE, Record::new(stream, document, tx.now())).map(drop)
 }
 
-/// Forgets the failures of a stream that is active again; its errors stay.
-pub(super) fn forgive(tx: &mut Tx, stream: &str) -> StoreResult {
+/// Goes on with a stream that is active again, where it was: its failures are forgotten, its errors stay.
+pub fn forgive(tx: &mut Tx, stream: &str) -> StoreResult {
     change(tx, stream, |state, _| {
         state.insert("failures".into(), 0.into());
     })
