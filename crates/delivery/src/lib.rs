@@ -11,7 +11,6 @@ pub mod outbox;
 mod partners;
 pub mod runner;
 
-pub use liquid::escaped;
 pub use messages::{Endpoints, Messenger};
 pub use outbox::Outbox;
 pub use partners::{EventBridge, EventGrid, Partners};

@@ -5,7 +5,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::{HeaderValue, header};
 use sha2::{Digest, Sha256};
 
-pub(super) use delivery::escaped;
+pub(super) use delivery::liquid::escaped;
 
 const STYLE: &str = include_str!("tools.css");
 

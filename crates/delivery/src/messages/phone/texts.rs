@@ -50,8 +50,8 @@ pub const DEFAULT_TEXTS: &[(&str, &str, &str)] = &[
 
 /// The built-in texts of a type of message, by form.
 pub fn default_body(kind: &str) -> Document {
-    let texts = DEFAULT_TEXTS.iter().find(|(name, ..)| *name == kind).unwrap_or(&DEFAULT_TEXTS[0]);
-    object(json!({"text": texts.1, "voice": texts.2}))
+    let Template { text, voice, .. } = built_in(kind);
+    object(json!({"text": text, "voice": voice}))
 }
 
 /// A template, and who the message is from.

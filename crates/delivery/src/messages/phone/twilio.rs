@@ -52,7 +52,7 @@ impl Account {
         Self { sid: sid.unwrap_or_default(), token: token.unwrap_or_default(), from, service }
     }
 
-    /// Has Twilio deliver a message; `address` in place of its own, in tests.
+    /// The request that has Twilio deliver a message.
     pub(super) fn request(&self, endpoints: &Endpoints, message: &Message) -> Requested {
         let is_sid = !self.sid.is_empty() && self.sid.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if !is_sid {

@@ -100,10 +100,8 @@ pub(super) async fn deliver(
         let value = HeaderValue::try_from(value).map_err(|error| Failure::never(error.to_string()))?;
         request.headers_mut().insert(HeaderName::from_static(name), value);
     }
-    match call(&client, request).await {
-        Ok(answer) => Ok(answer.status().to_string()),
-        Err(failure) => Err(refusal(failure)),
-    }
+    let answer = call(&client, request).await.map_err(refusal)?;
+    Ok(answer.status().to_string())
 }
 
 /// A refusal in the service's own words: `{"reason": …}`.

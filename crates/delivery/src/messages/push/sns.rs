@@ -87,10 +87,8 @@ async fn ask(
         body,
     };
     let request = call_of_service.request(notification.now).map_err(|error| Failure::never(error.to_string()))?;
-    match call(&messenger.outbound, request).await {
-        Ok(answer) => Ok(serde_json::from_slice(answer.body()).unwrap_or_default()),
-        Err(failure) => Err(refusal(failure)),
-    }
+    let answer = call(&messenger.outbound, request).await.map_err(refusal)?;
+    Ok(serde_json::from_slice(answer.body()).unwrap_or_default())
 }
 
 /// A refusal: `{"Error": {"Code": …, "Message": …}}`.
