@@ -55,6 +55,9 @@ const TENANT_AT_ONCE: usize = 8;
 /// Tries of a message; the waits between them begin with five seconds, and each is four times the one before.
 const ATTEMPTS: u64 = 6;
 
+/// Why a message is not sent when nobody is there to send it.
+const NO_PROVIDER: &str = "There is no provider for this kind of message.";
+
 /// What sending needs. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Messenger {

@@ -91,7 +91,7 @@ pub(super) async fn send(messenger: &Messenger, store: &Store, job: &Job) -> Res
 fn usable(provider: Option<&Record>, messenger: &Messenger) -> std::result::Result<(), Failure> {
     match provider {
         None if messenger.outbox.is_some() => Ok(()),
-        None => Err(Failure::never("There is no provider for this kind of message.")),
+        None => Err(Failure::never(super::NO_PROVIDER)),
         Some(provider) if is_off(&provider.document) => Err(Failure::never("The provider is disabled.")),
         Some(_) => Ok(()),
     }

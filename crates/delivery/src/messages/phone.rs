@@ -104,7 +104,7 @@ fn usable(
 ) -> std::result::Result<(), Failure> {
     match carrier {
         None if messenger.outbox.is_some() => Ok(()),
-        None => Err(Failure::never("There is no provider for this kind of message.")),
+        None => Err(Failure::never(super::NO_PROVIDER)),
         Some(Carrier::Provider(provider)) if provider.is("disabled") => {
             Err(Failure::never("The provider is disabled."))
         }

@@ -76,7 +76,7 @@ pub(super) async fn send(messenger: &Messenger, store: &Store, job: &Job) -> Res
         },
         // The service's own app is not ours to call.
         _ if messenger.outbox.is_some() => return Ok(Attempt::kept(shown)),
-        _ => return Ok(Attempt::failed("There is no provider for this kind of message.")),
+        _ => return Ok(Attempt::failed(super::NO_PROVIDER)),
     };
     Ok(Attempt::told(outcome, provider, shown))
 }
