@@ -1,5 +1,7 @@
 //! What is sent through Twilio, and what code decides about a message.
 
+pub(super) mod authority;
+
 use axum::{Router, extract::State, http::HeaderMap};
 use identity::{
     Actor, Channel, PhoneNumber,
@@ -28,19 +30,27 @@ async fn twilio() -> (String, Got) {
     (address, got)
 }
 
-async fn store() -> (Store, TenantId) {
-    let context = Context::system();
+/// A store with this tenant.
+async fn store_of(tenant: &str, context: Context) -> (Store, TenantId) {
     let root_key = RootKey::generate(&context);
     let store = Store::open(Options { database: Database::Memory, root_key, context }).await.unwrap();
-    let tenant = TenantId::new("t");
+    let tenant = TenantId::new(tenant);
     store.create_tenant(&tenant).await.unwrap();
     (store, tenant)
+}
+
+/// The same, at a time that the test sets.
+pub(super) async fn store_at_a_time(tenant: &str) -> (Store, TenantId, Arc<kernel::FixedClock>) {
+    let clock = Arc::new(kernel::FixedClock::at(kernel::Timestamp::from_seconds(1_000_000)));
+    let context = Context::new(clock.clone(), Arc::new(kernel::SeededRandom::new(1)));
+    let (store, tenant) = store_of(tenant, context).await;
+    (store, tenant, clock)
 }
 
 #[tokio::test]
 async fn twilio_is_handed_texts_and_calls() {
     let (address, got) = twilio().await;
-    let (store, tenant) = store().await;
+    let (store, tenant) = store_of("t", Context::system()).await;
     let outbound = Client::new(true);
     let endpoints = Endpoints::new([("twilio".to_owned(), address)].into());
     let messenger = Messenger::new(outbound, Arc::new(NoTriggers), endpoints, None);
@@ -113,12 +123,7 @@ async fn busy() -> (String, Arc<Mutex<Vec<Value>>>) {
 
 /// A tenant that sends through this service, at a time that the test sets.
 async fn through(address: String) -> (Store, TenantId, Messenger, Arc<kernel::FixedClock>) {
-    let clock = Arc::new(kernel::FixedClock::at(kernel::Timestamp::from_seconds(1_000_000)));
-    let context = Context::new(clock.clone(), Arc::new(kernel::SeededRandom::new(1)));
-    let root_key = RootKey::generate(&context);
-    let store = Store::open(Options { database: Database::Memory, root_key, context }).await.unwrap();
-    let tenant = TenantId::new("t");
-    store.create_tenant(&tenant).await.unwrap();
+    let (store, tenant, clock) = store_at_a_time("t").await;
     let provide = |tx: &mut Tx| {
         let provider =
             object(json!({"name": "sendgrid", "enabled": true, "default_from_address": "mail@acme.example"}));

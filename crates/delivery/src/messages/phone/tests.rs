@@ -11,13 +11,13 @@ use identity::{
     messages::{Accepted, PhoneMessage, Route},
     triggers::{BoxFuture, Firing, NoTriggers, Trigger, Triggers, Verdict},
 };
-use kernel::{Context, FixedClock, Record, SeededRandom, TenantId, Timestamp, Value, object};
+use kernel::{Record, TenantId, Value, object};
 use model::queues;
 use outbound::Client;
 use serde_json::json;
-use store::{Database, Options, RootKey, Store, Tx};
+use store::{Store, Tx};
 
-use crate::{Endpoints, Messenger};
+use crate::{Endpoints, Messenger, messages::tests::store_at_a_time};
 
 /// What was called: path, `Authorization`, body.
 type Got = Arc<Mutex<Vec<(String, String, String)>>>;
@@ -87,12 +87,7 @@ struct World {
 
 /// A tenant with these settings of the phone factor, by their place, and this `sms` connection.
 async fn world(twilio: String, settings: Vec<(&'static str, Value)>, options: Value) -> World {
-    let clock = Arc::new(FixedClock::at(Timestamp::from_seconds(1_000_000)));
-    let context = Context::new(clock, Arc::new(SeededRandom::new(1)));
-    let root_key = RootKey::generate(&context);
-    let store = Store::open(Options { database: Database::Memory, root_key, context }).await.unwrap();
-    let tenant = TenantId::new("acme");
-    store.create_tenant(&tenant).await.unwrap();
+    let (store, tenant, _) = store_at_a_time("acme").await;
     let work = move |tx: &mut Tx| {
         for (place, document) in &settings {
             let document = object(document.clone());

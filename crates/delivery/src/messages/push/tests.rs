@@ -25,18 +25,24 @@ use identity::{
     messages::{Device, Platform, PushMessage},
     triggers::NoTriggers,
 };
-use kernel::{Context, FixedClock, Record, SeededRandom, TenantId, Timestamp, Value, object};
+use kernel::{Record, TenantId, Value, object};
 use model::queues;
 use outbound::Client;
 use p12_keystore::{Certificate, KeyStore, KeyStoreEntry, PrivateKey, PrivateKeyChain};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::KeyPair;
 use rustls::{RootCertStore, ServerConfig, crypto::aws_lc_rs, server::WebPkiClientVerifier};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::PrivateKeyDer;
 use serde_json::json;
-use store::{Database, Options, RootKey, Store, Tx};
+use store::{Store, Tx};
 use tokio_rustls::TlsAcceptor;
 
-use crate::{Endpoints, Messenger, messages::LEASE};
+use crate::{
+    Endpoints, Messenger,
+    messages::{
+        LEASE,
+        tests::{authority::Authority, store_at_a_time},
+    },
+};
 
 /// A request that a service was handed.
 #[derive(Clone, Debug)]
@@ -127,28 +133,7 @@ impl Service {
     }
 }
 
-/// An authority of a test's own.
-struct Authority {
-    certificate: CertificateDer<'static>,
-    issuer: Issuer<'static, KeyPair>,
-}
-
 impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.self_signed(&key).unwrap().der().clone();
-        Self { certificate, issuer: Issuer::new(params, key) }
-    }
-
-    /// A certificate for a name, and its key.
-    fn signed(&self, name: &str) -> (CertificateDer<'static>, Vec<u8>) {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        (params.signed_by(&key, &self.issuer).unwrap().der().clone(), key.serialize_der())
-    }
-
     /// The file with which an app's owner shows who they are.
     fn file(&self) -> String {
         let (certificate, key) = self.signed("com.example.app");
@@ -160,14 +145,6 @@ impl Authority {
         let mut store = KeyStore::new();
         store.add_entry("app", KeyStoreEntry::PrivateKeyChain(chain));
         BASE64_STANDARD.encode(store.writer("").encryption_iterations(1).mac_iterations(1).write().unwrap())
-    }
-
-    fn client(&self) -> Client {
-        let certificate = self.certificate.clone();
-        Client::new(true).trusting(Arc::new(move || {
-            let trusted = vec![certificate.clone()];
-            Box::pin(async move { trusted })
-        }))
     }
 }
 
@@ -181,12 +158,7 @@ struct World {
 }
 
 async fn world(outbound: Client, endpoint: (&str, String), settings: Vec<Setting>) -> World {
-    let clock = Arc::new(FixedClock::at(Timestamp::from_seconds(1_000_000)));
-    let context = Context::new(clock, Arc::new(SeededRandom::new(1)));
-    let root_key = RootKey::generate(&context);
-    let store = Store::open(Options { database: Database::Memory, root_key, context }).await.unwrap();
-    let tenant = TenantId::new("acme");
-    store.create_tenant(&tenant).await.unwrap();
+    let (store, tenant, _) = store_at_a_time("acme").await;
     let work = move |tx: &mut Tx| {
         for (place, shown, sealed) in &settings {
             let mut record = Record::new(*place, object(shown.clone()), tx.now());

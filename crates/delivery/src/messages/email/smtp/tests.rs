@@ -3,52 +3,28 @@
 use std::sync::{Arc, Mutex};
 
 use kernel::Timestamp;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::{ServerConfig, crypto::aws_lc_rs};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::PrivateKeyDer;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
-use crate::messages::email::{Letter, mime};
-
-/// An authority of a test's own.
-struct Authority {
-    certificate: CertificateDer<'static>,
-    issuer: Issuer<'static, KeyPair>,
-}
+use crate::messages::{
+    email::{Letter, mime},
+    tests::authority::Authority,
+};
 
 impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.self_signed(&key).unwrap().der().clone();
-        Self { certificate, issuer: Issuer::new(params, key) }
-    }
-
     /// What a server of this name shows.
     fn acceptor(&self, name: &str) -> TlsAcceptor {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap().der().clone();
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let (certificate, key) = self.signed(name);
         let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![certificate], key)
+            .with_single_cert(vec![certificate], PrivateKeyDer::try_from(key).unwrap())
             .unwrap();
         TlsAcceptor::from(Arc::new(config))
-    }
-
-    /// A client for an operator who trusts this authority beside the system's.
-    fn client(&self) -> Client {
-        let certificate = self.certificate.clone();
-        Client::new(true).trusting(Arc::new(move || {
-            let trusted = vec![certificate.clone()];
-            Box::pin(async move { trusted })
-        }))
     }
 }
 
