@@ -1,7 +1,8 @@
 //! Logins without passwords: a code or a link is sent to an address or a number, and whoever reads it is its user. At the connections
 //! `email` and `sms` somebody new becomes a user that way; at a database users have such codes beside their password or instead of it.
 //!
-//! [`start`] sends, [`verify`] verifies. What [`verify`] finds to be somebody new is registered by [`prepare`] and [`register`].
+//! [`start`] sends, [`verify`] verifies. What [`verify`] finds to be somebody new is registered by [`registration::prepare`] and
+//! [`register`].
 
 mod address;
 mod failed;
@@ -12,7 +13,7 @@ mod send;
 use kernel::{Document, Record, Secret, Value, object};
 use model::USER;
 use serde_json::json;
-use store::{Snapshot, Store, Tx};
+use store::{Snapshot, Tx};
 
 use crate::{
     Actor, Error, Result,
@@ -238,19 +239,6 @@ pub fn look_at(tx: &mut Tx, actor: &Actor, presented: &Presented) -> Result<std:
     let found = login::user(tx, &method.realm, &[method.kind], &address)?;
     failed::note(tx, actor, &method, &subject, found.as_ref().map(|(user, _)| user), refusal)?;
     Ok(Err(refusal))
-}
-
-/// Judges somebody new and asks the tenant's code, outside of a transaction.
-///
-/// # Errors
-/// As [`registration::prepare`].
-pub async fn prepare(
-    services: &Services,
-    store: &Store,
-    actor: &Actor,
-    new: NewUser,
-) -> Result<registration::Prepared> {
-    registration::prepare(services, store, actor, new).await
 }
 
 /// Makes somebody new a user, whose login is counted.

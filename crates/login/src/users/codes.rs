@@ -3,7 +3,7 @@
 use identity::{
     Error, codes,
     passwordless::{self, Link, Presented, Refusal, Start, Started, Verified},
-    users::registration::NewUser,
+    users::registration::{self, NewUser},
 };
 use kernel::Secret;
 use store::{Snapshot, Tx};
@@ -89,7 +89,7 @@ impl Users {
         let request = call.transaction.as_ref().map(|transaction| &transaction.request);
         new.organization_id = request.and_then(|request| request.organization.clone());
         let prepared =
-            passwordless::prepare(&self.services, &self.store, &actor, new).await.map_err(faults::newcomer)?;
+            registration::prepare(&self.services, &self.store, &actor, new).await.map_err(faults::newcomer)?;
         let services = self.services.clone();
         let register = move |tx: &mut Tx| {
             let found = passwordless::register(tx, &services, &actor, &prepared)?;

@@ -4,7 +4,7 @@ use identity::{
     Actor,
     login::LoggedIn,
     passwordless::{self, Presented, Refusal, Verified},
-    users::Identifier,
+    users::{Identifier, registration},
 };
 use kernel::Secret;
 use model::views::Strategy;
@@ -117,7 +117,7 @@ async fn log_in(
         Verified::Refused(refusal) => return Ok(Err((refusal, is_phone))),
         Verified::New(new) => *new,
     };
-    let prepared = passwordless::prepare(&site.services, &site.store, actor, new).await.map_err(failed)?;
+    let prepared = registration::prepare(&site.services, &site.store, actor, new).await.map_err(failed)?;
     let (services, acting) = (site.services.clone(), actor.clone());
     let register = move |tx: &mut Tx| passwordless::register(tx, &services, &acting, &prepared);
     Ok(Ok(site.store.write(site.tenant.id(), register).await.map_err(failed)?))
