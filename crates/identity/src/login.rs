@@ -154,12 +154,7 @@ fn find(reader: &Snapshot, actor: &Actor, connection: &str, identifier: &str, ki
     let may_be_number = realm.is_active(Identifier::Phone) && (kinds.is_empty() || kinds.contains(&Identifier::Phone));
     let number = if may_be_number { passwordless::normal(Identifier::Phone, &identifier) } else { None };
     let identifier = number.unwrap_or(identifier);
-    let protection = connection.document.get("options").and_then(|options| options.get("brute_force_protection"));
-    let subject = Subject {
-        connection: realm.name.clone(),
-        identifier,
-        is_protected: protection.is_none_or(|protection| *protection != false),
-    };
+    let subject = Subject { connection: realm.name.clone(), identifier, is_protected: realm.is_protected() };
     let limited = protection::before_login(reader, actor, &subject)?;
     let user = user(reader, &realm, kinds, &subject.identifier)?;
     let (account, known, basis) = match &user {
