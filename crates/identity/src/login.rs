@@ -258,20 +258,14 @@ fn admit(
         protection::notify_leaked(tx, actor, user, &subject.identifier)?;
     }
     if protection::refuses_leaked(tx, prepared.is_leaked)? {
-        failed(
-            tx,
-            actor,
-            "pwd_leak",
-            "Someone behind the IP address attempted to login with a leaked password.",
-            prepared,
-            Some(user),
-        )?;
+        let description = "Someone behind the IP address attempted to login with a leaked password.";
+        failed(tx, actor, "pwd_leak", description, (realm, subject), Some(user))?;
         return Ok(Outcome::Refused(Refusal::PasswordLeaked));
     }
     let user = note_login(tx, actor, user, account, rehashed)?;
     // The refused login of a blocked user counts as a login, as it does at Auth0.
     if User::of(&user)?.blocked {
-        failed(tx, actor, "f", "user is blocked", prepared, Some(&user))?;
+        failed(tx, actor, "f", "user is blocked", (realm, subject), Some(&user))?;
         return Ok(Outcome::Refused(Refusal::Blocked));
     }
     Ok(Outcome::LoggedIn(Box::new(LoggedIn { user, realm: realm.clone(), account: account.to_owned() })))
@@ -282,24 +276,26 @@ fn wrong(tx: &mut Tx, actor: &Actor, prepared: &Prepared, user: Option<&Record>)
         Some(_) => ("fp", "Wrong email or password."),
         None => ("fu", "Wrong email or password."),
     };
-    failed(tx, actor, kind, description, prepared, user)?;
-    protection::login_failed(tx, actor, &prepared.realm, &prepared.subject, user)?;
+    let Prepared { realm, subject, .. } = prepared;
+    failed(tx, actor, kind, description, (realm, subject), user)?;
+    protection::login_failed(tx, actor, realm, subject, user)?;
     Ok(Outcome::Refused(Refusal::WrongCredentials))
 }
 
-fn failed(
+/// Logs why somebody does not get in.
+pub(crate) fn failed(
     tx: &mut Tx,
     actor: &Actor,
     kind: &'static str,
     description: &str,
-    prepared: &Prepared,
+    (realm, subject): (&Realm, &Subject),
     user: Option<&Record>,
 ) -> Result {
     let entry = Entry {
         description: Some(description),
-        realm: Some(&prepared.realm),
+        realm: Some(realm),
         user,
-        user_name: Some(&prepared.subject.identifier),
+        user_name: Some(&subject.identifier),
         details: Document::from_iter([("error".to_owned(), json!({"message": description}))]),
         ..Entry::of(kind)
     };

@@ -11,7 +11,6 @@ mod method;
 mod send;
 
 use kernel::{Document, Record, Secret, Value, object};
-use model::USER;
 use serde_json::json;
 use store::{Snapshot, Tx};
 
@@ -19,7 +18,6 @@ use crate::{
     Actor, Error, Result,
     actor::Services,
     codes::{self, Checked},
-    log::Entry,
     login::{self, LoggedIn},
     protection::{self, Limited, Subject},
     users::{
@@ -116,6 +114,18 @@ pub enum Refusal {
     Limited(Limited),
 }
 
+impl Refusal {
+    /// Why a code is refused; none, where it is right.
+    fn of(checked: Checked) -> Option<Self> {
+        match checked {
+            Checked::Right => None,
+            Checked::Wrong => Some(Self::Wrong),
+            Checked::Expired => Some(Self::Expired),
+            Checked::TooOften => Some(Self::TooOften),
+        }
+    }
+}
+
 /// Sends a code or a link. Whether there is such a user makes a difference for nobody but the user.
 ///
 /// # Errors
@@ -134,25 +144,18 @@ pub fn start(tx: &mut Tx, actor: &Actor, start: &Start) -> Result<Started> {
         return Ok(Started::TooOften);
     }
     let found = login::user(tx, &method.realm, &[method.kind], &address)?;
-    let is_for_nobody = found.is_none() && !(start.allows_signup && method.allows_signup);
+    let is_for_nobody = found.is_none() && !(start.allows_signup && method.realm.allows_signup());
     let local_id = local_id(tx, &method, &address)?;
     let actor = &login::named(tx, actor)?;
+    let shape = method.shape(start.link.is_some());
     if is_for_nobody {
-        method.purpose.pretend(tx, &method.realm, &address, method.shape(start.link.is_some()))?;
+        method.purpose.pretend(tx, &method.realm, &address, shape)?;
         let why = "Nobody may sign up at the connection, and no user has the address.";
-        let entry = Entry {
-            description: Some(why),
-            realm: Some(&method.realm),
-            user_name: Some(&address),
-            details: object(json!({"error": {"message": why}})),
-            ..Entry::of("fs")
-        };
-        entry.append(tx, actor)?;
+        login::failed(tx, actor, "fs", why, (&method.realm, &subject), None)?;
         return Ok(Started::Well { local_id, address });
     }
     let user = found.as_ref().map(|(user, _)| user);
     let payload = object(json!({CLIENT: actor.client_id}));
-    let shape = method.shape(start.link.is_some());
     let code = method.purpose.issue(tx, &method.realm, &address, shape, user.map(|user| user.id.as_str()), payload)?;
     let url = match &start.link {
         Some(link) => link::issue(tx, actor, &method, &address, link, &code, shape.lifetime)?,
@@ -190,28 +193,22 @@ pub fn verify(tx: &mut Tx, actor: &Actor, presented: &Presented) -> Result<Verif
     let found = login::user(tx, &method.realm, &[method.kind], &address)?;
     let fits = |payload: &Document| is_of_client(payload, actor);
     let (checked, _) = method.purpose.redeem(tx, &method.realm, &address, presented.code.reveal(), fits)?;
-    let refusal = match checked {
-        Checked::Right => None,
-        Checked::Wrong => Some(Refusal::Wrong),
-        Checked::Expired => Some(Refusal::Expired),
-        Checked::TooOften => Some(Refusal::TooOften),
-    };
-    if let Some(refusal) = refusal {
+    if let Some(refusal) = Refusal::of(checked) {
         failed::note(tx, actor, &method, &subject, found.as_ref().map(|(user, _)| user), refusal)?;
         return Ok(Verified::Refused(refusal));
     }
     protection::login_succeeded(tx, actor, &subject)?;
     let Some((user, account)) = found else {
-        if !(presented.allows_signup && method.allows_signup) {
+        if !(presented.allows_signup && method.realm.allows_signup()) {
             return Ok(Verified::Refused(Refusal::Wrong));
         }
         return Ok(Verified::New(Box::new(newcomer(tx, actor, &method, &address)?)));
     };
     // Whoever reads what is sent there holds it.
     let user = verification::verify(tx, actor, &user.id, Some(&account), method.kind)?;
-    let user = counted(tx, actor, &user)?;
+    let user = counted(tx, actor, user)?;
     if user.is("blocked") {
-        failed::append(tx, actor, "f", "user is blocked", &method, &subject, Some(&user))?;
+        login::failed(tx, actor, "f", "user is blocked", (&method.realm, &subject), Some(&user))?;
         return Ok(Verified::Refused(Refusal::Blocked));
     }
     Ok(Verified::Known(Box::new(LoggedIn { user, realm: method.realm, account })))
@@ -230,12 +227,7 @@ pub fn look_at(tx: &mut Tx, actor: &Actor, presented: &Presented) -> Result<std:
     }
     let fits = |payload: &Document| actor.client_id.is_none() || is_of_client(payload, actor);
     let (checked, _) = method.purpose.look_at(tx, &method.realm, &address, presented.code.reveal(), fits)?;
-    let refusal = match checked {
-        Checked::Right => return Ok(Ok(())),
-        Checked::Wrong => Refusal::Wrong,
-        Checked::Expired => Refusal::Expired,
-        Checked::TooOften => Refusal::TooOften,
-    };
+    let Some(refusal) = Refusal::of(checked) else { return Ok(Ok(())) };
     let found = login::user(tx, &method.realm, &[method.kind], &address)?;
     failed::note(tx, actor, &method, &subject, found.as_ref().map(|(user, _)| user), refusal)?;
     Ok(Err(refusal))
@@ -255,12 +247,11 @@ pub fn register(
     let account = user.id.clone();
     let main = users::identities(&user).into_iter().next().map(|main| main.connection).unwrap_or_default();
     let realm = users::realm_named(tx, &main)?.ok_or(Error::ConnectionMissing)?;
-    let user = counted(tx, actor, &user)?;
+    let user = counted(tx, actor, user)?;
     Ok(LoggedIn { user, realm, account })
 }
 
-fn counted(tx: &mut Tx, actor: &Actor, user: &Record) -> Result<Record> {
-    let mut user = tx.get(&USER, &user.id)?.ok_or(Error::UserMissing)?;
+fn counted(tx: &mut Tx, actor: &Actor, mut user: Record) -> Result<Record> {
     login::count(&mut user, actor, tx.now());
     users::update(tx, user, actor.event_context())
 }
@@ -294,6 +285,6 @@ fn subject(method: &Method, address: &str) -> Subject {
     Subject {
         connection: method.realm.name.clone(),
         identifier: address.to_lowercase(),
-        is_protected: method.is_protected,
+        is_protected: method.realm.is_protected(),
     }
 }

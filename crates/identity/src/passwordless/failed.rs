@@ -1,13 +1,11 @@
 //! Logins without passwords that are refused: what the log tells of them, and what they count for.
 
-use kernel::{Record, object};
-use serde_json::json;
+use kernel::Record;
 use store::Tx;
 
 use super::{Method, Refusal};
 use crate::{
-    Actor, Result,
-    log::Entry,
+    Actor, Result, login,
     protection::{self, Subject},
     users::Identifier,
 };
@@ -27,30 +25,11 @@ pub(super) fn note(
         (_, Identifier::Phone) => "Wrong phone number or verification code.",
         _ => "Wrong email or verification code.",
     };
-    append(tx, actor, if user.is_some() { "fp" } else { "fu" }, description, method, subject, user)?;
+    let kind = if user.is_some() { "fp" } else { "fu" };
+    login::failed(tx, actor, kind, description, (&method.realm, subject), user)?;
     // A code that has expired was not guessed.
     if refusal != Refusal::Expired {
         protection::login_failed(tx, actor, &method.realm, subject, user)?;
     }
     Ok(())
-}
-
-pub(super) fn append(
-    tx: &mut Tx,
-    actor: &Actor,
-    kind: &'static str,
-    description: &str,
-    method: &Method,
-    subject: &Subject,
-    user: Option<&Record>,
-) -> Result {
-    let entry = Entry {
-        description: Some(description),
-        realm: Some(&method.realm),
-        user,
-        user_name: Some(&subject.identifier),
-        details: object(json!({"error": {"message": description}})),
-        ..Entry::of(kind)
-    };
-    Ok(entry.append(tx, actor)?)
 }

@@ -31,10 +31,7 @@ pub struct Method {
     pub realm: Realm,
     /// Whether users have addresses or numbers there.
     pub kind: Identifier,
-    /// Whether somebody new may become a user.
-    pub allows_signup: bool,
     pub(super) purpose: Purpose,
-    pub(super) is_protected: bool,
     shape: Shape,
 }
 
@@ -67,14 +64,13 @@ pub fn method(reader: &Snapshot, actor: &Actor, connection: &str, kind: Option<I
     if !realm.sends_codes(kind) || (realm.is_database() && !is_named) {
         return Err(Error::ConnectionDisabled);
     }
-    let (allows_signup, is_protected) = (realm.allows_signup(), realm.is_protected());
     if realm.is_database() {
         let (purpose, shape) = (codes::LOG_IN, Shape::default());
-        return Ok(Method { realm, kind, allows_signup, purpose, is_protected, shape });
+        return Ok(Method { realm, kind, purpose, shape });
     }
     let Totp { length, time_step } = realm.totp();
     let lifetime = time_step.map_or(LIFETIME, Duration::from_secs).min(LONGEST_LIFETIME);
     let length = length.filter(|length| LENGTHS.contains(length)).unwrap_or(LENGTH);
     let shape = Shape { length, lifetime, is_for_links: false };
-    Ok(Method { realm, kind, allows_signup, purpose: codes::PASSWORDLESS, is_protected, shape })
+    Ok(Method { realm, kind, purpose: codes::PASSWORDLESS, shape })
 }
