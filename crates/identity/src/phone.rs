@@ -39,6 +39,13 @@ impl PhoneNumber {
         is_sound.then(|| Self { country: number.country().code(), is_costly, text: text.clone() })
     }
 
+    /// Reads a number with its country's code and nothing but digits after the plus sign.
+    pub fn exact(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix('+')?;
+        let is_number = (6..=DIGITS).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number { Self::read(text, None) } else { None }
+    }
+
     /// The number in E.164.
     pub fn as_str(&self) -> &str {
         &self.text

@@ -3,7 +3,7 @@
 
 use crate::{
     PhoneNumber,
-    users::{Identifier, is_email, is_phone},
+    users::{Identifier, is_email},
 };
 
 /// Longest text that is looked at, in characters.
@@ -33,10 +33,7 @@ fn normal_phone(text: &str) -> Option<String> {
         Some(rest) => format!("+{rest}"),
         None => compact,
     };
-    if !is_phone(&number) {
-        return None;
-    }
-    Some(PhoneNumber::read(&number, None)?.to_string())
+    PhoneNumber::exact(&number).map(|number| number.to_string())
 }
 
 #[cfg(test)]

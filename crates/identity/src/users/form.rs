@@ -25,9 +25,7 @@ pub fn is_email(text: &str) -> bool {
 
 /// Whether a text has the form of a telephone number with its country code.
 pub fn is_phone(text: &str) -> bool {
-    let Some(digits) = text.strip_prefix('+') else { return false };
-    let is_number = (6..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
-    is_number && PhoneNumber::read(text, None).is_some()
+    PhoneNumber::exact(text).is_some()
 }
 
 #[cfg(test)]
