@@ -257,8 +257,8 @@ fn counted(tx: &mut Tx, actor: &Actor, mut user: Record) -> Result<Record> {
 }
 
 fn newcomer(reader: &Snapshot, actor: &Actor, method: &Method, address: &str) -> Result<NewUser> {
-    let verified = if method.kind == Identifier::Phone { "phone_verified" } else { "email_verified" };
-    let attributes = object(json!({method.kind.field(): address, verified: true}));
+    let mut attributes = object(json!({method.kind.field(): address}));
+    attributes.extend(method.kind.verified_field().map(|verified| (verified.to_owned(), Value::Bool(true))));
     let local_id = method.realm.is_passwordless().then(|| local_id(reader, method, address)).transpose()?;
     Ok(NewUser {
         connection: method.realm.name.clone(),

@@ -56,8 +56,7 @@ pub(crate) fn keep(
 fn create(tx: &mut Tx, actor: &Actor, realm: &Realm, profile: &Profile, hash: Option<&PasswordHash>) -> Result<Record> {
     let mut attributes = profile.attributes.clone();
     if realm.sync() == Sync::Never {
-        let is_identifier = |name: &str| Identifier::ALL.into_iter().any(|identifier| identifier.field() == name);
-        attributes.retain(|name, _| is_identifier(name) || name.ends_with("_verified"));
+        attributes.retain(|name, _| Identifier::of_field(name).is_some() || name.ends_with("_verified"));
     }
     let mut user = Record::new("", attributes, tx.now());
     user.document.insert("created_at".into(), tx.now().into());

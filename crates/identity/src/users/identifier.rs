@@ -29,6 +29,15 @@ impl Identifier {
         Self::ALL.into_iter().find(|kind| kind.field() == name)
     }
 
+    /// The field of the profile that tells whether it is verified; names are not.
+    pub fn verified_field(self) -> Option<&'static str> {
+        match self {
+            Self::Email => Some("email_verified"),
+            Self::Username => None,
+            Self::Phone => Some("phone_verified"),
+        }
+    }
+
     /// The word for it in keys.
     pub(super) fn word(self) -> &'static str {
         match self {

@@ -195,10 +195,7 @@ pub fn redeem(tx: &mut Tx, actor: &Actor, prepared: &Prepared) -> Result<std::re
 /// [`Error::UserMissing`].
 pub fn verify(tx: &mut Tx, actor: &Actor, user: &str, account: Option<&str>, identifier: Identifier) -> Result<Record> {
     let old = tx.get(&USER, user)?.ok_or(Error::UserMissing)?;
-    let field = match identifier {
-        Identifier::Phone => "phone_verified",
-        Identifier::Email | Identifier::Username => "email_verified",
-    };
+    let Some(field) = identifier.verified_field() else { return Ok(old) };
     let mut new = old.clone();
     let is_main = account.is_none_or(|name| identities(&old).first().is_some_and(|main| main.name() == name));
     match account {

@@ -64,7 +64,7 @@ pub(super) async fn change(
 }
 
 fn is_of_identifier(name: &str) -> bool {
-    Identifier::ALL.into_iter().any(|identifier| identifier.field() == name) || name == "email_verified"
+    Identifier::of_field(name).is_some() || name == "email_verified"
 }
 
 /// The account that a change is about, where such a database keeps it; everything that is judged here is judged before it is asked.
@@ -94,11 +94,7 @@ async fn set_password(asking: &Asking<'_>, meant: &Meant, change: &mut Change, p
 
 /// Changes one identifier, or notes that it is verified.
 async fn set_identifier(asking: &Asking<'_>, meant: &Meant, identifier: Identifier, attributes: &Document) -> Result {
-    let (field, verified) = match identifier {
-        Identifier::Email => ("email", Some("email_verified")),
-        Identifier::Username => ("username", None),
-        Identifier::Phone => ("phone_number", Some("phone_verified")),
-    };
+    let (field, verified) = (identifier.field(), identifier.verified_field());
     let old = meant.account.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
     let sent = attributes.get(field).and_then(Value::as_str);
     let is_changed = sent.is_some_and(|new| !new.eq_ignore_ascii_case(&old));
