@@ -114,6 +114,19 @@ impl Asking<'_> {
         accepted(script, &answer)
     }
 
+    /// Logs what a script refused or failed at, where nothing else is written. Gives its outcome.
+    pub(crate) async fn logged(&self, kind: &'static str, user: &Record, outcome: Result) -> Result {
+        if let Err(Error::Script(error)) = &outcome {
+            let description = error.to_string();
+            let details = details(error);
+            let entry = Entry { description: Some(&description), details, ..Entry::of(kind) };
+            let entry = entry.about(user, Some(self.realm)).to_document(self.actor, self.store.context().now());
+            let append = move |tx: &mut Tx| Ok::<_, Error>(tx.append_log(entry.clone()).map(drop)?);
+            self.store.write(&self.actor.tenant, append).await?;
+        }
+        outcome
+    }
+
     async fn run(&self, script: Script, mut arguments: Vec<Value>, secret: Option<&Secret>) -> Result<Value> {
         if self.realm.custom_database().is_some_and(|database| database.has_context) {
             arguments.push(self.context(script).await?.into());
@@ -170,31 +183,10 @@ pub async fn delete(services: &Services, store: &Store, actor: &Actor, user: &Re
     for (account, realm) in accounts.iter().zip(realms) {
         let Some(realm) = realm.filter(Realm::is_external) else { continue };
         let asking = Asking { services, store, actor, realm: &realm, organization: None };
-        let name = account.name();
-        let local_id = name.split_once('|').map_or(name.as_str(), |(_, local)| local);
-        let deleted = asking.delete(local_id).await;
-        if let Err(Error::Script(error)) = &deleted {
-            note(store, actor, "fdu", &realm, Some(user), error).await?;
-        }
-        deleted?;
+        let deleted = asking.delete(&account.local_id()).await;
+        asking.logged("fdu", user, deleted).await?;
     }
     Ok(())
-}
-
-/// Logs what a script refused or failed at, where nothing else is written.
-pub(crate) async fn note(
-    store: &Store,
-    actor: &Actor,
-    kind: &'static str,
-    realm: &Realm,
-    user: Option<&Record>,
-    error: &ScriptError,
-) -> Result {
-    let description = error.to_string();
-    let details = details(error);
-    let entry = Entry { description: Some(&description), realm: Some(realm), user, details, ..Entry::of(kind) };
-    let entry = entry.to_document(actor, store.context().now());
-    store.write(&actor.tenant, move |tx: &mut Tx| Ok(tx.append_log(entry.clone()).map(drop)?)).await
 }
 
 /// What a log entry tells of a script that refused or failed.

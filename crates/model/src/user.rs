@@ -78,8 +78,12 @@ pub struct Identity {
 impl Identity {
     /// Provider and id: what the account's own user is or was called.
     pub fn name(&self) -> String {
-        let id = self.user_id.as_str().map_or_else(|| self.user_id.to_string(), str::to_owned);
-        format!("{}|{id}", self.provider)
+        format!("{}|{}", self.provider, self.local_id())
+    }
+
+    /// The identifier within the provider, as a text.
+    pub fn local_id(&self) -> String {
+        self.user_id.as_str().map_or_else(|| self.user_id.to_string(), str::to_owned)
     }
 }
 

@@ -9,7 +9,7 @@ use super::{Identifier, Realm, identities};
 use crate::{
     Actor, Channel, Error, Result,
     actor::Services,
-    databases::{self, Asking},
+    databases::Asking,
     log::Entry,
     messages::{self, Email},
     sessions::{self, Ending},
@@ -143,10 +143,7 @@ pub async fn prepare(services: &Services, store: &Store, actor: &Actor, presente
     if let Some((realm, email, user)) = found {
         let asking = Asking { services, store, actor, realm: &realm, organization: None };
         let told = asking.verify(&email).await;
-        if let Err(Error::Script(error)) = &told {
-            databases::note(store, actor, "fv", &realm, Some(&user), error).await?;
-        }
-        told?;
+        asking.logged("fv", &user, told).await?;
     }
     Ok(Prepared { presented: presented.to_owned(), is_elsewhere })
 }

@@ -39,14 +39,9 @@ pub(super) async fn change(
     let (id, asked) = (user.to_owned(), change.clone());
     let Some(meant) = store.read(&actor.tenant, move |reader| find(reader, &id, &asked)).await? else { return Ok(()) };
     let asking = Asking { services, store, actor, realm: &meant.realm, organization: None };
-    let note = async |kind, outcome: &Result| match outcome {
-        Err(Error::Script(error)) => databases::note(store, actor, kind, &meant.realm, Some(&meant.user), error).await,
-        _ => Ok(()),
-    };
     if let NewPassword::Set(password) = change.password.clone() {
         let outcome = set_password(&asking, &meant, change, &password).await;
-        note("fcp", &outcome).await?;
-        outcome?;
+        asking.logged("fcp", &meant.user, outcome).await?;
     }
     if is_managed {
         for identifier in Identifier::ALL {
@@ -56,8 +51,7 @@ pub(super) async fn change(
                 Identifier::Username => "fcu",
                 Identifier::Phone => "fcpn",
             };
-            note(kind, &outcome).await?;
-            outcome?;
+            asking.logged(kind, &meant.user, outcome).await?;
         }
     }
     Ok(())
