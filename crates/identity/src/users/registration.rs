@@ -180,16 +180,13 @@ async fn admit(services: &Services, store: &Store, actor: &Actor, mut new: NewUs
 pub fn apply(tx: &mut Tx, services: &Services, actor: &Actor, prepared: &Prepared) -> Result<Record> {
     let Prepared { new, hash, decided, external } = prepared;
     let realm = judge(tx, actor, new)?;
-    let mut attributes = new.attributes.clone();
-    attributes.retain(|_, value| !value.is_null());
-    decided.merge_into(&mut attributes);
-    attributes::drop_empty_app_metadata(&mut attributes);
-    let local_id = new.local_id.as_ref().or(decided.local_id.as_ref()).filter(|id| !id.is_empty());
     let user = if let Some(profile) = external {
         databases::keep(tx, actor, &realm, profile, None)?.0
     } else {
-        let credential = hash.clone().map(Imported::Own);
-        create(tx, actor, &realm, attributes, local_id.cloned(), credential)?
+        let mut attributes = decided.attributes_of(new);
+        attributes::drop_empty_app_metadata(&mut attributes);
+        let local_id = decided.local_id_of(new).map(str::to_owned);
+        create(tx, actor, &realm, attributes, local_id, hash.clone().map(Imported::Own))?
     };
     triggers::keep(tx, &decided.execution)?;
     let execution = decided.execution.as_ref();
@@ -382,7 +379,10 @@ impl Decided {
         }
     }
 
-    fn merge_into(&self, attributes: &mut Document) {
+    /// The attributes of the new user: those that were asked for, with the metadata that the code has set.
+    fn attributes_of(&self, new: &NewUser) -> Document {
+        let mut attributes = new.attributes.clone();
+        attributes.retain(|_, value| !value.is_null());
         for (field, changes) in [("user_metadata", &self.user_metadata), ("app_metadata", &self.app_metadata)] {
             if changes.is_empty() {
                 continue;
@@ -392,5 +392,11 @@ impl Decided {
                 kernel::merge_first_level(metadata, changes.clone());
             }
         }
+        attributes
+    }
+
+    /// What the account is to be called within the connection, where the request or the code says so.
+    fn local_id_of<'a>(&'a self, new: &'a NewUser) -> Option<&'a str> {
+        new.local_id.as_deref().or(self.local_id.as_deref()).filter(|id| !id.is_empty())
     }
 }

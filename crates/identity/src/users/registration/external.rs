@@ -23,9 +23,7 @@ pub(super) async fn create(
 ) -> Result<Option<Profile>> {
     let Some(database) = realm.custom_database() else { return Ok(None) };
     let asking = Asking { services, store, actor, realm, organization: new.organization_id.as_deref() };
-    let mut user = new.attributes.clone();
-    user.retain(|_, value| !value.is_null());
-    decided.merge_into(&mut user);
+    let mut user = decided.attributes_of(new);
     if database.imports {
         let identifier = databases::identifier_of(&user);
         let found = match &identifier {
@@ -34,9 +32,8 @@ pub(super) async fn create(
         };
         return if found.is_some() { Err(Error::UserExists) } else { Ok(None) };
     }
-    let local_id = new.local_id.as_ref().or(decided.local_id.as_ref()).filter(|id| !id.is_empty());
-    if let Some(id) = local_id {
-        user.insert("user_id".into(), id.as_str().into());
+    if let Some(id) = decided.local_id_of(new) {
+        user.insert("user_id".into(), id.into());
     }
     let mut profile = asking.create(user.clone(), password).await?;
     // What the script does not tell of is what was asked for.
