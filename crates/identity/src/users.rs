@@ -33,6 +33,9 @@ pub use model::user::{IDENTIFIER, IDENTIFIERS, IDENTITY, Identity, LINKED, ident
 
 use crate::PasswordHash;
 
+/// Fields of a user that changes merge one level deep.
+pub(crate) const METADATA: [&str; 2] = ["user_metadata", "app_metadata"];
+
 /// The user who signs in to a connection with this identifier.
 pub fn find(reader: &Snapshot, realm: &Realm, identifier: Identifier, value: &str) -> StoreResult<Option<Record>> {
     reader.find(&USER, IDENTIFIER, &realm.key(identifier, value))

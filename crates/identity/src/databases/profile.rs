@@ -62,7 +62,7 @@ impl Profile {
         for name in TEXTS {
             take(name, &text(LONGEST_TEXT, |text| !text.is_empty()));
         }
-        for name in ["user_metadata", "app_metadata"] {
+        for name in users::METADATA {
             if let Some(Value::Object(metadata)) = given.get(name) {
                 attributes.insert(name.to_owned(), cleaned(metadata.clone(), DEEPEST).into());
             }

@@ -12,8 +12,6 @@ use crate::{
     },
 };
 
-const METADATA: [&str; 2] = ["user_metadata", "app_metadata"];
-
 /// Stores what a script said of a user, as a new user or over what was known of it. A hash is kept by a user who has none. Gives
 /// the user and the name of the account.
 ///
@@ -82,7 +80,7 @@ fn refresh(user: &mut Record, realm: &Realm, profile: &Profile, linked: Option<&
     for (name, value) in given {
         match linked {
             // Metadata are the main account's.
-            Some(_) if METADATA.contains(&name.as_str()) => {}
+            Some(_) if users::METADATA.contains(&name.as_str()) => {}
             Some(account) => set_account_field(user, account, &name, &value),
             None => match value {
                 Value::Object(changes) => {

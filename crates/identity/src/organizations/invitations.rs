@@ -156,7 +156,7 @@ pub fn accept(
 fn note_metadata(tx: &mut Tx, actor: &Actor, invitation: &Invitation, user: &str) -> Result<Record> {
     let mut user = tx.get(&USER, user)?.ok_or(Error::UserMissing)?;
     let mut has_changed = false;
-    for field in ["user_metadata", "app_metadata"] {
+    for field in users::METADATA {
         let Some(brought) = invitation.record.document.get(field).and_then(Value::as_object) else { continue };
         let place = user.document.entry(field).or_insert_with(|| Document::new().into());
         if let Some(metadata) = place.as_object_mut().filter(|_| !brought.is_empty()) {

@@ -7,7 +7,7 @@ use model::USER;
 use store::{Snapshot, Store, StoreError, Tx};
 
 use super::{
-    Identifier, Identity, Realm, attributes, identifiers, identities, note_password_reset, password_history,
+    Identifier, Identity, METADATA, Realm, attributes, identifiers, identities, note_password_reset, password_history,
     realm_named, registration, remove_password, set_account_field, set_identifiers, set_password, verification,
 };
 use crate::{
@@ -21,8 +21,6 @@ use crate::{
 
 pub use crate::refusals::ChangeError;
 
-/// Members that a change merges one level deep.
-const MERGED: [&str; 2] = ["user_metadata", "app_metadata"];
 /// Attributes that belong to one account, not to the user as a whole.
 const OF_ACCOUNT: &[&str] = &["email", "phone_number", "username", "email_verified", "phone_verified"];
 /// Attributes that the identity provider gives.
@@ -218,7 +216,7 @@ fn merged(old: &Record, change: &Change) -> Record {
             Value::Null => {
                 new.document.shift_remove(name);
             }
-            Value::Object(members) if MERGED.contains(&name.as_str()) => {
+            Value::Object(members) if METADATA.contains(&name.as_str()) => {
                 let place = new.document.entry(name.clone()).or_insert_with(|| Document::new().into());
                 if !place.is_object() {
                     *place = Document::new().into();

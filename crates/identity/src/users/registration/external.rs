@@ -8,7 +8,7 @@ use crate::{
     Actor, Error, Result,
     actor::Services,
     databases::{self, Asking, Profile},
-    users::Realm,
+    users::{self, Realm},
 };
 
 /// Has the tenant's own database create the user, or, where users move here, asks it whether there is one already.
@@ -37,7 +37,7 @@ pub(super) async fn create(
     }
     let mut profile = asking.create(user.clone(), password).await?;
     // What the script does not tell of is what was asked for.
-    for name in ["user_metadata", "app_metadata"] {
+    for name in users::METADATA {
         if let (false, Some(asked)) = (profile.attributes.contains_key(name), user.get(name)) {
             profile.attributes.insert(name.to_owned(), asked.clone());
         }
