@@ -11,14 +11,12 @@ use model::{
     CLIENT, CONNECTION, CONNECTION_CLIENTS, USER,
     views::{User, View as _},
 };
-use serde_json::json;
 use store::{Snapshot, Store, Tx};
 
 use crate::{
     Actor, Checked, Error, Known, Result,
     actor::Services,
     databases::{Asking, ScriptError},
-    log::Entry,
     password::{ForeignHash, PasswordHash},
     passwordless,
     protection::{self, Limited, Subject},
@@ -259,13 +257,13 @@ fn admit(
     }
     if protection::refuses_leaked(tx, prepared.is_leaked)? {
         let description = "Someone behind the IP address attempted to login with a leaked password.";
-        failed(tx, actor, "pwd_leak", description, (realm, subject), Some(user))?;
+        protection::note_refused(tx, actor, "pwd_leak", description, realm, subject, Some(user))?;
         return Ok(Outcome::Refused(Refusal::PasswordLeaked));
     }
     let user = note_login(tx, actor, user, account, rehashed)?;
     // The refused login of a blocked user counts as a login, as it does at Auth0.
     if User::of(&user)?.blocked {
-        failed(tx, actor, "f", "user is blocked", (realm, subject), Some(&user))?;
+        protection::note_refused(tx, actor, "f", "user is blocked", realm, subject, Some(&user))?;
         return Ok(Outcome::Refused(Refusal::Blocked));
     }
     Ok(Outcome::LoggedIn(Box::new(LoggedIn { user, realm: realm.clone(), account: account.to_owned() })))
@@ -277,29 +275,9 @@ fn wrong(tx: &mut Tx, actor: &Actor, prepared: &Prepared, user: Option<&Record>)
         None => ("fu", "Wrong email or password."),
     };
     let Prepared { realm, subject, .. } = prepared;
-    failed(tx, actor, kind, description, (realm, subject), user)?;
+    protection::note_refused(tx, actor, kind, description, realm, subject, user)?;
     protection::login_failed(tx, actor, realm, subject, user)?;
     Ok(Outcome::Refused(Refusal::WrongCredentials))
-}
-
-/// Logs why somebody does not get in.
-pub(crate) fn failed(
-    tx: &mut Tx,
-    actor: &Actor,
-    kind: &'static str,
-    description: &str,
-    (realm, subject): (&Realm, &Subject),
-    user: Option<&Record>,
-) -> Result {
-    let entry = Entry {
-        description: Some(description),
-        realm: Some(realm),
-        user,
-        user_name: Some(&subject.identifier),
-        details: Document::from_iter([("error".to_owned(), json!({"message": description}))]),
-        ..Entry::of(kind)
-    };
-    Ok(entry.append(tx, actor)?)
 }
 
 /// Notes a login in the user's record, and keeps the new hash of a password that had another system's.

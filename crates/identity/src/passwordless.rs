@@ -151,7 +151,7 @@ pub fn start(tx: &mut Tx, actor: &Actor, start: &Start) -> Result<Started> {
     if is_for_nobody {
         method.purpose.pretend(tx, &method.realm, &address, shape)?;
         let why = "Nobody may sign up at the connection, and no user has the address.";
-        login::failed(tx, actor, "fs", why, (&method.realm, &subject), None)?;
+        protection::note_refused(tx, actor, "fs", why, &method.realm, &subject, None)?;
         return Ok(Started::Well { local_id, address });
     }
     let user = found.as_ref().map(|(user, _)| user);
@@ -208,7 +208,7 @@ pub fn verify(tx: &mut Tx, actor: &Actor, presented: &Presented) -> Result<Verif
     let user = verification::verify(tx, actor, &user.id, Some(&account), method.kind)?;
     let user = counted(tx, actor, user)?;
     if user.is("blocked") {
-        login::failed(tx, actor, "f", "user is blocked", (&method.realm, &subject), Some(&user))?;
+        protection::note_refused(tx, actor, "f", "user is blocked", &method.realm, &subject, Some(&user))?;
         return Ok(Verified::Refused(Refusal::Blocked));
     }
     Ok(Verified::Known(Box::new(LoggedIn { user, realm: method.realm, account })))

@@ -234,6 +234,27 @@ pub(crate) fn note_limited(tx: &mut Tx, actor: &Actor, realm: &Realm, subject: &
     Ok(())
 }
 
+/// Notes in the tenant log why a login is refused.
+pub(crate) fn note_refused(
+    tx: &mut Tx,
+    actor: &Actor,
+    kind: &'static str,
+    description: &str,
+    realm: &Realm,
+    subject: &Subject,
+    user: Option<&Record>,
+) -> Result {
+    let entry = Entry {
+        description: Some(description),
+        realm: Some(realm),
+        user,
+        user_name: Some(&subject.identifier),
+        details: object(json!({"error": {"message": description}})),
+        ..Entry::of(kind)
+    };
+    Ok(entry.append(tx, actor)?)
+}
+
 /// Counts a failed login against the account and the address, and blocks what has failed too often.
 pub(crate) fn login_failed(
     tx: &mut Tx,

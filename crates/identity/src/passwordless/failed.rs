@@ -5,7 +5,7 @@ use store::Tx;
 
 use super::{Method, Refusal};
 use crate::{
-    Actor, Result, login,
+    Actor, Result,
     protection::{self, Subject},
     users::Identifier,
 };
@@ -26,7 +26,7 @@ pub(super) fn note(
         _ => "Wrong email or verification code.",
     };
     let kind = if user.is_some() { "fp" } else { "fu" };
-    login::failed(tx, actor, kind, description, (&method.realm, subject), user)?;
+    protection::note_refused(tx, actor, kind, description, &method.realm, subject, user)?;
     // A code that has expired was not guessed.
     if refusal != Refusal::Expired {
         protection::login_failed(tx, actor, &method.realm, subject, user)?;
