@@ -7,12 +7,9 @@
 use std::ops::Deref;
 
 use kernel::Document;
-use model::{
-    RESOURCE_SERVER,
-    views::{Client, ResourceServer},
-};
+use model::views::{Client, ResourceServer};
 
-use crate::{OAuthError, PATHS, Site, request::Parameters};
+use crate::{OAuthError, PATHS, request::Parameters, views};
 
 /// Something beyond plain tokens that takes more than an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,14 +118,9 @@ pub(crate) fn keep_served(metadata: &mut Document) {
 }
 
 /// Refuses a token that the client or the API wants bound, or judged, in a way that is not built.
-pub(crate) async fn admit(site: &Site, client: &Client, audience: Option<&str>) -> Result<(), OAuthError> {
-    let server = match audience {
-        Some(audience) => site.store.cached_by(site.tenant.id(), &RESOURCE_SERVER, "identifier", audience).await?,
-        None => None,
-    };
+pub(crate) fn admit(client: &Client, api: Option<&views::ResourceServer>) -> Result<(), OAuthError> {
     let is_public = client.token_endpoint_auth_method.as_deref() == Some("none");
-    let server = server.map(|server| site.views.resource_servers.of(site.tenant.id(), &server)).transpose()?;
-    let demands = demands(client, server.as_deref().map(Deref::deref), is_public);
+    let demands = demands(client, api.map(Deref::deref), is_public);
     match demands.into_iter().find(|(_, capability)| !capability.is_served()) {
         Some((who, capability)) => {
             let what = capability.in_words();

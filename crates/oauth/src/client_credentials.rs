@@ -64,7 +64,7 @@ async fn machine_token(exchange: Exchange<'_>, subject: &mut Subject) -> Result<
         audience.ok_or_else(|| OAuthError::access_denied("Non-global clients are not allowed access to APIv1"))?;
     subject.audience = Some(audience.to_owned());
     let server = resource_server(site, audience).await?;
-    capabilities::admit(site, client, Some(audience)).await?;
+    capabilities::admit(client, Some(&*server))?;
     let grant = client_grant(site, record, &server).await?;
     let organization = organization(&exchange, &settings, grant.as_deref()).await?;
     if let Some(organization) = &organization {

@@ -105,7 +105,7 @@ async fn redeem(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Gr
         None => None,
     };
     let issue = Issue { scopes: code.scopes, shows_scopes: !code.is_as_asked, nonce: code.nonce, facts, gty: None };
-    let body = user_grant::issue(&exchange, &issue, &user, api.as_ref()).await?;
+    let body = user_grant::issue(&exchange, &issue, &user, api.as_deref()).await?;
     let refresh_token = refresh_token::plan(&exchange, &issue, &user.id, api.as_deref())?;
     let alone = Some(text.clone());
     let storing = move |tx: &mut Tx| -> Result<Stored, OAuthError> {

@@ -175,7 +175,7 @@ async fn renew(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Gra
         facts: Facts { custom: decision.custom.clone(), ..facts },
         gty: Some("refresh_token"),
     };
-    let body = user_grant::issue(&exchange, &issue, &user, api.as_ref()).await?;
+    let body = user_grant::issue(&exchange, &issue, &user, api.as_deref()).await?;
     let (client_id, agent, user_id) = (client.id.clone(), agent(&exchange), user.id.clone());
     let alone = Some(presented.clone());
     let storing = move |tx: &mut Tx| -> Result<Stored, OAuthError> {

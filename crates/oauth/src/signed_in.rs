@@ -57,7 +57,7 @@ pub(crate) async fn ask(exchange: &Exchange<'_>, subject: &mut log::Subject) -> 
     }
     subject.note_organization(organization.as_deref());
     let api = site.api_asked(parameters.get("audience"), record, client).await?;
-    capabilities::admit(site, client, api.as_ref().map(|api| api.identifier.as_str())).await?;
+    capabilities::admit(client, api.as_deref())?;
     let named = |known: &Arc<Record>| [known.id.clone(), known.text("name").unwrap_or_default().to_owned()];
     let actor = Actor {
         organization: organization.as_ref().map(named),
@@ -157,7 +157,7 @@ pub(crate) async fn tokens(
         ..Facts::default()
     };
     let issue = Issue { scopes, shows_scopes: true, nonce: None, facts, gty: way.gty };
-    let mut body = user_grant::issue(&exchange, &issue, &user, api.as_ref()).await?;
+    let mut body = user_grant::issue(&exchange, &issue, &user, api.as_deref()).await?;
     if !names_scopes {
         // Who did not ask for `openid` gets its claims from `/userinfo` alone.
         body.shift_remove("id_token");

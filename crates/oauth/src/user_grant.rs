@@ -34,10 +34,10 @@ pub(crate) async fn issue(
     exchange: &Exchange<'_>,
     issue: &Issue,
     user: &Record,
-    api: Option<&Arc<ResourceServer>>,
+    api: Option<&ResourceServer>,
 ) -> Result<Document, OAuthError> {
     let Exchange { site, client, .. } = exchange;
-    capabilities::admit(site, client, api.map(|api| api.identifier.as_str())).await?;
+    capabilities::admit(client, api)?;
     let organization = issue.facts.organization.as_ref();
     let permissions = match api {
         Some(api) if api.enforce_policies => {
@@ -49,7 +49,7 @@ pub(crate) async fn issue(
     let subject = Subject {
         user,
         client,
-        api: api.map(|api| &**api),
+        api,
         scopes: &issue.scopes,
         permissions: &permissions,
         session_id: issue.facts.session_id.as_deref(),

@@ -121,7 +121,7 @@ async fn admit(
     }
     let organization = organization::admit(site, request, client).await?;
     let api = site.api_asked(request.audience.as_deref(), record, client).await?;
-    capabilities::admit(site, client, api.as_ref().map(|api| api.identifier.as_str())).await?;
+    capabilities::admit(client, api.as_deref())?;
     Ok((api, organization))
 }
 
