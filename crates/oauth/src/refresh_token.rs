@@ -128,10 +128,7 @@ async fn renew(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Gra
     subject.scope = Some(wanted.scopes.join(" "));
     let is_profile = wanted.audience == format!("{}userinfo", site.tenant.issuer());
     let api = if is_profile { None } else { Some(site.api_for_users(&wanted.audience, record, client).await?) };
-    let permissions = match &api {
-        Some(api) if api.enforce_policies => site.permissions(&user.id, &api.identifier, roles_at.as_ref()).await?,
-        _ => Vec::new(),
-    };
+    let permissions = site.permissions(&user.id, api.as_deref(), roles_at.as_ref()).await?;
     let scopes = site.granted_scopes(&wanted.scopes, record, client, api.as_deref(), &permissions).await?;
     let connection = site.store.cached_by(site.tenant.id(), &model::CONNECTION, "name", &facts.connection).await?;
     let told = post_login::Told {

@@ -91,10 +91,7 @@ pub(crate) async fn tokens(
         }
     }
     let roles_at = RolesAt::of(organization.as_ref().map(|organization| organization.id.as_str()));
-    let permissions = match &api {
-        Some(api) if api.enforce_policies => site.permissions(&user.id, &api.identifier, roles_at.as_ref()).await?,
-        _ => Vec::new(),
-    };
+    let permissions = site.permissions(&user.id, api.as_deref(), roles_at.as_ref()).await?;
     let asked: Option<Vec<String>> =
         parameters.get("scope").map(|scope| scope.split_ascii_whitespace().map(str::to_owned).collect());
     let names_scopes = asked.is_some();

@@ -39,13 +39,8 @@ pub(crate) async fn issue(
     let Exchange { site, client, .. } = exchange;
     capabilities::admit(client, api)?;
     let organization = issue.facts.organization.as_ref();
-    let permissions = match api {
-        Some(api) if api.enforce_policies => {
-            let at = RolesAt::of(organization.map(|organization| organization.id.as_str()));
-            site.permissions(&user.id, &api.identifier, at.as_ref()).await?
-        }
-        _ => Vec::new(),
-    };
+    let at = RolesAt::of(organization.map(|organization| organization.id.as_str()));
+    let permissions = site.permissions(&user.id, api, at.as_ref()).await?;
     let subject = Subject {
         user,
         client,
@@ -85,14 +80,15 @@ impl Site {
         if User::of(&user)?.blocked { Err(OAuthError::blocked()) } else { Ok(user) }
     }
 
-    /// What a user may do with an API.
+    /// What a user may do with an API that asks for permissions; nothing with others, which do not look at them.
     pub(crate) async fn permissions(
         &self,
         user_id: &str,
-        audience: &str,
+        api: Option<&ResourceServer>,
         at: Option<&RolesAt>,
     ) -> Result<Vec<String>, OAuthError> {
-        let (user_id, audience, at) = (user_id.to_owned(), audience.to_owned(), at.cloned());
+        let Some(api) = api.filter(|api| api.enforce_policies) else { return Ok(Vec::new()) };
+        let (user_id, audience, at) = (user_id.to_owned(), api.identifier.clone(), at.cloned());
         let read = move |reader: &store::Snapshot| rights::permissions(reader, &user_id, &audience, at.as_ref());
         Ok(self.store.read(self.tenant.id(), read).await?)
     }

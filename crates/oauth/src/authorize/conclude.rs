@@ -99,12 +99,7 @@ async fn decide(site: &Site, login: &Login<'_>) -> Result<Step, Stopped> {
         Some(entrance) => entrance.leaves(user),
         None => user,
     };
-    let permissions = match api {
-        Some(api) if api.enforce_policies => {
-            site.permissions(&user.id, &api.identifier, login.roles_at().as_ref()).await?
-        }
-        _ => Vec::new(),
-    };
+    let permissions = site.permissions(&user.id, api.as_deref(), login.roles_at().as_ref()).await?;
     let scopes = site.granted_scopes(&request.scope, record, client, api.as_deref(), &permissions).await?;
     let verdict = match (post_login::kept(login), &login.returned) {
         (None, _) => post_login::fire(site, login, &user, &scopes, None).await?,
