@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq;
 
 use crate::{
     OAuthError, Site,
-    request::{Incoming, form_decoded},
+    request::{Incoming, Origin, form_decoded},
     views::Client,
 };
 
@@ -27,6 +27,16 @@ pub(crate) struct Authenticated {
     pub(crate) client: Arc<Client>,
     /// Whether it proved it. A public client only says so.
     pub(crate) has_proven: bool,
+}
+
+impl Authenticated {
+    /// Has a request come from the address that the client tells, where it is trusted to tell one.
+    pub(crate) fn place(&self, origin: &mut Origin) {
+        let is_trusted = self.client.is_token_endpoint_ip_header_trusted && self.has_proven;
+        if let Some(address) = origin.forwarded_for.take().filter(|_| is_trusted) {
+            origin.ip = address;
+        }
+    }
 }
 
 /// How a client means to prove who it is.

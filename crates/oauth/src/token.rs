@@ -162,13 +162,10 @@ async fn granted(
     origin: &mut Origin,
     subject: &mut Subject,
 ) -> Result<Granted, OAuthError> {
-    let Authenticated { record, client, has_proven } = client::authenticate(site, incoming).await?;
+    let authenticated = client::authenticate(site, incoming).await?;
+    authenticated.place(origin);
+    let Authenticated { record, client, .. } = authenticated;
     subject.of_client(&client);
-    if let Some(address) =
-        origin.forwarded_for.take().filter(|_| client.is_token_endpoint_ip_header_trusted && has_proven)
-    {
-        origin.ip = address;
-    }
     // Clients from before the property existed, and the global client, have none: they may use every grant.
     let is_allowed = client.grant_types.as_ref().is_none_or(|types| types.iter().any(|name| name == grant.name()));
     if !is_allowed {

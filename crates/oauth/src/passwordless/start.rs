@@ -39,14 +39,11 @@ pub(crate) async fn start(site: Site, request: Request<Body>) -> Response {
 async fn answer(site: &Site, request: Request<Body>) -> Result<Document, OAuthError> {
     let language = request.headers().get(LANGUAGE).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let incoming = Incoming::read(request).await?;
-    let Authenticated { client, has_proven, .. } = caller(site, &incoming).await?;
+    let caller = caller(site, &incoming).await?;
     let parameters = &incoming.parameters;
     let mut origin = incoming.origin.clone();
-    if let Some(address) =
-        origin.forwarded_for.take().filter(|_| client.is_token_endpoint_ip_header_trusted && has_proven)
-    {
-        origin.ip = address;
-    }
+    caller.place(&mut origin);
+    let client = caller.client;
     if site.puzzles(&origin.ip).await?.passwordless {
         return Err(OAuthError::requires_verification());
     }
