@@ -127,17 +127,20 @@ pub(crate) async fn tokens(
     };
     let mut decision = post_login::decide(site, told, &scopes).await?;
     subject.execution = decision.take_execution();
-    if let Some(reason) = decision.denied.clone() {
-        keep(&exchange, decision, &user.id).await?;
-        return Err(OAuthError::access_denied(reason));
-    }
-    if decision.suspended.is_some() {
-        keep(&exchange, decision, &user.id).await?;
-        return Err(OAuthError::interaction_required());
-    }
-    if !decision.cancels_factors && site.demands_factors(&[mfa::ALWAYS]).await? {
-        keep(&exchange, decision, &user.id).await?;
-        return Err(mfa::not_built());
+    let refusal = if let Some(reason) = &decision.denied {
+        Some(OAuthError::access_denied(reason.clone()))
+    } else if decision.suspended.is_some() {
+        Some(OAuthError::interaction_required())
+    } else if !decision.cancels_factors && site.demands_factors(&[mfa::ALWAYS]).await? {
+        Some(mfa::not_built())
+    } else {
+        None
+    };
+    if let Some(refusal) = refusal {
+        // What the tenant's code decided stays, though nobody is signed in.
+        let user_id = user.id.clone();
+        site.store.write(site.tenant.id(), move |tx: &mut Tx| decision.apply(tx, &user_id)).await?;
+        return Err(refusal);
     }
     let scopes = decision.changed(scopes);
     subject.audience = api.as_ref().map(|api| api.identifier.clone());
@@ -170,10 +173,4 @@ pub(crate) async fn tokens(
         Ok(Stored::Members(member.unwrap_or_default()))
     };
     Ok(Granted { storing: Some(Box::new(storing)), ..Granted::of(body) })
-}
-
-/// Keeps what the tenant's code decided when it refused a login.
-async fn keep(exchange: &Exchange<'_>, decision: post_login::Decision, user_id: &str) -> Result<(), OAuthError> {
-    let (site, user_id) = (exchange.site, user_id.to_owned());
-    Ok(site.store.write(site.tenant.id(), move |tx: &mut Tx| decision.apply(tx, &user_id)).await?)
 }
