@@ -130,13 +130,9 @@ pub(crate) fn name_of(user: &Record) -> Option<String> {
 
 fn subject_of(login: &Login<'_>, user: Option<&Record>) -> Subject {
     let (asked, authentication) = (login.asked, &login.authentication);
-    Subject {
-        client_id: Some(asked.client.id.clone()),
-        client_name: Some(asked.client.name.clone()),
+    let mut subject = Subject {
         audience: asked.api.as_ref().map(|api| api.identifier.clone()),
         scope: Some(asked.request.scope.join(" ")),
-        organization_id: login.organization().map(|organization| organization.id.clone()),
-        organization_name: login.organization().and_then(|known| known.text("name").map(str::to_owned)),
         user_id: Some(authentication.user_id.clone()),
         user_name: user.and_then(name_of),
         connection: Some([
@@ -145,7 +141,10 @@ fn subject_of(login: &Login<'_>, user: Option<&Record>) -> Subject {
             authentication.strategy.clone(),
         ]),
         ..Subject::default()
-    }
+    };
+    subject.of_client(&asked.client);
+    subject.note_organization(login.organization());
+    subject
 }
 
 /// The entry of a login that succeeded: `s` where the user may have seen a page, `ssa` where none was allowed.
