@@ -142,9 +142,7 @@ impl Refusal {
         }
         Self::new(body)
     }
-}
 
-impl Refusal {
     /// The refusal of a custom database's script.
     fn script(error: &ScriptError) -> Self {
         match &error.reason {
