@@ -126,7 +126,7 @@ impl OAuthError {
                 "We have detected suspicious login behavior and further attempts will be blocked. Please contact the \
                  administrator.",
             ),
-            Limited::SameUser { .. } => ("too_many_requests", "Rate limit exceeded. Please retry after some time."),
+            Limited::SameUser { .. } => return Self::too_many_requests(),
         };
         Self::new(StatusCode::TOO_MANY_REQUESTS, code, text)
     }
@@ -279,6 +279,11 @@ impl IntoResponse for OAuthError {
         not_stored(&mut response);
         response
     }
+}
+
+/// What errors repeat of what was sent: only so much of it, and on one line.
+pub(crate) fn shortened(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_control()).take(200).collect()
 }
 
 /// Tells a client that authenticated by header how to (RFC 6749 §5.2). Others must not be told: libraries take it for a

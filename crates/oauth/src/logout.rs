@@ -29,6 +29,7 @@ use crate::{
         failure::page,
         response::redirect,
     },
+    error::shortened,
     log,
     request::Parameters,
     session,
@@ -59,7 +60,7 @@ async fn leave(site: &Site, visit: &Visit, parameters: &Parameters) -> Result<Re
     let target = match parameters.get("returnTo") {
         Some(asked) if urls::is_allowed(asked, &allowed, Match::WithoutQuery) => Some(asked.to_owned()),
         Some(asked) => {
-            let asked: String = asked.chars().filter(|letter| !letter.is_control()).take(200).collect();
+            let asked = shortened(asked);
             let text = format!(
                 "The \"returnTo\" querystring parameter \"{asked}\" is not defined as a valid URL in \"Allowed Logout URLs\"."
             );

@@ -8,10 +8,7 @@ use kernel::Record;
 use model::ORGANIZATION;
 use store::Snapshot;
 
-use crate::{OAuthError, Site, facts::Facts, issue::Organization, views::Client};
-
-/// Longest name or identifier that errors repeat.
-const SHOWN: usize = 200;
+use crate::{OAuthError, Site, error::shortened, facts::Facts, issue::Organization, views::Client};
 
 impl Site {
     /// The organization that a request names: by its identifier or, where the tenant allows it, by its name.
@@ -34,8 +31,7 @@ impl Site {
             return Err(OAuthError::invalid_request("parameter organization is not allowed for this client"));
         }
         let found = self.organization_named(named).await?;
-        let is_open =
-            |record: &Arc<Record>| client.is_first_party() || record.text("third_party_client_access") == Some("allow");
+        let is_open = |record: &Arc<Record>| client.is_first_party() || admits_third_parties(record);
         let found = found.filter(is_open);
         Ok(Some(found.ok_or_else(|| unknown(named))?))
     }
@@ -78,10 +74,14 @@ impl Site {
     }
 }
 
+/// Whether members of an organization may sign in to clients of third parties.
+pub(crate) fn admits_third_parties(organization: &Record) -> bool {
+    organization.text("third_party_client_access") == Some("allow")
+}
+
 /// `invalid_request`: there is no such organization for this client.
 pub(crate) fn unknown(named: &str) -> OAuthError {
-    let named: String = named.chars().filter(|letter| !letter.is_control()).take(SHOWN).collect();
-    OAuthError::invalid_request(format!("parameter organization is invalid: {named}"))
+    OAuthError::invalid_request(format!("parameter organization is invalid: {}", shortened(named)))
 }
 
 /// What is told of a user who does not belong to the organization.

@@ -358,7 +358,7 @@ async fn respond(site: &Site, login: &Login<'_>, decided: Decided) -> Result<Res
         let (user_id, issues_id_token) = (user.id.clone(), request.asks_for("openid"));
         let client_id = client.id.clone();
         let entrance = login.organization.clone();
-        let (actor, entering) = (organization::actor_of(site, login), entering(login));
+        let (actor, entering) = (organization::actor(site, login.visit, login.asked), entering(login));
         move |tx: &mut Tx| -> Result<session::Planned, AuthorizationError> {
             if let Some(transaction) = &transaction
                 && !pages.finish(tx, transaction)?

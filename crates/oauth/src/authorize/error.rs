@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use kernel::UnfitRecord;
 use model::login::PagesError;
 
-use crate::OAuthError;
+use crate::{OAuthError, error::shortened};
 
 /// Codes that a client may be told by the endpoint where it hands a request in (RFC 9126 §2.3).
 const KNOWN: [&str; 7] = [
@@ -98,11 +98,6 @@ impl AuthorizationError {
     pub(crate) fn refused(code: &str, description: &str) -> Self {
         Self::new(code.to_owned(), description.to_owned())
     }
-}
-
-/// Errors show so much of what was sent.
-fn shortened(text: &str) -> String {
-    text.chars().filter(|letter| !letter.is_control()).take(200).collect()
 }
 
 impl From<OAuthError> for AuthorizationError {

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     Site,
-    organization::{not_a_member, not_by_connection},
+    organization::{admits_third_parties, not_a_member, not_by_connection},
     views::Client,
 };
 
@@ -132,7 +132,7 @@ async fn note_failure(
 }
 
 /// Who acts: a user in a browser.
-fn actor(site: &Site, visit: &Visit, asked: &Asked) -> Actor {
+pub(super) fn actor(site: &Site, visit: &Visit, asked: &Asked) -> Actor {
     let actor = crate::password::actor(site, &visit.origin, Some(&asked.client.id));
     Actor { client_name: Some(asked.client.name.clone()), method: visit.method.to_string(), ..actor }
 }
@@ -195,7 +195,7 @@ async fn choose(site: &Site, login: &mut Login<'_>, user: &Arc<Record>) -> Resul
         let joined = organizations::of_user(reader, &user_id)?;
         let mut open = Vec::new();
         for organization in &joined {
-            let is_closed = is_third_party && organization.text("third_party_client_access") != Some("allow");
+            let is_closed = is_third_party && !admits_third_parties(organization);
             if !is_closed && organizations::connection(reader, &organization.id, &connection)?.is_some() {
                 open.push(choice(organization));
             }
@@ -291,9 +291,4 @@ async fn invited(
     let actor = actor(site, login.visit, login.asked);
     note_failure(site, &actor, &ticket, record, Some(Arc::clone(user)), refusal).await?;
     Err(refused(refusal))
-}
-
-/// Who acts in a login.
-pub(super) fn actor_of(site: &Site, login: &Login<'_>) -> Actor {
-    actor(site, login.visit, login.asked)
 }
