@@ -52,15 +52,6 @@ fn actor(call: &Call) -> Actor {
     }
 }
 
-/// The kinds of identifier as `identity` knows them.
-fn known(identifier: Identifier) -> users::Identifier {
-    match identifier {
-        Identifier::Email => users::Identifier::Email,
-        Identifier::PhoneNumber => users::Identifier::Phone,
-        Identifier::Username => users::Identifier::Username,
-    }
-}
-
 /// A user who has just shown who it is, in this way.
 fn authenticated(user: &Record, realm: &Realm, method: &str, now: Timestamp, is_new: bool) -> Authentication {
     Authentication {

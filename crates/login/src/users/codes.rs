@@ -8,7 +8,7 @@ use identity::{
 use kernel::Secret;
 use store::{Snapshot, Tx};
 
-use super::{Users, actor, authenticated, faults, known, realm, reset};
+use super::{Users, actor, authenticated, faults, realm, reset};
 use crate::{
     accounts::{Call, Keep, Refused},
     step::{Coded, Fault, SendLogin},
@@ -27,7 +27,7 @@ impl Users {
         let kind = send.to.kind;
         let start = Start {
             connection: send.to.connection,
-            kind: Some(known(kind)),
+            kind: Some(kind.into()),
             identifier: send.to.identifier,
             link,
             // At a database users sign up on pages of their own.
@@ -56,7 +56,7 @@ impl Users {
         let method = if to.kind == Identifier::PhoneNumber { "sms" } else { "email" };
         let presented = Presented {
             connection: to.connection,
-            kind: Some(known(to.kind)),
+            kind: Some(to.kind.into()),
             identifier: to.identifier,
             code,
             allows_signup: true,
@@ -111,7 +111,7 @@ impl Users {
         let (actor, to) = (actor(call), to.clone());
         let done = self.store.write(&call.tenant, move |tx: &mut Tx| {
             let realm = realm(tx, &to.connection)?;
-            let is_sent = codes::SIGN_UP.send(tx, &actor, &realm, (known(to.kind), &to.identifier), None)?;
+            let is_sent = codes::SIGN_UP.send(tx, &actor, &realm, (to.kind.into(), &to.identifier), None)?;
             Ok::<_, Error>(if is_sent { Ok(()) } else { Err(too_many(to.kind)) })
         });
         done.await.map_err(faults::other)?

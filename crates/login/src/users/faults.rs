@@ -155,7 +155,7 @@ impl Users {
             }
             let realm = realm(reader, &connection)?;
             for (identifier, value) in &given {
-                if users::find(reader, &realm, super::known(*identifier), value)?.is_some() {
+                if users::find(reader, &realm, (*identifier).into(), value)?.is_some() {
                     return Ok(Some(*identifier));
                 }
             }

@@ -3,7 +3,7 @@
 use identity::login::{self, Attempt, Outcome};
 use store::Tx;
 
-use super::{Users, actor, authenticated, faults, known};
+use super::{Users, actor, authenticated, faults};
 use crate::{
     accounts::{Call, Keep, Refused},
     step::LogIn,
@@ -14,7 +14,7 @@ impl Users {
     pub(super) async fn verify_password(&self, call: &Call, log_in: LogIn, keep: Keep) -> Result<(), Refused> {
         let actor = actor(call);
         let LogIn { connection, kinds, identifier, password, .. } = log_in;
-        let kinds = kinds.into_iter().map(known).collect();
+        let kinds = kinds.into_iter().map(Into::into).collect();
         let organization_id = call.transaction.as_ref().and_then(|known| known.request.organization.clone());
         let attempt = Attempt { connection, identifier, kinds, password, organization_id };
         let prepared = login::prepare(&self.services, &self.store, &actor, attempt).await.map_err(faults::other)?;

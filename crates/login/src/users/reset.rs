@@ -9,7 +9,7 @@ use identity::{
 use kernel::Secret;
 use store::Tx;
 
-use super::{Users, actor, faults, known};
+use super::{Users, actor, faults};
 use crate::{
     accounts::{Call, Keep, Refused},
     step::{Fault, SendReset},
@@ -66,7 +66,7 @@ fn forgotten(call: &Call, reset: SendReset) -> Forgotten {
     Forgotten {
         connection: reset.connection,
         identifier: reset.identifier,
-        kinds: reset.kinds.into_iter().map(known).collect(),
+        kinds: reset.kinds.into_iter().map(Into::into).collect(),
         organization_id: call.transaction.as_ref().and_then(|known| known.request.organization.clone()),
         by_code: reset.by_code,
         ..Forgotten::default()
