@@ -10,6 +10,8 @@ pub struct Form(BTreeMap<String, String>);
 
 /// Longest line of text that is looked at, in characters.
 const LONGEST_LINE: usize = 512;
+/// Longest code that is looked at, in characters.
+pub const LONGEST_CODE: usize = 64;
 /// Most fields of a form that are read.
 const FIELDS: usize = 100;
 
@@ -31,6 +33,11 @@ impl Form {
     /// A line of text: without the blanks around it, without control characters, and not too long.
     pub fn line(&self, name: &str) -> String {
         self.get(name).trim().chars().filter(|letter| !letter.is_control()).take(LONGEST_LINE).collect()
+    }
+
+    /// A code, or the solution of a puzzle: without any blanks, and not too long.
+    pub fn code(&self, name: &str) -> String {
+        self.get(name).chars().filter(|letter| !letter.is_whitespace()).take(LONGEST_CODE).collect()
     }
 
     /// A password.

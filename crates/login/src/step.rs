@@ -28,7 +28,7 @@ impl At<'_> {
     /// Whether the puzzle that was shown is solved; the puzzle is used up either way.
     pub fn solves_puzzle(&mut self, form: &Form) -> Option<String> {
         let puzzle = self.transaction.progress.captcha.take()?;
-        let given: String = form.get("captcha").chars().filter(|letter| !letter.is_whitespace()).take(64).collect();
+        let given = form.code("captcha");
         let is_solved = puzzle.solution.split('|').any(|solution| solution.eq_ignore_ascii_case(&given));
         is_solved.then_some(puzzle.id)
     }

@@ -73,7 +73,7 @@ impl Behaviour for Challenge {
                 Step::Do(Effect::SendLogin(SendLogin { to, is_link: false, puzzle: None }))
             }
             (_, used) => {
-                let code: String = form.get("code").chars().filter(|letter| !letter.is_whitespace()).take(64).collect();
+                let code = form.code("code");
                 if code.is_empty() {
                     return Step::Show(Show::fault(self.name, Fault::at("code", "no-code")));
                 }
@@ -185,19 +185,14 @@ fn signed_up(at: &mut At<'_>) -> Step {
     let Some(database) = at.world.database.as_ref().filter(|database| !database.has_passwords) else {
         return Step::Go(paths::of("signup-password").to_owned());
     };
+    let mut fields = at.transaction.progress.fields.clone();
+    fields.retain(|name, _| name.starts_with("ulp-"));
     Step::Do(Effect::SignUp(SignUp {
         connection: database.name.clone(),
         identifiers: signup::remembered(at),
         password: None,
         verified: signup::verified_ones(at),
-        fields: at
-            .transaction
-            .progress
-            .fields
-            .clone()
-            .into_iter()
-            .filter(|(name, _)| name.starts_with("ulp-"))
-            .collect(),
+        fields,
         puzzle: None,
     }))
 }

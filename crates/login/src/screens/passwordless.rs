@@ -7,7 +7,7 @@ use super::{
     parts::{self, code_field},
 };
 use crate::{
-    form::Form,
+    form::{Form, LONGEST_CODE},
     page::{Action, Link, Page, Shown},
     paths,
     step::{At, Coded, Done, Effect, Fault, SendLogin, Show, Step},
@@ -18,8 +18,6 @@ use crate::{
 pub(crate) const BROUGHT: &str = "passwordless.code";
 /// The value that has the screen of links ask whether the user wants to log in.
 pub(crate) const ASKS: &str = "asks";
-/// Longest code, and longest link.
-const LONGEST: usize = 64;
 
 /// One of the screens on which a code is entered.
 pub(super) struct Code {
@@ -79,7 +77,7 @@ impl Behaviour for Code {
         if matches!(form.action(), "resend" | "resend-code") {
             return resend(at, to, false);
         }
-        let code: String = form.get("code").chars().filter(|letter| !letter.is_whitespace()).take(LONGEST).collect();
+        let code = form.code("code");
         if code.is_empty() {
             return Step::Show(Show::fault(self.name, Fault::at("code", "no-code")));
         }
@@ -106,7 +104,7 @@ impl Behaviour for Code {
         page.description = vec![view.texts.clone().with(variable, identifier).get("description")];
         let mut form = parts::form(view);
         form.identifier = Some(edit);
-        form.fields.push(code_field(view, LONGEST));
+        form.fields.push(code_field(view, LONGEST_CODE));
         page.form = Some(form);
         page.actions =
             vec![Action { value: "resend", intro: Some(view.text("resendText")), text: view.text("resendActionText") }];

@@ -5,7 +5,7 @@ use super::{
     Progress, Prompt, Redirect, Stage, StoreResult, TRANSACTION, TenantId, Transaction, Tx, Value, accounts, carrier,
     consent, find, id, json, load, machine, organizations,
 };
-use crate::{paths, screens::passwordless::BROUGHT};
+use crate::{form::LONGEST_CODE, paths, screens::passwordless::BROUGHT};
 use model::login::GivenIdentifier;
 
 impl Pages for Login {
@@ -47,13 +47,12 @@ impl Pages for Login {
             let mut transaction = self.transaction(request);
             let progress = &mut transaction.progress;
             let mut screen = "login-id";
-            let kind = passwordless.as_ref().map(|connection| connection.kind);
-            if let (Some(connection), Some(kind)) = (&passwordless, kind)
-                && let Some(value) = identity::passwordless::normal(kind.into(), identifier)
+            if let Some(connection) = &passwordless
+                && let Some(value) = identity::passwordless::normal(connection.kind.into(), identifier)
             {
                 screen = connection.challenge(false);
-                progress.identifier = Some(GivenIdentifier { kind: Some(kind.field().to_owned()), value });
-                let code = code.chars().filter(|letter| !letter.is_control()).take(64).collect();
+                progress.identifier = Some(GivenIdentifier { kind: Some(connection.kind.field().to_owned()), value });
+                let code = code.chars().filter(|letter| !letter.is_control()).take(LONGEST_CODE).collect();
                 progress.fields.insert(BROUGHT.to_owned(), code);
             }
             screen.clone_into(&mut progress.screen);
