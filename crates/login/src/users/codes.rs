@@ -30,16 +30,15 @@ impl Users {
             kind: Some(kind.into()),
             identifier: send.to.identifier,
             link,
-            // At a database users sign up on pages of their own.
-            allows_signup: call.transaction.is_some(),
             ..Start::default()
         };
         let done = self.store.write(&call.tenant, move |tx: &mut Tx| {
             if !keep.solves(tx)? {
                 return Ok(Err(faults::puzzle()));
             }
-            let is_database = realm(tx, &start.connection)?.is_database();
-            let start = Start { allows_signup: start.allows_signup && !is_database, ..start.clone() };
+            // At a database users sign up on pages of their own.
+            let allows_signup = !realm(tx, &start.connection)?.is_database();
+            let start = Start { allows_signup, ..start.clone() };
             Ok::<_, Error>(match passwordless::start(tx, &actor, &start)? {
                 Started::Well { .. } => Ok(()),
                 Started::Malformed => Err(Refused::Fault(Fault::at("username", "invalid-login-id"))),
