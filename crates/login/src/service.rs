@@ -72,6 +72,20 @@ pub(crate) struct Scene {
     pub(crate) issuer: String,
 }
 
+impl Scene {
+    /// What is asked of whoever keeps the users, outside of a login.
+    fn call(&self, tenant: &TenantId, browser: &Browser, client_id: &str) -> Call {
+        Call {
+            tenant: tenant.clone(),
+            client_id: client_id.to_owned(),
+            browser: browser.clone(),
+            language: self.language.clone(),
+            transaction: None,
+            organization: self.setting.world.organization.as_ref().map(|known| [known.id.clone(), known.name.clone()]),
+        }
+    }
+}
+
 impl Login {
     /// The pages, over what keeps users.
     pub fn new(store: Store, accounts: Arc<dyn Accounts>) -> Self {
@@ -184,14 +198,8 @@ impl Login {
         found: &Found,
         effect: Effect,
     ) -> Result<Done, Refused> {
-        let call = Call {
-            tenant: tenant.clone(),
-            client_id: found.transaction.request.client_id.clone(),
-            browser: browser.clone(),
-            language: scene.language.clone(),
-            transaction: Some(found.transaction.clone()),
-            organization: scene.setting.world.organization.as_ref().map(|known| [known.id.clone(), known.name.clone()]),
-        };
+        let transaction = Some(found.transaction.clone());
+        let call = Call { transaction, ..scene.call(tenant, browser, &found.transaction.request.client_id) };
         let keep =
             |puzzle: &Option<String>| Keep { transaction: found.transaction.clone(), screen, puzzle: puzzle.clone() };
         match effect {

@@ -1,15 +1,14 @@
 //! Links that log in. Opening one changes nothing, since programs open links in mails, too: a page is sent to log in. In the browser that
 //! asked for the link it sends itself; in another one, where the tenant allows that at all, the page names the account and waits for a press.
 
-use http::StatusCode;
 use identity::passwordless::Link;
 use kernel::{Secret, TenantId};
 use model::login::{Browser, GivenIdentifier, LoginRequest, Redirect, Stage, Transaction};
 use store::{Snapshot, StoreError, StoreResult};
 
-use super::{Login, RESUME, Scene, View, carrier, load, reply, screens};
+use super::{Login, RESUME, Scene, carrier, find, load};
 use crate::{
-    accounts::{Call, Keep, Refused, TRANSACTION},
+    accounts::{Call, Keep, Refused},
     reply::Reply,
     screens::passwordless::{ASKS, BROUGHT},
     step::{Coded, Fault, Show},
@@ -38,12 +37,9 @@ impl Login {
         let mut scene = self.scene(tenant, "", browser, SCREEN, &[]).await?;
         match self.opened(tenant, &mut scene, ticket, browser).await? {
             Err(reply) => Ok(reply),
-            Ok(opened) if opened.is_same_browser => {
-                self.page_of_link(tenant, &scene, &Show::of(REDEEM), &opened.transaction).await
-            }
-            Ok(opened) => {
-                let show = Show::of(SCREEN).value(ASKS, "true");
-                self.page_of_link(tenant, &scene, &show, &opened.transaction).await
+            Ok(Opened { transaction, is_same_browser, .. }) => {
+                let show = if is_same_browser { Show::of(REDEEM) } else { Show::of(SCREEN).value(ASKS, "true") };
+                self.told(tenant, &scene, show, transaction).await
             }
         }
     }
@@ -56,7 +52,7 @@ impl Login {
             Ok(opened) => opened,
         };
         let location = format!("{RESUME}?state={}", carrier::state(&transaction.id, 0));
-        let call = Call { transaction: Some(transaction.clone()), ..call(tenant, &scene, browser, &link.client_id) };
+        let call = Call { transaction: Some(transaction.clone()), ..scene.call(tenant, browser, &link.client_id) };
         let keep = Keep { transaction: transaction.clone(), screen: SCREEN, puzzle: None };
         let to = Coded { connection: link.connection, kind: Identifier::Email, identifier: link.address };
         let fault = match self.accounts.log_in_by_code(&call, to, code, keep).await {
@@ -74,7 +70,7 @@ impl Login {
                 Fault::whole("custom-script-error-code")
             }
         };
-        self.page_of_link(tenant, &scene, &Show::fault(SCREEN, fault), &transaction).await
+        self.told(tenant, &scene, Show::fault(SCREEN, fault), transaction).await
     }
 
     /// What a ticket stands for in this browser; a page, where it is of no use here.
@@ -86,14 +82,14 @@ impl Login {
         browser: &Browser,
     ) -> StoreResult<Result<Opened, Reply>> {
         let ticket: String = ticket.chars().take(LONGEST).collect();
-        let found = self.accounts.login_link(&call(tenant, scene, browser, ""), &ticket).await;
+        let found = self.accounts.login_link(&scene.call(tenant, browser, ""), &ticket).await;
         let link = match found {
             Ok(Some(link)) => link,
             Ok(None) => {
                 let mut transaction = self.transaction(LoginRequest::default());
                 transaction.progress.fields.insert(BROUGHT.to_owned(), String::new());
                 let show = Show::fault(SCREEN, Fault::whole("unknownErrorDescription"));
-                return Ok(Err(self.page_of_link(tenant, scene, &show, &transaction).await?));
+                return Ok(Err(self.told(tenant, scene, show, transaction).await?));
             }
             Err(Refused::Failed(cause)) => return Err(StoreError::Corrupt(cause)),
             Err(_) => return Err(StoreError::Corrupt("a link could not be read".to_owned())),
@@ -102,7 +98,7 @@ impl Login {
         let (held, for_request, id) = (browser.clone(), request.clone(), link.transaction.clone());
         let read = move |reader: &Snapshot| {
             let own = match &id {
-                Some(id) => own(reader, &held, id)?,
+                Some(id) => find(reader, &carrier::state(id, 0), &held)?.map(|found| found.transaction),
                 None => None,
             };
             Ok::<_, StoreError>((own, load::setting(reader, &for_request, &held.ip)?))
@@ -114,7 +110,7 @@ impl Login {
         if !is_same_browser && link.transaction.is_some() && !scene.setting.world.allows_links_elsewhere {
             let transaction = self.transaction(request);
             let show = Show::fault("status", Fault::whole("passwordless-no-session"));
-            return Ok(Err(self.page_of_link(tenant, scene, &show, &transaction).await?));
+            return Ok(Err(self.told(tenant, scene, show, transaction).await?));
         }
         let mut transaction = own.unwrap_or_else(|| self.transaction(request));
         if transaction.progress.stage == Stage::Entry {
@@ -123,42 +119,5 @@ impl Login {
             transaction.progress.fields.insert(BROUGHT.to_owned(), String::new());
         }
         Ok(Ok(Opened { link, code: Secret::new(ticket), transaction, is_same_browser }))
-    }
-
-    async fn page_of_link(
-        &self,
-        tenant: &TenantId,
-        scene: &Scene,
-        show: &Show,
-        transaction: &Transaction,
-    ) -> StoreResult<Reply> {
-        let Some(behaviour) = screens::named(show.screen) else { return Ok(self.lost_page(scene).await) };
-        let texts = self.texts(tenant, scene, behaviour.name(), transaction).await?;
-        let state = carrier::state(&transaction.id, 0);
-        let world = &scene.setting.world;
-        let page = behaviour.page(&View { world, transaction, state, texts, show, captcha: None });
-        let status = if show.faults.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-        let target = transaction.request.redirect_uri.as_deref();
-        Ok(reply::page(&scene.setting, &scene.language, self.nonce(), &page, status, target))
-    }
-}
-
-/// The login with this identifier, if this browser has begun it.
-fn own(reader: &Snapshot, browser: &Browser, id: &str) -> StoreResult<Option<Transaction>> {
-    let Some(carried) = carrier::read(reader, browser, id)? else { return Ok(None) };
-    match reader.peek_single_use(TRANSACTION, id)? {
-        Some(stored) => Ok(Some(serde_json::from_value(stored.payload.into())?)),
-        None => Ok(Some(carried)),
-    }
-}
-
-fn call(tenant: &TenantId, scene: &Scene, browser: &Browser, client_id: &str) -> Call {
-    Call {
-        tenant: tenant.clone(),
-        client_id: client_id.to_owned(),
-        browser: browser.clone(),
-        language: scene.language.clone(),
-        transaction: None,
-        organization: scene.setting.world.organization.as_ref().map(|known| [known.id.clone(), known.name.clone()]),
     }
 }

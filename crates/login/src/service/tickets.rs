@@ -6,7 +6,7 @@ use store::StoreResult;
 
 use super::{Login, Scene, Stage, carrier, reply, screens};
 use crate::{
-    accounts::{Call, TicketError, Verified},
+    accounts::{TicketError, Verified},
     paths,
     reply::Reply,
     screens::{View, reset},
@@ -55,14 +55,7 @@ impl Login {
     ) -> StoreResult<Reply> {
         let ticket: String = ticket.chars().take(LONGEST).collect();
         let scene = self.scene(tenant, "", browser, "email-verification-result", &[]).await?;
-        let call = Call {
-            tenant: tenant.clone(),
-            client_id: String::new(),
-            browser: browser.clone(),
-            language: scene.language.clone(),
-            transaction: None,
-            organization: None,
-        };
+        let call = scene.call(tenant, browser, "");
         match purpose {
             Purpose::EmailVerification => {
                 let verified = self.accounts.verify_email(&call, &ticket).await;
@@ -141,7 +134,7 @@ impl Login {
         self.told(tenant, scene, show, transaction).await
     }
 
-    /// A page that belongs to no login.
+    /// A page that is no step of a login.
     pub(crate) async fn told(
         &self,
         tenant: &TenantId,
@@ -157,6 +150,7 @@ impl Login {
         let page = behaviour.page(&view);
         let is_wrong = show.faults.iter().any(|fault| fault.code != "already-verified");
         let status = if is_wrong { http::StatusCode::BAD_REQUEST } else { http::StatusCode::OK };
-        Ok(reply::page(&scene.setting, &scene.language, self.nonce(), &page, status, None))
+        let target = transaction.request.redirect_uri.as_deref();
+        Ok(reply::page(&scene.setting, &scene.language, self.nonce(), &page, status, target))
     }
 }
