@@ -5,26 +5,16 @@ use std::{
     process::{Output, Stdio},
 };
 
-use serde_json::{Value, json};
+use reqwest::Method;
+use serde_json::json;
 
-use crate::program::{Server, program, serve};
+use crate::{
+    crash::Api,
+    program::{Server, program, serve},
+};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-/// Makes a custom database through the running server's API.
-async fn make(server: &Server, body: Value) {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let at = |path: &str| format!("http://localhost:{}{path}", server.addr.port());
-    let ask = json!({
-        "grant_type": "client_credentials", "client_id": "first", "client_secret": "hush",
-        "audience": format!("https://localhost:{}/api/v2/", server.addr.port()),
-    });
-    let answer: Value = client.post(at("/oauth/token")).json(&ask).send().await.unwrap().json().await.unwrap();
-    let token = answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}"));
-    let made = client.post(at("/api/v2/connections")).bearer_auth(token).json(&body).send().await.unwrap();
-    assert_eq!(made.status(), 201, "{:?}", made.text().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,8 +29,9 @@ async fn a_script_is_tried_beside_a_running_server_and_without_one() {
         child.wait_with_output().unwrap()
     };
     let mut command = serve(folder.path());
-    command.env("AUGHT_INITIAL_CLIENT_ID", "first").env("AUGHT_INITIAL_CLIENT_SECRET", "hush");
+    command.env("AUGHT_INITIAL_CLIENT_ID", "crash").env("AUGHT_INITIAL_CLIENT_SECRET", "a secret");
     let running = Server::start(command);
+    let api = Api::at(&running, &format!("localhost:{}", running.addr.port())).await;
     let login = "function (email, password, callback) {
         console.log('asked', email, password);
         if (password !== configuration.SECRET) return callback(new WrongUsernameOrPasswordError(email, 'Try harder'));
@@ -49,8 +40,13 @@ async fn a_script_is_tried_beside_a_running_server_and_without_one() {
     let options = json!({
         "enabledDatabaseCustomization": true, "customScripts": {"login": login}, "configuration": {"SECRET": "hush-hush"},
     });
-    make(&running, json!({"name": "Legacy", "strategy": "auth0", "options": options})).await;
-    make(&running, json!({"name": "Plain", "strategy": "auth0"})).await;
+    for connection in [
+        json!({"name": "Legacy", "strategy": "auth0", "options": options}),
+        json!({"name": "Plain", "strategy": "auth0"}),
+    ] {
+        let (status, made) = api.ask(Method::POST, "/connections", Some(&connection)).await.unwrap();
+        assert_eq!(status, 201, "{made}");
+    }
     let try_all = || {
         let good = attempt(&["Legacy", "--script", "login", "jane@example.com", "-"], "hush-hush\n");
         let told = text(&good.stdout);

@@ -101,6 +101,13 @@ struct Acknowledged {
     organizations: Vec<String>,
 }
 
+impl Acknowledged {
+    fn add(&mut self, others: Self) {
+        self.messages.extend(others.messages);
+        self.organizations.extend(others.organizations);
+    }
+}
+
 async fn survive_kills(database: &str, state: &Path) {
     let (mail, streams) = (SmtpSink::start().await, StreamSink::default());
     let address = streams.listen().await;
@@ -117,9 +124,7 @@ async fn survive_kills(database: &str, state: &Path) {
     let rounds = rounds();
     for round in 0..rounds {
         let api = Api::open(&server).await;
-        let written = write_until_killed(&mut server, &api, &user, round).await;
-        acknowledged.messages.extend(written.messages);
-        acknowledged.organizations.extend(written.organizations);
+        acknowledged.add(write_until_killed(&mut server, &api, &user, round).await);
         server = Server::start(command());
     }
     let names: BTreeSet<String> = acknowledged.organizations.iter().cloned().collect();
@@ -156,10 +161,6 @@ async fn survive_kills(database: &str, state: &Path) {
 
 /// Sets up the tenant's provider of e-mails and streams; the user who is written to.
 async fn prepare(api: &Api, port: u16, address: &str) -> String {
-    let credentials =
-        json!({"smtp_host": "127.0.0.1", "smtp_port": port, "smtp_user": "me", "smtp_pass": "pass-word-1"});
-    let provider = json!({"name": "smtp", "default_from_address": "mail@acme.example", "credentials": credentials});
-    api.post("/emails/provider", provider).await.unwrap();
     let sink = json!({"sumoSourceAddress": format!("{address}/logs")});
     api.post("/log-streams", json!({"name": "logs", "type": "sumo", "sink": sink})).await.unwrap();
     let configuration = json!({"aws_account_id": "123456789012", "aws_region": "eu-west-1"});
@@ -169,6 +170,15 @@ async fn prepare(api: &Api, port: u16, address: &str) -> String {
         "destination": {"type": "eventbridge", "configuration": configuration},
     });
     api.post("/event-streams", stream).await.unwrap();
+    mail_through(api, port).await
+}
+
+/// Has e-mails go to a server on this machine; the user who is written to.
+pub(crate) async fn mail_through(api: &Api, port: u16) -> String {
+    let credentials =
+        json!({"smtp_host": "127.0.0.1", "smtp_port": port, "smtp_user": "me", "smtp_pass": "pass-word-1"});
+    let provider = json!({"name": "smtp", "default_from_address": "mail@acme.example", "credentials": credentials});
+    api.post("/emails/provider", provider).await.unwrap();
     let user = json!({
         "connection": "Username-Password-Authentication", "email": "ann@example.com", "password": "Aught-1234!",
         "verify_email": false,
@@ -201,9 +211,7 @@ async fn write_until_killed(server: &mut Server, api: &Api, user: &str, round: u
     server.kill();
     let mut all = Acknowledged::default();
     while let Some(written) = writers.join_next().await {
-        let written = written.unwrap();
-        all.messages.extend(written.messages);
-        all.organizations.extend(written.organizations);
+        all.add(written.unwrap());
     }
     all
 }

@@ -13,6 +13,7 @@ use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
     crash::{Api, serve},
+    kills::mail_through,
     program::{Server, serve as serve_here},
 };
 
@@ -31,15 +32,7 @@ async fn messages_that_wait_and_that_are_sent() {
     // Who connects is not greeted before all messages wait.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let credentials =
-        json!({"smtp_host": "127.0.0.1", "smtp_port": port, "smtp_user": "me", "smtp_pass": "pass-word-1"});
-    let provider = json!({"name": "smtp", "default_from_address": "mail@acme.example", "credentials": credentials});
-    api.post("/emails/provider", provider).await.unwrap();
-    let user = json!({
-        "connection": "Username-Password-Authentication", "email": "ann@example.com", "password": "Aught-1234!",
-        "verify_email": false,
-    });
-    let user = api.post("/users", user).await.unwrap()["user_id"].as_str().unwrap().to_owned();
+    let user = mail_through(&api, port).await;
     enqueue(&api, &user, CLIENTS).await;
     let (before, began) = (memory(&server), Instant::now());
     enqueue(&api, &user, messages).await;
