@@ -361,6 +361,11 @@ async fn a_machine_acts_for_an_organization_that_its_grant_allows() {
     assert_eq!(claims(&token.into())["org_id"], id);
     let other = json!({"audience": API, "organization": "org_2"});
     assert_eq!(machine.ask(&server, other).await.status, 400);
+    // Where the request names none, the client's default one is meant.
+    let default = json!({"default_organization": {"organization_id": id, "flows": ["client_credentials"]}});
+    assert_eq!(server.patch(&format!("/clients/{}", machine.client_id), default).await.status, 200);
+    let token = machine.token(&server, json!({"audience": API})).await;
+    assert_eq!(claims(&token.into())["org_id"], id);
     server.end().await;
 }
 
