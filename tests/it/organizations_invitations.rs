@@ -4,8 +4,9 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::{
+    actions::logged,
     app::server_at,
-    organizations_login::{add_member, api, open, organization, prove, set_client, site},
+    organizations_login::{add_member, api, members, open, organization, prove, set_client, site},
     server::TestServer,
     site::{CALLBACK, CONNECTION, EMAIL, PASSWORD, Site, claims, code, error, user_path},
 };
@@ -28,19 +29,10 @@ fn accepting(site: &Site, invitation: &Value) -> String {
     site.authorize(&format!("&{query}"))
 }
 
-async fn members(site: &Site, organization: &str) -> Vec<String> {
-    let listed = site.server.get(&format!("/organizations/{organization}/members")).await.body;
-    listed.as_array().unwrap().iter().map(|member| member["email"].as_str().unwrap().to_owned()).collect()
-}
-
 async fn user(site: &Site, email: &str, more: Value) -> String {
     let mut body = json!({"connection": CONNECTION, "email": email, "password": PASSWORD, "verify_email": false});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     site.server.post("/users", body).await.body["user_id"].as_str().unwrap().to_owned()
-}
-
-async fn logged(site: &Site, kind: &str) -> Value {
-    site.server.get(&format!("/logs?q=type:{kind}&sort=date:-1")).await.body[0].clone()
 }
 
 #[tokio::test]
@@ -81,7 +73,7 @@ async fn an_invitation_is_accepted_once() {
     assert_eq!((&made["app_metadata"]["desk"], &made["user_metadata"]["hobby"]), (&json!(7), &json!("chess")));
     let path = format!("/organizations/{acme}/members/{}/roles", id.replace('|', "%7C"));
     assert_eq!(site.server.get(&path).await.body[0]["id"], json!(roles[0]));
-    let accepted = logged(&site, "si").await;
+    let accepted = logged(&site.server, "si").await;
     assert_eq!(accepted["details"]["invitation"]["id"], invitation["id"], "{accepted}");
     assert_eq!((&accepted["user_id"], &accepted["organization_id"]), (&json!(id), &json!(acme)));
     // It is used up.
@@ -89,7 +81,7 @@ async fn an_invitation_is_accepted_once() {
     let again = site.browser().visit(&ask).await;
     let text = ("invalid_request".to_owned(), "invitation not found or already used".to_owned());
     assert_eq!(error(&again), text);
-    assert_eq!(logged(&site, "fi").await["organization_id"], json!(acme));
+    assert_eq!(logged(&site.server, "fi").await["organization_id"], json!(acme));
     // Signing in needs none.
     let back = site.browser().visit(&site.authorize(&format!("&organization={acme}"))).await;
     assert!(back.address.starts_with("/u/login/identifier"), "{}", back.address);
@@ -120,7 +112,7 @@ async fn somebody_who_signed_up_with_the_address_before_its_holder_came_is_out()
     // What there was before the address was proven has ended; the new session stands.
     let silent = thief.visit(&site.authorize("&prompt=none")).await;
     assert_eq!(error(&silent).0, "login_required");
-    let renewed = site.token(json!({"grant_type": "refresh_token", "refresh_token": stolen["refresh_token"]})).await;
+    let renewed = site.refresh(stolen["refresh_token"].as_str().unwrap()).await;
     assert_eq!((renewed.status, &renewed.body["error"]), (403, &json!("invalid_grant")));
     code(&browser.visit(&site.authorize("&prompt=none")).await);
     site.end().await;
@@ -167,7 +159,7 @@ async fn an_invitation_is_for_one_address_whoever_is_signed_in() {
     let back = browser.visit(&proven.location()).await;
     let text = "invitation is for another email address".to_owned();
     assert_eq!(error(&back), ("access_denied".to_owned(), text.clone()));
-    assert_eq!(logged(&site, "fi").await["description"], json!(text));
+    assert_eq!(logged(&site.server, "fi").await["description"], json!(text));
     assert!(members(&site, &acme).await.is_empty());
     // It can be accepted still.
     let listed = site.server.get(&format!("/organizations/{acme}/invitations")).await.body;

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::{
-    actions::{bind, deployed},
+    actions::{bind, deployed, logged},
     browser::{Browser, Page},
-    server::{Answer, TestServer},
+    server::TestServer,
     site::{CALLBACK, CONNECTION, EMAIL, PASSWORD, REALM, Site, claims, code, error, user_path},
 };
 
@@ -43,7 +43,13 @@ pub(crate) async fn add_member(site: &Site, organization: &str, user: &str) {
     assert_eq!(added.status, 204, "{added:?}");
 }
 
-pub(crate) async fn remove_member(site: &Site, organization: &str, user: &str) {
+/// The addresses of an organization's members.
+pub(crate) async fn members(site: &Site, organization: &str) -> Vec<String> {
+    let listed = site.server.get(&format!("/organizations/{organization}/members")).await.body;
+    listed.as_array().unwrap().iter().map(|member| member["email"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn remove_member(site: &Site, organization: &str, user: &str) {
     let path = format!("/organizations/{organization}/members");
     let gone = site.server.manage(http::Method::DELETE, &path, Some(json!({"members": [user]}))).await;
     assert_eq!(gone.status, 204, "{gone:?}");
@@ -91,17 +97,8 @@ async fn organization_of(site: &Site, page: &Page) -> Value {
     claims(&site.tokens(&code(page)).await["id_token"])["org_id"].clone()
 }
 
-async fn refresh(site: &Site, token: &Value) -> Answer {
-    site.token(json!({"grant_type": "refresh_token", "refresh_token": token})).await
-}
-
 fn told(code: &str, description: impl Into<String>) -> (String, String) {
     (code.to_owned(), description.into())
-}
-
-/// The latest entry of the log of a type.
-async fn entry(site: &Site, kind: &str) -> Value {
-    site.server.get(&format!("/logs?q=type:{kind}&sort=date:-1")).await.body[0].clone()
 }
 
 #[tokio::test]
@@ -131,9 +128,9 @@ async fn a_member_signs_in_to_an_organization() {
     let profile = site.server.http.get(site.server.url("/userinfo")).bearer_auth(bearer).send().await.unwrap();
     let profile: Value = profile.json().await.unwrap();
     assert_eq!((&profile["org_id"], &profile["email"]), (&json!(acme), &json!(EMAIL)));
-    let logged = entry(&site, "s").await;
-    assert_eq!((&logged["organization_id"], &logged["organization_name"]), (&json!(acme), &json!("acme")));
-    let exchanged = entry(&site, "seacft").await;
+    let entry = logged(&site.server, "s").await;
+    assert_eq!((&entry["organization_id"], &entry["organization_name"]), (&json!(acme), &json!("acme")));
+    let exchanged = logged(&site.server, "seacft").await;
     assert_eq!(exchanged["organization_id"], json!(acme));
     // By its name, where the tenant allows that; then tokens tell it, too.
     let by_name = format!("&organization=acme&audience={API}");
@@ -144,7 +141,7 @@ async fn a_member_signs_in_to_an_organization() {
     let renewed = site.tokens(&code(&back)).await;
     let said = claims(&renewed["id_token"]);
     assert_eq!((&said["org_id"], &said["org_name"]), (&json!(acme), &json!("acme")));
-    let refreshed = refresh(&site, &tokens["refresh_token"]).await;
+    let refreshed = site.refresh(tokens["refresh_token"].as_str().unwrap()).await;
     let said = claims(&refreshed.body["access_token"]);
     assert_eq!((&said["org_id"], &said["org_name"]), (&json!(acme), &json!("acme")), "{refreshed:?}");
     assert_eq!(said["permissions"], json!(["read:a"]));
@@ -224,8 +221,8 @@ async fn who_is_no_member_is_refused() {
     let mut browser = site.browser();
     let back = sign_in(&site, &mut browser, &ask).await;
     assert_eq!(error(&back), told("access_denied", stranger.clone()));
-    let logged = entry(&site, "f").await;
-    assert_eq!((&logged["organization_id"], &logged["description"]), (&json!(acme), &json!(stranger)));
+    let entry = logged(&site.server, "f").await;
+    assert_eq!((&entry["organization_id"], &entry["description"]), (&json!(acme), &json!(stranger)));
     // Nobody is signed in by that.
     let page = browser.visit(&site.authorize("&prompt=none")).await;
     assert_eq!(error(&page).0, "login_required");
@@ -412,24 +409,20 @@ async fn whoever_comes_by_a_connection_becomes_a_member_where_the_organization_s
     let closed = organization(&site, "closed", json!({})).await;
     let acme =
         organization(&site, "acme", json!({"assign_membership_on_login": true, "is_signup_enabled": true})).await;
-    let members = async |organization: &str| {
-        let listed = site.server.get(&format!("/organizations/{organization}/members")).await.body;
-        listed.as_array().unwrap().iter().map(|member| member["email"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
-    };
     let mut browser = site.browser();
     let page = browser.visit(&site.authorize(&format!("&organization={acme}"))).await;
     assert!(page.html.contains("/u/signup/identifier"));
     let back = prove(&mut browser, &page, EMAIL).await;
     assert_eq!(organization_of(&site, &back).await, json!(acme));
-    assert_eq!(members(&acme).await, [EMAIL]);
-    let logged = entry(&site, "organization_member_added").await;
-    assert_eq!((&logged["organization_id"], &logged["user_id"]), (&json!(acme), &json!(site.user)));
+    assert_eq!(members(&site, &acme).await, [EMAIL]);
+    let entry = logged(&site.server, "organization_member_added").await;
+    assert_eq!((&entry["organization_id"], &entry["user_id"]), (&json!(acme), &json!(site.user)));
     let mut browser = site.browser();
     let page = browser.visit(&site.authorize(&format!("&organization={acme}&screen_hint=signup"))).await;
     let page = browser.submit(&page, &[("email", "new@example.com")]).await;
     let back = browser.submit(&page, &[("password", PASSWORD)]).await;
     assert_eq!(organization_of(&site, &back).await, json!(acme));
-    assert_eq!(members(&acme).await.len(), 2);
+    assert_eq!(members(&site, &acme).await.len(), 2);
     // Where the organization takes nobody in, nobody can sign up.
     let mut browser = site.browser();
     let page = browser.visit(&site.authorize(&format!("&organization={closed}&screen_hint=signup"))).await;
@@ -446,8 +439,8 @@ async fn whoever_comes_by_a_connection_becomes_a_member_where_the_organization_s
     let page = browser.visit(&site.authorize("&prompt=login")).await;
     let back = prove(&mut browser, &page, "joe@example.com").await;
     assert_eq!(organization_of(&site, &back).await, json!(acme));
-    assert_eq!(members(&acme).await.len(), 3);
-    assert!(members(&closed).await.is_empty());
+    assert_eq!(members(&site, &acme).await.len(), 3);
+    assert!(members(&site, &closed).await.is_empty());
     site.end().await;
 }
 
@@ -481,17 +474,17 @@ async fn tokens_of_a_member_end_with_the_membership() {
     let ask = format!("&organization={acme}&audience={API}&scope=openid%20offline_access");
     let back = sign_in(&site, &mut browser, &ask).await;
     let tokens = site.tokens(&code(&back)).await;
-    assert_eq!(refresh(&site, &tokens["refresh_token"]).await.status, 200);
+    assert_eq!(site.refresh(tokens["refresh_token"].as_str().unwrap()).await.status, 200);
     remove_member(&site, &acme, &site.user).await;
-    let refused = refresh(&site, &tokens["refresh_token"]).await;
+    let refused = site.refresh(tokens["refresh_token"].as_str().unwrap()).await;
     let text = format!("user {} is not part of the {acme} organization", site.user);
     assert_eq!((refused.status, refused.body), (403, json!({"error": "invalid_grant", "error_description": text})));
-    let logged = entry(&site, "fertft").await;
-    assert_eq!(logged["description"], json!(text));
+    let entry = logged(&site.server, "fertft").await;
+    assert_eq!(entry["description"], json!(text));
     add_member(&site, &acme, &site.user).await;
-    assert_eq!(refresh(&site, &tokens["refresh_token"]).await.status, 200);
+    assert_eq!(site.refresh(tokens["refresh_token"].as_str().unwrap()).await.status, 200);
     assert_eq!(site.server.delete(&format!("/organizations/{acme}")).await.status, 204);
-    assert_eq!(refresh(&site, &tokens["refresh_token"]).await.status, 403);
+    assert_eq!(site.refresh(tokens["refresh_token"].as_str().unwrap()).await.status, 403);
     site.end().await;
 }
 
@@ -626,8 +619,8 @@ async fn a_member_who_fails_to_log_in_is_logged_with_the_organization() {
     let page = browser.visit(&site.authorize(&format!("&organization={acme}"))).await;
     let page = browser.submit(&page, &[("username", EMAIL)]).await;
     assert_eq!(browser.submit(&page, &[("password", "wrong")]).await.status, 400);
-    let logged = entry(&site, "fp").await;
-    assert_eq!((&logged["organization_id"], &logged["user_id"]), (&json!(acme), &json!(site.user)));
+    let entry = logged(&site.server, "fp").await;
+    assert_eq!((&entry["organization_id"], &entry["user_id"]), (&json!(acme), &json!(site.user)));
     let user = site.server.get(&user_path(&site.user)).await.body;
     assert_eq!(user.get("logins_count"), None);
     site.end().await;

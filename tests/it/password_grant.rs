@@ -38,8 +38,7 @@ async fn a_password_is_exchanged_for_tokens() {
     );
     let id = claims(&tokens.body["id_token"]);
     assert_eq!((&id["email"], id.get("sid")), (&json!(EMAIL), None));
-    let renewed =
-        site.token(json!({"grant_type": "refresh_token", "refresh_token": tokens.body["refresh_token"]})).await;
+    let renewed = site.refresh(tokens.body["refresh_token"].as_str().unwrap()).await;
     assert_eq!(renewed.status, 200, "{renewed:?}");
     let user = site.profile().await;
     assert_eq!((&user["logins_count"], &user["last_ip"]), (&json!(1), &json!("127.0.0.1")));

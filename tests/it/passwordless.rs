@@ -11,6 +11,7 @@ use kernel::{Context, FixedClock, SystemRandom, Timestamp};
 use serde_json::{Value, json};
 
 use crate::{
+    outbox::messages,
     server::{Answer, TestServer},
     site::{CALLBACK, Site},
 };
@@ -66,14 +67,11 @@ impl Site {
 
     /// The message that was sent to this address or number since the last time; it must be there before long.
     async fn message(&self, to: &str) -> Value {
-        let url = self.server.url("/_aught/outbox");
         let asked = [("to", to), ("wait", "30")];
         let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(asked).finish();
-        let answer = self.server.http.get(format!("{url}?{query}")).send().await.unwrap();
-        let answer: Value = answer.json().await.unwrap();
-        let message = answer["messages"][0].clone();
-        assert!(message.is_object(), "nothing was sent to {to}: {answer}");
-        self.server.http.delete(url).send().await.unwrap();
+        let message = messages(&self.server, &format!("?{query}")).await.into_iter().next();
+        let message = message.unwrap_or_else(|| panic!("nothing was sent to {to}"));
+        self.server.http.delete(self.server.url("/_aught/outbox")).send().await.unwrap();
         message
     }
 
