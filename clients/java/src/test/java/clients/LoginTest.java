@@ -8,7 +8,6 @@ import com.auth0.exception.APIException;
 import com.auth0.json.auth.TokenHolder;
 import java.net.URI;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeAll;
@@ -31,22 +30,9 @@ class LoginTest extends Tenant {
                  'refresh_token': {'rotation_type': 'rotating', 'expiration_type': 'expiring'}}""", unique("app"), CALLBACK));
         clientId = client.getClientId().orElseThrow();
         app = AuthAPI.newBuilder(DOMAIN, clientId, client.getClientSecret().orElseThrow()).build();
-        String database = management.connections()
-                .list(of(ListConnectionsQueryParameters.class, "{'name': '%s'}", DATABASE))
-                .getItems()
-                .get(0)
-                .getId()
-                .orElseThrow();
-        management.connections().clients().update(database, List.of(UpdateEnabledClientConnectionsRequestContentItem.builder()
-                .clientId(clientId)
-                .status(true)
-                .build()));
+        enableDatabase(clientId);
         email = unique("ada") + "@example.com";
-        userId = management.users()
-                .create(of(CreateUserRequestContent.class, """
-                        {'connection': '%s', 'email': '%s', 'password': '%s', 'email_verified': true}""", DATABASE, email, PASSWORD))
-                .getUserId()
-                .orElseThrow();
+        userId = verifiedUser(email);
     }
 
     private static URI logIn(String address) throws Exception {

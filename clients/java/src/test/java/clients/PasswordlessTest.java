@@ -41,10 +41,7 @@ class PasswordlessTest extends Tenant {
                  'disable_signup': false, 'template': '@@password@@', 'syntax': 'md_with_macros'}}""";
         for (String connection : List.of(email, sms)) {
             String id = id(management.connections().create(of(CreateConnectionRequestContent.class, connection)));
-            management.connections().clients().update(id, List.of(UpdateEnabledClientConnectionsRequestContentItem.builder()
-                    .clientId(clientId)
-                    .status(true)
-                    .build()));
+            enable(id, clientId);
         }
     }
 

@@ -10,7 +10,6 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
-import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -78,22 +77,9 @@ class SpringSecurityTest extends Tenant {
         origin = "http://localhost:" + app.getEnvironment().getProperty("local.server.port");
         management.clients().update(clientId, of(UpdateClientRequestContent.class, """
                 {'callbacks': ['%s/login/oauth2/code/aught'], 'allowed_logout_urls': ['%s/bye']}""", origin, origin));
-        String database = management.connections()
-                .list(of(ListConnectionsQueryParameters.class, "{'name': '%s'}", DATABASE))
-                .getItems()
-                .get(0)
-                .getId()
-                .orElseThrow();
-        management.connections().clients().update(database, List.of(UpdateEnabledClientConnectionsRequestContentItem.builder()
-                .clientId(clientId)
-                .status(true)
-                .build()));
+        enableDatabase(clientId);
         email = unique("ada") + "@example.com";
-        userId = management.users()
-                .create(of(CreateUserRequestContent.class, """
-                        {'connection': '%s', 'email': '%s', 'password': '%s', 'email_verified': true}""", DATABASE, email, PASSWORD))
-                .getUserId()
-                .orElseThrow();
+        userId = verifiedUser(email);
     }
 
     @AfterAll

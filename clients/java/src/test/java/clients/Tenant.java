@@ -197,6 +197,34 @@ abstract class Tenant {
                         CLIENT_ID));
     }
 
+    /** Has the users of a connection log in to a client. */
+    static void enable(String connection, String clientId) {
+        management.connections().clients().update(connection, List.of(UpdateEnabledClientConnectionsRequestContentItem.builder()
+                .clientId(clientId)
+                .status(true)
+                .build()));
+    }
+
+    /** Has the users of the tenant's database log in to a client. */
+    static void enableDatabase(String clientId) {
+        String database = management.connections()
+                .list(of(ListConnectionsQueryParameters.class, "{'name': '%s'}", DATABASE))
+                .getItems()
+                .get(0)
+                .getId()
+                .orElseThrow();
+        enable(database, clientId);
+    }
+
+    /** A user of the tenant's database whose address is verified; its identifier. */
+    static String verifiedUser(String email) {
+        return management.users()
+                .create(of(CreateUserRequestContent.class, """
+                        {'connection': '%s', 'email': '%s', 'password': '%s', 'email_verified': true}""", DATABASE, email, PASSWORD))
+                .getUserId()
+                .orElseThrow();
+    }
+
     static CreateUserResponseContent person() {
         return management
                 .users()
