@@ -3,25 +3,13 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { accessible, application, authorization, DATABASE, domain, go, logIn, management, PASSWORD, person, serve, unique, user } from "./support.js";
-
-const require = createRequire(import.meta.url);
-const main = require.resolve("@auth0/auth0-spa-js");
-const library = readFileSync(main.replace(/dist\/.*$/, "dist/auth0-spa-js.production.js"));
-
-const PAGE = `<!DOCTYPE html><html lang="en"><title>Application</title><link rel="icon" href="data:,"><script src="/library.js"></script></html>`;
+import { accessible, application, authorization, DATABASE, domain, go, heading, logIn, management, PASSWORD, person, servePage, unique, user } from "./support.js";
 
 describe("organizations", () => {
   let site, client, acme, apex;
 
   before(async () => {
-    site = await serve((request, response) => {
-      const isLibrary = request.url === "/library.js";
-      response.setHeader("content-type", isLibrary ? "text/javascript" : "text/html");
-      response.end(isLibrary ? library : PAGE);
-    });
+    site = await servePage();
     client = await application({
       name: unique("Notes"),
       app_type: "spa",
@@ -70,11 +58,6 @@ describe("organizations", () => {
     await start(page);
     await page.evaluate(() => window.auth0Client.handleRedirectCallback());
     return page.evaluate(() => window.auth0Client.getUser());
-  }
-
-  async function heading(page, expected) {
-    await page.locator("h1", { hasText: expected }).waitFor();
-    await accessible(page, expected);
   }
 
   test("are named by the application", async () => {

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { accessible, authorization, domain, go, management, person, serve, unique } from "./support.js";
+import { accessible, authorization, domain, go, heading, management, person, serve, unique } from "./support.js";
 
 describe("logins without passwords", () => {
   let site, client, connection;
@@ -39,11 +39,6 @@ describe("logins without passwords", () => {
     assert.ok(messages.length, `nothing was sent to ${to}`);
     await fetch(outbox, { method: "DELETE" });
     return messages[0];
-  }
-
-  async function heading(page, expected) {
-    await page.locator("h1", { hasText: expected }).waitFor();
-    await accessible(page, expected);
   }
 
   async function identify(page, email, settings = {}) {

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { accessible, application, authorization, DATABASE, go, issuer, logIn, management, PASSWORD, person, serve, signUp, unique, user } from "./support.js";
+import { accessible, application, authorization, DATABASE, go, heading, issuer, logIn, management, PASSWORD, person, serve, signUp, unique, user } from "./support.js";
 
 describe("login pages", () => {
   let site, client;
@@ -42,11 +42,6 @@ describe("login pages", () => {
 
   /** Sends the form as a browser without its script would: empty fields, too. */
   const send = (page) => page.locator("form[data-form-primary=true]").evaluate((form) => form.submit());
-
-  async function heading(page, expected) {
-    await page.locator("h1", { hasText: expected }).waitFor();
-    await accessible(page, expected);
-  }
 
   test("of login, identifier first", async () => {
     const ada = await user();

@@ -2,25 +2,13 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { application, domain, logIn, management, person, serve, signUp, unique, user } from "./support.js";
-
-const require = createRequire(import.meta.url);
-const main = require.resolve("@auth0/auth0-spa-js");
-const library = readFileSync(main.replace(/dist\/.*$/, "dist/auth0-spa-js.production.js"));
-
-const PAGE = `<!DOCTYPE html><html lang="en"><title>Application</title><link rel="icon" href="data:,"><script src="/library.js"></script></html>`;
+import { application, domain, logIn, management, person, servePage, signUp, unique, user } from "./support.js";
 
 describe("a single-page application", () => {
   let site, client, api;
 
   before(async () => {
-    site = await serve((request, response) => {
-      const isLibrary = request.url === "/library.js";
-      response.setHeader("content-type", isLibrary ? "text/javascript" : "text/html");
-      response.end(isLibrary ? library : PAGE);
-    });
+    site = await servePage();
     api = `https://${unique("api")}.example.com`;
     await management.resourceServers.create({ identifier: api, allow_offline_access: true, skip_consent_for_verifiable_first_party_clients: true, scopes: [{ value: "read:notes" }] });
     client = await application({

@@ -120,6 +120,18 @@ export async function serve(handler) {
   return site;
 }
 
+/** Serves an application of one page, which has @auth0/auth0-spa-js, on a free port of this machine. */
+export function servePage() {
+  const main = require.resolve("@auth0/auth0-spa-js");
+  const library = readFileSync(main.replace(/dist\/.*$/, "dist/auth0-spa-js.production.js"));
+  const page = `<!DOCTYPE html><html lang="en"><title>Application</title><link rel="icon" href="data:,"><script src="/library.js"></script></html>`;
+  return serve((request, response) => {
+    const isLibrary = request.url === "/library.js";
+    response.setHeader("content-type", isLibrary ? "text/javascript" : "text/html");
+    response.end(isLibrary ? library : page);
+  });
+}
+
 /** Presses the main button of a login page. */
 export const go = (page) => page.locator("button[data-action-button-primary=true]").click();
 
@@ -151,6 +163,12 @@ export async function accessible(page, name) {
   assert.ok(passes.length > 5, `${name}: nothing was looked at`);
   const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join("; ")}`);
   assert.deepEqual(told, [], name);
+}
+
+/** The page with this heading is there, and has no fault that axe-core knows. */
+export async function heading(page, expected) {
+  await page.locator("h1", { hasText: expected }).waitFor();
+  await accessible(page, expected);
 }
 
 /** An address at which the tenant is asked to log somebody in for this client. */
