@@ -37,13 +37,14 @@ async fn round(store: &Store, log_retention: Option<Duration>) -> StoreResult<()
     for tenant in store.tenants_with_events_before(events_from).await? {
         while store.write(&tenant, move |tx: &mut Tx| tx.prune_events(events_from, AT_ONCE)).await? >= AT_ONCE.into() {}
     }
-    store.prune_jobs(before(now, FAILED_JOBS_KEPT)).await?;
+    while store.prune_jobs(before(now, FAILED_JOBS_KEPT), AT_ONCE).await? >= AT_ONCE.into() {}
     let Some(kept) = log_retention else { return Ok(()) };
     let logs_from = before(now, kept);
     for tenant in store.tenants_with_logs_before(logs_from).await? {
         while store.write(&tenant, move |tx: &mut Tx| tx.prune_logs(logs_from, AT_ONCE)).await? >= AT_ONCE.into() {}
     }
-    store.prune_log_parts(logs_from).await.map(drop)
+    while store.prune_log_parts(logs_from, AT_ONCE).await? >= AT_ONCE.into() {}
+    Ok(())
 }
 
 fn before(now: Timestamp, kept: Duration) -> Timestamp {

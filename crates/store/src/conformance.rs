@@ -1287,7 +1287,8 @@ async fn a_lost_lease_ends_nothing(lab: &mut Lab) {
     let failed = lab.read(move |snapshot| snapshot.job(&id)).await.unwrap();
     assert_eq!((failed.has_failed, failed.error.as_deref()), (true, Some("no such host")));
     let now = lab.store.context().now();
-    assert_eq!(lab.store.prune_jobs(now).await.unwrap(), 1);
+    assert_eq!(lab.store.prune_jobs(now, 0).await.unwrap(), 0);
+    assert_eq!(lab.store.prune_jobs(now, 1).await.unwrap(), 1);
 }
 
 async fn a_job_waits_for_its_time(lab: &mut Lab) {

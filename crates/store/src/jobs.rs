@@ -181,10 +181,12 @@ impl Tx {
 }
 
 impl Store {
-    /// Removes the jobs of all tenants that were given up and enqueued before a time, and tells how many they were.
-    pub async fn prune_jobs(&self, before: Timestamp) -> StoreResult<u64> {
+    /// Removes at most so many of the jobs, of all tenants, that were given up and enqueued before a time, and tells how many they were.
+    pub async fn prune_jobs(&self, before: Timestamp, most: u32) -> StoreResult<u64> {
         self.transact(Mode::Write, None, move |tx: &mut Tx| {
-            tx.connection.execute("DELETE FROM jobs WHERE has_failed = 1 AND created < $1", &[before.micros().into()])
+            let sql =
+                "DELETE FROM jobs WHERE seq IN (SELECT seq FROM jobs WHERE has_failed = 1 AND created < $1 LIMIT $2)";
+            tx.connection.execute(sql, &[before.micros().into(), i64::from(most).into()])
         })
         .await
     }

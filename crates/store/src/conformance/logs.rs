@@ -60,9 +60,10 @@ pub(super) async fn a_list_of_scopes_is_stored_once_and_shown_in_every_event(lab
 
     // What is in use stays.
     let now = lab.now();
-    assert_eq!(lab.store.prune_log_parts(now).await.unwrap(), 0);
+    assert_eq!(lab.store.prune_log_parts(now, 9).await.unwrap(), 0);
     let later = Timestamp::from_seconds(now.seconds() + 3 * 86_400);
-    assert_eq!(lab.store.prune_log_parts(later).await.unwrap(), 2);
+    assert_eq!(lab.store.prune_log_parts(later, 1).await.unwrap(), 1);
+    assert_eq!(lab.store.prune_log_parts(later, 9).await.unwrap(), 1);
     lab.clock.advance(std::time::Duration::from_secs(3 * 86_400));
     let again = event(&scopes);
     lab.write(move |tx| tx.append_log(again.clone())).await;

@@ -39,12 +39,15 @@ impl Tx {
 }
 
 impl Store {
-    /// Removes the parts, of all tenants, that no event names any more once those ingested before a time are gone, and tells how
-    /// many they were.
-    pub async fn prune_log_parts(&self, before: Timestamp) -> StoreResult<u64> {
+    /// Removes at most so many of the parts, of all tenants, that no event names any more once those ingested before a time are gone,
+    /// and tells how many they were.
+    pub async fn prune_log_parts(&self, before: Timestamp, most: u32) -> StoreResult<u64> {
         // A day more: what is in use is noted once a day.
         let day = before.micros() / DAY - 1;
-        let prune = move |tx: &mut Tx| tx.connection.execute("DELETE FROM log_parts WHERE used < $1", &[day.into()]);
+        let prune = move |tx: &mut Tx| {
+            let sql = "DELETE FROM log_parts WHERE seq IN (SELECT seq FROM log_parts WHERE used < $1 LIMIT $2)";
+            tx.connection.execute(sql, &[day.into(), i64::from(most).into()])
+        };
         self.transact(Mode::Write, None, prune).await
     }
 }
