@@ -163,6 +163,21 @@ async fn a_refused_event_fails_at_once_and_can_be_sent_again() {
 }
 
 #[tokio::test]
+async fn an_event_is_sent_again_where_the_receiver_is_busy() {
+    let server = TestServer::start().await;
+    let receiver = Receiver::default();
+    let path = stream(&server, &receiver.listen_in_turn(&[429, 408, 204]).await, &["user.created"]).await;
+    server.post(&format!("{path}/test"), json!({"event_type": "user.created"})).await;
+    let ids = [
+        receiver.next().await.1["id"].clone(),
+        receiver.next().await.1["id"].clone(),
+        receiver.next().await.1["id"].clone(),
+    ];
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    server.end().await;
+}
+
+#[tokio::test]
 async fn events_are_followed_live_and_from_an_offset() {
     let server = TestServer::start().await;
     let follow = async |query: &str, wanted: usize| {

@@ -165,7 +165,7 @@ impl Sender {
         if status.is_success() {
             return Ok(());
         }
-        Err(Failure { may_pass: !status.is_client_error(), ..Failure::never(in_words(&status)) })
+        Err(Failure { may_pass: runner::may_pass(status), ..Failure::never(in_words(&status)) })
     }
 }
 
