@@ -138,6 +138,9 @@ Only in variables or in the file:
   AUGHT_DATABASE_PASSWORD      Password of the PostgreSQL user, where neither the address nor a file has it
   AUGHT_INITIAL_CLIENT_ID      Id of the client that a new tenant gets [default: made up]
   AUGHT_INITIAL_CLIENT_SECRET  Secret of that client [default: made up]
+  AUGHT_EVENTBRIDGE_ACCESS_KEY_ID, AUGHT_EVENTBRIDGE_SECRET_ACCESS_KEY
+                               The key that puts events on event buses of Amazon EventBridge [default: none]
+  AUGHT_EVENTGRID_KEY          Access key of the topic at Azure Event Grid [default: none]
   AUGHT_DEVELOPER_SECRET       What POST /_aught/sessions asks for [default: made up and printed at each start]";
 
 #[derive(Debug, Args)]
@@ -214,8 +217,8 @@ async fn wish_for(wish: Wish, place: Place) -> Result<ExitCode, Failure> {
     } else {
         let store = tenants::open_store(&config).await?;
         let (_kept, packages) = scripts::packages_of(&config.state)?;
-        // An operator's own machine: what they can call, their code may.
-        let runtime = Runtime::new(config.scripts(packages), Arc::new(outbound::Client::new(true)));
+        // An operator's own machine: what they can call, their code may, unless they say otherwise.
+        let runtime = Runtime::new(config.scripts(packages), Arc::new(config.outbound(true)));
         let told = administration::perform(&Dispatcher::new(store.clone(), runtime), wish).await;
         store.close().await;
         told?

@@ -83,7 +83,8 @@ pub(crate) struct Settings {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     tls_certificate: Vec<String>,
 
-    /// Whether webhooks, scripts and metadata documents of tenants may call private networks and this machine
+    /// Whether webhooks, sinks of streams, scripts and metadata documents of tenants may call private networks and this
+    /// machine
     /// [default: allow when listening on this machine only, else refuse]
     #[arg(long, value_name = "allow | refuse", env = "AUGHT_OUTBOUND_PRIVATE")]
     #[serde(skip_serializing_if = "Option::is_none")]
