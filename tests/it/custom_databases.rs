@@ -62,6 +62,19 @@ async fn attributes_of_a_custom_database_are_taken_over_as_often_as_its_connecti
 }
 
 #[tokio::test]
+async fn what_a_connection_keeps_of_nobody_is_not_kept_of_users_of_a_custom_database() {
+    let company = company(json!({"non_persistent_attrs": ["nickname"]})).await;
+    assert_eq!(company.password(JANE, OLD).await.status, 200);
+    let user = company.user("auth0|7").await.body;
+    assert_eq!((&user["name"], user.get("nickname")), (&json!("Jane Doe"), None));
+    company.directory.change(JANE, &json!({"name": "Jane Roe", "nickname": "jr"}));
+    assert_eq!(company.password(JANE, OLD).await.status, 200);
+    let user = company.user("auth0|7").await.body;
+    assert_eq!((&user["name"], user.get("nickname")), (&json!("Jane Roe"), None));
+    company.end().await;
+}
+
+#[tokio::test]
 async fn scripts_refuse_in_their_own_words() {
     let company = company(json!({})).await;
     for (username, password, kind, user_id) in
@@ -279,6 +292,30 @@ async fn administrators_manage_users_of_a_custom_database_through_its_scripts() 
         )
         .await;
     assert_eq!(settings.status, 200, "nobody is left whom the database holds: {settings:?}");
+    company.end().await;
+}
+
+#[tokio::test]
+async fn a_number_of_a_custom_database_is_verified_by_its_script() {
+    let number = "+4915112345678";
+    let identifier =
+        json!({"identifier": {"active": true}, "signup": {"status": "optional"}, "profile_required": false});
+    let mut email = identifier.clone();
+    email["verification_method"] = "link".into();
+    let company = company(json!({"attributes": {"email": email, "phone_number": identifier}})).await;
+    company.directory.change(JANE, &json!({"phone_number": number}));
+    let change = "function (old, number, verified, callback) {
+        fetch(configuration.DIRECTORY + '/get_user', {
+            method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify([old, number, verified]),
+        }).then(() => callback(null, true));
+    }";
+    company.set_script("change_phone_number", Some(change)).await;
+    assert_eq!(company.password(JANE, OLD).await.status, 200);
+    company.directory.asked();
+    let verified = json!({"phone_verified": true, "connection": LEGACY});
+    let changed = company.site.server.patch(&user_path("auth0|7"), verified).await;
+    assert_eq!(changed.status, 200, "{changed:?}");
+    assert_eq!(company.directory.calls()[0].1, [json!(number), json!(number), json!(true)]);
     company.end().await;
 }
 

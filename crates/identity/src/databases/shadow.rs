@@ -60,6 +60,7 @@ fn create(tx: &mut Tx, actor: &Actor, realm: &Realm, profile: &Profile, hash: Op
     user.document.insert("created_at".into(), tx.now().into());
     user.document.insert("updated_at".into(), tx.now().into());
     complete(&mut user, realm, &profile.local_id);
+    realm.forget(&mut user.document);
     if let Some(hash) = hash {
         let account = user.id.clone();
         set_password(&mut user, &account, hash, 0);
@@ -77,6 +78,7 @@ fn create(tx: &mut Tx, actor: &Actor, realm: &Realm, profile: &Profile, hash: Op
 fn refresh(user: &mut Record, realm: &Realm, profile: &Profile, linked: Option<&str>) {
     let mut given = profile.attributes.clone();
     users::lower_case(&mut given, realm);
+    realm.forget(&mut given);
     for (name, value) in given {
         match linked {
             // Metadata are the main account's.

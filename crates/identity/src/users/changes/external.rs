@@ -58,7 +58,7 @@ pub(super) async fn change(
 }
 
 fn is_of_identifier(name: &str) -> bool {
-    Identifier::of_field(name).is_some() || name == "email_verified"
+    Identifier::ALL.iter().any(|kind| kind.field() == name || kind.verified_field() == Some(name))
 }
 
 /// The account that a change is about, where such a database keeps it; everything that is judged here is judged before it is asked.
