@@ -221,7 +221,7 @@ impl World {
 
     /// Whether there is any way to sign in.
     pub fn has_connection(&self) -> bool {
-        self.database.is_some() || !self.others.is_empty()
+        self.database.is_some() || self.passwordless.is_some() || !self.others.is_empty()
     }
 
     /// Where a lost user begins again.

@@ -68,6 +68,22 @@ impl Site {
 }
 
 #[tokio::test]
+async fn members_of_an_organization_come_by_codes_alone() {
+    let (site, _) = site().await;
+    let connection = site.passwordless("email", json!({})).await;
+    let usage = json!({"organization_usage": "allow"});
+    site.server.patch(&format!("/clients/{}", site.client), usage).await;
+    let used = json!([{"connection_id": connection, "assign_membership_on_login": true}]);
+    let made = site.server.post("/organizations", json!({"name": "acme", "enabled_connections": used})).await;
+    let acme = made.body["id"].as_str().unwrap_or_else(|| panic!("{made:?}"));
+    let mut browser = site.browser();
+    let page = identify(&site, &mut browser, &format!("&organization={acme}"), ADDRESS).await;
+    let done = browser.submit(&page, &[("code", &site.sent_code(ADDRESS).await)]).await;
+    assert_eq!(claims(&site.tokens(&code(&done)).await["id_token"])["org_id"], json!(acme));
+    site.end().await;
+}
+
+#[tokio::test]
 async fn a_client_with_this_connection_alone_logs_in_by_the_code_of_a_text_message() {
     let (site, _) = site().await;
     site.passwordless("sms", json!({})).await;
