@@ -441,6 +441,22 @@ async fn whoever_comes_by_a_connection_becomes_a_member_where_the_organization_s
     assert_eq!(organization_of(&site, &back).await, json!(acme));
     assert_eq!(members(&site, &acme).await.len(), 3);
     assert!(members(&site, &closed).await.is_empty());
+    // It takes nobody in at a third party's, as long as it is closed to these.
+    set_client(&site, json!({"is_first_party": false})).await;
+    let body =
+        json!({"connection": CONNECTION, "email": "jim@example.com", "password": PASSWORD, "verify_email": false});
+    assert_eq!(site.server.post("/users", body).await.status, 201);
+    let mut browser = site.browser();
+    let page = browser.visit(&site.authorize("")).await;
+    let back = prove(&mut browser, &page, "jim@example.com").await;
+    assert_eq!(error(&back).0, "invalid_request", "{back:?}");
+    assert_eq!(members(&site, &acme).await.len(), 3);
+    let open = json!({"third_party_client_access": "allow"});
+    assert_eq!(site.server.patch(&format!("/organizations/{acme}"), open).await.status, 200);
+    let page = browser.visit(&site.authorize("")).await;
+    let page = prove(&mut browser, &page, "jim@example.com").await;
+    let back = browser.submit(&page, &[("action", "accept")]).await;
+    assert_eq!(organization_of(&site, &back).await, json!(acme));
     site.end().await;
 }
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    app::{API, App, CALLBACK, api, claims},
+    app::{API, App, CALLBACK, api, claims, send},
     browser::Browser,
     server::TestServer,
     site::{CONNECTION, PASSWORD, Site},
@@ -132,6 +132,13 @@ async fn strict_third_parties_ask_for_codes_and_apis_alone() {
         ("code_challenge_method", "S256"),
         ("scope", "openid email read:a"),
     ];
+    // They have the connections of the whole domain, and no others.
+    let named: Vec<_> = proof.into_iter().chain([("connection", CONNECTION)]).collect();
+    let page = browser.visit(&app.request(&named)).await;
+    assert!(page.status == 400 && page.html.contains("the connection is not enabled"), "{}", page.html);
+    let found = server.get(&format!("/connections?name={CONNECTION}")).await.body[0]["id"].clone();
+    let connection = format!("/connections/{}", found.as_str().unwrap());
+    assert_eq!(server.patch(&connection, json!({"is_domain_connection": true})).await.status, 200);
     let plain = [("audience", API)];
     let hinted: Vec<_> = proof.into_iter().chain([("screen_hint", "signup")]).collect();
     let implicit: Vec<_> = proof.into_iter().chain([("response_type", "id_token"), ("nonce", "n")]).collect();
@@ -154,5 +161,21 @@ async fn strict_third_parties_ask_for_codes_and_apis_alone() {
     let tokens = app.token(&server, request).await;
     assert_eq!((tokens.status, tokens.body.get("id_token")), (200, None), "{tokens:?}");
     assert_eq!(claims(&tokens.body["access_token"])["scope"], "read:a");
+    // Nothing else is open to them.
+    let own = json!({"client_id": app.client_id, "client_secret": app.client_secret, "connection": CONNECTION, "email": "a@example.com"});
+    for path in ["/passwordless/start", "/dbconnections/change_password", "/dbconnections/signup"] {
+        let refused = send(&server, path, &own).await;
+        let code = refused.body["error"].as_str().or(refused.body["code"].as_str());
+        assert_eq!((refused.status, code), (403, Some("unauthorized_client")), "{path}: {refused:?}");
+    }
+    for path in ["/v2/logout", "/oidc/logout"] {
+        let page = browser.visit(&format!("{path}?client_id={}", app.client_id)).await;
+        assert!(page.status == 400 && page.html.contains("Logouts are not allowed for this client"), "{}", page.html);
+    }
+    let rule =
+        json!({"name": "Tell", "script": "function (user, context, callback) { callback(null, user, context); }"});
+    assert_eq!(server.post("/rules", rule).await.status, 201);
+    let page = browser.visit(&app.request(&proof)).await;
+    assert!(page.html.contains("The client cannot be used while rules are enabled"), "{}", page.html);
     server.end().await;
 }

@@ -12,6 +12,7 @@ pub mod blocks;
 pub mod certificate;
 pub mod claims;
 pub mod codes;
+pub mod connections;
 pub mod credentials;
 pub mod databases;
 pub mod deletion;

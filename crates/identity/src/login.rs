@@ -8,7 +8,7 @@ mod migration;
 
 use kernel::{Document, Record, Secret};
 use model::{
-    CLIENT, CONNECTION, CONNECTION_CLIENTS, USER,
+    CLIENT, CONNECTION, USER,
     views::{User, View as _},
 };
 use store::{Snapshot, Store, Tx};
@@ -16,6 +16,7 @@ use store::{Snapshot, Store, Tx};
 use crate::{
     Actor, Checked, Error, Known, Result,
     actor::Services,
+    connections,
     databases::{Asking, ScriptError},
     password::{ForeignHash, PasswordHash},
     passwordless,
@@ -143,8 +144,7 @@ fn find(reader: &Snapshot, actor: &Actor, connection: &str, identifier: &str, ki
     let connection = reader.find(&CONNECTION, "name", connection)?.ok_or(Error::ConnectionMissing)?;
     let realm = Realm::of(&connection)?;
     let client = actor.client_id.as_deref().unwrap_or_default();
-    let is_used = reader.relation(&CONNECTION_CLIENTS, &realm.id, client)?.is_some();
-    if !realm.is_database() || !is_used {
+    if !realm.is_database() || !connections::is_used(reader, &connection, client)? {
         return Err(Error::ConnectionDisabled);
     }
     let identifier: String = identifier.trim().to_lowercase().chars().take(LONGEST_IDENTIFIER).collect();

@@ -8,7 +8,7 @@ use model::{
     login::LoginRequest,
     views::{self, Attributes, Connection, Strategy, TenantSettings, View as _},
 };
-use store::{Kind, RelationQuery, Side, Snapshot, StoreResult};
+use store::{Kind, Snapshot, StoreResult};
 
 use crate::{
     brand::Brand,
@@ -91,18 +91,15 @@ fn client_of(client: views::Client) -> Client {
     Client { id: client.id, name: client.name, initiate_login_uri, logo: client.logo_uri }
 }
 
-/// The connections that are enabled for the client, and for the organization, if there is one; those of a request that names one are that one.
+/// The connections of the client, as far as the organization has them, if there is one; those of a request that names one are that one.
 fn connections(
     reader: &Snapshot,
     request: &LoginRequest,
     rules: Option<&organizations::Rules>,
     world: &mut World,
 ) -> StoreResult {
-    let client = Side::Right(&world.client.id);
-    let enabled = reader.related(&model::CONNECTION_CLIENTS, client, &RelationQuery::default())?;
-    let ids: Vec<String> = enabled.items.into_iter().map(|relation| relation.left).collect();
     let mut first: Option<(Timestamp, Connection)> = None;
-    for record in reader.get_all(&model::CONNECTION, &ids)? {
+    for record in identity::connections::of_client(reader, &world.client.id)? {
         let connection = Connection::of(&record)?;
         let how = rules.map(|rules| rules.of(&record.id));
         let is_other = request.connection.as_ref().is_some_and(|name| *name != connection.name);

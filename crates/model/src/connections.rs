@@ -28,7 +28,7 @@ pub static CONNECTION: Kind = Kind::new("connection")
     .id("id", Form::Alnum16("con_"))
     .unique(&["name"])
     .sealed(CONNECTION_SECRETS)
-    .indexed(&["name", "realms", "strategy"]);
+    .indexed(&["name", "realms", "strategy", "is_domain_connection"]);
 /// A connection that is deleted while users of it are left.
 pub static DELETED_CONNECTION: Kind = Kind::new("deleted_connection").indexed(&["name"]);
 /// A template of connections.

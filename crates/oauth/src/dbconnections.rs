@@ -19,8 +19,9 @@ use store::Tx;
 pub(crate) use signup::sign_up;
 
 use crate::{
-    Site, password,
+    OAuthError, Site, password,
     request::{Origin, Parameters},
+    third_parties,
 };
 use refusal::Refusal;
 
@@ -70,6 +71,14 @@ fn members(headers: &HeaderMap, body: &[u8]) -> Result<Document, Refusal> {
     serde_json::from_slice(body).map_err(|_| Refusal::unreadable())
 }
 
+/// The client must be there, and no strict third party.
+async fn admit(site: &Site, client_id: &str) -> Result<(), Refusal> {
+    let client = site.store.cached(site.tenant.id(), &model::CLIENT, client_id).await?;
+    let client = client.ok_or_else(Refusal::unknown_client)?;
+    let client = site.views.clients.of(site.tenant.id(), &client).map_err(OAuthError::from)?;
+    Ok(third_parties::admit_endpoint(&client, "Requests about users of databases")?)
+}
+
 /// `POST /dbconnections/change_password`: sends whoever has the identifier a mail with a link. Everybody is answered the same.
 pub(crate) async fn change_password(site: Site, request: Request<Body>) -> Response {
     match ask(&site, request).await {
@@ -83,8 +92,7 @@ async fn ask(site: &Site, request: Request<Body>) -> Result<(), Refusal> {
     let connection = input.require("connection")?.to_owned();
     let client_id = input.text("client_id")?;
     if let Some(client_id) = client_id {
-        let client = site.store.cached(site.tenant.id(), &model::CLIENT, client_id).await?;
-        client.ok_or_else(Refusal::unknown_client)?;
+        admit(site, client_id).await?;
     }
     let named = [
         ("email", Identifier::Email),

@@ -28,6 +28,7 @@ mod revoke;
 mod rights;
 mod session;
 mod signed_in;
+mod third_parties;
 mod token;
 mod turns;
 mod user_grant;

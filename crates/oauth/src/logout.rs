@@ -32,7 +32,7 @@ use crate::{
     error::shortened,
     log,
     request::Parameters,
-    session,
+    session, third_parties,
     views::Client,
 };
 
@@ -255,7 +255,9 @@ fn with_state(target: &str, state: Option<&str>) -> String {
 async fn client(site: &Site, id: &str) -> Result<Arc<Client>, AuthorizationError> {
     let record = site.store.cached(site.tenant.id(), &CLIENT, id).await?;
     let record = record.ok_or_else(|| AuthorizationError::unknown_client(id))?;
-    Ok(site.views.clients.of(site.tenant.id(), &record).map_err(OAuthError::from)?)
+    let client = site.views.clients.of(site.tenant.id(), &record).map_err(OAuthError::from)?;
+    third_parties::admit_endpoint(&client, "Logouts").map_err(|error| AuthorizationError::from(error).of(id))?;
+    Ok(client)
 }
 
 /// Ends the browser's session, and has its clients told.

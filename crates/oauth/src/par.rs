@@ -17,6 +17,7 @@ use crate::{
     client::{self, Authenticated},
     error::{challenge, not_stored},
     request::{Incoming, Parameters},
+    third_parties,
 };
 
 /// What a pushed request is stored as.
@@ -62,9 +63,7 @@ async fn push(site: &Site, request: Request<Body>) -> Result<(String, u64), OAut
     if !has_proven {
         return Err(OAuthError::unauthorized());
     }
-    if client.is_strict() {
-        return Err(OAuthError::unauthorized_client("Pushed Authorization Requests are not allowed for this client"));
-    }
+    third_parties::admit_endpoint(&client, "Pushed authorization requests")?;
     let mut parameters = incoming.parameters;
     if parameters.get("request_uri").is_some() {
         return Err(OAuthError::invalid_request("request_uri must not be pushed"));

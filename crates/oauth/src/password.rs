@@ -6,7 +6,7 @@ use identity::{
     protection::{self, Puzzles},
 };
 use kernel::Secret;
-use store::{RelationQuery, Side, Snapshot, Tx};
+use store::{Snapshot, Tx};
 
 use crate::{
     OAuthError, Site, log,
@@ -65,13 +65,11 @@ pub(crate) fn connection_named(reader: &Snapshot, realm: &str, client_id: &str) 
     if let Some(found) = reader.find(&model::CONNECTION, "name", realm)? {
         return Ok(found.text("name").map(str::to_owned));
     }
-    let enabled = reader.related(&model::CONNECTION_CLIENTS, Side::Right(client_id), &RelationQuery::default())?.items;
-    let ids: Vec<String> = enabled.into_iter().map(|relation| relation.left).collect();
     let has_realm = |record: &kernel::Record| {
         let realms = record.document.get("realms").and_then(kernel::Value::as_array);
         realms.is_some_and(|realms| realms.iter().any(|own| own == realm))
     };
-    let found = reader.get_all(&model::CONNECTION, &ids)?.into_iter().find(has_realm);
+    let found = identity::connections::of_client(reader, client_id)?.into_iter().find(has_realm);
     Ok(found.and_then(|record| record.text("name").map(str::to_owned)))
 }
 

@@ -20,6 +20,7 @@ use crate::{
     log,
     log::Subject,
     request::{Incoming, Origin, Parameters},
+    third_parties,
     views::Client,
 };
 
@@ -166,6 +167,7 @@ async fn granted(
     authenticated.place(origin);
     let Authenticated { record, client, .. } = authenticated;
     subject.of_client(&client);
+    third_parties::admit_grant(&client, grant.name())?;
     // Clients from before the property existed, and the global client, have none: they may use every grant.
     let is_allowed = client.grant_types.as_ref().is_none_or(|types| types.iter().any(|name| name == grant.name()));
     if !is_allowed {

@@ -9,7 +9,7 @@ use http::{HeaderValue, Method, Request, StatusCode, header};
 use identity::{AccessToken, TokenError};
 use kernel::Document;
 use model::{
-    USER,
+    CLIENT, USER,
     views::{User, View as _},
 };
 use serde_json::json;
@@ -29,6 +29,7 @@ const LONGEST_BODY: usize = 160 * 1024;
 /// What a token lets its bearer know.
 struct Access {
     user_id: String,
+    client_id: Option<String>,
     scopes: Vec<String>,
     organization: Option<Organization>,
     claims: Document,
@@ -67,6 +68,12 @@ pub(crate) async fn endpoint(site: Site, request: Request<Body>) -> Response {
 async fn answer(site: &Site, request: Request<Body>) -> Result<Document, Refusal> {
     let token = presented(request).await?;
     let access = open(site, &token).await?;
+    if let Some(id) = &access.client_id
+        && let Some(client) = site.store.cached(site.tenant.id(), &CLIENT, id).await?
+        && site.views.clients.of(site.tenant.id(), &client)?.is_strict()
+    {
+        return Err(Refusal::Invalid);
+    }
     if !access.scopes.iter().any(|scope| scope == "openid") {
         return Err(Refusal::Insufficient);
     }
@@ -114,12 +121,14 @@ async fn open(site: &Site, token: &str) -> Result<Access, Refusal> {
             TokenError::Failed(error) => Refusal::from(error),
             _ => Refusal::Invalid,
         })?;
-        let AccessToken { subject, scopes, is_user: true, organization, organization_name, .. } = &*verified else {
+        let AccessToken { subject, client_id, scopes, is_user: true, organization, organization_name, .. } = &*verified
+        else {
             return Err(Refusal::Invalid);
         };
         let named = |id: &String| Organization { id: id.clone(), name: organization_name.clone() };
         return Ok(Access {
             user_id: subject.clone(),
+            client_id: client_id.clone(),
             scopes: scopes.clone(),
             organization: organization.as_ref().map(named),
             claims: Document::new(),
@@ -127,8 +136,8 @@ async fn open(site: &Site, token: &str) -> Result<Access, Refusal> {
     }
     let opened = opaque::open(site, token).await?.ok_or(Refusal::Invalid)?;
     let scopes = opened.scope.split_ascii_whitespace().map(str::to_owned).collect();
-    let Opaque { user_id, organization, claims, .. } = opened;
-    Ok(Access { user_id, scopes, organization, claims })
+    let Opaque { user_id, client_id, organization, claims, .. } = opened;
+    Ok(Access { user_id, client_id: Some(client_id), scopes, organization, claims })
 }
 
 fn refuse(refusal: Refusal) -> Response {

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use kernel::{Context, FixedClock, SeededRandom, TenantId, Timestamp, object};
+use model::CONNECTION_CLIENTS;
 use serde_json::json;
 use store::{Database, LogQuery, Options, RootKey};
 

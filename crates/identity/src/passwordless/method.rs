@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use model::{
-    CONNECTION, CONNECTION_CLIENTS,
+    CONNECTION,
     views::{Strategy, Totp},
 };
 use store::Snapshot;
@@ -11,6 +11,7 @@ use store::Snapshot;
 use crate::{
     Actor, Error, Result,
     codes::{self, Purpose, Shape},
+    connections,
     users::{Identifier, Realm},
 };
 
@@ -51,7 +52,7 @@ pub fn method(reader: &Snapshot, actor: &Actor, connection: &str, kind: Option<I
     let record = reader.find(&CONNECTION, "name", connection)?.ok_or(Error::ConnectionMissing)?;
     let (realm, is_named) = (Realm::of(&record)?, kind.is_some());
     if let Some(client) = &actor.client_id
-        && reader.relation(&CONNECTION_CLIENTS, &realm.id, client)?.is_none()
+        && !connections::is_used(reader, &record, client)?
     {
         return Err(Error::ConnectionDisabled);
     }

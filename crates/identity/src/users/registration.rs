@@ -14,6 +14,7 @@ use super::{Realm, attributes, complete, set_imported_password, set_password, ve
 use crate::{
     Actor, Error, PasswordHash, Result,
     actor::{Channel, Services},
+    connections,
     databases::{self, Profile},
     events, links,
     log::{self, Entry},
@@ -255,7 +256,7 @@ fn judge(reader: &Snapshot, actor: &Actor, new: &NewUser) -> Result<Realm> {
     links::domain(reader, actor)?;
     if actor.channel == Channel::Public {
         let client = actor.client_id.as_deref().unwrap_or_default();
-        if reader.relation(&CONNECTION_CLIENTS, &realm.id, client)?.is_none() {
+        if !connections::is_used(reader, &connection, client)? {
             return Err(Error::ConnectionDisabled);
         }
         if !realm.allows_signup() {

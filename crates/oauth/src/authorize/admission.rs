@@ -116,6 +116,9 @@ async fn admit(
     asked: &Asked,
 ) -> Result<(Option<Arc<ResourceServer>>, Option<Arc<Record>>), AuthorizationError> {
     let Asked { request, record, client, .. } = asked;
+    if client.is_strict() {
+        strict::admit_rules(site).await?;
+    }
     if let Some(name) = &request.connection {
         admit_connection(site, name, &record.id).await?;
     }
@@ -129,9 +132,9 @@ async fn admit(
 async fn admit_connection(site: &Site, name: &str, client_id: &str) -> Result<(), AuthorizationError> {
     let connection = site.store.cached_by(site.tenant.id(), &model::CONNECTION, "name", name).await?;
     let connection = connection.ok_or_else(|| AuthorizationError::invalid_request("the connection was not found"))?;
-    let (id, client_id) = (connection.id.clone(), client_id.to_owned());
-    let read = move |reader: &store::Snapshot| reader.relation(&model::CONNECTION_CLIENTS, &id, &client_id);
-    if site.store.read(site.tenant.id(), read).await?.is_none() {
+    let (meant, client_id) = (Arc::clone(&connection), client_id.to_owned());
+    let read = move |reader: &store::Snapshot| identity::connections::is_used(reader, &meant, &client_id);
+    if !site.store.read(site.tenant.id(), read).await? {
         return Err(AuthorizationError::invalid_request("the connection is not enabled"));
     }
     let strategy = Connection::of(&connection)?.strategy;

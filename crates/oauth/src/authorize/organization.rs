@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use identity::{
-    Actor,
+    Actor, connections,
     organizations::{
         self, Standing,
         invitations::{self, Found, Refusal},
@@ -81,14 +81,11 @@ enum Usable {
 fn usable(reader: &Snapshot, id: &str, client: &str, connection: Option<&str>) -> store::StoreResult<Usable> {
     let mut usable = Usable::None;
     for (used, _) in organizations::connections(reader, id)? {
-        if reader.relation(&model::CONNECTION_CLIENTS, &used, client)?.is_none() {
+        let Some(used) = reader.get(&model::CONNECTION, &used)? else { continue };
+        if !connections::is_used(reader, &used, client)? {
             continue;
         }
-        let is_named = match connection {
-            None => true,
-            Some(name) => reader.get(&model::CONNECTION, &used)?.is_some_and(|own| own.text("name") == Some(name)),
-        };
-        if is_named {
+        if connection.is_none_or(|name| used.text("name") == Some(name)) {
             return Ok(Usable::Some);
         }
         usable = Usable::NotThisOne;
@@ -194,15 +191,17 @@ async fn choose(site: &Site, login: &mut Login<'_>, user: &Arc<Record>) -> Resul
     let read = move |reader: &Snapshot| {
         let joined = organizations::of_user(reader, &user_id)?;
         let mut open = Vec::new();
+        let is_closed = |organization: &Record| is_third_party && !admits_third_parties(organization);
         for organization in &joined {
-            let is_closed = is_third_party && !admits_third_parties(organization);
-            if !is_closed && organizations::connection(reader, &organization.id, &connection)?.is_some() {
+            if !is_closed(organization) && organizations::connection(reader, &organization.id, &connection)?.is_some() {
                 open.push(choice(organization));
             }
         }
         let mut only = None;
         if is_required && joined.is_empty() {
-            only = organizations::only_joinable(reader, &connection)?;
+            let joinable = organizations::only_joinable(reader, &connection)?;
+            let joinable = joinable.map(|id| reader.get(&ORGANIZATION, &id)).transpose()?.flatten();
+            only = joinable.filter(|organization| !is_closed(organization)).map(|organization| organization.id.clone());
         }
         Ok::<_, store::StoreError>((!joined.is_empty(), open, only))
     };

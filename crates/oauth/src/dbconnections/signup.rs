@@ -35,8 +35,7 @@ pub(crate) async fn sign_up(site: Site, request: Request<Body>) -> Response {
 async fn create(site: &Site, request: Request<Body>) -> Result<Document, Refusal> {
     let input = Input::read(request).await?;
     let client_id = input.require("client_id")?;
-    let client = site.store.cached(site.tenant.id(), &model::CLIENT, client_id).await?;
-    client.ok_or_else(Refusal::unknown_client)?;
+    super::admit(site, client_id).await?;
     let connection = input.require("connection")?.to_owned();
     if site.puzzles(&input.origin.ip).await?.password {
         return Err(Refusal::requires_verification());

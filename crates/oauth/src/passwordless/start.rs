@@ -22,6 +22,7 @@ use crate::{
     client::{self, Authenticated},
     password,
     request::{Incoming, Parameters},
+    third_parties,
     views::Client,
 };
 
@@ -44,6 +45,7 @@ async fn answer(site: &Site, request: Request<Body>) -> Result<Document, OAuthEr
     let mut origin = incoming.origin.clone();
     caller.place(&mut origin);
     let client = caller.client;
+    third_parties::admit_endpoint(&client, "Logins without passwords")?;
     if site.puzzles(&origin.ip).await?.passwordless {
         return Err(OAuthError::requires_verification());
     }
