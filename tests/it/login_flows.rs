@@ -204,7 +204,7 @@ async fn pages_say_what_the_tenant_wrote() {
     let page = site.begin(&mut browser).await;
     assert_eq!(page.heading(), "Hello at Acme &#38; Co");
     assert!(page.html.contains("&#60;b&#62;Go&#60;/b&#62;"));
-    assert!(page.html.contains("--primary-color:#ffd700;--on-primary:#000000"));
+    assert!(page.html.contains("--primary-color:#ffd700;--button-font-color:#000000"));
     site.end().await;
 }
 

@@ -6,6 +6,7 @@ mod counted;
 mod escape;
 mod loops;
 mod macros;
+mod parts;
 mod shape;
 #[cfg(test)]
 mod tests;
@@ -45,7 +46,8 @@ static PARSER: LazyLock<Parser> = LazyLock::new(|| {
         .tag(Counted(stdlib::CycleTag))
         .tag(Counted(stdlib::IncludeTag))
         .tag(Counted(stdlib::IncrementTag))
-        .tag(Counted(stdlib::DecrementTag));
+        .tag(Counted(stdlib::DecrementTag))
+        .tag(Counted(parts::PartTag));
     macro_rules! with_filters {
         ($parser:expr, $($filter:expr),* $(,)?) => { $parser$(.filter(CountedFilter($filter)))* };
     }

@@ -57,6 +57,8 @@ pub struct Actor {
     pub organization: Option<[String; 2]>,
     /// The request's body as log entries show it: without secrets.
     pub body: Document,
+    /// Fields of the tenant's own on a page, which its code may read: `ulp-…`.
+    pub fields: Document,
     /// Members of the events of triggers that the flow knows beside the usual ones, such as `transaction`.
     pub event: Document,
 }
@@ -77,6 +79,7 @@ impl Actor {
             client_name: None,
             organization: None,
             body: Document::new(),
+            fields: Document::new(),
             event: Document::new(),
         }
     }
@@ -102,11 +105,12 @@ impl Actor {
         }))
     }
 
-    /// What triggers are told of the request; its body stays away, since it may hold a password.
+    /// What triggers are told of the request: of its body the tenant's own fields alone, since others may hold a password.
     pub fn request(&self) -> Request {
         Request {
             ip: self.ip.clone(),
             method: self.method.clone(),
+            body: self.fields.clone(),
             hostname: self.domain.clone(),
             user_agent: self.user_agent.clone(),
             language: self.language.clone(),

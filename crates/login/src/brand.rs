@@ -1,4 +1,6 @@
-//! How a tenant's pages look: colours, logo, icon and font, made only from checked values.
+//! How a tenant's pages look: colours, logo, icon, font and shapes, made only from checked values.
+
+mod theme;
 
 use delivery::colors::{contrast, is_color, readable_on};
 use kernel::{Document, Value, value_at};
@@ -18,6 +20,12 @@ pub(crate) struct Brand {
     pub(crate) favicon: String,
     /// Custom properties and the font, in CSS.
     pub(crate) style: String,
+    /// The schemes that its colours are made for.
+    pub(crate) color_scheme: &'static str,
+    /// How puzzles look: `light`, `dark` or `auto`.
+    pub(crate) captcha_theme: &'static str,
+    /// Whether the buttons of other connections stand before the form.
+    pub(crate) has_connections_first: bool,
     /// Foreign origins from which pictures and icons come.
     pub(crate) image_origins: Vec<String>,
     /// The foreign origin from which the font comes.
@@ -25,9 +33,8 @@ pub(crate) struct Brand {
 }
 
 impl Brand {
-    /// What the branding and the theme say.
+    /// What the branding and the theme say. A theme is for light and dark alike; without one the pages follow the browser.
     pub(crate) fn of(branding: &Document, theme: Option<&Document>) -> Self {
-        let mut brand = Self::default();
         let text = |document: &Document, path: &str| {
             value_at(document, path).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
         };
@@ -36,13 +43,37 @@ impl Brand {
         let logo = address(themed("widget.logo_url").or_else(|| text(branding, "logo_url")));
         let favicon = address(text(branding, "favicon_url"));
         let font = address(themed("fonts.font_url").or_else(|| text(branding, "font.url")));
-        brand.image_origins = [&logo, &favicon].into_iter().flatten().map(origin).collect();
-        brand.image_origins.dedup();
-        brand.font_origin = font.as_ref().map(origin);
-        brand.logo = logo.map_or_else(|| LOGO.to_owned(), |address| address.to_string());
-        brand.favicon = favicon.map_or_else(|| FAVICON.to_owned(), |address| address.to_string());
-        brand.style = style(branding, &themed, font.as_ref());
-        brand
+        let background = address(themed("page_background.background_image_url"));
+        let mut image_origins: Vec<String> = Vec::new();
+        for origin in [&logo, &favicon, &background].into_iter().flatten().map(origin) {
+            if !image_origins.contains(&origin) {
+                image_origins.push(origin);
+            }
+        }
+        let mut properties = Properties::default();
+        colors(&mut properties, branding, &themed);
+        if let Some(theme) = theme {
+            theme::set(&mut properties, theme);
+        }
+        if let Some(background) = &background {
+            properties.set("page-background-image", format!("url(\"{}\")", in_quotes(background)));
+        }
+        let mut style = String::new();
+        if let Some(font) = &font {
+            style.extend(["@font-face{font-family:\"ULP Custom\";src:url(\"", &in_quotes(font), "\")}"]);
+            properties.set("font-family", "\"ULP Custom\",system-ui,sans-serif");
+        }
+        style.push_str(&properties.rule());
+        Self {
+            font_origin: font.as_ref().map(origin),
+            logo: logo.map_or_else(|| LOGO.to_owned(), |address| address.to_string()),
+            favicon: favicon.map_or_else(|| FAVICON.to_owned(), |address| address.to_string()),
+            color_scheme: theme.map_or("light dark", theme::color_scheme),
+            captcha_theme: theme.map_or("auto", theme::captcha_theme),
+            has_connections_first: themed("widget.social_buttons_layout").as_deref() == Some("top"),
+            style,
+            image_origins,
+        }
     }
 
     /// Has pages show one more picture; `None` where its address is none that they may.
@@ -56,6 +87,25 @@ impl Brand {
     }
 }
 
+/// Custom properties of the whole page. Each is set once: the last value counts.
+#[derive(Default)]
+struct Properties(Vec<(&'static str, String)>);
+
+impl Properties {
+    fn set(&mut self, name: &'static str, value: impl Into<String>) {
+        self.0.retain(|(known, _)| *known != name);
+        self.0.push((name, value.into()));
+    }
+
+    fn rule(&self) -> String {
+        if self.0.is_empty() {
+            return String::new();
+        }
+        let properties = self.0.iter().flat_map(|(name, value)| ["--", *name, ":", value.as_str(), ";"]);
+        format!(":root{{{}}}", properties.collect::<String>())
+    }
+}
+
 fn is_fetched(address: &Url) -> bool {
     address.scheme() == "https" && address.has_host()
 }
@@ -64,33 +114,29 @@ fn origin(address: &Url) -> String {
     address.origin().ascii_serialization()
 }
 
-fn style(branding: &Document, themed: &dyn Fn(&str) -> Option<String>, font: Option<&Url>) -> String {
+/// An address as it stands between quotes in a style sheet within a page.
+fn in_quotes(address: &Url) -> String {
+    address.as_str().replace(['"', '\\', '<', '\n'], "")
+}
+
+/// The two colours that a tenant without a theme chooses, too.
+fn colors(properties: &mut Properties, branding: &Document, themed: &dyn Fn(&str) -> Option<String>) {
     let of_branding = |path: &str| value_at(branding, path).and_then(Value::as_str).map(str::to_owned);
-    let mut style = String::new();
-    let mut set = |name: &str, value: &str| style.extend(["--", name, ":", value, ";"]);
-    let button =
-        themed("colors.primary_button").or_else(|| of_branding("colors.primary")).filter(|text| is_color(text));
+    let color = |text: Option<String>| text.filter(|text| is_color(text));
+    let button = color(themed("colors.primary_button")).or_else(|| color(of_branding("colors.primary")));
     if let Some(button) = &button {
-        set("primary-color", button);
-        let label = themed("colors.primary_button_label").filter(|text| is_color(text));
-        set("on-primary", &label.unwrap_or_else(|| readable_on(button).to_owned()));
+        properties.set("primary-color", button.as_str());
+        properties.set("button-font-color", readable_on(button));
         // A colour that can be read on a button may not be readable as text.
         if contrast(button, "#ffffff") < CONTRAST {
-            set("link", "var(--text)");
+            properties.set("link-color", "var(--font-default-color)");
         }
     }
-    if let Some(background) = themed("page_background.background_color").filter(|text| is_color(text)) {
-        set("page-background-color", &background);
-    } else if let Some(background) = value_at(branding, "colors.page_background").and_then(background) {
-        set("page-background-color", &background);
+    let background = color(themed("page_background.background_color"))
+        .or_else(|| value_at(branding, "colors.page_background").and_then(background));
+    if let Some(background) = background {
+        properties.set("page-background-color", background);
     }
-    let mut whole = if style.is_empty() { String::new() } else { format!(":root{{{style}}}") };
-    if let Some(font) = font {
-        let address = font.as_str().replace(['"', '\\', '<', '\n'], "");
-        let rest = "\")}:root{--font:tenant,system-ui,sans-serif}";
-        whole.extend(["@font-face{font-family:tenant;src:url(\"", &address, rest]);
-    }
-    whole
 }
 
 /// A colour, or a gradient.
@@ -116,7 +162,10 @@ mod tests {
     fn colours_are_taken_when_they_are_colours() {
         let branding = object(json!({"colors": {"primary": "#ffd700", "page_background": "red}body{display:none"}}));
         let brand = Brand::of(&branding, None);
-        assert_eq!(brand.style, ":root{--primary-color:#ffd700;--on-primary:#000000;--link:var(--text);}");
+        assert_eq!(
+            brand.style,
+            ":root{--primary-color:#ffd700;--button-font-color:#000000;--link-color:var(--font-default-color);}"
+        );
         let gradient = json!({"type": "linear-gradient", "start": "#000", "end": "#fff", "angle_deg": 35});
         let branding = object(json!({"colors": {"page_background": gradient}}));
         assert_eq!(
@@ -132,11 +181,25 @@ mod tests {
             "favicon_url": "javascript:alert(1)",
             "font": {"url": "https://fonts.example.com/a\"};body{x:y.woff2"},
         }));
-        let brand = Brand::of(&branding, None);
-        assert_eq!(brand.logo, "https://cdn.example.com/logo.png");
+        let theme = object(json!({
+            "page_background": {"background_image_url": "https://pics.example.com/a\")}body{x:url(\"//evil.example"},
+            "widget": {"logo_url": "http://plain.example.com/logo.png"},
+        }));
+        let brand = Brand::of(&branding, Some(&theme));
         assert_eq!(brand.favicon, FAVICON);
-        assert_eq!(brand.image_origins, ["https://cdn.example.com"]);
+        assert_eq!(brand.image_origins, ["https://pics.example.com"]);
+        assert_eq!(brand.logo, LOGO);
+        assert_eq!(Brand::of(&branding, None).logo, "https://cdn.example.com/logo.png");
         assert_eq!(brand.font_origin.as_deref(), Some("https://fonts.example.com"));
-        assert!(brand.style.starts_with("@font-face{font-family:tenant;src:url(\"https://fonts.example.com/a%22"));
+        assert!(
+            brand.style.starts_with("@font-face{font-family:\"ULP Custom\";src:url(\"https://fonts.example.com/a%22")
+        );
+        assert!(
+            brand.style.contains(
+                "--page-background-image:url(\"https://pics.example.com/a%22)%7Dbody%7Bx:url(%22//evil.example\");"
+            ),
+            "{}",
+            brand.style
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! Reads what a page depends on from the store.
 
 mod organizations;
+mod written;
 
 use identity::protection;
 use kernel::{Document, Record, Timestamp, Value};
@@ -9,6 +10,8 @@ use model::{
     views::{self, Attributes, Connection, Strategy, TenantSettings, View as _},
 };
 use store::{Kind, Snapshot, StoreResult};
+
+pub(crate) use written::{Facts, Written, written};
 
 use crate::{
     brand::Brand,

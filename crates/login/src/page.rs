@@ -1,5 +1,7 @@
 //! What a page shows, and its HTML.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 
 use model::screens::CAPABILITIES;
@@ -171,6 +173,12 @@ pub(crate) struct Shell {
     pub(crate) company: String,
     pub(crate) logo: String,
     pub(crate) favicon: String,
+    /// The schemes that the colours are made for: `light dark`, or one of them.
+    pub(crate) color_scheme: &'static str,
+    /// How puzzles look: `light`, `dark` or `auto`.
+    pub(crate) captcha_theme: &'static str,
+    /// Whether the buttons of other connections stand before the form.
+    pub(crate) has_connections_first: bool,
     /// Custom properties in CSS, made only from checked values.
     pub(crate) variables: String,
     pub(crate) style: String,
@@ -178,16 +186,56 @@ pub(crate) struct Shell {
     pub(crate) nonce: String,
 }
 
+/// HTML of the tenant within the parts of a page, by where it stands.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Inserted(pub(crate) BTreeMap<String, String>);
+
+impl Inserted {
+    /// What stands at an insertion point.
+    fn at(&self, point: &str) -> &str {
+        self.0.get(point).map_or("", String::as_str)
+    }
+}
+
 #[derive(Template)]
-#[template(path = "page.html")]
-struct Html<'a> {
+#[template(path = "head.html")]
+struct Head<'a> {
+    shell: &'a Shell,
+}
+
+#[derive(Template)]
+#[template(path = "widget.html")]
+struct Widget<'a> {
     shell: &'a Shell,
     page: &'a Page,
+    inserted: &'a Inserted,
     capabilities: &'static [&'static str],
 }
 
-/// The page in HTML.
-pub(crate) fn html(shell: &Shell, page: &Page) -> String {
-    let html = Html { shell, page, capabilities: CAPABILITIES };
-    html.render().expect("a template is written to memory")
+#[derive(Template)]
+#[template(path = "page.html")]
+struct Html<'a> {
+    language: &'a str,
+    is_right_to_left: bool,
+    title: &'a str,
+    head: &'a str,
+    widget: &'a str,
 }
+
+/// What every page has in its head: styles, icon and script. There is no title.
+pub(crate) fn head(shell: &Shell) -> String {
+    Head { shell }.render().expect(IN_MEMORY)
+}
+
+/// The page's own part: `main` with its forms.
+pub(crate) fn widget(shell: &Shell, page: &Page, inserted: &Inserted) -> String {
+    Widget { shell, page, inserted, capabilities: CAPABILITIES }.render().expect(IN_MEMORY)
+}
+
+/// The document of tenants that have no template.
+pub(crate) fn html(shell: &Shell, title: &str, head: &str, widget: &str) -> String {
+    let Shell { language, is_right_to_left, .. } = shell;
+    Html { language, is_right_to_left: *is_right_to_left, title, head, widget }.render().expect(IN_MEMORY)
+}
+
+const IN_MEMORY: &str = "a template is written to memory";

@@ -1,5 +1,6 @@
 //! The pages of a tenant: reads what a request is about, asks the state machine what comes next, and does it.
 
+mod documents;
 mod errors;
 mod links;
 mod pages;
@@ -8,7 +9,7 @@ mod tickets;
 use std::{sync::Arc, time::Duration};
 
 use http::StatusCode;
-use kernel::{TenantId, Value, id};
+use kernel::{Record, TenantId, Value, host_name, id};
 use serde_json::json;
 use store::{Envelope, Snapshot, Store, StoreError, StoreResult, Tx};
 
@@ -21,7 +22,7 @@ use crate::{
     form::Form,
     load::{self, Setting},
     machine,
-    reply::{self, Reply},
+    reply::Reply,
     screens::{self, View, consent, organizations},
     step::{At, Done, Effect, Fault, Show, Step},
     texts::{self, Texts},
@@ -70,6 +71,10 @@ pub(crate) struct Scene {
     pub(crate) prompt: &'static str,
     /// The tenant's issuer, as the browser reached it.
     pub(crate) issuer: String,
+    /// The host that the browser reached, with its port unless that is 443.
+    pub(crate) host: String,
+    /// The custom domain that it is.
+    pub(crate) domain: Option<Record>,
 }
 
 impl Scene {
@@ -115,6 +120,7 @@ impl Login {
             let language = texts::choose(&setting.languages, &wishes, &browser.language).to_owned();
             let custom = load::custom_text(reader, prompt, &language)?;
             let issuer = format!("https://{}/", browser.host);
+            let domain = reader.find(&model::CUSTOM_DOMAIN, "domain", &host_name(&browser.host))?;
             Ok::<_, StoreError>(Scene {
                 found,
                 setting,
@@ -123,6 +129,8 @@ impl Login {
                 custom,
                 prompt,
                 issuer,
+                host: browser.host.clone(),
+                domain: domain.filter(|domain| domain.text("status") == Some("ready")),
             })
         };
         self.store.read(tenant, work).await
@@ -308,9 +316,7 @@ impl Login {
         });
         let view = View { world, transaction, state, texts, show, captcha: shown };
         let page = behaviour.page(&view);
-        let status = status(&show.faults);
-        let target = transaction.request.redirect_uri.as_deref();
-        Ok(reply::page(&scene.setting, &scene.language, self.nonce(), &page, status, target))
+        self.document(tenant, scene, &view, page, status(&show.faults)).await
     }
 
     /// How the user is called, for prompts that greet.

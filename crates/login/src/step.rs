@@ -190,8 +190,6 @@ pub struct SignUp {
     pub password: Option<Secret>,
     /// The identifiers that were verified on the way.
     pub verified: Vec<Identifier>,
-    /// Fields of partials: `ulp-…`.
-    pub fields: BTreeMap<String, String>,
     /// The puzzle that was solved, which nobody may solve again.
     pub puzzle: Option<String>,
 }

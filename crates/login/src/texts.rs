@@ -53,6 +53,13 @@ impl Texts {
         text.map(|text| self.fill(text)).unwrap_or_default()
     }
 
+    /// All texts of the screen, by key.
+    pub(crate) fn all(&self) -> Document {
+        let sections = ["*", self.screen].into_iter().filter_map(|section| self.catalogue.get(section));
+        let keys = sections.flat_map(|texts| texts.keys()).chain(self.custom.keys());
+        keys.map(|key| (key.clone(), self.get(key).into())).collect()
+    }
+
     fn raw(&self, key: &str) -> Option<Cow<'_, str>> {
         if let Some(custom) = self.custom.get(key).and_then(Value::as_str) {
             return Some(custom.into());

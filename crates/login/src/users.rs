@@ -48,6 +48,7 @@ fn actor(call: &Call) -> Actor {
         method: "POST".to_owned(),
         client_id: Some(call.client_id.clone()).filter(|id| !id.is_empty()),
         organization: call.organization.clone(),
+        fields: call.transaction.as_ref().map(|transaction| transaction.progress.own_fields()).unwrap_or_default(),
         ..Actor::new(call.tenant.clone(), Channel::Public, browser.host.clone())
     }
 }

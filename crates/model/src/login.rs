@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kernel::{TenantId, Timestamp, Value};
+use kernel::{Document, TenantId, Timestamp, Value};
 use serde::{Deserialize, Serialize};
 use store::{StoreError, StoreResult, Tx};
 
@@ -51,6 +51,9 @@ pub struct LoginRequest {
     /// Whether the user is still to be asked to accept it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub asks_to_accept: bool,
+    /// By what the client finds this login again elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<String>,
     /// The parameters `ext-…`, with that prefix.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub extensions: BTreeMap<String, String>,
@@ -149,6 +152,14 @@ pub struct Progress {
     /// The puzzle that is to be solved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub captcha: Option<Puzzle>,
+}
+
+impl Progress {
+    /// What the user entered into fields that the tenant has added to the pages: `ulp-…`.
+    pub fn own_fields(&self) -> Document {
+        let own = self.fields.iter().filter(|(name, _)| name.starts_with("ulp-"));
+        own.map(|(name, value)| (name.clone(), value.as_str().into())).collect()
+    }
 }
 
 /// Where a login stands.

@@ -237,6 +237,7 @@ fn login_request(asked: &Asked) -> LoginRequest {
         organization_prompt: organization::before_login(asked),
         invitation: request.invitation.clone(),
         asks_to_accept: request.invitation.is_some(),
+        correlation_id: request.correlation_id.clone(),
         extensions: request.extensions.clone(),
         scope: request.scope.clone(),
         audience: request.audience.clone(),

@@ -83,6 +83,11 @@ pub(crate) async fn fire(
             transaction.insert(name.into(), value.into());
         }
     }
+    // Whoever came back from elsewhere has sent something anew; else it is what the tenant asked for on the pages.
+    let body = match &login.returned {
+        Some(returned) => Some(returned.body.clone()),
+        None => login.transaction.as_ref().map(|kept| kept.progress.own_fields()),
+    };
     let told = Told {
         record: &asked.record,
         connection: connection.as_deref(),
@@ -98,7 +103,7 @@ pub(crate) async fn fire(
         request: Request {
             ip: login.visit.origin.ip.clone(),
             method: login.visit.method.to_string(),
-            body: login.returned.as_ref().map(|returned| returned.body.clone()).unwrap_or_default(),
+            body: body.unwrap_or_default(),
             query: login.returned.as_ref().map_or_else(|| request.query.clone(), |returned| returned.query.clone()),
             hostname: site.tenant.host().to_owned(),
             user_agent: login.visit.origin.user_agent.clone(),

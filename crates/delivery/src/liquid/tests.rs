@@ -28,6 +28,15 @@ fn a_template_takes_what_is_known() {
 }
 
 #[test]
+fn parts_of_a_page_stand_where_its_template_says() {
+    let page = object(json!({"auth0": {"head": "<link>", "widget": "<main></main>"}}));
+    let template = "<head>{%- auth0:head -%}</head> <body>{% auth0:widget %}</body>";
+    assert_eq!(render(template, &page).unwrap(), "<head><link></head> <body><main></main></body>");
+    assert_eq!(rendered("{%-auth0:head-%}{% auth0 : nothing %}."), ".");
+    assert!(render("{% auth0 head %}", &page).is_err() && render("{% auth0:head x %}", &page).is_err());
+}
+
+#[test]
 fn what_nobody_told_is_empty() {
     assert_eq!(rendered("[{{ nobody }}{{ user.app_metadata.plan | escape }}{{ user.name.first }}]"), "[]");
     assert_eq!(rendered("{% if user.given_name %}a{% else %}b{% endif %}"), "b");

@@ -185,14 +185,11 @@ fn signed_up(at: &mut At<'_>) -> Step {
     let Some(database) = at.world.database.as_ref().filter(|database| !database.has_passwords) else {
         return Step::Go(paths::of("signup-password").to_owned());
     };
-    let mut fields = at.transaction.progress.fields.clone();
-    fields.retain(|name, _| name.starts_with("ulp-"));
     Step::Do(Effect::SignUp(SignUp {
         connection: database.name.clone(),
         identifiers: signup::remembered(at),
         password: None,
         verified: signup::verified_ones(at),
-        fields,
         puzzle: None,
     }))
 }

@@ -111,7 +111,6 @@ impl Behaviour for Signup {
             identifiers,
             password: database.has_passwords.then(|| form.secret("password")),
             verified: verified_ones(at),
-            fields: form.beginning("ulp-", 20, 255),
             puzzle,
         }))
     }

@@ -7,8 +7,9 @@ use store::StoreResult;
 
 use super::{Login, Scene};
 use crate::{
+    document::Own,
     page::{Message, Page},
-    reply::{self, Reply},
+    reply::Reply,
     texts::Texts,
 };
 use model::login::Browser;
@@ -54,16 +55,6 @@ impl ErrorPage {
     }
 }
 
-/// The tenant's own HTML for an error; `None` where it is no template, and ours is shown.
-async fn own_page(template: &str, page: &ErrorPage, language: &str) -> Option<String> {
-    // Requests can say what they like in an error's description.
-    let known: Document =
-        page.told(language).map(|(name, value)| (name.to_owned(), liquid::escaped(value).into())).collect();
-    let template = template.to_owned();
-    let rendered = tokio::task::spawn_blocking(move || liquid::render(&template, &known)).await.ok()?;
-    rendered.inspect_err(|error| tracing::warn!(%error, "a tenant's own error page cannot be shown")).ok()
-}
-
 impl Login {
     /// The tenant's page for errors: its own address or HTML, if it has one, else ours.
     pub async fn told_error(&self, tenant: &TenantId, page: ErrorPage, browser: &Browser) -> StoreResult<Reply> {
@@ -79,11 +70,21 @@ impl Login {
             return Reply::to(String::from(address));
         }
         if let Some(template) = own.html.as_deref().filter(|html| !html.is_empty())
-            && let Some(html) = own_page(template, page, &scene.language).await
+            && let Some(reply) = self.own_page(scene, template, page).await
         {
-            return reply::own_page(&scene.setting, &scene.language, page.status(), html);
+            return reply;
         }
         self.error_page(scene, page)
+    }
+
+    /// The tenant's own HTML for an error; `None` where it is no template, and ours is shown.
+    async fn own_page(&self, scene: &Scene, template: &str, page: &ErrorPage) -> Option<Reply> {
+        // Requests can say what they like in an error's description.
+        let known: Document =
+            page.told(&scene.language).map(|(name, value)| (name.to_owned(), liquid::escaped(value).into())).collect();
+        let (template, nonce) = (template.to_owned(), self.nonce());
+        let own = Own { setting: &scene.setting, language: &scene.language, host: &scene.host, status: page.status() };
+        own.document(template, known, nonce).await
     }
 
     /// Our page for errors.
@@ -113,7 +114,7 @@ impl Login {
             facts,
             ..Page::default()
         };
-        reply::page(&scene.setting, &scene.language, self.nonce(), &page, error.status(), None)
+        self.sheet(scene, page, error.status()).plain()
     }
 
     /// A page of ours failed: the cause is for the log.

@@ -4,7 +4,7 @@ use kernel::TenantId;
 use serde_json::json;
 use store::StoreResult;
 
-use super::{Login, Scene, Stage, carrier, reply, screens};
+use super::{Login, Scene, Stage, carrier, screens};
 use crate::{
     accounts::{TicketError, Verified},
     paths,
@@ -150,7 +150,6 @@ impl Login {
         let page = behaviour.page(&view);
         let is_wrong = show.faults.iter().any(|fault| fault.code != "already-verified");
         let status = if is_wrong { http::StatusCode::BAD_REQUEST } else { http::StatusCode::OK };
-        let target = transaction.request.redirect_uri.as_deref();
-        Ok(reply::page(&scene.setting, &scene.language, self.nonce(), &page, status, target))
+        self.document(tenant, scene, &view, page, status).await
     }
 }

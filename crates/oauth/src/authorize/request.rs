@@ -137,7 +137,7 @@ impl AuthorizationRequest {
         if correlation_id.as_deref().is_some_and(|id| !is_correlation_id(id)) {
             return Err(AuthorizationError::invalid_request("Invalid parameter: correlation_id"));
         }
-        let extensions = parameters.iter().filter(|(name, _)| name.starts_with("ext-"));
+        let extensions = parameters.iter().filter(|(name, value)| is_extension(name, value));
         let mut query = parameters.all();
         query.retain(|name, _| !matches!(name.as_str(), "id_token_hint" | "login_ticket" | "session_transfer_token"));
         Ok(Self {
@@ -203,6 +203,17 @@ fn code_challenge(parameters: &Parameters) -> Result<Option<CodeChallenge>, Auth
     Ok(Some(CodeChallenge { challenge: challenge.to_owned(), is_hashed }))
 }
 
+/// Whether a parameter is one of the application's own: others that begin so are left out.
+fn is_extension(name: &str, value: &str) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    let name = name.strip_prefix("ext-").unwrap_or_default();
+    let is_said = |byte: u8| is_word(byte) || b".*~@+ /:".contains(&byte);
+    (1..=28).contains(&name.len())
+        && name.bytes().all(is_word)
+        && (1..=255).contains(&value.len())
+        && value.bytes().all(is_said)
+}
+
 fn is_correlation_id(text: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.*~@+/:".contains(&byte);
     (1..=64).contains(&text.len()) && text.bytes().all(is_allowed)
@@ -261,7 +272,8 @@ mod tests {
 
     #[test]
     fn scopes_stand_once_and_extensions_are_kept() {
-        let request = parse("response_type=code&scope=openid+email+openid&ext-a=1&ext-b=2&other=3").unwrap();
+        let request =
+            parse("response_type=code&scope=openid+email+openid&ext-a=1&ext-b=2&other=3&ext-c=%3Cb%3E&ext-=4").unwrap();
         assert_eq!(request.scope, ["openid", "email"]);
         assert_eq!(
             request.extensions.into_iter().collect::<Vec<_>>(),

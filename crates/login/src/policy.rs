@@ -1,0 +1,86 @@
+//! What a page may fetch, run and send: its content security policy.
+
+use std::collections::BTreeSet;
+
+use url::Url;
+
+use crate::{load::Setting, named::Named};
+
+/// What a policy is made from.
+pub(crate) struct Policy<'a> {
+    pub(crate) setting: &'a Setting,
+    pub(crate) nonce: &'a str,
+    /// Where the protocol sends the browser in the end: browsers refuse a form whose redirects lead to an origin that
+    /// `form-action` does not name.
+    pub(crate) target: Option<&'a str>,
+    /// What the tenant's own HTML names, and the host that the page is on.
+    pub(crate) written: Option<(&'a Named, &'a str)>,
+}
+
+/// The policy of a page.
+pub(crate) fn of(policy: &Policy<'_>) -> String {
+    let Policy { setting, nonce, target, written } = policy;
+    let brand = &setting.brand;
+    let images = joined(&brand.image_origins);
+    let font = brand.font_origin.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
+    // An application may send its user on to any origin of its own once it has the response.
+    let target = target.and_then(destination).map(|source| format!(" {source}")).unwrap_or_default();
+    let end = format!("form-action 'self' https:{target}{}", frames(setting));
+    let Some((named, host)) = written else {
+        let font = if font.is_empty() { String::new() } else { format!("; font-src {font}") };
+        return format!(
+            "default-src 'none'; base-uri 'none'; style-src 'self' 'nonce-{nonce}'; script-src 'self'; connect-src 'self'; \
+             img-src 'self' data:{images}{font}; {end}"
+        );
+    };
+    let (all, scripts, pictures) = (joined(&named.all), joined(&named.scripts), joined(&named.pictures));
+    let hashes: String = named.handlers.iter().flat_map(|hash| [" 'sha256-", hash.as_str(), "'"]).collect();
+    let handlers = if hashes.is_empty() { hashes } else { format!(" 'unsafe-hashes'{hashes}") };
+    let frames = if all.is_empty() { String::new() } else { format!("; frame-src{all}") };
+    let font = if font.is_empty() { font } else { format!(" {font}") };
+    // Its scripts can ask the pages, but neither the APIs nor the tools of developers that the same host has.
+    format!(
+        "default-src 'none'; base-uri 'none'; style-src 'self' 'nonce-{nonce}'{all}; style-src-attr 'unsafe-inline'; \
+         script-src 'self' 'nonce-{nonce}'{scripts}{handlers}; connect-src {host}/u/{all}{frames}; media-src data:{all}; \
+         img-src 'self' data:{images}{all}{pictures}; font-src data:{font}{all}; {end}"
+    )
+}
+
+/// Who may show a page in a frame.
+fn frames(setting: &Setting) -> &'static str {
+    if setting.allows_frames { "" } else { "; frame-ancestors 'none'" }
+}
+
+fn joined<'o>(origins: impl IntoIterator<Item = &'o String>) -> String {
+    let once: BTreeSet<&String> = origins.into_iter().collect();
+    once.into_iter().flat_map(|origin| [" ", origin.as_str()]).collect()
+}
+
+/// The source in a policy that covers an address: its origin, or its scheme where it has no origin.
+fn destination(address: &str) -> Option<String> {
+    let address = Url::parse(address).ok()?;
+    let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && !b";,'\"".contains(&byte));
+    let source = match address.scheme() {
+        "http" | "https" => address.origin().ascii_serialization(),
+        scheme => format!("{scheme}:"),
+    };
+    is_plain(&source).then_some(source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_may_lead_to_the_application() {
+        let setting = Setting::default();
+        let form_action = |target: &str| {
+            let policy = of(&Policy { setting: &setting, nonce: "n", target: Some(target), written: None });
+            let directive = policy.split("; ").find(|directive| directive.starts_with("form-action"));
+            directive.unwrap_or_default().to_owned()
+        };
+        assert_eq!(form_action("http://localhost:3000/cb?x=1"), "form-action 'self' https: http://localhost:3000");
+        assert_eq!(form_action("com.example.app://cb"), "form-action 'self' https: com.example.app:");
+        assert_eq!(form_action("nothing"), "form-action 'self' https:");
+    }
+}
