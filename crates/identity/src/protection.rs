@@ -6,8 +6,11 @@ mod bots;
 use std::{net::IpAddr, time::Duration};
 
 use kernel::{Record, Sealed, Timestamp, object};
-use model::{BREACHED_PASSWORD_DETECTION, BRUTE_FORCE_PROTECTION, IP_BLOCK, SUSPICIOUS_IP_THROTTLING};
-use serde::{Deserialize, de::DeserializeOwned};
+use model::{
+    BREACHED_PASSWORD_DETECTION, BRUTE_FORCE_PROTECTION, IP_BLOCK, SUSPICIOUS_IP_THROTTLING,
+    views::{BreachedPasswordDetection, BruteForceProtection, SuspiciousIpThrottling, ThrottlingStage},
+};
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use store::{Kind, Permit, Rate, Snapshot, StoreResult, Tx, Window};
 
@@ -62,98 +65,6 @@ pub(crate) struct Subject {
     pub(crate) is_protected: bool,
 }
 
-#[derive(Deserialize)]
-#[serde(default)]
-struct BruteForce {
-    enabled: bool,
-    shields: Vec<String>,
-    mode: String,
-    allowlist: Vec<String>,
-    max_attempts: u64,
-}
-
-impl Default for BruteForce {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            shields: vec!["block".into(), "user_notification".into()],
-            mode: "count_per_identifier_and_ip".into(),
-            allowlist: Vec::new(),
-            max_attempts: 10,
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(default)]
-struct Throttling {
-    enabled: bool,
-    shields: Vec<String>,
-    allowlist: Vec<String>,
-    stage: Stages,
-}
-
-impl Default for Throttling {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            shields: vec!["block".into(), "admin_notification".into()],
-            allowlist: Vec::new(),
-            stage: Stages::default(),
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
-struct Stages {
-    pre_login: Stage,
-    pre_user_registration: Stage,
-}
-
-impl Default for Stages {
-    fn default() -> Self {
-        Self {
-            pre_login: Stage { max_attempts: 100, rate: 864_000 },
-            pre_user_registration: Stage { max_attempts: 50, rate: 1_200 },
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct Stage {
-    max_attempts: u32,
-    /// Milliseconds after which one more attempt is granted.
-    rate: u64,
-}
-
-impl Stage {
-    fn rate(&self) -> Rate {
-        Rate { burst: self.max_attempts, interval: Duration::from_millis(self.rate) }
-    }
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct BreachedPasswords {
-    enabled: bool,
-    shields: Vec<String>,
-    stage: BreachedStages,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
-struct BreachedStages {
-    pre_user_registration: Shielded,
-    pre_change_password: Shielded,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Shielded {
-    shields: Vec<String>,
-}
-
 fn settings<T: DeserializeOwned + Default>(reader: &Snapshot, kind: &Kind) -> StoreResult<T> {
     match reader.singleton(kind)? {
         Some(record) => Ok(record.view()?),
@@ -161,25 +72,21 @@ fn settings<T: DeserializeOwned + Default>(reader: &Snapshot, kind: &Kind) -> St
     }
 }
 
-impl BruteForce {
-    fn acts_on(&self, subject: &Subject, ip: &str) -> bool {
-        self.enabled && subject.is_protected && !is_listed(&self.allowlist, ip)
-    }
-
-    /// The address that failures are counted by, where they are.
-    fn ip<'a>(&self, ip: &'a str) -> Option<&'a str> {
-        (self.mode != "count_per_identifier").then_some(ip)
-    }
+fn is_guarded(settings: &BruteForceProtection, subject: &Subject, ip: &str) -> bool {
+    settings.enabled && subject.is_protected && !is_listed(&settings.allowlist, ip)
 }
 
-impl Throttling {
-    fn acts_on(&self, ip: &str) -> bool {
-        self.enabled && !is_listed(&self.allowlist, ip)
-    }
+/// The address that failures of an account are counted by, where they are.
+fn counted_ip<'a>(settings: &BruteForceProtection, ip: &'a str) -> Option<&'a str> {
+    (settings.mode != "count_per_identifier").then_some(ip)
+}
 
-    fn blocks(&self) -> bool {
-        has(&self.shields, "block")
-    }
+fn is_throttled(settings: &SuspiciousIpThrottling, ip: &str) -> bool {
+    settings.enabled && !is_listed(&settings.allowlist, ip)
+}
+
+fn rate(stage: &ThrottlingStage) -> Rate {
+    Rate { burst: stage.max_attempts, interval: Duration::from_millis(stage.rate) }
 }
 
 impl Subject {
@@ -191,20 +98,20 @@ impl Subject {
 
 /// Whether a login is refused before its password is looked at.
 pub(crate) fn before_login(reader: &Snapshot, actor: &Actor, subject: &Subject) -> StoreResult<Option<Limited>> {
-    let brute_force: BruteForce = settings(reader, &BRUTE_FORCE_PROTECTION)?;
-    let is_shielded = brute_force.acts_on(subject, &actor.ip) && has(&brute_force.shields, "block");
+    let brute_force: BruteForceProtection = settings(reader, &BRUTE_FORCE_PROTECTION)?;
+    let is_shielded = is_guarded(&brute_force, subject, &actor.ip) && has(&brute_force.shields, "block");
     if is_shielded {
         // A block that came of fewer failures than the tenant allows by now is none.
-        let failed = reader.tally(FAILED_LOGINS, &subject.key(brute_force.ip(&actor.ip)))?;
+        let failed = reader.tally(FAILED_LOGINS, &subject.key(counted_ip(&brute_force, &actor.ip)))?;
         let is_reached = failed.is_none_or(|failed| failed.value >= brute_force.max_attempts);
         if is_reached && blocks::is_blocked(reader, &subject.connection, &subject.identifier, &actor.ip)? {
             return Ok(Some(Limited::BruteForce { is_notified: has(&brute_force.shields, "user_notification") }));
         }
     }
-    let throttling: Throttling = settings(reader, &SUSPICIOUS_IP_THROTTLING)?;
-    if throttling.acts_on(&actor.ip)
-        && throttling.blocks()
-        && let Some(retry) = refused_until(reader, LOGINS_OF_IP, &actor.ip, throttling.stage.pre_login.rate())?
+    let throttling: SuspiciousIpThrottling = settings(reader, &SUSPICIOUS_IP_THROTTLING)?;
+    if is_throttled(&throttling, &actor.ip)
+        && has(&throttling.shields, "block")
+        && let Some(retry) = refused_until(reader, LOGINS_OF_IP, &actor.ip, rate(&throttling.stage.pre_login))?
     {
         return Ok(Some(Limited::SuspiciousIp { retry }));
     }
@@ -264,9 +171,9 @@ pub(crate) fn login_failed(
     user: Option<&Record>,
 ) -> Result {
     tx.count_up(FAILURES_OF_IP, &actor.ip, Window::FromLast(LATELY))?;
-    let brute_force: BruteForce = settings(tx, &BRUTE_FORCE_PROTECTION)?;
-    if brute_force.acts_on(subject, &actor.ip) {
-        let ip = brute_force.ip(&actor.ip);
+    let brute_force: BruteForceProtection = settings(tx, &BRUTE_FORCE_PROTECTION)?;
+    if is_guarded(&brute_force, subject, &actor.ip) {
+        let ip = counted_ip(&brute_force, &actor.ip);
         let window = Window::FromLast(if user.is_some() { BLOCKED_FOR } else { REMEMBERED });
         let failed = tx.count_up(FAILED_LOGINS, &subject.key(ip), window)?;
         if failed.value >= brute_force.max_attempts {
@@ -284,17 +191,17 @@ pub(crate) fn login_failed(
             }
         }
     }
-    let throttling: Throttling = settings(tx, &SUSPICIOUS_IP_THROTTLING)?;
-    if !throttling.acts_on(&actor.ip) {
+    let throttling: SuspiciousIpThrottling = settings(tx, &SUSPICIOUS_IP_THROTTLING)?;
+    if !is_throttled(&throttling, &actor.ip) {
         return Ok(());
     }
-    let rate = throttling.stage.pre_login.rate();
+    let rate = rate(&throttling.stage.pre_login);
     let permit = tx.take_permit(LOGINS_OF_IP, &actor.ip, rate)?;
     if matches!(permit, Permit::Granted { remaining: 1.., .. }) {
         return Ok(());
     }
     let until = refused_until(tx, LOGINS_OF_IP, &actor.ip, rate)?;
-    if let Some(until) = until.filter(|_| throttling.blocks()) {
+    if let Some(until) = until.filter(|_| has(&throttling.shields, "block")) {
         blocks::block_ip(tx, &actor.ip, until)?;
     }
     if is_news(tx, "limit_mu", &actor.ip)? {
@@ -331,16 +238,16 @@ pub fn lift_ip(tx: &mut Tx, ip: &str) -> StoreResult {
 
 /// Counts a sign-up of an address; `Some` when there are too many.
 pub(crate) fn count_signup(tx: &mut Tx, actor: &Actor) -> Result<Option<Limited>> {
-    let throttling: Throttling = settings(tx, &SUSPICIOUS_IP_THROTTLING)?;
-    if !throttling.acts_on(&actor.ip) {
+    let throttling: SuspiciousIpThrottling = settings(tx, &SUSPICIOUS_IP_THROTTLING)?;
+    if !is_throttled(&throttling, &actor.ip) {
         return Ok(None);
     }
-    match tx.take_permit(SIGNUPS_OF_IP, &actor.ip, throttling.stage.pre_user_registration.rate())? {
+    match tx.take_permit(SIGNUPS_OF_IP, &actor.ip, rate(&throttling.stage.pre_user_registration))? {
         Permit::Refused { retry } => {
             if is_news(tx, "limit_mu", &actor.ip)? {
                 Entry { details: object(json!({"flow": "signup"})), ..Entry::of("limit_mu") }.append(tx, actor)?;
             }
-            Ok(throttling.blocks().then_some(Limited::SuspiciousIp { retry }))
+            Ok(has(&throttling.shields, "block").then_some(Limited::SuspiciousIp { retry }))
         }
         Permit::Granted { .. } => Ok(None),
     }
@@ -351,7 +258,7 @@ pub(crate) fn refuses_leaked(reader: &Snapshot, password_is_leaked: bool) -> Sto
     if !password_is_leaked {
         return Ok(false);
     }
-    let settings: BreachedPasswords = settings(reader, &BREACHED_PASSWORD_DETECTION)?;
+    let settings: BreachedPasswordDetection = settings(reader, &BREACHED_PASSWORD_DETECTION)?;
     Ok(settings.enabled && has(&settings.shields, "block"))
 }
 
@@ -360,7 +267,7 @@ pub(crate) fn refuses_leaked_signup(reader: &Snapshot, password_is_leaked: bool)
     if !password_is_leaked {
         return Ok(false);
     }
-    let settings: BreachedPasswords = settings(reader, &BREACHED_PASSWORD_DETECTION)?;
+    let settings: BreachedPasswordDetection = settings(reader, &BREACHED_PASSWORD_DETECTION)?;
     Ok(settings.enabled && has(&settings.stage.pre_user_registration.shields, "block"))
 }
 
@@ -369,7 +276,7 @@ pub(crate) fn refuses_leaked_reset(reader: &Snapshot, password_is_leaked: bool) 
     if !password_is_leaked {
         return Ok(false);
     }
-    let settings: BreachedPasswords = settings(reader, &BREACHED_PASSWORD_DETECTION)?;
+    let settings: BreachedPasswordDetection = settings(reader, &BREACHED_PASSWORD_DETECTION)?;
     Ok(settings.enabled && has(&settings.stage.pre_change_password.shields, "block"))
 }
 
@@ -394,7 +301,7 @@ fn notify_blocked(tx: &mut Tx, actor: &Actor, user: &Record, identifier: &str) -
 
 /// Tells a user, where the tenant wants that, that the password with which somebody logs in is known to others.
 pub(crate) fn notify_leaked(tx: &mut Tx, actor: &Actor, user: &Record, identifier: &str) -> Result {
-    let settings: BreachedPasswords = settings(tx, &BREACHED_PASSWORD_DETECTION)?;
+    let settings: BreachedPasswordDetection = settings(tx, &BREACHED_PASSWORD_DETECTION)?;
     if !settings.enabled || !has(&settings.shields, "user_notification") {
         return Ok(());
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use kernel::{Document, Secret, Timestamp, id::Form};
+use model::views::RefreshTokenSettings;
 use serde::Deserialize;
 use serde_json::json;
 use store::{
@@ -15,83 +16,17 @@ use crate::log::Line;
 /// How many a user may have for a client; the oldest make place.
 pub const MOST_OF_A_CLIENT: u64 = 200;
 
-/// What a client's `refresh_token` says.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[serde(default)]
-pub struct Settings {
-    rotation_type: String,
-    expiration_type: String,
-    /// Seconds for which a token can be presented again after it was replaced.
-    leeway: u64,
-    token_lifetime: u64,
-    idle_token_lifetime: u64,
-    infinite_token_lifetime: bool,
-    infinite_idle_token_lifetime: bool,
-    /// What a token may be exchanged for beyond what the login granted.
-    pub policies: Vec<Policy>,
+/// What a client's record says of its refresh tokens.
+///
+/// # Errors
+/// Settings that cannot be read: no token is given a life that nobody chose.
+pub fn settings(client: &Document) -> serde_json::Result<RefreshTokenSettings> {
+    let settings = client.get("refresh_token").filter(|settings| !settings.is_null());
+    settings.map_or_else(|| Ok(RefreshTokenSettings::default()), RefreshTokenSettings::deserialize)
 }
 
-/// An API that a client may ask a token for without a further login, and with which scopes.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(default)]
-pub struct Policy {
-    /// The API's identifier.
-    pub audience: String,
-    /// The scopes.
-    pub scope: Vec<String>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            rotation_type: "non-rotating".to_owned(),
-            expiration_type: "non-expiring".to_owned(),
-            leeway: 0,
-            token_lifetime: 2_592_000,
-            idle_token_lifetime: 1_296_000,
-            infinite_token_lifetime: true,
-            infinite_idle_token_lifetime: true,
-            policies: Vec::new(),
-        }
-    }
-}
-
-impl Settings {
-    /// The settings of a client.
-    ///
-    /// # Errors
-    /// Settings that cannot be read: no token is given a life that nobody chose.
-    pub fn of(client: &Document) -> serde_json::Result<Self> {
-        client
-            .get("refresh_token")
-            .filter(|settings| !settings.is_null())
-            .map_or_else(|| Ok(Self::default()), Self::deserialize)
-    }
-
-    /// Whether each exchange replaces a token.
-    pub fn is_rotating(&self) -> bool {
-        self.rotation_type == "rotating"
-    }
-
-    /// For how long a token can be presented again after it was replaced.
-    pub fn leeway(&self) -> Duration {
-        Duration::from_secs(self.leeway)
-    }
-
-    fn is_expiring(&self) -> bool {
-        self.expiration_type == "expiring"
-    }
-
-    /// When a token ends in any case.
-    fn expires(&self, issued: Timestamp) -> Option<Timestamp> {
-        (self.is_expiring() && !self.infinite_token_lifetime).then(|| issued + Duration::from_secs(self.token_lifetime))
-    }
-
-    /// When it ends unless it is exchanged before.
-    fn idle_expires(&self, now: Timestamp) -> Option<Timestamp> {
-        (self.is_expiring() && !self.infinite_idle_token_lifetime)
-            .then(|| now + Duration::from_secs(self.idle_token_lifetime))
-    }
+fn after(now: Timestamp, seconds: Option<u64>) -> Option<Timestamp> {
+    seconds.map(|seconds| now + Duration::from_secs(seconds))
 }
 
 /// A refresh token to be issued.
@@ -116,7 +51,7 @@ pub struct Grant {
 }
 
 /// Issues a refresh token and gives it with what the client presents. A user who has too many for the client loses the oldest.
-pub fn issue(tx: &mut Tx, settings: &Settings, grant: Grant) -> StoreResult<(RefreshToken, Secret)> {
+pub fn issue(tx: &mut Tx, settings: &RefreshTokenSettings, grant: Grant) -> StoreResult<(RefreshToken, Secret)> {
     let now = tx.now();
     let held = Held { user_id: Some(&grant.user_id), client_id: Some(&grant.client_id), ..Held::default() };
     let count = tx.refresh_tokens(held, &Paging::Offset { offset: 0, limit: 0 }, true)?.total.unwrap_or(0);
@@ -127,8 +62,11 @@ pub fn issue(tx: &mut Tx, settings: &Settings, grant: Grant) -> StoreResult<(Ref
         }
     }
     // An online token lasts as long as its session.
-    let (idle_expires, expires) =
-        if grant.is_online { (None, None) } else { (settings.idle_expires(now), settings.expires(now)) };
+    let (idle_expires, expires) = if grant.is_online {
+        (None, None)
+    } else {
+        (after(now, settings.idle_lifetime()), after(now, settings.lifetime()))
+    };
     let token = RefreshToken {
         id: grant.id.unwrap_or_else(|| tx.context().id(Form::Alnum16("rt_"))),
         user_id: grant.user_id,
@@ -163,12 +101,17 @@ pub enum Found {
 }
 
 /// Looks at what a client presents, and changes nothing.
-pub fn find(reader: &Snapshot, settings: &Settings, client_id: &str, presented: &str) -> StoreResult<Found> {
+pub fn find(
+    reader: &Snapshot,
+    settings: &RefreshTokenSettings,
+    client_id: &str,
+    presented: &str,
+) -> StoreResult<Found> {
     let is_own = |token: &RefreshToken| token.client_id == client_id;
     let token = match reader.presented_refresh_token(presented)? {
         Presented::Current(token) if is_own(&token) => token,
         Presented::Previous(token, rotated) if is_own(&token) => {
-            if reader.now() >= rotated + settings.leeway() {
+            if reader.now() >= rotated + Duration::from_secs(settings.leeway) {
                 return Ok(Found::Reused(Box::new(token)));
             }
             token
@@ -190,7 +133,7 @@ pub fn find(reader: &Snapshot, settings: &Settings, client_id: &str, presented: 
 /// exchange changes, such as what the token gives access to.
 pub fn exchange(
     tx: &mut Tx,
-    settings: &Settings,
+    settings: &RefreshTokenSettings,
     client_id: &str,
     presented: &str,
     agent: &Agent,
@@ -200,13 +143,13 @@ pub fn exchange(
         return Ok(Exchange::Unknown);
     }
     let now = tx.now();
-    tx.exchange_refresh_token(presented, settings.leeway(), |token| {
+    tx.exchange_refresh_token(presented, Duration::from_secs(settings.leeway), |token| {
         token.last_exchanged = Some(now);
         if !token.is_online {
             token.is_rotating = settings.is_rotating();
             // The absolute end is fixed when the token is issued, or when its client begins to have one.
-            token.expires = token.expires.or_else(|| settings.expires(now));
-            token.idle_expires = settings.idle_expires(now);
+            token.expires = token.expires.or_else(|| after(now, settings.lifetime()));
+            token.idle_expires = after(now, settings.idle_lifetime());
             if settings.is_expiring() {
                 token.details.device.used_by(agent.clone());
             }

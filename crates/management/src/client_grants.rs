@@ -1,9 +1,11 @@
 //! Client grants: which client may have which scopes of which API.
 
 use kernel::{Record, Value, id::Form, object};
-use model::{CLIENT, ORGANIZATION, ORGANIZATION_GRANTS, RESOURCE_SERVER};
+use model::{
+    CLIENT, ORGANIZATION, ORGANIZATION_GRANTS, RESOURCE_SERVER,
+    views::{ClientGrant, View},
+};
 use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, ListFilter, Resource, Sorted, Unique};
-use serde::Deserialize;
 use serde_json::json;
 use store::{RelationQuery, Side, Snapshot, Tx};
 
@@ -34,17 +36,6 @@ pub(crate) static CLIENT_GRANT: Kind = Kind::of(&model::CLIENT_GRANT)
         ("default_for", ListFilter::Equals("default_for")),
     ])
     .order(Sorted::Id);
-
-/// What a grant is judged by.
-#[derive(Deserialize)]
-struct Grant {
-    client_id: Option<String>,
-    audience: String,
-    subject_type: Option<String>,
-    default_for: Option<String>,
-    #[serde(default)]
-    allow_all_scopes: bool,
-}
 
 /// What the service lets a client do that configures identity providers on its behalf.
 const EXPRESS_CONFIGURATION: &[&str] = &[
@@ -77,7 +68,7 @@ impl Resource for ClientGrants {
         if old.is_none() {
             new.document.entry("subject_type").or_insert_with(|| "client".into());
         }
-        let grant: Grant = new.view()?;
+        let grant = ClientGrant::of(new)?;
         // Who names scopes does not want all; who wants all names none.
         if grant.allow_all_scopes {
             if call.body().get("allow_all_scopes") == Some(&Value::Bool(true)) || old.is_none() {
@@ -93,7 +84,7 @@ impl Resource for ClientGrants {
     }
 
     fn check(&self, tx: &mut Tx, _: &Call, old: Option<&Record>, new: &Record) -> ApiResult {
-        let grant: Grant = new.view()?;
+        let grant = ClientGrant::of(new)?;
         if let Some(id) = &grant.client_id {
             let Some(client) = tx.get(&CLIENT, id)? else {
                 return Err(ApiError::not_found("Client not found"));

@@ -2,8 +2,12 @@
 
 mod clients;
 mod connections;
+mod lifetimes;
 mod organizations;
+mod passwords;
+mod protection;
 mod quotas;
+mod refresh_tokens;
 mod resource_servers;
 mod strategy;
 mod tenants;
@@ -15,8 +19,18 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 pub use self::{
     clients::{Client, ClientGrant, DefaultOrganization, JwtConfiguration},
     connections::{Attribute, Attributes, Connection, ConnectionOptions, Totp},
+    lifetimes::SessionLifetimes,
     organizations::Organization,
+    passwords::{
+        PasswordComplexity, PasswordComplexityOptions, PasswordDictionary, PasswordHistory, PasswordOptions,
+        PasswordPolicy, PasswordProfileData, PasswordSwitch,
+    },
+    protection::{
+        BotDetection, BreachedPasswordDetection, BreachedPasswordStages, BruteForceProtection, PuzzlePolicy, Shielded,
+        SuspiciousIpThrottling, ThrottlingStage, ThrottlingStages,
+    },
     quotas::{DefaultTokenQuota, QuotaLimits, TokenQuota},
+    refresh_tokens::{RefreshTokenPolicy, RefreshTokenSettings},
     resource_servers::{ProofOfPossession, ResourceServer},
     strategy::{Strategy, StrategyType},
     tenants::{ErrorPage, Flags, Mtls, OidcLogout, Sessions, TenantSettings, UniversalLogin},
@@ -56,6 +70,7 @@ mod tests {
     use super::{
         clients::AuthenticationMethods,
         connections::{AttributeSignup, AttributeValidation, PasswordMethod},
+        lifetimes::SessionCookie,
         resource_servers::SubjectTypes,
         *,
     };
@@ -105,6 +120,7 @@ mod tests {
     fn views_read_what_the_contract_names() {
         let connection = "GET /connections/{id}";
         let (client, server, settings) = ("GET /clients/{id}", "GET /resource-servers/{id}", "GET /tenants/settings");
+        let protection = |name: &str| format!("GET /attack-protection/{name}");
         let unknown = [
             unknown::<Client>(client, &[]),
             unknown::<JwtConfiguration>(client, &["jwt_configuration"]),
@@ -128,6 +144,23 @@ mod tests {
             unknown::<AttributeSignup>(connection, &["options", "attributes", "email", "signup"]),
             unknown::<AttributeValidation>(connection, &["options", "attributes", "username", "validation"]),
             unknown::<PasswordMethod>(connection, &["options", "authentication_methods", "password"]),
+            unknown::<RefreshTokenSettings>(client, &["refresh_token"]),
+            unknown::<SessionLifetimes>(settings, &[]),
+            unknown::<SessionCookie>(settings, &["session_cookie"]),
+            unknown::<PasswordPolicy>(connection, &["options"]),
+            unknown::<PasswordComplexityOptions>(connection, &["options", "password_complexity_options"]),
+            unknown::<PasswordOptions>(connection, &["options", "password_options"]),
+            unknown::<PasswordComplexity>(connection, &["options", "password_options", "complexity"]),
+            unknown::<PasswordHistory>(connection, &["options", "password_options", "history"]),
+            unknown::<PasswordDictionary>(connection, &["options", "password_options", "dictionary"]),
+            unknown::<PasswordProfileData>(connection, &["options", "password_options", "profile_data"]),
+            unknown::<BruteForceProtection>(&protection("brute-force-protection"), &[]),
+            unknown::<SuspiciousIpThrottling>(&protection("suspicious-ip-throttling"), &[]),
+            unknown::<ThrottlingStages>(&protection("suspicious-ip-throttling"), &["stage"]),
+            unknown::<ThrottlingStage>(&protection("suspicious-ip-throttling"), &["stage", "pre-login"]),
+            unknown::<BreachedPasswordDetection>(&protection("breached-password-detection"), &[]),
+            unknown::<BreachedPasswordStages>(&protection("breached-password-detection"), &["stage"]),
+            unknown::<BotDetection>(&protection("bot-detection"), &[]),
             unknown::<Organization>("GET /organizations/{id}", &[]),
             unknown::<User>("GET /users/{id}", &[]),
         ];

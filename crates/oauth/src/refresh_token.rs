@@ -1,10 +1,11 @@
 //! Refresh tokens at the token endpoint (RFC 6749 §6; reference: authentication-api §4 and §6).
 
 use identity::{
-    refresh_tokens::{self, Found, Settings},
+    refresh_tokens::{self, Found},
     triggers::Request,
 };
 use kernel::{Document, Secret, object};
+use model::views::RefreshTokenSettings;
 use serde_json::json;
 use store::{Access, Agent, Exchange as Exchanged, RefreshToken, StoreResult, Tx};
 
@@ -21,7 +22,7 @@ use crate::{
 
 /// A refresh token that will be issued with a response.
 pub(crate) struct Plan {
-    settings: Settings,
+    settings: RefreshTokenSettings,
     grant: refresh_tokens::Grant,
 }
 
@@ -67,8 +68,8 @@ fn member(presented: &Secret) -> Document {
     object(json!({ "refresh_token": presented.reveal() }))
 }
 
-fn settings(exchange: &Exchange<'_>) -> Result<Settings, OAuthError> {
-    Settings::of(&exchange.record.document).map_err(OAuthError::internal)
+fn settings(exchange: &Exchange<'_>) -> Result<RefreshTokenSettings, OAuthError> {
+    refresh_tokens::settings(&exchange.record.document).map_err(OAuthError::internal)
 }
 
 fn agent(exchange: &Exchange<'_>) -> Agent {
@@ -195,7 +196,11 @@ struct Wanted {
     scopes: Vec<String>,
 }
 
-fn wanted(exchange: &Exchange<'_>, settings: &Settings, token: &RefreshToken) -> Result<Wanted, OAuthError> {
+fn wanted(
+    exchange: &Exchange<'_>,
+    settings: &RefreshTokenSettings,
+    token: &RefreshToken,
+) -> Result<Wanted, OAuthError> {
     let words = |text: &str| -> Vec<String> { text.split_ascii_whitespace().map(str::to_owned).collect() };
     let own = token.details.resource_servers.first();
     let asked = exchange.parameters.get("audience");
@@ -235,7 +240,11 @@ fn change_token(token: &mut RefreshToken, decision: &post_login::Decision) {
 }
 
 /// Ends the family of a token that was presented after its successor was used.
-async fn end_family(exchange: &Exchange<'_>, settings: &Settings, presented: &str) -> Result<(), OAuthError> {
+async fn end_family(
+    exchange: &Exchange<'_>,
+    settings: &RefreshTokenSettings,
+    presented: &str,
+) -> Result<(), OAuthError> {
     let (settings, client_id) = (settings.clone(), exchange.client.id.clone());
     let _turn = exchange.site.turns.wait(presented).await;
     let (presented, agent) = (presented.to_owned(), agent(exchange));

@@ -1,6 +1,7 @@
 //! Password rules of a database connection: `passwordPolicy` with its four companions, and `password_options`.
 
 use kernel::{Document, Value, value_at};
+use model::views::{PasswordOptions, PasswordPolicy, PasswordProfileData};
 use serde::Deserialize;
 
 use super::{LONGEST, PasswordHash, common};
@@ -114,92 +115,6 @@ impl std::fmt::Display for PasswordError {
 
 impl std::error::Error for PasswordError {}
 
-/// The parts of a connection's `options` that concern passwords.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Options {
-    #[serde(rename = "passwordPolicy")]
-    policy: Option<String>,
-    #[serde(rename = "password_complexity_options")]
-    complexity: Option<ComplexityOptions>,
-    #[serde(rename = "password_history")]
-    history: Option<Switch>,
-    #[serde(rename = "password_dictionary")]
-    dictionary: Option<Switch>,
-    #[serde(rename = "password_no_personal_info")]
-    no_personal_info: Option<Switch>,
-    #[serde(rename = "password_options")]
-    newer: Option<PasswordOptions>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct ComplexityOptions {
-    min_length: Option<usize>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Switch {
-    enable: bool,
-    size: Option<usize>,
-    dictionary: Vec<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct PasswordOptions {
-    complexity: Complexity,
-    history: History,
-    dictionary: Dictionary,
-    profile_data: ProfileData,
-}
-
-#[derive(Deserialize)]
-#[serde(default)]
-struct Complexity {
-    min_length: usize,
-    character_types: Vec<String>,
-    character_type_rule: String,
-    identical_characters: String,
-    sequential_characters: String,
-    max_length_exceeded: String,
-}
-
-impl Default for Complexity {
-    fn default() -> Self {
-        Self {
-            min_length: 15,
-            character_types: Vec::new(),
-            character_type_rule: "all".into(),
-            identical_characters: "allow".into(),
-            sequential_characters: "allow".into(),
-            max_length_exceeded: "error".into(),
-        }
-    }
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct History {
-    active: bool,
-    size: Option<usize>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Dictionary {
-    active: bool,
-    custom: Vec<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct ProfileData {
-    active: bool,
-    blocked_fields: Option<Vec<String>>,
-}
-
 impl PasswordRules {
     /// Fewest characters.
     pub fn min_length(&self) -> usize {
@@ -240,8 +155,8 @@ impl PasswordRules {
     /// The rules that a connection's `options` set. `password_options` replaces everything older. By options that validation
     /// would have refused every password is.
     pub fn from_connection_options(options: &Value) -> Self {
-        match Option::<Options>::deserialize(options) {
-            Ok(Some(Options { newer: Some(newer), .. })) => Self::newer(newer),
+        match Option::<PasswordPolicy>::deserialize(options) {
+            Ok(Some(PasswordPolicy { newer: Some(newer), .. })) => Self::newer(newer),
             Ok(options) => Self::older(options.unwrap_or_default()),
             Err(error) => {
                 tracing::error!(%error, "the password policy of a connection cannot be read");
@@ -250,7 +165,7 @@ impl PasswordRules {
         }
     }
 
-    fn older(options: Options) -> Self {
+    fn older(options: PasswordPolicy) -> Self {
         let mut rules = Self::of_policy(options.policy.as_deref().unwrap_or("none"));
         if let Some(length) = options.complexity.and_then(|complexity| complexity.min_length) {
             rules.min_length = length;
@@ -303,8 +218,8 @@ impl PasswordRules {
             history: if options.history.active { options.history.size.unwrap_or(3) } else { 0 },
             dictionary: options.dictionary.active.then(|| lower_case(&options.dictionary.custom)),
             personal_fields: match options.profile_data {
-                ProfileData { active: false, .. } => Vec::new(),
-                ProfileData { blocked_fields, .. } => {
+                PasswordProfileData { active: false, .. } => Vec::new(),
+                PasswordProfileData { blocked_fields, .. } => {
                     blocked_fields.unwrap_or_else(|| PERSONAL_FIELDS.map(str::to_owned).to_vec())
                 }
             },

@@ -1,6 +1,6 @@
 //! Bot detection: when a puzzle must be solved (reference: protection §2).
 
-use serde::Deserialize;
+use model::views::{BotDetection, PuzzlePolicy};
 use store::{Snapshot, StoreResult};
 
 use super::{is_listed, recent_failures};
@@ -16,47 +16,26 @@ pub struct Puzzles {
     pub passwordless: bool,
 }
 
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Policy {
-    #[default]
-    Never,
-    WhenRisky,
-    Always,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Settings {
-    challenge_password_policy: Policy,
-    challenge_password_reset_policy: Policy,
-    challenge_passwordless_policy: Policy,
-    #[serde(rename = "bot_detection_level")]
-    level: Option<String>,
-    allowlist: Vec<String>,
-    monitoring_mode_enabled: bool,
-}
-
 /// Which puzzles the tenant's settings ask for.
 ///
 /// # Errors
 /// What the store fails with; settings that cannot be read are an error, never the lack of a rule.
 pub fn puzzles(reader: &Snapshot, ip: &str) -> StoreResult<Puzzles> {
-    let settings: Settings = super::settings(reader, &model::BOT_DETECTION)?;
+    let settings: BotDetection = super::settings(reader, &model::BOT_DETECTION)?;
     if settings.monitoring_mode_enabled || is_listed(&settings.allowlist, ip) {
         return Ok(Puzzles::default());
     }
     // How many failed logins of the last hour make an address look like a program's.
-    let most = match settings.level.as_deref() {
+    let most = match settings.bot_detection_level.as_deref() {
         Some("high") => 0,
         Some("low") => 9,
         _ => 2,
     };
     let is_risky = recent_failures(reader, ip)? > most;
-    let is_due = |policy: Policy| match policy {
-        Policy::Never => false,
-        Policy::WhenRisky => is_risky,
-        Policy::Always => true,
+    let is_due = |policy: PuzzlePolicy| match policy {
+        PuzzlePolicy::Never => false,
+        PuzzlePolicy::WhenRisky => is_risky,
+        PuzzlePolicy::Always => true,
     };
     Ok(Puzzles {
         password: is_due(settings.challenge_password_policy),

@@ -27,7 +27,7 @@ impl Lab {
         self.store.write::<_, StoreError>(&self.tenant, work).await.unwrap()
     }
 
-    async fn exchange(&self, settings: &Settings, client_id: &'static str, presented: &Secret) -> Exchange {
+    async fn exchange(&self, settings: &RefreshTokenSettings, client_id: &'static str, presented: &Secret) -> Exchange {
         let (settings, presented) = (settings.clone(), presented.clone());
         self.write(move |tx| {
             exchange(tx, &settings, client_id, presented.reveal(), &Agent::new("later", "10.0.0.2", ""), |_| ())
@@ -35,7 +35,7 @@ impl Lab {
         .await
     }
 
-    async fn issue(&self, settings: &Settings) -> (RefreshToken, Secret) {
+    async fn issue(&self, settings: &RefreshTokenSettings) -> (RefreshToken, Secret) {
         let settings = settings.clone();
         self.write(move |tx| issue(tx, &settings, grant())).await
     }
@@ -55,14 +55,14 @@ fn grant() -> Grant {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "tests give their values away")]
-fn settings(refresh_token: serde_json::Value) -> Settings {
-    Settings::of(&object(json!({"refresh_token": refresh_token}))).unwrap()
+fn settings(refresh_token: serde_json::Value) -> RefreshTokenSettings {
+    super::settings(&object(json!({"refresh_token": refresh_token}))).unwrap()
 }
 
 #[tokio::test]
 async fn a_client_without_settings_gets_a_token_that_stays() {
     let lab = Lab::start().await;
-    let settings = Settings::of(&Document::new()).unwrap();
+    let settings = super::settings(&Document::new()).unwrap();
     let (token, presented) = lab.issue(&settings).await;
     assert_eq!((token.expires, token.idle_expires, token.is_rotating), (None, None, false));
     assert!(token.id.starts_with("rt_"));
@@ -71,7 +71,7 @@ async fn a_client_without_settings_gets_a_token_that_stays() {
     assert_eq!((kept.last_exchanged, kept.details.device), (Some(token.created), token.details.device));
     assert!(matches!(lab.exchange(&settings, "another", &presented).await, Exchange::Unknown));
     assert!(matches!(lab.exchange(&settings, "app", &presented).await, Exchange::Kept(_)));
-    let refused = Settings::of(&object(json!({"refresh_token": {"leeway": "long"}})));
+    let refused = super::settings(&object(json!({"refresh_token": {"leeway": "long"}})));
     assert!(refused.is_err());
 }
 
@@ -101,7 +101,7 @@ async fn an_expiring_token_ends_when_it_is_idle_and_in_any_case() {
 #[tokio::test]
 async fn a_token_takes_on_what_its_client_is_changed_to() {
     let lab = Lab::start().await;
-    let (_, presented) = lab.issue(&Settings::default()).await;
+    let (_, presented) = lab.issue(&RefreshTokenSettings::default()).await;
     let stricter = settings(json!({
         "rotation_type": "rotating", "expiration_type": "expiring", "token_lifetime": 1000,
         "infinite_token_lifetime": false,
@@ -124,10 +124,10 @@ async fn the_oldest_of_too_many_tokens_ends() {
     let lab = Lab::start().await;
     let (first, second) = lab
         .write(|tx| {
-            let first = issue(tx, &Settings::default(), grant())?.0;
-            let second = issue(tx, &Settings::default(), grant())?.0;
+            let first = issue(tx, &RefreshTokenSettings::default(), grant())?.0;
+            let second = issue(tx, &RefreshTokenSettings::default(), grant())?.0;
             for _ in 2..=MOST_OF_A_CLIENT {
-                issue(tx, &Settings::default(), grant())?;
+                issue(tx, &RefreshTokenSettings::default(), grant())?;
             }
             Ok((first, second))
         })
@@ -139,7 +139,7 @@ async fn the_oldest_of_too_many_tokens_ends() {
 #[tokio::test]
 async fn a_withdrawn_consent_ends_the_tokens_for_its_api() {
     let lab = Lab::start().await;
-    let (token, _) = lab.issue(&Settings::default()).await;
+    let (token, _) = lab.issue(&RefreshTokenSettings::default()).await;
     let ended = lab.write(|tx| {
         assert!(end_of_grant(tx, "jane", "app", "other api")?.is_empty());
         end_of_grant(tx, "jane", "app", "api")

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use kernel::Document;
+use model::views::SessionLifetimes;
 use serde::Deserialize;
 
 /// Longest of all lifetimes: 365 days.
@@ -23,47 +24,17 @@ struct Lifetime {
     idle: Duration,
 }
 
-/// The part of the tenant's settings that decides.
-#[derive(Deserialize)]
-#[serde(default)]
-struct Settings {
-    session_lifetime: f64,
-    idle_session_lifetime: f64,
-    ephemeral_session_lifetime: f64,
-    idle_ephemeral_session_lifetime: f64,
-    session_cookie: Option<Cookie>,
-}
-
-#[derive(Deserialize)]
-struct Cookie {
-    mode: Option<String>,
-}
-
-impl Default for Settings {
-    /// What a new tenant has, in hours.
-    fn default() -> Self {
-        Self {
-            session_lifetime: 168.0,
-            idle_session_lifetime: 72.0,
-            ephemeral_session_lifetime: 72.0,
-            idle_ephemeral_session_lifetime: 24.0,
-            session_cookie: None,
-        }
-    }
-}
-
 impl Default for Lifetimes {
     fn default() -> Self {
-        Self::from(Settings::default())
+        Self::from(SessionLifetimes::default())
     }
 }
 
-impl From<Settings> for Lifetimes {
-    fn from(settings: Settings) -> Self {
+impl From<SessionLifetimes> for Lifetimes {
+    fn from(settings: SessionLifetimes) -> Self {
         let lifetime = |absolute, idle| Lifetime { absolute: hours(absolute), idle: hours(idle) };
-        let mode = settings.session_cookie.and_then(|cookie| cookie.mode);
         Self {
-            is_persistent: mode.as_deref() != Some("non-persistent"),
+            is_persistent: settings.is_persistent(),
             persistent: lifetime(settings.session_lifetime, settings.idle_session_lifetime),
             ephemeral: lifetime(settings.ephemeral_session_lifetime, settings.idle_ephemeral_session_lifetime),
         }
@@ -76,7 +47,7 @@ impl Lifetimes {
     /// # Errors
     /// Settings that cannot be read: no session is given a lifetime that nobody chose.
     pub fn of(settings: &Document) -> serde_json::Result<Self> {
-        Settings::deserialize(settings).map(Self::from)
+        SessionLifetimes::deserialize(settings).map(Self::from)
     }
 
     /// How long a session lasts in any case.

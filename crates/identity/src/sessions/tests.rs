@@ -1,12 +1,12 @@
 use std::{sync::Arc, time::Duration};
 
 use kernel::{Context, FixedClock, SeededRandom, TenantId, object};
-use model::{CLIENT, queues::BACK_CHANNEL_LOGOUT};
+use model::{CLIENT, queues::BACK_CHANNEL_LOGOUT, views::RefreshTokenSettings};
 use serde_json::json;
 use store::{Database, Held, Options, Paging, RootKey, Store, StoreError};
 
 use super::*;
-use crate::refresh_tokens::{Grant, Settings, issue};
+use crate::refresh_tokens::{Grant, issue};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -155,7 +155,7 @@ async fn what_is_bound_to_a_session_ends_with_it() {
                     agent: Agent::default(),
                     is_online,
                 };
-                issue(tx, &Settings::default(), grant)?;
+                issue(tx, &RefreshTokenSettings::default(), grant)?;
             }
             end(tx, &session, Ending::Logout)?;
             tx.delete_refresh_tokens(Held::default(), |_| true)

@@ -194,6 +194,14 @@ impl View for Client {
 pub struct ClientGrant {
     /// Its identifier.
     pub id: String,
+    /// The client that has it; none where it is a default for many.
+    pub client_id: Option<String>,
+    /// Whose default it is, where it is one.
+    pub default_for: Option<String>,
+    /// The API's identifier.
+    pub audience: String,
+    /// Whether the client acts for itself or for users: `client` or `user`.
+    pub subject_type: Option<String>,
     /// The scopes that are granted.
     pub scope: Vec<String>,
     /// Whether all scopes are granted.
