@@ -5,7 +5,7 @@
 
 use std::io::Read;
 
-use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
+use flate2::{Compression, bufread::DeflateDecoder, write::DeflateEncoder};
 use kernel::Timestamp;
 use store::{Envelope, Snapshot, StoreResult};
 
