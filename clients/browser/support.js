@@ -60,7 +60,7 @@ export async function person(options = {}) {
   const context = await (await browser()).newContext({ ignoreHTTPSErrors: true, ...options });
   context.setDefaultTimeout(20_000);
   const wrong = [];
-  const isOurs = ({ hostname }) => hostname === "localhost" || hostname === "127.0.0.1";
+  const isOurs = ({ hostname }) => hostname === "localhost" || hostname.endsWith(".localhost") || hostname === "127.0.0.1";
   await context.route(
     (url) => !isOurs(url),
     (route) => {

@@ -9,6 +9,8 @@ use reqwest::{Client, Response, header, redirect::Policy};
 pub(crate) struct Browser {
     http: Client,
     base: String,
+    /// The host that it asks for, where that is not the one of the address.
+    host: Option<String>,
     pub(crate) jar: BTreeMap<String, String>,
 }
 
@@ -26,7 +28,12 @@ impl Browser {
     /// A browser that visits the server at this origin.
     pub(crate) fn at(base: &str) -> Self {
         let http = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
-        Self { http, base: base.to_owned(), jar: BTreeMap::new() }
+        Self { http, base: base.to_owned(), host: None, jar: BTreeMap::new() }
+    }
+
+    /// The same for a server that answers for this host.
+    pub(crate) fn of(self, host: &str) -> Self {
+        Self { host: Some(host.to_owned()), ..self }
     }
 
     /// Visits an address and follows redirects within the server.
@@ -56,7 +63,9 @@ impl Browser {
                 return page;
             }
             let location = page.location();
-            let own = location.strip_prefix(&self.base).unwrap_or(&location).to_owned();
+            let own = location.strip_prefix(&self.base).unwrap_or(&location);
+            let host = self.host.as_ref().and_then(|host| own.strip_prefix("https://")?.strip_prefix(host.as_str()));
+            let own = host.unwrap_or(own).to_owned();
             if !own.starts_with('/') {
                 // Somebody else's: the address tells what they are told.
                 page.address = location;
@@ -74,6 +83,9 @@ impl Browser {
         let mut request = self.http.request(method, url).header(header::ACCEPT_LANGUAGE, "en-GB,en;q=0.8");
         if !cookies.is_empty() {
             request = request.header(header::COOKIE, cookies.join("; "));
+        }
+        if let Some(host) = &self.host {
+            request = request.header(header::HOST, host);
         }
         if let Some(form) = form {
             request = request.form(form);

@@ -145,3 +145,23 @@ async fn a_tried_login_may_end_with_an_error_and_is_begun_on_our_page_alone() {
     assert_eq!(server.get("/clients?fields=name").await.body.to_string().matches("Try login").count(), 1);
     server.end().await;
 }
+
+#[tokio::test]
+async fn the_tools_are_not_answered_where_tenants_show_pages_of_their_own() {
+    let server = start().await;
+    let domain = json!({"domain": "login.acme.localhost", "type": "auth0_managed_certs"});
+    let made = server.post("/custom-domains", domain).await.body["custom_domain_id"].as_str().unwrap().to_owned();
+    let ready = server.post(&format!("/custom-domains/{made}/verify"), json!({})).await;
+    assert_eq!(ready.body["status"], "ready", "{ready:?}");
+    for path in ["/_aught/outbox", "/"] {
+        let here = server.http.get(server.url(path)).header("host", "localhost").send().await.unwrap();
+        assert_eq!(
+            (here.status().as_u16(), &here.headers()["cross-origin-opener-policy"]),
+            (200, &"same-origin".parse().unwrap()),
+            "{path}"
+        );
+        let there = server.http.get(server.url(path)).header("host", "login.acme.localhost").send().await.unwrap();
+        assert_eq!(there.status(), 404, "{path}");
+    }
+    server.end().await;
+}

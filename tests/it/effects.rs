@@ -11,11 +11,13 @@ use serde_json::Value;
 const LIST: &str = include_str!("effects.txt");
 const CONTRACT: &str = include_str!("../../contract/management-v2.json");
 /// The sections of the list, with what the contract calls them.
-const SECTIONS: [(&str, &str); 4] = [
+const SECTIONS: [(&str, &str); 6] = [
     ("tenant", "UpdateTenantSettingsRequestContent"),
     ("client", "CreateClientRequestContent"),
     ("api", "CreateResourceServerRequestContent"),
     ("database", "ConnectionOptionsAuth0"),
+    ("branding", "UpdateBrandingRequestContent"),
+    ("theme", "CreateBrandingThemeRequestContent"),
 ];
 /// How many lines name no test. The number may only become smaller.
 const WITHOUT: usize = 44;
@@ -81,7 +83,7 @@ fn every_property_has_an_effect_or_a_reason() {
     for (section, schema) in SECTIONS {
         let mut found = BTreeSet::new();
         properties(&contract, &contract["schemas"][schema], "", 1, &mut found);
-        assert!(found.len() > 10, "{schema} is in the contract");
+        assert!(found.len() > 2, "{schema} is in the contract");
         for property in &found {
             let parent = property.split('.').next().unwrap();
             let has_line = [property.as_str(), parent].iter().any(|name| lines.contains_key(&(section, *name)));

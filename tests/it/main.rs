@@ -7,6 +7,7 @@ mod applications;
 mod authorize;
 mod bearers;
 mod blacklists;
+mod branding_pages;
 mod browser;
 mod connections;
 mod custom_databases;

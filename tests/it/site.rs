@@ -10,6 +10,8 @@ use crate::{
 };
 
 pub(crate) const CONNECTION: &str = "Username-Password-Authentication";
+/// The custom domain of sites that have one.
+pub(crate) const DOMAIN: &str = "login.acme.example";
 pub(crate) const EMAIL: &str = "jane@example.com";
 pub(crate) const PASSWORD: &str = "Correct-Horse-7";
 pub(crate) const CALLBACK: &str = "https://app.example.com/callback";
@@ -81,6 +83,17 @@ impl Site {
 
     pub(crate) fn browser(&self) -> Browser {
         Browser::at(&self.server.url(""))
+    }
+
+    /// A browser at a custom domain of the tenant, where the pages are as the tenant wrote them.
+    pub(crate) async fn browser_at_custom_domain(&self) -> Browser {
+        let domain = json!({"domain": DOMAIN, "type": "auth0_managed_certs"});
+        let made = self.server.post("/custom-domains", domain).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        let path = format!("/custom-domains/{}/verify", made.body["custom_domain_id"].as_str().unwrap());
+        let ready = self.server.post(&path, json!({})).await;
+        assert_eq!(ready.body["status"], "ready", "{ready:?}");
+        self.browser().of(DOMAIN)
     }
 
     /// What an application sends its user to.

@@ -10,7 +10,7 @@ use crate::{
     Failure, Server,
     administration::{self, Wish},
     config::Settings,
-    control, developer, run,
+    control, developer, pages, run,
     scripts::{self, RunAction, Sample},
     signals::Stop,
     telemetry, tenants, trial,
@@ -54,6 +54,9 @@ enum Command {
     /// Run a tenant's scripts without a tenant
     #[command(subcommand)]
     Actions(Actions),
+    /// Try templates, themes and texts of login pages without a tenant
+    #[command(subcommand)]
+    Pages(Pages),
     /// Carry the embedded engine for a server
     #[command(name = scripts::WORKER, hide = true)]
     ScriptWorker,
@@ -117,6 +120,14 @@ enum Connections {
 }
 
 #[derive(Debug, Subcommand)]
+enum Pages {
+    /// Serve a screen in each of its states, and anew whenever one of the files changes
+    ///
+    /// Answers on this machine alone, until Ctrl-C. The address is printed.
+    Preview(pages::Preview),
+}
+
+#[derive(Debug, Subcommand)]
 enum Actions {
     /// Run a file's Action, rule or hook and print its console, what it asked for, and how long it took
     ///
@@ -177,6 +188,7 @@ pub fn command_line() -> ExitCode {
         Command::Connections(Connections::Try { asked, place }) => on_runtime(self::attempt(asked, place)),
         Command::Actions(Actions::Run(asked)) => on_runtime(scripts::run(*asked)),
         Command::Actions(Actions::Sample(asked)) => scripts::sample(&asked),
+        Command::Pages(Pages::Preview(asked)) => on_runtime(pages::preview(asked)),
         Command::ScriptWorker => Ok(actions::script_worker()),
     };
     done.unwrap_or_else(|failure| {

@@ -18,6 +18,7 @@ mod health;
 mod legacy;
 mod listener;
 mod pace;
+mod pages;
 mod run;
 mod scripts;
 mod server;

@@ -15,7 +15,7 @@ use tokio::{
     sync::mpsc,
 };
 
-use crate::{Config, Failure, Server, telemetry, trust};
+use crate::{Config, Dns, Failure, Server, telemetry, trust};
 
 /// Runs the command against a new tenant and ends as it ends.
 pub(crate) async fn run(log: Option<PathBuf>, level: String, command: Vec<OsString>) -> Result<ExitCode, Failure> {
@@ -24,7 +24,8 @@ pub(crate) async fn run(log: Option<PathBuf>, level: String, command: Vec<OsStri
     telemetry::start_log(level, log.as_deref())?;
     // Taken over before the command starts, so that no signal ends us alone and leaves it behind.
     let mut signals = forwarded_signals()?;
-    let running = Server::start(Config::in_memory()).await?;
+    // Nobody but the command reaches the tenant: it has whatever custom domains it says.
+    let running = Server::start(Config { dns: Dns::Trusting, ..Config::in_memory() }).await?;
     let fresh = running.fresh.clone().expect("a store in memory begins empty");
     let folder = tempfile::Builder::new().prefix("aught-run-").tempdir();
     let folder = folder.map_err(|error| Failure::new("a folder for certificates", error))?;

@@ -51,6 +51,6 @@ pub use discard::discard;
 pub use error::{Error, Result};
 pub use keys::{KeySet, Signing, SigningKeys};
 pub use password::{Checked, ForeignHash, Known, PasswordError, PasswordHash, PasswordRules, Passwords};
-pub use phone::PhoneNumber;
+pub use phone::{Masking, PhoneForm, PhoneNumber};
 pub use signature::Algorithm;
 pub use verifier::{AccessToken, TokenError, Verifier};

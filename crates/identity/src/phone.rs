@@ -9,6 +9,27 @@ const LONGEST: usize = 40;
 /// Digits of E.164.
 const DIGITS: usize = 15;
 
+/// How a page shows numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PhoneForm {
+    /// What of them is hidden.
+    pub masking: Masking,
+    /// Whether they are written as within their country.
+    pub is_regional: bool,
+}
+
+/// What of a number is not shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Masking {
+    /// Nothing.
+    #[default]
+    None,
+    /// The code of its country.
+    CountryCode,
+    /// All digits but the last four.
+    Digits,
+}
+
 /// A number that can be called. Only reading one makes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PhoneNumber {
@@ -61,6 +82,30 @@ impl PhoneNumber {
         &self.text[..self.text.len().saturating_sub(4)]
     }
 
+    /// The number as a page shows it.
+    pub fn shown(&self, form: PhoneForm) -> String {
+        let Ok(number) = phonenumber::parse(None, &self.text) else { return self.text.clone() };
+        let mode = if form.is_regional { Mode::National } else { Mode::International };
+        let text = number.format().mode(mode).to_string();
+        match form.masking {
+            Masking::None => text,
+            Masking::CountryCode => {
+                let rest = text.strip_prefix(&format!("+{}", self.country));
+                rest.unwrap_or(&text).trim_start().to_owned()
+            }
+            Masking::Digits => {
+                let hidden = text.bytes().filter(u8::is_ascii_digit).count().saturating_sub(4);
+                let mut left = hidden;
+                let masked = text.chars().map(|letter| {
+                    let is_hidden = letter.is_ascii_digit() && left > 0;
+                    left -= usize::from(is_hidden);
+                    if is_hidden { 'X' } else { letter }
+                });
+                masked.collect()
+            }
+        }
+    }
+
     /// Whether somebody earns from whoever calls it.
     pub fn is_costly(&self) -> bool {
         self.is_costly
@@ -93,6 +138,18 @@ mod tests {
         for text in ["", "+", "abc", "+49", "+0123456789", "+999123456789", "ann@example.com", &long] {
             assert_eq!(read(text, None), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_number_is_shown_as_the_tenant_wants_it() {
+        let number = PhoneNumber::exact("+14155552671").unwrap();
+        let shown = |masking, is_regional| number.shown(PhoneForm { masking, is_regional });
+        assert_eq!(shown(Masking::None, false), "+1 415-555-2671");
+        assert_eq!(shown(Masking::None, true), "(415) 555-2671");
+        assert_eq!(shown(Masking::CountryCode, false), "415-555-2671");
+        assert_eq!(shown(Masking::CountryCode, true), "(415) 555-2671");
+        assert_eq!(shown(Masking::Digits, false), "+X XXX-XXX-2671");
+        assert_eq!(shown(Masking::Digits, true), "(XXX) XXX-2671");
     }
 
     #[test]

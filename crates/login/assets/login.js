@@ -43,27 +43,45 @@
   setTimeout(function () {
     announce(all(".ulp-input-error-message").map(function (fault) { return fault.textContent.trim(); }));
   }, 200);
+  var isEmail = function (field) { return field.value === "" || /^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(field.value); };
   var checks = {
-    ulpRequiredFunction: function (field) { return field.value !== ""; },
-    ulpEmailFunction: function (field) { return field.value === "" || /^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(field.value); }
+    ulpRequiredFunction: function (field, isSent) { return !isSent || (field.type === "checkbox" ? field.checked : field.value !== ""); },
+    ulpEmailFunction: isEmail,
+    ulpEmailValidationFunction: isEmail
   };
+  var ofTenant = function (name) { return typeof window[name] === "function" ? window[name] : null; };
+  // Judges what one element of a fault is about; gives the field that is wrong.
+  var judged = function (fault, isSent, event) {
+    var name = fault.getAttribute("data-ulp-validation-function");
+    var wrapper = fault.parentNode, field = wrapper.querySelector("input:not([type=hidden]),select,textarea");
+    var check = checks[name] || ofTenant(name);
+    if (!check || !field) {
+      console.warn("nothing validates " + name);
+      return null;
+    }
+    var fails = !check(field, isSent, event);
+    fault.hidden = !fails;
+    fault.classList.toggle("ulp-validator-error", fails);
+    (wrapper.classList.contains("ulp-field") ? wrapper : wrapper.querySelector(".ulp-field")).classList.toggle("ulp-error", fails);
+    if (fails) {
+      fault.id = fault.id || "error-cs-" + field.name;
+      fault.setAttribute("data-is-error", "true");
+      field.setAttribute("aria-invalid", "true");
+      field.setAttribute("aria-describedby", fault.id);
+      return field;
+    }
+    if (fault.hasAttribute("data-is-error")) field.removeAttribute("aria-invalid");
+    fault.removeAttribute("data-is-error");
+    return null;
+  };
+  var validated = function (form) { return all("[data-ulp-validation-function]", form); };
   var faultsOf = function (form) {
     var first = null, texts = [];
-    all("[data-ulp-validation-function]", form).forEach(function (fault) {
-      var wrapper = fault.parentNode, field = wrapper.querySelector("input");
-      var check = checks[fault.getAttribute("data-ulp-validation-function")];
-      var fails = !!(check && field && !check(field));
-      fault.hidden = !fails;
-      fault.classList.toggle("ulp-validator-error", fails);
-      if (fails) {
-        fault.setAttribute("data-is-error", "true");
-        wrapper.querySelector(".ulp-field").classList.add("ulp-error");
-        field.setAttribute("aria-invalid", "true");
-        field.setAttribute("aria-describedby", fault.id);
+    validated(form).forEach(function (fault) {
+      var field = judged(fault, true);
+      if (field) {
         texts.push(fault.textContent);
         first = first || field;
-      } else {
-        fault.removeAttribute("data-is-error");
       }
     });
     announce(texts);
@@ -72,9 +90,16 @@
 
   // A form is sent once.
   all("form").forEach(function (form) {
-    var isSent = false;
+    var isSent = false, isTried = false;
     form.noValidate = true;
+    validated(form).forEach(function (fault) {
+      var field = fault.parentNode.querySelector("input:not([type=hidden]),select,textarea");
+      (fault.getAttribute("data-ulp-validation-event-listeners") || "").split(",").forEach(function (name) {
+        if (field && name.trim()) field.addEventListener(name.trim(), function (event) { judged(fault, isTried, event); });
+      });
+    });
     form.addEventListener("submit", function (event) {
+      isTried = true;
       var faulty = form.getAttribute("data-form-primary") ? faultsOf(form) : null;
       if (faulty || isSent) {
         event.preventDefault();

@@ -12,6 +12,7 @@ mod named;
 mod page;
 pub mod paths;
 mod policy;
+pub mod preview;
 mod reply;
 mod router;
 mod screens;

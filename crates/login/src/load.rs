@@ -3,8 +3,8 @@
 mod organizations;
 mod written;
 
-use identity::protection;
-use kernel::{Document, Record, Timestamp, Value};
+use identity::{Masking, PhoneForm, protection};
+use kernel::{Document, Record, Timestamp, Value, value_at};
 use model::{
     login::LoginRequest,
     views::{self, Attributes, Connection, Strategy, TenantSettings, View as _},
@@ -16,7 +16,7 @@ pub(crate) use written::{Facts, Written, written};
 use crate::{
     brand::Brand,
     texts,
-    world::{Asked, Client, Database, Identifier, Other, Passwordless, Rules, World},
+    world::{Asked, Client, Database, Display, Identifier, Other, Passwordless, Rules, World},
 };
 
 /// What is read for one request.
@@ -49,6 +49,7 @@ pub(crate) fn setting(reader: &Snapshot, request: &LoginRequest, ip: &str) -> St
         "" => None,
         id => reader.get(&model::CLIENT, id)?.map(|client| views::Client::of(&client)).transpose()?,
     };
+    let display = display(theme.as_ref().map(|theme| &theme.document), &branding);
     let company = settings.friendly_name.filter(|name| !name.is_empty());
     let mut world = World {
         client: client.map(client_of).unwrap_or_default(),
@@ -57,6 +58,7 @@ pub(crate) fn setting(reader: &Snapshot, request: &LoginRequest, ip: &str) -> St
         puzzles: protection::puzzles(reader, ip)?,
         default_redirection_uri: settings.default_redirection_uri,
         allows_links_elsewhere: settings.universal_login.allows_links_elsewhere(),
+        display,
         support: [settings.support_email, settings.support_url].into_iter().flatten().collect(),
         ..World::default()
     };
@@ -87,6 +89,27 @@ pub(crate) fn setting(reader: &Snapshot, request: &LoginRequest, ip: &str) -> St
         error_page: settings.error_page.unwrap_or_default(),
         world,
     })
+}
+
+/// How identifiers and codes are asked for and shown: what the theme says, else the branding.
+fn display(theme: Option<&Document>, branding: &Document) -> Display {
+    let said = |name: &str| {
+        let path = format!("identifiers.{name}");
+        theme.and_then(|theme| value_at(theme, &path)).or_else(|| value_at(branding, &path))
+    };
+    let phone = said("phone_display").and_then(Value::as_object).map(|phone| PhoneForm {
+        masking: match phone.get("masking").and_then(Value::as_str) {
+            Some("show_all") => Masking::None,
+            Some("hide_country_code") => Masking::CountryCode,
+            _ => Masking::Digits,
+        },
+        is_regional: phone.get("formatting").is_some_and(|formatting| formatting == "regional"),
+    });
+    Display {
+        refuses_code_completion: said("otp_autocomplete") == Some(&Value::Bool(false)),
+        is_separate: said("login_display").is_some_and(|display| display == "separate"),
+        phone,
+    }
 }
 
 fn client_of(client: views::Client) -> Client {

@@ -13,7 +13,7 @@ use crate::{
     paths::{self, login_screen, signup_screen},
     screens::{self, Behaviour},
     step::{At, Done, Fault, Show, Step},
-    world::World,
+    world::{CHOSEN, World},
 };
 
 /// The first screen of a request.
@@ -80,6 +80,12 @@ pub fn post(at: &mut At<'_>, path: &str, form: &Form) -> Step {
         let language = form.get("language").chars().take(16).collect();
         at.progress().language = Some(language);
         return behaviour.visit(at);
+    }
+    let chosen = at.world.switches.iter().find(|kind| kind.switch().0 == form.action());
+    if let Some(kind) = chosen {
+        let field = kind.field().to_owned();
+        at.progress().fields.insert(CHOSEN.to_owned(), field);
+        return Step::Go(paths::of(paths::login_screen(at.world)).to_owned());
     }
     if at.transaction.progress.stage == Stage::Entry && !form.get("connection").is_empty() {
         return other_connection(at, behaviour.name(), form.get("connection"));

@@ -70,6 +70,8 @@ pub(crate) struct Form {
 pub(crate) struct Shown {
     pub(crate) name: &'static str,
     pub(crate) value: String,
+    /// As it is shown, which may be less.
+    pub(crate) text: String,
     pub(crate) autocomplete: &'static str,
     /// Where it is changed, with what screen readers say; none for what cannot be changed.
     pub(crate) edit: Option<(String, Link)>,

@@ -12,14 +12,22 @@ use crate::{load::Setting, texts};
 use model::login::Redirect;
 
 /// The stylesheet of all pages.
-pub(crate) const STYLE: &str = include_str!("../assets/login.css");
+const STYLE: &str = include_str!("../assets/login.css");
 /// The script of all pages.
-pub(crate) const SCRIPT: &str = include_str!("../assets/login.js");
+const SCRIPT: &str = include_str!("../assets/login.js");
 
 /// The paths of stylesheet and script: they change with their content, so that browsers may keep them for ever.
 pub(crate) fn assets() -> &'static [String; 2] {
     static PATHS: OnceLock<[String; 2]> = OnceLock::new();
     PATHS.get_or_init(|| [asset("login.css", STYLE), asset("login.js", SCRIPT)])
+}
+
+/// The file at a path, with its type.
+pub(crate) fn asset_at(path: &str) -> Option<(&'static str, &'static str)> {
+    match assets().iter().position(|known| known == path)? {
+        0 => Some((STYLE, "text/css; charset=utf-8")),
+        _ => Some((SCRIPT, "text/javascript; charset=utf-8")),
+    }
 }
 
 fn asset(name: &str, content: &str) -> String {

@@ -174,11 +174,8 @@ fn decoded(path: &str) -> String {
 }
 
 async fn asset(request: Request) -> Response {
-    let place = reply::assets().iter().position(|path| path == request.uri().path());
-    let (content, kind) = match place {
-        Some(0) => (reply::STYLE, "text/css; charset=utf-8"),
-        Some(_) => (reply::SCRIPT, "text/javascript; charset=utf-8"),
-        None => return StatusCode::NOT_FOUND.into_response(),
+    let Some((content, kind)) = reply::asset_at(request.uri().path()) else {
+        return StatusCode::NOT_FOUND.into_response();
     };
     let mut response = Response::new(Body::from(content));
     let headers = response.headers_mut();

@@ -91,6 +91,11 @@ pub(crate) fn named(name: &str) -> Option<&'static dyn Behaviour> {
     SERVED.iter().copied().find(|behaviour| behaviour.name() == name)
 }
 
+/// The names of the screens that are served.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    SERVED.iter().map(|behaviour| behaviour.name())
+}
+
 /// What a page is made from.
 pub(crate) struct View<'a> {
     pub(crate) world: &'a World,

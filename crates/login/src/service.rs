@@ -108,12 +108,16 @@ impl Login {
     ) -> StoreResult<Scene> {
         let (state, browser) = (state.to_owned(), browser.clone());
         let prompt = Screen::named(likely).map_or("", |screen| screen.prompt);
+        let likely = likely.to_owned();
         let asked = asked.to_vec();
         let work = move |reader: &Snapshot| {
             let found = find(reader, &state, &browser)?;
             let ended = if found.is_none() { ended(reader, &state)? } else { LoginRequest::default() };
             let request = found.as_ref().map_or(&ended, |found| &found.transaction.request);
-            let setting = load::setting(reader, request, &browser.ip)?;
+            let mut setting = load::setting(reader, request, &browser.ip)?;
+            if let Some(found) = &found {
+                setting.world.narrow(&likely, &found.transaction.progress);
+            }
             let chosen = found.as_ref().and_then(|found| found.transaction.progress.language.clone());
             let wishes: Vec<String> =
                 chosen.into_iter().chain(asked.iter().cloned()).chain(request.ui_locales.iter().cloned()).collect();

@@ -60,6 +60,11 @@ impl Texts {
         keys.map(|key| (key.clone(), self.get(key).into())).collect()
     }
 
+    /// Whether a text of ours is the screen's alone.
+    pub(crate) fn is_own(&self, key: &str) -> bool {
+        self.catalogue.get(self.screen).is_some_and(|texts| texts.contains_key(key))
+    }
+
     fn raw(&self, key: &str) -> Option<Cow<'_, str>> {
         if let Some(custom) = self.custom.get(key).and_then(Value::as_str) {
             return Some(custom.into());

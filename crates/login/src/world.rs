@@ -1,8 +1,14 @@
 //! What a page depends on beside its transaction: the client, its connections, and the tenant's settings.
 
-use identity::protection::Puzzles;
 pub use identity::users::{is_email, is_phone};
+use identity::{PhoneForm, PhoneNumber, protection::Puzzles};
+use model::login::Progress;
 use serde::{Deserialize, Serialize};
+
+/// The screens that can ask for one kind of identifier.
+const ONE_KIND: [&str; 3] = ["login", "login-id", "login-password"];
+/// Where the kind of identifier is noted that the user chose.
+pub(crate) const CHOSEN: &str = "login.identifier";
 
 /// What pages are made from. It is read once for each request.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +37,29 @@ pub struct World {
     pub invitation: Option<Invitation>,
     /// Where users get help.
     pub support: Vec<String>,
+    /// How identifiers and codes are asked for and shown.
+    pub display: Display,
+    /// The kinds of identifier that the user can give in place of the one that is asked for.
+    pub switches: Vec<Identifier>,
+}
+
+/// How identifiers and codes are asked for and shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Display {
+    /// Whether browsers are kept from filling in codes that they have seen in messages.
+    pub refuses_code_completion: bool,
+    /// Whether each kind of identifier is asked for by itself.
+    pub is_separate: bool,
+    /// How telephone numbers are written; as they were entered, where the tenant has not said.
+    pub phone: Option<PhoneForm>,
+}
+
+impl Display {
+    /// An identifier as a page shows it.
+    pub fn of(&self, identifier: &str) -> String {
+        let number = self.phone.and_then(|form| Some((PhoneNumber::exact(identifier)?, form)));
+        number.map_or_else(|| identifier.to_owned(), |(number, form)| number.shown(form))
+    }
 }
 
 /// The client that the user signs in to.
@@ -151,6 +180,15 @@ impl Identifier {
         }
     }
 
+    /// The action by which a user chooses this kind, with the text that names it.
+    pub(crate) fn switch(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Email => ("pick-email", "emailPlaceholder"),
+            Self::PhoneNumber => ("pick-phone", "phonePlaceholder"),
+            Self::Username => ("pick-username", "usernameOnlyPlaceholder"),
+        }
+    }
+
     /// An identifier of this kind in the form in which it is stored.
     pub fn normal(self, text: &str) -> String {
         let normal = identity::passwordless::normal(self.into(), text);
@@ -217,6 +255,19 @@ impl World {
     pub fn puzzles_codes(&self) -> bool {
         let is_by_code = self.database.as_ref().is_some_and(|database| !database.has_passwords);
         self.puzzles.passwordless && (self.passwordless.is_some() || is_by_code)
+    }
+
+    /// Where each kind of identifier is asked for by itself, leaves the one that the user chose, else the first.
+    pub(crate) fn narrow(&mut self, screen: &str, progress: &Progress) {
+        let is_flexible = |database: &&mut Database| database.is_flexible && database.identifiers.len() > 1;
+        let Some(database) = self.database.as_mut().filter(is_flexible) else { return };
+        if !self.display.is_separate || !ONE_KIND.contains(&screen) {
+            return;
+        }
+        let chosen = progress.fields.get(CHOSEN).and_then(|field| Identifier::of_field(field));
+        let chosen = chosen.filter(|chosen| database.identifiers.contains(chosen)).unwrap_or(database.identifiers[0]);
+        self.switches = database.identifiers.iter().copied().filter(|kind| *kind != chosen).collect();
+        database.identifiers = vec![chosen];
     }
 
     /// Whether there is any way to sign in.

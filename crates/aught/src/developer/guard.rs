@@ -8,7 +8,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use http::{HeaderMap, Method, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
 use kernel::{Peer, Tenant, host_name, is_loopback_name};
 use oauth::Bearer;
 use rest::{ApiError, ApiResult};
@@ -66,8 +66,19 @@ impl Guard {
 /// Lets a request through, or answers it.
 pub(super) async fn admit(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
+    // At custom domains tenants show pages with scripts of their own.
+    let tenant = parts.extensions.get::<Tenant>();
+    if tenant.is_some_and(|tenant| tenant.host() != tenant.domain()) {
+        return edge::refusal(&ApiError::not_found("Not Found"));
+    }
     match guard.check(&parts).await {
-        Ok(()) => next.run(Request::from_parts(parts, body)).await,
+        Ok(()) => {
+            let mut response = next.run(Request::from_parts(parts, body)).await;
+            // Nor can a page that opens this one in a window look into it.
+            let alone = HeaderValue::from_static("same-origin");
+            response.headers_mut().insert("cross-origin-opener-policy", alone);
+            response
+        }
         // For strangers there is no start page.
         Err(_) if parts.uri.path() == "/" => edge::refusal(&ApiError::not_found("Not Found")),
         Err(error) => edge::refusal(&error),

@@ -123,7 +123,9 @@ impl Behaviour for Challenge {
             .or_else(|| fields.get(&format!("signup.{}", self.kind.field())));
         let entered = entered.cloned().unwrap_or_default();
         let text = match self.kind {
-            Identifier::PhoneNumber => view.texts.clone().with("phone", entered).get("phoneDescription"),
+            Identifier::PhoneNumber => {
+                view.texts.clone().with("phone", view.world.display.of(&entered)).get("phoneDescription")
+            }
             _ => view.texts.clone().with("email", entered).get("descriptionWhenEmailFieldShown"),
         };
         page.description = vec![text];

@@ -101,6 +101,7 @@ impl Behaviour for Login {
                 form.identifier = Some(shown(view, database));
             } else {
                 form.fields.extend(parts::any_identifier(view));
+                page.actions.extend(parts::switches(view));
             }
             form.fields.push(parts::password(view, "password", "passwordPlaceholder", "no-password"));
             form.captcha = parts::captcha(view);
@@ -140,6 +141,7 @@ fn shown(view: &View<'_>, database: &Database) -> Shown {
     let is_email = database.kinds_of(&value) == [crate::world::Identifier::Email];
     Shown {
         name: "username",
+        text: view.world.display.of(&value),
         value,
         autocomplete: if is_email { "email" } else { "username" },
         edit: Some((
@@ -232,10 +234,12 @@ impl Behaviour for LoginId {
         };
         if let (Some(field), Some(given)) = (&mut field, &view.transaction.progress.identifier)
             && view.show.faults.is_empty()
+            && view.world.database.as_ref().is_none_or(|database| !database.kinds_of(&given.value).is_empty())
         {
             field.value.clone_from(&given.value);
         }
         form.fields.extend(field);
+        page.actions.extend(parts::switches(view));
         form.has_capabilities = true;
         form.captcha = parts::captcha(view);
         form.link = parts::to_reset(view);

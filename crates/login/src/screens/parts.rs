@@ -2,7 +2,7 @@
 
 use super::View;
 use crate::{
-    page::{Alternate, Button, Captcha, Check, Connection, Field, Form, Link, Page, Rule, Rules, Shown},
+    page::{Action, Alternate, Button, Captcha, Check, Connection, Field, Form, Link, Page, Rule, Rules, Shown},
     paths::encoded,
     world::Identifier,
 };
@@ -17,7 +17,7 @@ pub(crate) fn code_field(view: &View<'_>, length: usize) -> Field {
         label: view.text("placeholder"),
         value: view.value("code"),
         input_mode: Some("numeric"),
-        autocomplete: "one-time-code",
+        autocomplete: if view.world.display.refuses_code_completion { "off" } else { "one-time-code" },
         is_required: true,
         has_focus: true,
         max_length: Some(u32::try_from(length + 10).unwrap_or(u32::MAX)),
@@ -64,19 +64,31 @@ pub(crate) fn required(view: &View<'_>, code: &'static str, text: &str) -> Check
 /// The field into which the user enters any of the identifiers.
 pub(crate) fn any_identifier(view: &View<'_>) -> Option<Field> {
     let database = view.world.database.as_ref()?;
-    let is_only_email = database.identifiers == [Identifier::Email];
+    let only = if let [only] = *database.identifiers { Some(only) } else { None };
+    let (autocomplete, input_mode) = match only {
+        Some(Identifier::Email | Identifier::PhoneNumber) => only.map_or(("username", None), tokens),
+        _ => ("username", None),
+    };
     let hint = view.transaction.request.login_hint.clone();
     let entered = view.value("username");
     Some(Field {
         name: "username",
         label: view.text(database.identifier_label()),
         value: if entered.is_empty() { hint.unwrap_or_default() } else { entered },
-        input_mode: is_only_email.then_some("email"),
-        autocomplete: if is_only_email { "email" } else { "username" },
+        input_mode,
+        autocomplete,
         is_required: true,
         checks: vec![required(view, "username-required", database.missing_identifier())],
         fault: view.fault("username").or_else(|| view.fault("email")),
         ..Field::default()
+    })
+}
+
+/// The ways to give another kind of identifier.
+pub(crate) fn switches(view: &View<'_>) -> impl Iterator<Item = Action> {
+    view.world.switches.iter().map(|kind| {
+        let (value, text) = kind.switch();
+        Action { value, intro: Some(view.text("separatorText")), text: view.text(text) }
     })
 }
 
@@ -118,7 +130,14 @@ pub(crate) fn connections(view: &View<'_>) -> Vec<Connection> {
 pub(crate) fn invited(view: &View<'_>) -> Option<Shown> {
     let invitation = view.world.invitation.as_ref()?;
     let fault = ["username", "email"].into_iter().find_map(|field| view.fault(field));
-    Some(Shown { name: "email", value: invitation.email.clone(), autocomplete: "email", edit: None, fault })
+    Some(Shown {
+        name: "email",
+        value: invitation.email.clone(),
+        text: invitation.email.clone(),
+        autocomplete: "email",
+        edit: None,
+        fault,
+    })
 }
 
 /// Has a page tell of the invitation that the user accepts on it.

@@ -116,9 +116,11 @@ impl Behaviour for Code {
 fn shown(view: &View<'_>, kind: Identifier) -> (String, Shown) {
     let value = view.transaction.progress.identifier.clone().map(|given| given.value).unwrap_or_default();
     let is_phone = kind == Identifier::PhoneNumber;
+    let text = view.world.display.of(&value);
     let shown = Shown {
         name: "username",
-        value: value.clone(),
+        value,
+        text: text.clone(),
         autocomplete: if is_phone { "tel" } else { "email" },
         edit: Some((
             if is_phone { view.text("editLinkScreenReadableText") } else { "Edit email address".to_owned() },
@@ -126,7 +128,7 @@ fn shown(view: &View<'_>, kind: Identifier) -> (String, Shown) {
         )),
         fault: None,
     };
-    (value, shown)
+    (text, shown)
 }
 
 impl Behaviour for EmailLink {

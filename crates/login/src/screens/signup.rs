@@ -222,6 +222,7 @@ fn shown(view: &View<'_>) -> Option<Shown> {
     Some(Shown {
         name: identifier.field(),
         value: value.clone(),
+        text: view.world.display.of(value),
         autocomplete: tokens(identifier).0,
         edit: Some((label, Link { text: view.text(text), href: view.href("/u/signup/identifier") })),
         fault: Identifier::ALL.iter().find_map(|identifier| view.fault(identifier.field())),

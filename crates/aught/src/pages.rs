@@ -1,0 +1,269 @@
+//! `aught pages preview`: a screen in each of its states, made from files, and again whenever one of them changes.
+
+use std::{
+    convert::Infallible,
+    fs,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use axum::{
+    Router,
+    extract::{Path as Within, State},
+    response::{Html, IntoResponse, Response},
+    routing::get,
+};
+use clap::Args;
+use delivery::liquid::escaped;
+use http::{HeaderValue, StatusCode, header};
+use hyper::{Request, body::Incoming};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto::Builder,
+};
+use kernel::{Context, Document};
+use login::preview::{self, Draft};
+use tokio::net::TcpListener;
+use tower::ServiceExt;
+
+use crate::{Failure, signals::Stop, telemetry};
+
+/// What the pages of a preview ask for, to learn whether to be loaded anew.
+const CHANGES: &str = "/u/preview/changes";
+const SCRIPT: &str = "(function () {
+  var seen;
+  setInterval(function () {
+    fetch('/u/preview/changes').then(function (answer) { return answer.text(); }).then(function (now) {
+      if (seen !== undefined && seen !== now) location.reload();
+      seen = now;
+    }, function () {});
+  }, 500);
+})();";
+const SCRIPT_PATH: &str = "/u/preview/live.js";
+
+/// What is looked at.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Preview {
+    /// The screen, such as login-id
+    #[arg(value_name = "SCREEN", value_parser = screen)]
+    screen: String,
+
+    /// The language of the page
+    #[arg(long, value_name = "LANGUAGE", default_value = "en")]
+    lang: String,
+
+    /// A page template: the body of PUT /branding/templates/universal-login
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
+
+    /// A theme in JSON: the body of POST /branding/themes
+    #[arg(long, value_name = "FILE")]
+    theme: Option<PathBuf>,
+
+    /// Texts in JSON: the body of PUT /prompts/{prompt}/custom-text/{language}
+    #[arg(long, value_name = "FILE")]
+    text: Option<PathBuf>,
+
+    /// Partials in JSON: the body of PUT /prompts/{prompt}/partials
+    #[arg(long, value_name = "FILE")]
+    partials: Option<PathBuf>,
+
+    /// The port on this machine [default: a free one]
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
+    port: u16,
+}
+
+fn screen(name: &str) -> Result<String, String> {
+    let mut known: Vec<&str> = preview::screens().collect();
+    known.sort_unstable();
+    if known.contains(&name) { Ok(name.to_owned()) } else { Err(format!("expected one of {}", known.join(", "))) }
+}
+
+/// What every page of a preview is made with.
+#[derive(Clone)]
+struct Shown {
+    asked: Arc<Preview>,
+    context: Context,
+    host: String,
+}
+
+/// Serves the pages until the person at the terminal has seen enough.
+pub(crate) async fn preview(asked: Preview) -> Result<ExitCode, Failure> {
+    // What cannot be read is told at once, not on a page.
+    asked.draft()?;
+    let mut stop = Stop::listen()?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, asked.port));
+    let failed = |error| Failure::new(format!("listening on {address}"), error);
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let port = listener.local_addr().map_err(failed)?.port();
+    let host = format!("localhost:{port}");
+    telemetry::say(&format!("{} in each of its states: http://{host}/\n", asked.screen));
+    let routes = router(Shown { asked: Arc::new(asked), context: Context::system(), host });
+    loop {
+        tokio::select! {
+            () = stop.requested() => return Ok(ExitCode::SUCCESS),
+            accepted = listener.accept() => {
+                let Ok((stream, _)) = accepted else { continue };
+                let routes = routes.clone();
+                tokio::spawn(async move {
+                    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+                        let routes = routes.clone();
+                        async move { Ok::<_, Infallible>(routes.oneshot(request).await.unwrap_or_else(|never| match never {})) }
+                    });
+                    // A browser that goes away is no fault.
+                    let _ = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+                });
+            }
+        }
+    }
+}
+
+fn router(shown: Shown) -> Router {
+    Router::new()
+        .route("/", get(list))
+        .route(CHANGES, get(changes))
+        .route(SCRIPT_PATH, get(|| async { typed(SCRIPT.to_owned(), "text/javascript") }))
+        .route("/u/assets/{hash}/{name}", get(asset))
+        .route("/u/preview/state/{state}", get(page).post(list))
+        // Forms and links lead nowhere.
+        .fallback(list)
+        .with_state(shown)
+}
+
+impl Preview {
+    /// What stands in the files now.
+    fn draft(&self) -> Result<Draft, Failure> {
+        let read =
+            |path: &Path| fs::read_to_string(path).map_err(|error| Failure::new(path.display().to_string(), error));
+        let document = |path: &Option<PathBuf>| -> Result<Option<Document>, Failure> {
+            let Some(path) = path else { return Ok(None) };
+            let text = read(path)?;
+            serde_json::from_str(&text).map(Some).map_err(|error| Failure::new(path.display().to_string(), error))
+        };
+        Ok(Draft {
+            language: self.lang.clone(),
+            template: self.template.as_deref().map(read).transpose()?,
+            theme: document(&self.theme)?,
+            texts: document(&self.text)?,
+            partials: document(&self.partials)?,
+        })
+    }
+
+    /// Tells whether the files have changed: the times of their last changes.
+    fn version(&self) -> String {
+        let files = [&self.template, &self.theme, &self.text, &self.partials];
+        let times = files.into_iter().flatten().map(|path| fs::metadata(path).and_then(|found| found.modified()).ok());
+        format!("{:?}", times.collect::<Vec<_>>())
+    }
+}
+
+/// The states of the screen.
+async fn list(State(shown): State<Shown>) -> Response {
+    let draft = match shown.asked.draft() {
+        Ok(draft) => draft,
+        Err(failure) => return told(&failure),
+    };
+    let states = preview::states(&shown.context, &draft, &shown.asked.screen);
+    let lines = states.iter().map(|state| {
+        let state = escaped(state);
+        format!("<li><a href=\"/u/preview/state/{state}\">{state}</a></li>")
+    });
+    let screen = escaped(&shown.asked.screen);
+    let body = format!(
+        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{screen}</title></head><body><main><h1>{screen}</h1><ul>{}</ul>\
+         </main><script src=\"{SCRIPT_PATH}\"></script></body></html>",
+        lines.collect::<String>()
+    );
+    Html(body).into_response()
+}
+
+/// One state.
+async fn page(State(shown): State<Shown>, Within(state): Within<String>) -> Response {
+    let draft = match shown.asked.draft() {
+        Ok(draft) => draft,
+        Err(failure) => return told(&failure),
+    };
+    let reply = preview::show(&shown.context, draft, &shown.asked.screen, &state, &shown.host).await;
+    let Some(reply) = reply else { return StatusCode::NOT_FOUND.into_response() };
+    // Whatever the state's status: a browser shows the page.
+    let mut response = reply.response().map(|html| format!("{html}<script src=\"{SCRIPT_PATH}\"></script>"));
+    *response.status_mut() = StatusCode::OK;
+    response.map(axum::body::Body::from)
+}
+
+async fn changes(State(shown): State<Shown>) -> String {
+    shown.asked.version()
+}
+
+async fn asset(request: axum::extract::Request) -> Response {
+    match preview::asset(request.uri().path()) {
+        Some((content, kind)) => typed(content.to_owned(), kind),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// A file that cannot be read is looked for again as soon as it changes.
+fn told(failure: &Failure) -> Response {
+    let text = escaped(&failure.to_string());
+    Html(format!("<!DOCTYPE html><title>Preview</title><pre>{text}</pre><script src=\"{SCRIPT_PATH}\"></script>"))
+        .into_response()
+}
+
+fn typed(content: String, kind: &'static str) -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], content).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+
+    use super::*;
+
+    async fn get(routes: &Router, path: &str) -> (StatusCode, String) {
+        let request = http::Request::get(path).body(Body::empty()).unwrap();
+        let response = routes.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_screen_is_shown_from_files_and_anew_when_they_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let template = folder.path().join("page.html");
+        let write = |text: &str| fs::write(&template, format!("{text}{{% auth0:head %}}{{% auth0:widget %}}")).unwrap();
+        write("<p>first</p>");
+        let asked = Preview {
+            screen: "login-id".to_owned(),
+            lang: "en".to_owned(),
+            template: Some(template.clone()),
+            theme: None,
+            text: None,
+            partials: None,
+            port: 0,
+        };
+        let routes =
+            router(Shown { asked: Arc::new(asked), context: Context::system(), host: "localhost:1".to_owned() });
+        let (status, list) = get(&routes, "/").await;
+        assert!(status == StatusCode::OK && list.contains("/u/preview/state/invalid-email-format"), "{list}");
+        let (status, page) = get(&routes, "/u/preview/state/invalid-email-format").await;
+        assert!(status == StatusCode::OK && page.starts_with("<p>first</p>"), "{page}");
+        assert!(page.contains("data-error-code=\"invalid-email-format\"") && page.contains(SCRIPT_PATH), "{page}");
+        let (_, before) = get(&routes, CHANGES).await;
+        write("<p>second</p>");
+        let later = fs::metadata(&template).unwrap().modified().unwrap() + std::time::Duration::from_secs(5);
+        fs::File::options().write(true).open(&template).unwrap().set_modified(later).unwrap();
+        assert_ne!(get(&routes, CHANGES).await.1, before);
+        assert!(get(&routes, "/u/preview/state/plain").await.1.starts_with("<p>second</p>"));
+        fs::remove_file(&template).unwrap();
+        assert!(get(&routes, "/u/preview/state/plain").await.1.contains("page.html"));
+    }
+
+    #[test]
+    fn only_screens_that_there_are_can_be_named() {
+        assert_eq!(screen("login-id").as_deref(), Ok("login-id"));
+        assert!(screen("nothing").unwrap_err().contains("login-password"));
+    }
+}

@@ -1,0 +1,142 @@
+//! The tenant, the application and the user of previews.
+
+use delivery::liquid;
+use kernel::{Document, Timestamp, Value, object};
+use model::{
+    login::{GivenIdentifier, LoginRequest, Progress, Transaction},
+    screens::Screen,
+};
+use serde_json::json;
+
+use super::Draft;
+use crate::{
+    screens::{consent, organizations},
+    texts::{self, Texts},
+    world::{Asked, Client, Database, Identifier, Invitation, Organization, Other, Passwordless, Rules, World},
+};
+
+/// The `state` of forms that lead nowhere.
+pub(super) const STATE: &str = "preview";
+/// The page of partials that have no template of their own.
+pub(super) const TEMPLATE: &str = "<!DOCTYPE html><html lang=\"{{ locale }}\" dir=\"{{ dir }}\"><head><title>{{ prompt.screen.texts.pageTitle }}\
+    </title>{%- auth0:head -%}</head><body class=\"_widget-auto-layout\">{%- auth0:widget -%}</body></html>";
+const EMAIL: &str = "jane@example.com";
+const PHONE: &str = "+14155552671";
+const COMPANY: &str = "Acme";
+const APPLICATION: &str = "Shop";
+
+/// Settings with all that a page can show.
+pub(super) fn world() -> World {
+    World {
+        client: Client { id: "client".to_owned(), name: APPLICATION.to_owned(), ..Client::default() },
+        company: COMPANY.to_owned(),
+        identifier_first: true,
+        database: Some(Database {
+            id: "con_1".to_owned(),
+            name: "Users".to_owned(),
+            identifiers: vec![Identifier::Email],
+            signup: vec![Asked { identifier: Identifier::Email, is_required: true }],
+            allows_signup: true,
+            allows_reset: true,
+            has_passwords: true,
+            rules: Rules {
+                min_length: 8,
+                classes: vec!["lower", "upper", "digit", "special"],
+                at_least: 3,
+                ..Rules::default()
+            },
+            username_window: (1, 15),
+            ..Database::default()
+        }),
+        passwordless: Some(Passwordless { name: "email".to_owned(), kind: Identifier::Email, sends_links: false }),
+        others: vec![Other {
+            name: "google-oauth2".to_owned(),
+            display_name: "Google".to_owned(),
+            strategy: "google-oauth2".to_owned(),
+            has_button: true,
+            domains: Vec::new(),
+        }],
+        organization: Some(Organization {
+            id: "org_1".to_owned(),
+            name: "acme".to_owned(),
+            display_name: COMPANY.to_owned(),
+        }),
+        ..World::default()
+    }
+}
+
+/// The same where a screen is about an invitation.
+pub(super) fn world_of(screen: &str) -> World {
+    World { invitation: (screen == "accept-invitation").then(invitation), ..world() }
+}
+
+/// A login that has come to a screen.
+pub(super) fn transaction(screen: &str) -> Transaction {
+    let (kind, value) = match screen {
+        "login-passwordless-sms-otp" | "phone-identifier-challenge" => ("phone_number", PHONE),
+        _ => ("email", EMAIL),
+    };
+    let shown = match screen {
+        "consent" => json!({
+            consent::QUESTION: "consent",
+            consent::SCOPES: [{"name": "profile"}, {"name": "email"}, {"name": "read:notes", "description": "Read your notes"}],
+        }),
+        "organization-picker" | "pre-login-organization-picker" => json!({
+            organizations::CHOICES: [{"id": "org_1", "name": COMPANY}, {"id": "org_2", "name": "Initech"}],
+            organizations::MAY_SKIP: true,
+        }),
+        "logout" => json!({consent::USER: EMAIL}),
+        _ => Value::Null,
+    };
+    let mut progress = Progress { shown, ..Progress::default() };
+    progress.identifier = Some(GivenIdentifier { kind: Some(kind.to_owned()), value: value.to_owned() });
+    progress.fields.insert(format!("signup.{kind}"), value.to_owned());
+    Transaction {
+        id: STATE.to_owned(),
+        request: LoginRequest { client_id: "client".to_owned(), ..LoginRequest::default() },
+        progress,
+        created: Timestamp::from_seconds(0),
+        expires: Timestamp::from_seconds(0),
+    }
+}
+
+fn invitation() -> Invitation {
+    Invitation { email: EMAIL.to_owned(), inviter: "John Doe".to_owned(), ..Invitation::default() }
+}
+
+/// The texts of a screen, with the draft's own.
+pub(super) fn texts(draft: &Draft, screen: &'static str) -> Texts {
+    Texts::new(&draft.language, screen, draft.texts.as_ref())
+        .with("clientName", APPLICATION)
+        .with("companyName", COMPANY)
+        .with("userName", EMAIL)
+        .with("inviterName", "John Doe")
+        .with("min", "1")
+        .with("max", "15")
+        .with("characters", "_+-.!#$^~`'")
+}
+
+/// Whether a text is the screen's own.
+pub(super) fn is_of_screen(draft: &Draft, screen: &'static str, key: &str) -> bool {
+    Texts::new(&draft.language, screen, None).is_own(key)
+}
+
+/// What templates and partials are told.
+pub(super) fn variables(screen: &str, language: &str, texts: &Document) -> Document {
+    let prompt = Screen::named(screen).map_or("", |screen| screen.prompt);
+    let texts: Document = texts
+        .iter()
+        .map(|(key, text)| (key.clone(), text.as_str().map_or_else(String::new, liquid::escaped).into()))
+        .collect();
+    object(json!({
+        "application": {"id": "client", "name": APPLICATION, "metadata": {}},
+        "branding": {},
+        "tenant": {"friendly_name": COMPANY, "support_email": "help@example.com", "support_url": "https://example.com/help", "enabled_locales": language},
+        "prompt": {"name": prompt, "screen": {"name": screen, "texts": texts}},
+        "locale": language,
+        "dir": if texts::is_right_to_left(language) { "rtl" } else { "ltr" },
+        "state": STATE,
+        "transaction": {"params": {}},
+        "custom_domain": {"domain": "login.example.com", "domain_metadata": {}},
+    }))
+}
