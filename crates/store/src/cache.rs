@@ -39,7 +39,8 @@ pub(crate) struct Entry {
 /// key's stripe before it reads the database; an invalidation raises it after the commit; and only what was read
 /// under the current stamp is kept.
 pub(crate) struct Caches {
-    records: Cache<Key, Entry>,
+    /// Records, and singletons that are not there.
+    records: Cache<Key, Option<Entry>>,
     /// From a unique key to an identifier. Never invalidated: the entry found by it must still have the key.
     aliases: Cache<Alias, Arc<str>>,
     stripes: Box<[Mutex<u64>]>,
@@ -112,14 +113,15 @@ impl Caches {
         }
     }
 
-    pub(crate) fn get(&self, tenant: &TenantId, kind: &str, id: &str) -> Option<Entry> {
+    /// What is known of a record: itself, or that there is none.
+    pub(crate) fn get(&self, tenant: &TenantId, kind: &str, id: &str) -> Option<Option<Entry>> {
         self.records.get(&KeyRef { tenant, kind, id })
     }
 
     /// The entry that has this unique key.
     pub(crate) fn get_by(&self, tenant: &TenantId, kind: &str, key: i64, value: &str) -> Option<Entry> {
         let id = self.aliases.get(&AliasRef { tenant, kind, key, value })?;
-        let entry = self.get(tenant, kind, &id)?;
+        let entry = self.get(tenant, kind, &id)??;
         entry.keys.iter().any(|(name, text)| *name == key && text == value).then_some(entry)
     }
 
@@ -131,11 +133,10 @@ impl Caches {
     }
 
     /// Keeps what was read since the stamp was taken, unless it may be old.
-    pub(crate) fn keep(&self, stamp: Stamp, tenant: &TenantId, kind: &str, entry: &Entry) {
-        let id = entry.record.id.as_str();
+    pub(crate) fn keep(&self, stamp: Stamp, tenant: &TenantId, kind: &str, id: &str, entry: Option<&Entry>) {
         let current = self.stripe(&KeyRef { tenant, kind, id });
         if stamp.0 == Some(*current) {
-            self.records.insert(Key { tenant: tenant.clone(), kind: kind.into(), id: id.into() }, entry.clone());
+            self.records.insert(Key { tenant: tenant.clone(), kind: kind.into(), id: id.into() }, entry.cloned());
         }
     }
 

@@ -184,6 +184,7 @@ suites! {
     counts_follow_inserts_and_deletes
     the_cache_never_serves_what_was_overwritten
     a_record_leaves_the_cache_with_its_key
+    a_singleton_that_was_not_there_is_seen_when_it_is_made
     epochs_grow_with_their_kind
     a_caller_that_goes_away_does_not_stop_the_write
     a_job_is_leased_to_one_worker
@@ -218,6 +219,7 @@ suites! {
     another_root_key_is_refused;
     many_nodes:
     another_nodes_write_ends_a_cached_record
+    another_node_sees_a_singleton_that_was_not_there
     another_node_hears_of_hosts
     another_node_hears_of_a_deletion
 }
@@ -1114,6 +1116,26 @@ async fn another_nodes_write_ends_a_cached_record(lab: &mut Lab) {
         tokio::task::yield_now().await;
     }
     assert!(other.epoch(&lab.one, &THING) > epoch);
+    other.close().await;
+}
+
+async fn a_singleton_that_was_not_there_is_seen_when_it_is_made(lab: &mut Lab) {
+    let seen = || lab.store.cached_singleton(&lab.one, &THING);
+    assert_eq!(seen().await.unwrap(), None);
+    assert_eq!(seen().await.unwrap(), None);
+    lab.write(|tx| tx.insert_indexed(&THING, record(THING.name, json!({})), &Index::new())).await;
+    assert_eq!(seen().await.unwrap().unwrap().id, THING.name);
+    lab.write(|tx| tx.delete(&THING, THING.name)).await;
+    assert_eq!(seen().await.unwrap(), None);
+}
+
+async fn another_node_sees_a_singleton_that_was_not_there(lab: &mut Lab) {
+    let other = lab.another().await.unwrap();
+    assert_eq!(other.cached_singleton(&lab.one, &THING).await.unwrap(), None);
+    lab.write(|tx| tx.insert_indexed(&THING, record(THING.name, json!({})), &Index::new())).await;
+    while other.cached_singleton(&lab.one, &THING).await.unwrap().is_none() {
+        tokio::task::yield_now().await;
+    }
     other.close().await;
 }
 

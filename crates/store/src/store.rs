@@ -189,8 +189,8 @@ impl Store {
     /// node; other nodes' writes are heard of within moments.
     pub async fn cached(&self, tenant: &TenantId, kind: &'static Kind, id: &str) -> StoreResult<Option<Arc<Record>>> {
         let caches = &self.0.shared.caches;
-        if let Some(entry) = caches.get(tenant, kind.name, id) {
-            return Ok(Some(entry.record));
+        if let Some(known) = caches.get(tenant, kind.name, id) {
+            return Ok(known.map(|entry| entry.record));
         }
         let entry = self.load(tenant, kind, id).await?;
         Ok(entry.map(|entry| entry.record))
@@ -203,7 +203,7 @@ impl Store {
 
     /// As [`Store::cached`], if it is in memory now. The same `Arc` as before is the same state of the record.
     pub fn remembered(&self, tenant: &TenantId, kind: &Kind, id: &str) -> Option<Arc<Record>> {
-        Some(self.0.shared.caches.get(tenant, kind.name, id)?.record)
+        Some(self.0.shared.caches.get(tenant, kind.name, id)??.record)
     }
 
     /// As [`Store::cached`], by a unique key.
@@ -245,8 +245,9 @@ impl Store {
         let stamp = caches.stamp(tenant, kind.name, id);
         let wanted = id.to_owned();
         let entry = self.read(tenant, move |snapshot| snapshot.entry(kind, &wanted)).await?;
-        if let Some(entry) = &entry {
-            caches.keep(stamp, tenant, kind.name, entry);
+        // Strangers cannot fill the memory with what is not there: of a kind of many records only those are kept that are.
+        if entry.is_some() || id == kind.name {
+            caches.keep(stamp, tenant, kind.name, id, entry.as_ref());
         }
         Ok(entry)
     }
