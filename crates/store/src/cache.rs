@@ -33,6 +33,23 @@ pub(crate) struct Entry {
     pub(crate) keys: Arc<[(i64, String)]>,
 }
 
+/// What is known of a record.
+#[derive(Clone)]
+pub(crate) enum Known {
+    There(Entry),
+    /// There is none.
+    Absent,
+}
+
+impl Known {
+    pub(crate) fn record(self) -> Option<Arc<Record>> {
+        match self {
+            Self::There(entry) => Some(entry.record),
+            Self::Absent => None,
+        }
+    }
+}
+
 /// The caches of one node.
 ///
 /// The race "read an old record, see it invalidated, keep it" is settled by stamps: a reader takes the stamp of the
@@ -40,7 +57,7 @@ pub(crate) struct Entry {
 /// under the current stamp is kept.
 pub(crate) struct Caches {
     /// Records, and singletons that are not there.
-    records: Cache<Key, Option<Entry>>,
+    records: Cache<Key, Known>,
     /// From a unique key to an identifier. Never invalidated: the entry found by it must still have the key.
     aliases: Cache<Alias, Arc<str>>,
     stripes: Box<[Mutex<u64>]>,
@@ -113,15 +130,15 @@ impl Caches {
         }
     }
 
-    /// What is known of a record: itself, or that there is none.
-    pub(crate) fn get(&self, tenant: &TenantId, kind: &str, id: &str) -> Option<Option<Entry>> {
+    /// What is known of a record, if anything is.
+    pub(crate) fn get(&self, tenant: &TenantId, kind: &str, id: &str) -> Option<Known> {
         self.records.get(&KeyRef { tenant, kind, id })
     }
 
     /// The entry that has this unique key.
     pub(crate) fn get_by(&self, tenant: &TenantId, kind: &str, key: i64, value: &str) -> Option<Entry> {
         let id = self.aliases.get(&AliasRef { tenant, kind, key, value })?;
-        let entry = self.get(tenant, kind, &id)??;
+        let Known::There(entry) = self.get(tenant, kind, &id)? else { return None };
         entry.keys.iter().any(|(name, text)| *name == key && text == value).then_some(entry)
     }
 
@@ -136,7 +153,10 @@ impl Caches {
     pub(crate) fn keep(&self, stamp: Stamp, tenant: &TenantId, kind: &str, id: &str, entry: Option<&Entry>) {
         let current = self.stripe(&KeyRef { tenant, kind, id });
         if stamp.0 == Some(*current) {
-            self.records.insert(Key { tenant: tenant.clone(), kind: kind.into(), id: id.into() }, entry.cloned());
+            self.records.insert(
+                Key { tenant: tenant.clone(), kind: kind.into(), id: id.into() },
+                entry.cloned().map_or(Known::Absent, Known::There),
+            );
         }
     }
 

@@ -190,7 +190,7 @@ impl Store {
     pub async fn cached(&self, tenant: &TenantId, kind: &'static Kind, id: &str) -> StoreResult<Option<Arc<Record>>> {
         let caches = &self.0.shared.caches;
         if let Some(known) = caches.get(tenant, kind.name, id) {
-            return Ok(known.map(|entry| entry.record));
+            return Ok(known.record());
         }
         let entry = self.load(tenant, kind, id).await?;
         Ok(entry.map(|entry| entry.record))
@@ -203,7 +203,7 @@ impl Store {
 
     /// As [`Store::cached`], if it is in memory now. The same `Arc` as before is the same state of the record.
     pub fn remembered(&self, tenant: &TenantId, kind: &Kind, id: &str) -> Option<Arc<Record>> {
-        Some(self.0.shared.caches.get(tenant, kind.name, id)??.record)
+        self.0.shared.caches.get(tenant, kind.name, id)?.record()
     }
 
     /// As [`Store::cached`], by a unique key.
