@@ -72,6 +72,7 @@ export async function person(options = {}) {
     if (message.text().includes("Content Security Policy")) wrong.push(message.text());
   });
   context.on("weberror", ({ error }) => wrong.push(String(error())));
+  context.on("response", (response) => remember(response));
   const leave = async () => {
     await context.close();
     assert.deepEqual(wrong, []);
@@ -155,11 +156,15 @@ export async function signUp(page, email, password = PASSWORD) {
   await go(page);
 }
 
-/** The page has no fault that axe-core knows. */
+/** The page has no fault that axe-core knows, nor has it in other languages. */
 export async function accessible(page, name) {
   // The page's own policy lets no script of a test in; what the browser itself evaluates runs all the same.
   await page.evaluate(axe);
-  const { violations, passes } = await page.evaluate(() => window.axe.run());
+  tell(await page.evaluate(() => window.axe.run()), name);
+  await accessibleElsewhere(page, name);
+}
+
+function tell({ violations, passes }, name) {
   assert.ok(passes.length > 5, `${name}: nothing was looked at`);
   const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join("; ")}`);
   assert.deepEqual(told, [], name);
@@ -169,6 +174,75 @@ export async function accessible(page, name) {
 export async function heading(page, expected) {
   await page.locator("h1", { hasText: expected }).waitFor();
   await accessible(page, expected);
+}
+
+/** The languages in which every state of every page is looked at beside English, and how they are written. */
+const LANGUAGES = { ja: "ltr", ar: "rtl", de: "ltr" };
+/** What a page of ours was last asked for, by page. */
+const asked = new WeakMap();
+/** States that were looked at in all languages. */
+const seen = new Set();
+let mirror;
+
+function remember(response) {
+  const request = response.request();
+  const isPage = request.isNavigationRequest() && (response.status() < 300 || response.status() >= 400);
+  if (isPage && request.frame().parentFrame() === null) asked.set(request.frame().page(), request);
+}
+
+/** A narrow page that shows HTML of this issuer without its script, and has axe-core. */
+async function reflection() {
+  await management.tenants.settings.update({ enabled_locales: ["en", ...Object.keys(LANGUAGES)] });
+  const context = await (await browser()).newContext({ ignoreHTTPSErrors: true, bypassCSP: true, viewport: { width: 320, height: 640 } });
+  const page = await context.newPage();
+  await page.goto(`${issuer}/u/logout/complete`);
+  await page.evaluate(axe);
+  return page;
+}
+
+/**
+ * Asks for the page as its browser did, in each other language, with the cookies that it has: the same screen with the same faults must come
+ * back, in that language and direction, without a fault, and not wider than a small telephone. Each state of a screen once.
+ */
+async function accessibleElsewhere(page, name) {
+  const request = asked.get(page);
+  const { screen, faults } = await page.evaluate(stateOf);
+  const state = [screen, ...faults].join(" ");
+  if (!request || !screen || seen.has(state)) return;
+  mirror ??= reflection();
+  const shown = await mirror;
+  const cookies = await page.context().cookies(request.url());
+  const headers = { cookie: cookies.map(({ name, value }) => `${name}=${value}`).join("; ") };
+  const body = request.postData() ?? undefined;
+  if (body) headers["content-type"] = "application/x-www-form-urlencoded";
+  for (const [language, direction] of Object.entries(LANGUAGES)) {
+    const where = `${name} in ${language}`;
+    const response = await fetch(request.url(), { method: request.method(), body, headers: { ...headers, "accept-language": language }, redirect: "manual" });
+    const html = await response.text();
+    // What was there once only is another page now.
+    if (response.status >= 300 && response.status < 400) return;
+    await shown.evaluate(async (html) => {
+      document.open();
+      document.write(html.replace(/<script [^>]*><\/script>/g, ""));
+      document.close();
+      const style = document.querySelector("link[rel=stylesheet]");
+      if (style && !style.sheet) await new Promise((resolve) => style.addEventListener("load", resolve));
+    }, html);
+    const found = await shown.evaluate(stateOf);
+    if (found.screen !== screen) return;
+    assert.deepEqual([found.language, found.direction, found.width <= 320], [language, direction, true], where);
+    const only = { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] };
+    if (language !== "de") tell(await shown.evaluate((only) => window.axe.run(only), only), where);
+  }
+  seen.add(state);
+}
+
+/** In the browser: which screen is shown with which faults, and how it is written. */
+function stateOf() {
+  const main = document.querySelector("main._widget");
+  const faults = [...document.querySelectorAll("[id][data-error-code]")].map((fault) => fault.dataset.errorCode);
+  const { lang: language, dir } = document.documentElement;
+  return { screen: main?.className.replace("_widget", "").trim(), faults, language, direction: dir || "ltr", width: document.scrollingElement.scrollWidth };
 }
 
 /** An address at which the tenant is asked to log somebody in for this client. */

@@ -12,6 +12,8 @@ pub(crate) struct Browser {
     /// The host that it asks for, where that is not the one of the address.
     host: Option<String>,
     pub(crate) jar: BTreeMap<String, String>,
+    /// What it says that its user understands.
+    pub(crate) languages: String,
 }
 
 /// What a browser shows.
@@ -28,7 +30,7 @@ impl Browser {
     /// A browser that visits the server at this origin.
     pub(crate) fn at(base: &str) -> Self {
         let http = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
-        Self { http, base: base.to_owned(), host: None, jar: BTreeMap::new() }
+        Self { http, base: base.to_owned(), host: None, jar: BTreeMap::new(), languages: "en-GB,en;q=0.8".to_owned() }
     }
 
     /// The same for a server that answers for this host.
@@ -80,7 +82,7 @@ impl Browser {
     pub(crate) async fn fetch(&mut self, method: Method, address: &str, form: Option<&[(String, String)]>) -> Page {
         let url = format!("{}{}", self.base, address.split('#').next().unwrap_or_default());
         let cookies: Vec<String> = self.jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let mut request = self.http.request(method, url).header(header::ACCEPT_LANGUAGE, "en-GB,en;q=0.8");
+        let mut request = self.http.request(method, url).header(header::ACCEPT_LANGUAGE, &self.languages);
         if !cookies.is_empty() {
             request = request.header(header::COOKIE, cookies.join("; "));
         }

@@ -37,6 +37,7 @@ mod organizations;
 mod organizations_invitations;
 mod organizations_login;
 mod outbox;
+mod page_texts;
 mod password_grant;
 mod passwordless;
 mod quotas;

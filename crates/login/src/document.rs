@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use delivery::liquid;
 use http::StatusCode;
 use kernel::{Document, object};
+use model::languages;
 use serde_json::json;
 
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
     page::{self, Inserted, Page, Shell},
     policy::{self, Policy},
     reply::{self, Reply},
-    texts,
+    texts::Texts,
 };
 
 /// A page on its way to a browser.
@@ -52,8 +53,9 @@ impl Sheet<'_> {
         let brand = &self.setting.brand;
         let [style, script] = reply::assets();
         Shell {
-            language: texts::short(self.language).to_owned(),
-            is_right_to_left: texts::is_right_to_left(self.language),
+            language: languages::short(self.language).to_owned(),
+            is_right_to_left: languages::is_right_to_left(self.language),
+            error_label: Texts::new(self.language, self.page.screen, None).own("labels", "error"),
             company: self.setting.world.company.clone(),
             logo: brand.logo.clone(),
             favicon: brand.favicon.clone(),

@@ -6,6 +6,7 @@ mod written;
 use identity::{Masking, PhoneForm, protection};
 use kernel::{Document, Record, Timestamp, Value, value_at};
 use model::{
+    languages,
     login::LoginRequest,
     views::{self, Attributes, Connection, Strategy, TenantSettings, View as _},
 };
@@ -15,7 +16,6 @@ pub(crate) use written::{Facts, Written, written};
 
 use crate::{
     brand::Brand,
-    texts,
     world::{Asked, Client, Database, Display, Identifier, Other, Passwordless, Rules, World},
 };
 
@@ -84,7 +84,7 @@ pub(crate) fn setting(reader: &Snapshot, request: &LoginRequest, ip: &str) -> St
     world.client.logo = world.client.logo.and_then(|logo| brand.admit(&logo));
     Ok(Setting {
         brand,
-        languages: settings.enabled_locales.unwrap_or_else(|| vec![texts::DEFAULT.to_owned()]),
+        languages: settings.enabled_locales.unwrap_or_else(|| vec![languages::DEFAULT.to_owned()]),
         allows_frames: settings.flags.disable_clickjack_protection_headers,
         error_page: settings.error_page.unwrap_or_default(),
         world,

@@ -172,6 +172,8 @@ pub(crate) struct Action {
 pub(crate) struct Shell {
     pub(crate) language: String,
     pub(crate) is_right_to_left: bool,
+    /// What screen readers say for the icon of an error.
+    pub(crate) error_label: String,
     pub(crate) company: String,
     pub(crate) logo: String,
     pub(crate) favicon: String,

@@ -88,7 +88,7 @@ pub async fn show(context: &Context, draft: Draft, screen: &str, state: &str, ho
         brand: Brand::of(&Document::new(), draft.theme.as_ref()),
         ..Setting::default()
     };
-    let (name, texts) = (page.screen, sample::texts(&draft, page.screen).all());
+    let (name, texts) = (page.screen, sample::texts(&draft, page.screen));
     let nonce = context.text(id::BASE64URL, 22);
     let status = if state == PLAIN || state == PUZZLE { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     let sheet = Sheet { setting: &setting, language: &draft.language, page, status, target: None, nonce };

@@ -8,8 +8,8 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-use crate::{load::Setting, texts};
-use model::login::Redirect;
+use crate::load::Setting;
+use model::{languages, login::Redirect};
 
 /// The stylesheet of all pages.
 const STYLE: &str = include_str!("../assets/login.css");
@@ -122,7 +122,7 @@ pub(crate) fn headers(setting: &Setting, language: &str, policy: &str) -> Header
         }
     };
     set(header::CONTENT_TYPE, "text/html; charset=utf-8");
-    set(header::CONTENT_LANGUAGE, texts::short(language));
+    set(header::CONTENT_LANGUAGE, languages::short(language));
     set(header::CACHE_CONTROL, "no-store");
     set(header::REFERRER_POLICY, "same-origin");
     set(HeaderName::from_static("x-robots-tag"), "noindex, nofollow");

@@ -86,6 +86,11 @@ impl Query {
     fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
+
+    /// The languages that the page was asked for in.
+    fn locales(&self) -> Vec<String> {
+        self.get("ui_locales").split_whitespace().take(10).map(str::to_owned).collect()
+    }
 }
 
 async fn visit(State(login): State<Login>, request: Request) -> Response {
@@ -98,10 +103,7 @@ async fn visit(State(login): State<Login>, request: Request) -> Response {
         Page::Ticket(purpose) if !query.get("ticket").is_empty() => login.open_ticket(tenant, purpose, browser).await,
         Page::Result(screen) => login.result(tenant, screen, query.get("client_id"), browser).await,
         Page::Link if !query.get("ticket").is_empty() => login.open_link(tenant, query.get("ticket"), browser).await,
-        _ => {
-            let locales: Vec<String> = query.get("ui_locales").split_whitespace().take(10).map(str::to_owned).collect();
-            login.visit(tenant, path, query.get("state"), browser, &locales).await
-        }
+        _ => login.visit(tenant, path, query.get("state"), browser, &query.locales()).await,
     };
     answer(reply)
 }
@@ -136,7 +138,7 @@ async fn post(State(login): State<Login>, request: Request) -> Response {
                 (sent, asked) if sent != asked => "",
                 (state, _) => state,
             };
-            login.post(tenant, path, state, browser, &form).await
+            login.post(tenant, path, state, browser, &query.locales(), &form).await
         }
     };
     answer(reply)

@@ -49,6 +49,12 @@ pub(crate) trait Behaviour: Sync {
         }
     }
 
+    /// The variable that its texts have beside those of all, and its value: to what something was sent.
+    fn variable(&self, world: &World, transaction: &Transaction) -> Option<(&'static str, String)> {
+        let _ = (world, transaction);
+        None
+    }
+
     /// The page.
     fn page(&self, view: &View<'_>) -> Page;
 }

@@ -25,13 +25,14 @@ use crate::{
     reply::Reply,
     screens::{self, View, consent, organizations},
     step::{At, Done, Effect, Fault, Show, Step},
-    texts::{self, Texts},
+    texts::Texts,
 };
 use model::login::{
     Authentication, BoxFuture, Browser, LoginRequest, Outcome, Pages, PagesError, Progress, Prompt, Redirect, Stage,
     Transaction,
 };
 use model::{
+    languages,
     screens::Screen,
     views::{User, View as _},
 };
@@ -121,7 +122,8 @@ impl Login {
             let chosen = found.as_ref().and_then(|found| found.transaction.progress.language.clone());
             let wishes: Vec<String> =
                 chosen.into_iter().chain(asked.iter().cloned()).chain(request.ui_locales.iter().cloned()).collect();
-            let language = texts::choose(&setting.languages, &wishes, &browser.language).to_owned();
+            let asked = wishes.first().map(String::as_str);
+            let language = languages::choose(&setting.languages, asked, &browser.language).to_owned();
             let custom = load::custom_text(reader, prompt, &language)?;
             let issuer = format!("https://{}/", browser.host);
             let domain = reader.find(&model::CUSTOM_DOMAIN, "domain", &host_name(&browser.host))?;
@@ -165,10 +167,11 @@ impl Login {
         path: &str,
         state: &str,
         browser: &Browser,
+        locales: &[String],
         form: &Form,
     ) -> StoreResult<Reply> {
         let likely = machine::screen_at(path).map_or("login", |screen| screen.name());
-        let mut scene = self.scene(tenant, state, browser, likely, &[]).await?;
+        let mut scene = self.scene(tenant, state, browser, likely, locales).await?;
         let Some(mut found) = scene.found.take() else { return Ok(self.lost_page(&scene).await) };
         let before = found.transaction.clone();
         let mut step = {
@@ -355,14 +358,16 @@ impl Login {
         let user = self.user_name(tenant, &transaction.progress).await?;
         let inviter = scene.setting.world.invitation.as_ref().map_or("", |invitation| invitation.inviter.as_str());
         let (min, max) = scene.setting.world.database.as_ref().map_or((1, 128), |database| database.username_window);
-        Ok(Texts::new(&scene.language, screen, custom.as_ref())
+        let variable = screens::named(screen).and_then(|screen| screen.variable(&scene.setting.world, transaction));
+        let texts = Texts::new(&scene.language, screen, custom.as_ref())
             .with("clientName", &*scene.setting.world.client.name)
             .with("companyName", &*scene.setting.world.company)
             .with("userName", user)
             .with("inviterName", inviter)
             .with("min", min.to_string())
             .with("max", max.to_string())
-            .with("characters", "_+-.!#$^~`'"))
+            .with("characters", "_+-.!#$^~`'");
+        Ok(variable.into_iter().fold(texts, |texts, (name, value)| texts.with(name, value)))
     }
 
     pub(crate) fn nonce(&self) -> String {

@@ -1,26 +1,28 @@
 //! Texts of the pages: our own catalogues, over which a tenant's custom texts lie key by key.
 
-use std::{borrow::Cow, collections::HashMap, sync::OnceLock};
+mod catalogue;
+mod links;
+
+use std::borrow::Cow;
 
 use kernel::{Document, Value};
+use model::{
+    languages,
+    screens::{self, Screen},
+};
 
-/// Our own catalogues: language → JSON of screen → key → text. Keys under `*` are those of any screen.
-const CATALOGUES: &[(&str, &str)] = &[("en", include_str!("../texts/en.json"))];
-/// The language of tenants that have chosen none.
-pub(crate) const DEFAULT: &str = "en";
-/// Languages that are written from right to left.
-const RIGHT_TO_LEFT: [&str; 4] = ["ar", "fa", "he", "ur"];
-
-type Catalogue = HashMap<String, HashMap<String, String>>;
+use catalogue::{ANY, Catalogue, Entry};
 
 /// The texts of one screen in one language.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Texts {
     catalogue: &'static Catalogue,
     screen: &'static str,
     /// The tenant's own texts of the screen.
     custom: Document,
     variables: Vec<(&'static str, String)>,
+    /// Whether values are kept apart from the words around them: most are written from left to right.
+    isolates: bool,
 }
 
 impl Texts {
@@ -28,7 +30,8 @@ impl Texts {
     pub fn new(language: &str, screen: &'static str, custom: Option<&Document>) -> Self {
         let own = custom.and_then(|custom| custom.get(screen)).and_then(Value::as_object);
         let custom = own.cloned().unwrap_or_default();
-        Self { catalogue: catalogue(language), screen, custom, variables: Vec::new() }
+        let isolates = languages::is_right_to_left(language);
+        Self { catalogue: catalogue::of(language), screen, custom, variables: Vec::new(), isolates }
     }
 
     /// Fills `${name}` with a value.
@@ -47,112 +50,107 @@ impl Texts {
         self.raw(key).map(|text| self.fill(&text))
     }
 
-    /// A text of ours that no tenant can change, from a section of its own.
-    pub fn own(&self, section: &str, key: &str) -> String {
-        let text = self.catalogue.get(section).and_then(|texts| texts.get(key));
-        text.map(|text| self.fill(text)).unwrap_or_default()
+    /// All texts of the screen, also those that no page of ours shows: ours, and the tenant's over them.
+    pub fn all(&self) -> Document {
+        let documented = Screen::named(self.screen).into_iter().flat_map(|screen| screen.texts().iter().copied());
+        let custom = self.custom.keys().map(String::as_str);
+        let mut keys: Vec<&str> = documented.chain(self.catalogue.keys(self.screen)).chain(custom).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys.into_iter().filter_map(|key| Some((key.to_owned(), self.find(key)?.into()))).collect()
     }
 
-    /// All texts of the screen, by key.
-    pub(crate) fn all(&self) -> Document {
-        let sections = ["*", self.screen].into_iter().filter_map(|section| self.catalogue.get(section));
-        let keys = sections.flat_map(|texts| texts.keys()).chain(self.custom.keys());
-        keys.map(|key| (key.clone(), self.get(key).into())).collect()
+    /// The texts that the tenant named itself (`var-…`), as HTML, by the name that its templates know.
+    pub fn named(&self) -> Document {
+        let named = self.custom.iter().filter(|(key, _)| screens::is_own_text(key));
+        named
+            .filter_map(|(key, text)| {
+                Some((links::name(key), links::html(text.as_str()?, |part| self.fill(part)).into()))
+            })
+            .collect()
+    }
+
+    /// A text of ours that no tenant can change, from a section of its own.
+    pub(crate) fn own(&self, section: &str, key: &str) -> String {
+        let entry = self.catalogue.entry(section, key);
+        entry.map(|entry| self.fill(self.form(entry))).unwrap_or_default()
+    }
+
+    /// A list of which one may be taken, as the language has it.
+    pub(crate) fn alternatives(&self, items: &[String]) -> String {
+        self.catalogue.alternatives(items)
     }
 
     /// Whether a text of ours is the screen's alone.
     pub(crate) fn is_own(&self, key: &str) -> bool {
-        self.catalogue.get(self.screen).is_some_and(|texts| texts.contains_key(key))
+        self.catalogue.entry(self.screen, key).is_some()
     }
 
     fn raw(&self, key: &str) -> Option<Cow<'_, str>> {
-        if let Some(custom) = self.custom.get(key).and_then(Value::as_str) {
+        // Nothing in place of an explanation is a page without it; nothing in place of a name would be a button without one.
+        let is_shown = |text: &&str| !text.trim().is_empty() || key.to_ascii_lowercase().ends_with("description");
+        if let Some(custom) = self.custom.get(key).and_then(Value::as_str).filter(is_shown) {
             return Some(custom.into());
         }
-        let of = |section: &str| self.catalogue.get(section)?.get(key).map(|text| Cow::from(text.as_str()));
-        of(self.screen).or_else(|| of("*"))
+        let of = |section: &str| self.catalogue.entry(section, key).map(|entry| Cow::from(self.form(entry)));
+        of(self.screen).or_else(|| of(ANY))
     }
 
-    /// Replaces each `${name}` and `#{name}` that is known; what is not known stays. A value is never read as a text.
+    /// The form of a text for the count that it names.
+    fn form<'e>(&self, entry: &'e Entry) -> &'e str {
+        self.catalogue.form(entry, |name| self.value(name).and_then(|count| count.parse().ok()).unwrap_or_default())
+    }
+
+    /// What a variable stands for: the value that was given last.
+    fn value(&self, name: &str) -> Option<&str> {
+        self.variables.iter().rev().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// What is written in place of a variable.
+    fn value_in(&self, name: &str) -> Option<String> {
+        let value = self.value(name)?;
+        let is_plain = !self.isolates || value.bytes().all(|byte| byte.is_ascii_digit());
+        Some(if is_plain { value.to_owned() } else { format!("\u{2068}{value}\u{2069}") })
+    }
+
     fn fill(&self, text: &str) -> String {
-        let mut filled = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(at) = rest.find(['$', '#']) {
-            filled.push_str(&rest[..at]);
-            rest = &rest[at..];
-            let name = rest[1..].strip_prefix('{').and_then(|inner| inner.split_once('}')).map(|(name, _)| name);
-            let value = name.and_then(|name| self.variables.iter().find(|(known, _)| *known == name.trim()));
-            let length = if let (Some(name), Some((_, value))) = (name, value) {
-                filled.push_str(value);
-                name.len() + 3
-            } else {
-                filled.push_str(&rest[..1]);
-                1
-            };
-            rest = &rest[length..];
-        }
-        filled + rest
+        // A text may name another one of its screen, whose words then name none.
+        let other = |name: &str| self.raw(name).map(|other| fill(&other, |name, _| self.value_in(name)));
+        fill(text, |name, sign| self.value_in(name).or_else(|| if sign == '$' { other(name) } else { None }))
     }
 }
 
-/// The catalogue of a language: its own, that of its base language, or the English one.
-fn catalogue(language: &str) -> &'static Catalogue {
-    static READ: OnceLock<HashMap<&'static str, Catalogue>> = OnceLock::new();
-    let all = READ.get_or_init(|| {
-        let read = |text| serde_json::from_str(text).expect("a catalogue is JSON of texts by screen");
-        CATALOGUES.iter().map(|(language, text)| (*language, read(text))).collect()
-    });
-    let found = all.get(language).or_else(|| all.get(short(language)));
-    found.unwrap_or_else(|| all.get(DEFAULT).expect("there is an English catalogue"))
-}
-
-/// The language without its region: what `<html lang>` says.
-pub(crate) fn short(language: &str) -> &str {
-    language.split('-').next().unwrap_or(language)
-}
-
-/// Whether a language is written from right to left.
-pub(crate) fn is_right_to_left(language: &str) -> bool {
-    RIGHT_TO_LEFT.contains(&short(language))
-}
-
-/// The language of the pages: the first that was asked for if the tenant has it, else what the browser prefers of
-/// those that the tenant has, else the tenant's first.
-pub fn choose<'l>(enabled: &'l [String], asked: &[String], accepted: &str) -> &'l str {
-    let first = asked.first().and_then(|asked| matching(enabled, asked));
-    let of_browser = || preferences(accepted).into_iter().find_map(|language| matching(enabled, language));
-    first.or_else(of_browser).or_else(|| enabled.first().map(String::as_str)).unwrap_or(DEFAULT)
-}
-
-/// The enabled language that is meant: the same, else one of the same base.
-fn matching<'l>(enabled: &'l [String], wanted: &str) -> Option<&'l str> {
-    let same = enabled.iter().find(|language| language.eq_ignore_ascii_case(wanted));
-    let base = || enabled.iter().find(|language| short(language).eq_ignore_ascii_case(short(wanted)));
-    same.or_else(base).map(String::as_str)
-}
-
-/// The languages of an `Accept-Language` header, the preferred first; at most 20 of them are read.
-fn preferences(header: &str) -> Vec<&str> {
-    let mut items: Vec<(f32, &str)> = header.split(',').take(20).filter_map(preference).collect();
-    items.sort_by(|(one, _), (other, _)| other.total_cmp(one));
-    items.into_iter().map(|(_, language)| language).collect()
-}
-
-fn preference(item: &str) -> Option<(f32, &str)> {
-    let (language, parameters) = item.split_once(';').unwrap_or((item, ""));
-    let quality = parameters.trim().strip_prefix("q=").map_or(Some(1.0), |quality| quality.parse().ok())?;
-    let language = language.trim();
-    (!language.is_empty() && language != "*" && quality > 0.0).then_some((quality, language))
+/// Replaces each `${name}` and `#{name}` that is known; what is not known stays. A value is never read as a text.
+fn fill(text: &str, value: impl Fn(&str, char) -> Option<String>) -> String {
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['$', '#']) {
+        filled.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let sign = if rest.starts_with('$') { '$' } else { '#' };
+        let name = rest[1..].strip_prefix('{').and_then(|inner| inner.split_once('}')).map(|(name, _)| name);
+        let known = name.and_then(|name| Some((name.len() + 3, value(name.trim(), sign)?)));
+        let length = known.as_ref().map_or(1, |(length, _)| *length);
+        filled.push_str(known.as_ref().map_or(&rest[..1], |(_, value)| value));
+        rest = &rest[length..];
+    }
+    filled + rest
 }
 
 #[cfg(test)]
 mod tests {
+    use kernel::object;
+    use serde_json::json;
+
     use super::*;
-    use model::screens::SCREENS;
 
     fn custom() -> Document {
-        let texts = serde_json::json!({"login": {"title": "Hi ${clientName}", "no-password": "Which?"}});
-        texts.as_object().unwrap().clone()
+        object(json!({"login": {"title": "Hi ${clientName}", "no-password": "Which?"}}))
+    }
+
+    /// The login page of a tenant that wrote these texts for it.
+    fn login(texts: Value) -> Texts {
+        Texts::new("en", "login", Some(&object(json!({"login": texts})))).with("clientName", "Shop")
     }
 
     #[test]
@@ -175,34 +173,65 @@ mod tests {
 
     #[test]
     fn unknown_variables_stay() {
-        let custom = serde_json::json!({"login": {"title": "a ${b} $c ${d #{clientName}"}});
-        let texts = Texts::new("en", "login", custom.as_object()).with("clientName", "S");
-        assert_eq!(texts.get("title"), "a ${b} $c ${d S");
+        let texts = login(json!({"title": "a ${b} $c ${d #{clientName} ü#"}));
+        assert_eq!(texts.get("title"), "a ${b} $c ${d Shop ü#");
     }
 
     #[test]
-    fn the_language_is_chosen_among_those_of_the_tenant() {
-        let enabled: Vec<String> = ["en", "de", "pt-BR"].map(str::to_owned).into();
-        let asked = |languages: &[&str]| languages.iter().map(|language| (*language).to_owned()).collect::<Vec<_>>();
-        assert_eq!(choose(&enabled, &asked(&["de"]), "pt"), "de");
-        assert_eq!(choose(&enabled, &asked(&["fr", "de"]), "pt-PT;q=0.5, it"), "pt-BR");
-        assert_eq!(choose(&enabled, &[], "it, de-AT;q=0.3, en;q=0.2"), "de");
-        assert_eq!(choose(&enabled, &[], ""), "en");
-        assert_eq!(choose(&[], &asked(&["de"]), "de"), "en");
+    fn a_text_may_name_another_one_of_its_screen_once() {
+        let texts = login(json!({
+            "title": "${footerText} ${title} #{title}",
+            "footerText": "New at ${clientName}? ${buttonText}",
+        }));
+        let expected = "New at Shop? ${buttonText} ${footerText} ${title} #{title} #{title}";
+        assert_eq!(texts.get("title"), expected);
     }
 
     #[test]
-    fn every_section_of_a_catalogue_is_a_screen_or_ours() {
-        let ours = ["*", "error", "captcha", "rules"];
-        for (language, _) in CATALOGUES {
-            for section in catalogue(language).keys() {
-                let is_screen = SCREENS.iter().any(|screen| screen.name == section);
-                assert!(is_screen || ours.contains(&section.as_str()), "{language} {section}");
-            }
-            for screen in SCREENS.iter().filter(|screen| screen.path.is_some()) {
-                let texts = Texts::new(language, screen.name, None);
-                assert!(texts.find("pageTitle").is_some(), "{language} {}", screen.name);
-            }
-        }
+    fn nothing_stands_only_for_an_explanation() {
+        let texts = login(json!({"title": " ", "buttonText": "", "description": "", "no-password": ""}));
+        assert_eq!((texts.get("title"), texts.get("buttonText")), ("Welcome".to_owned(), "Continue".to_owned()));
+        assert_eq!(
+            (texts.get("description"), texts.get("no-password")),
+            (String::new(), "Password is required".to_owned())
+        );
+    }
+
+    #[test]
+    fn all_texts_of_a_screen_are_those_that_are_documented_and_the_tenants() {
+        let all = login(json!({"title": "Hi", "var-note": "Note", "flag": true})).all();
+        assert_eq!((&all["title"], &all["var-note"]), (&json!("Hi"), &json!("Note")));
+        assert_eq!(all["pageTitle"], "Log in | Shop");
+        assert_eq!(
+            (&all["wrong-email-credentials"], &all["signupActionLinkText"]),
+            (&json!("Wrong email or password"), &json!("Sign up"))
+        );
+        assert_eq!(all.get("password-mismatch"), None);
+        assert_eq!(all.get("flag"), None);
+    }
+
+    #[test]
+    fn texts_of_own_names_are_html() {
+        let texts = login(json!({"var-terms": "${clientName} [terms](https://example.com/) <b>", "title": "x"}));
+        let expected = json!({"varTerms": "Shop <a href=\"https://example.com/\">terms</a> &lt;b&gt;"});
+        assert_eq!(Value::from(texts.named()), expected);
+    }
+
+    #[test]
+    fn values_do_not_turn_the_words_around_them() {
+        let sent = |language: &str| {
+            Texts::new(language, "phone-identifier-challenge", None).with("phone", "+49 1").get("smsDescription")
+        };
+        assert!(sent("ar").ends_with("\u{2068}+49 1\u{2069}") && sent("en").ends_with(" +49 1"));
+        let rule = Texts::new("ar", "signup", None).with("min", "8").own("rules", "length");
+        assert!(rule.starts_with("8 "), "{rule}");
+    }
+
+    #[test]
+    fn a_count_decides_on_the_form() {
+        let minimum =
+            |count: &str| Texts::new("en", "signup", None).with("min", count).get("invalid-username-min-length");
+        assert_eq!(minimum("1"), "Username must have at least 1 character");
+        assert_eq!(minimum("3"), "Username must have at least 3 characters");
     }
 }

@@ -1,7 +1,7 @@
 //! Prompts: experience, texts, partials, rendering.
 
 use kernel::{Document, Value, object};
-use model::screens::Screen;
+use model::screens::{Screen, is_own_text};
 use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, Resource, page_of, upsert};
 use serde_json::json;
 use store::{Query, Snapshot, Tx};
@@ -31,6 +31,9 @@ pub(crate) static CUSTOM_TEXT: Kind = Kind::of(&model::CUSTOM_TEXT);
 pub(crate) static PARTIALS: Kind = Kind::of(&model::PROMPT_PARTIALS);
 /// How a screen is rendered; the id is `prompt/screen`.
 pub(crate) static RENDERING: Kind = Kind::of(&model::RENDERING);
+
+/// Most texts that a tenant names itself, of a screen in a language.
+const MOST_OWN_TEXTS: usize = 30;
 
 /// What the pages of a screen are given when nobody has chosen.
 const CONTEXT: &[&str] = &[
@@ -95,12 +98,28 @@ fn texts(reader: &Snapshot, call: &Call) -> ApiResult<Answer> {
 fn set_texts(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     let prompt = call.path("prompt");
     let mut texts = call.document().into_owned();
-    if let Some(screen) = texts.keys().find(|screen| !Screen::is_of(screen, prompt)) {
-        return Err(ApiError::invalid_body(format!("Invalid screen \"{screen}\".")));
+    for (name, texts) in &texts {
+        let screen = Screen::named(name).filter(|screen| screen.prompt == prompt);
+        let screen = screen.ok_or_else(|| ApiError::invalid_body(format!("Invalid screen \"{name}\".")))?;
+        check_texts(screen, texts)?;
     }
     texts.retain(|_, texts| texts.as_object().is_some_and(|texts| !texts.is_empty()));
     upsert(tx, &CUSTOM_TEXT, &text_id(call), |record| record.document.clone_from(&texts))?;
     Ok(Answer::json(texts))
+}
+
+/// A screen's texts have keys that it knows. Keys that it had in former times or may have in future are accepted: a text that no
+/// page shows does no harm, and clients send whole lists.
+fn check_texts(screen: &Screen, texts: &Value) -> ApiResult {
+    let keys = texts.as_object().into_iter().flat_map(Document::keys);
+    if let Some(key) = keys.clone().find(|key| !screen.has_text(key)) {
+        return Err(ApiError::invalid_body(format!("Invalid key \"{key}\" in screen \"{}\".", screen.name)));
+    }
+    if keys.filter(|key| is_own_text(key)).count() > MOST_OWN_TEXTS {
+        let message = format!("Too many custom variables in screen \"{}\".", screen.name);
+        return Err(ApiError::invalid_body(message));
+    }
+    Ok(())
 }
 
 fn text_id(call: &Call) -> String {

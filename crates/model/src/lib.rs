@@ -6,6 +6,7 @@ mod applications;
 mod connections;
 mod flows;
 mod keys;
+pub mod languages;
 pub mod login;
 mod organizations;
 pub mod queues;

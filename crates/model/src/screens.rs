@@ -1,4 +1,31 @@
-//! Every screen of universal login: its prompt, and of those that are served the path, the fields and the actions.
+//! Every screen of universal login: its prompt, its texts, and of those that are served the path, the fields and the actions.
+
+use std::{collections::HashMap, sync::OnceLock};
+
+/// Keys of each screen's texts: those that are published, and after a `;` those that only our pages have.
+const TEXTS: &str = include_str!("screens/keys.txt");
+/// Texts that any screen may have, though no list names them.
+const ANY_SCREEN: &[&str] = &[
+    "badgeUrl",
+    "badgeAltText",
+    "error",
+    "qrCode",
+    "spinner_push_notification_label",
+    "captchaCodePlaceholder",
+    "footerText",
+    "footerLinkText",
+    "devKeysAlertTitle",
+    "devKeysAlertMessage",
+    "devKeysAlertUrl",
+    "devKeysAlertLinkText",
+];
+/// How keys begin by which tenants name texts of their own.
+const OWN_TEXT: &str = "var-";
+
+/// Whether a key is a tenant's own name for a text.
+pub fn is_own_text(key: &str) -> bool {
+    key.starts_with(OWN_TEXT)
+}
 
 /// A screen.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,6 +46,31 @@ impl Screen {
     /// The screen with this name.
     pub fn named(name: &str) -> Option<&'static Self> {
         SCREENS.iter().find(|screen| screen.name == name)
+    }
+
+    /// Keys of its published texts, and of ours; none where no list names the screen.
+    pub fn texts(&self) -> &'static [&'static str] {
+        static LISTS: OnceLock<HashMap<&'static str, Vec<&'static str>>> = OnceLock::new();
+        let lists = LISTS.get_or_init(|| {
+            let line = |line: &'static str| {
+                let (screen, keys) = line.split_once(" = ").expect("each line is a screen and its keys");
+                (screen, keys.split(' ').filter(|key| *key != ";").collect())
+            };
+            TEXTS.lines().map(line).collect()
+        });
+        lists.get(self.name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether tenants can write a text with this key: one of the screen or of another of its prompt, an error that any screen
+    /// may tell of, or one of their own. Where no list names the screen, it may be any.
+    pub fn has_text(&self, key: &str) -> bool {
+        if self.texts().is_empty() || is_own_text(key) || ANY_SCREEN.contains(&key) {
+            return true;
+        }
+        // Older names of factors are members of one key.
+        let key = key.split('.').next().unwrap_or(key);
+        let is_of = |screen: &Self| screen.texts().contains(&key);
+        is_of(self) || SCREENS.iter().any(|other| other.prompt == self.prompt && is_of(other)) || is_fault(key)
     }
 
     /// Whether a prompt has a screen of this name.
@@ -44,6 +96,11 @@ impl Screen {
         self.actions = actions;
         self
     }
+}
+
+/// Whether a key names an error: those are written with hyphens, other texts are not.
+fn is_fault(key: &str) -> bool {
+    key.contains('-') && SCREENS.iter().any(|screen| screen.texts().contains(&key))
 }
 
 /// What a browser without script leaves at `false`.
@@ -199,6 +256,20 @@ mod tests {
         assert_eq!(names.len(), SCREENS.len());
         let paths: Vec<&str> = SCREENS.iter().filter_map(|screen| screen.path).collect();
         assert_eq!(paths.iter().collect::<HashSet<_>>().len(), paths.len());
+    }
+
+    #[test]
+    fn each_screen_knows_its_texts() {
+        let lists = TEXTS.lines().count();
+        assert_eq!(SCREENS.iter().filter(|screen| !screen.texts().is_empty()).count(), lists);
+        let has = |screen: &str, key: &str| Screen::named(screen).unwrap().has_text(key);
+        assert!(has("login", "title") && has("login", "var-terms") && has("login", "footerText"));
+        assert!(has("mfa-login-options", "authenticatorNames.sms"));
+        // Of another screen of the prompt, and of any screen if it is an error.
+        assert!(has("reset-password-email", "descriptionUsed") && has("login", "password-mismatch"));
+        assert!(!has("login", "descriptionUsed") && !has("login", "tittle"));
+        assert!(!has("mfa-push-enrollment-qr", "copyCodeLinkText"));
+        assert!(has("customized-consent", "anything"));
     }
 
     #[test]

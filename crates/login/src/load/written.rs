@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use delivery::liquid;
 use kernel::{Document, Record, Value, object};
 use model::{
+    languages,
     login::Transaction,
     screens::Screen,
     views::{TenantSettings, View as _},
@@ -12,7 +13,7 @@ use model::{
 use serde_json::json;
 use store::{Kind, Snapshot, StoreResult};
 
-use crate::{screens::View, texts};
+use crate::screens::View;
 
 /// The screens that have partials.
 const SCREENS: [&str; 11] = [
@@ -77,6 +78,8 @@ pub(crate) struct Facts {
     has_connections: bool,
     /// What the page says, by key.
     texts: Document,
+    /// The tenant's own texts, as HTML.
+    named: Document,
     transaction: Transaction,
 }
 
@@ -90,6 +93,7 @@ impl Facts {
             state: view.state.clone(),
             has_connections: !view.world.others.is_empty(),
             texts: view.texts.all(),
+            named: view.texts.named(),
             transaction: view.transaction.clone(),
         }
     }
@@ -118,7 +122,7 @@ fn variables(reader: &Snapshot, of: &Facts, domain: &Record) -> StoreResult<Docu
     let client = record(&model::CLIENT, Some(&request.client_id))?;
     let organization = record(&model::ORGANIZATION, request.organization.as_deref())?;
     let user = record(&model::USER, progress.authentication.as_ref().map(|known| known.user_id.as_str()))?;
-    let direction = if texts::is_right_to_left(&of.language) { "rtl" } else { "ltr" };
+    let direction = if languages::is_right_to_left(&of.language) { "rtl" } else { "ltr" };
     let friendly_name = settings.friendly_name.unwrap_or_else(|| reader.tenant().as_str().to_owned());
     let logo = branding.get("logo_url").cloned().or_else(|| settings.picture_url.map(Value::from));
     let mut variables = object(json!({
@@ -133,7 +137,7 @@ fn variables(reader: &Snapshot, of: &Facts, domain: &Record) -> StoreResult<Docu
             "friendly_name": friendly_name,
             "support_email": settings.support_email,
             "support_url": settings.support_url,
-            "enabled_locales": settings.enabled_locales.unwrap_or_else(|| vec![texts::DEFAULT.to_owned()]).join(","),
+            "enabled_locales": settings.enabled_locales.unwrap_or_else(|| vec![languages::DEFAULT.to_owned()]).join(","),
         },
         "organization": organization.as_ref().map(|organization| {
             let member = |name: &str| organization.document.get(name);
@@ -145,7 +149,7 @@ fn variables(reader: &Snapshot, of: &Facts, domain: &Record) -> StoreResult<Docu
                 "branding": member("branding"),
             })
         }),
-        "prompt": {"name": of.prompt, "screen": {"name": of.screen, "texts": of.texts, "text": own_texts(&of.texts)}},
+        "prompt": {"name": of.prompt, "screen": {"name": of.screen, "texts": of.texts}},
         "user": user.as_ref().map(user_of),
         "locale": of.language,
         "dir": direction,
@@ -155,6 +159,9 @@ fn variables(reader: &Snapshot, of: &Facts, domain: &Record) -> StoreResult<Docu
         "custom_domain": {"domain": domain.text("domain"), "domain_metadata": domain.document.get("domain_metadata")},
     }));
     variables.values_mut().for_each(escape);
+    if let Some(screen) = variables.get_mut("prompt").and_then(|prompt| prompt.get_mut("screen")) {
+        screen["text"] = of.named.clone().into();
+    }
     Ok(variables)
 }
 
@@ -163,22 +170,6 @@ fn user_of(user: &Record) -> Document {
     let mut shown: Document = known.collect();
     shown.entry("user_id").or_insert_with(|| user.id.as_str().into());
     shown
-}
-
-/// The tenant's own texts, whose keys begin with `var-`, by the names that partials know: `var-terms` is `varTerms`.
-fn own_texts(texts: &Document) -> Document {
-    let own = texts.iter().filter(|(key, _)| key.starts_with("var-"));
-    own.map(|(key, text)| {
-        let mut words = key.split('-');
-        let mut name = words.next().unwrap_or_default().to_owned();
-        for word in words {
-            let mut letters = word.chars();
-            name.extend(letters.next().into_iter().flat_map(char::to_uppercase));
-            name.push_str(letters.as_str());
-        }
-        (name, text.clone())
-    })
-    .collect()
 }
 
 /// Makes all texts within a value such as they stand in HTML.
@@ -194,12 +185,6 @@ fn escape(value: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn own_texts_have_names_that_templates_can_write() {
-        let texts = object(json!({"title": "a", "var-terms-link": "b", "var-x": "c"}));
-        assert_eq!(json!(own_texts(&texts)), json!({"varTermsLink": "b", "varX": "c"}));
-    }
 
     #[test]
     fn every_text_is_escaped_however_deep_it_lies() {

@@ -90,6 +90,8 @@ impl User {
         let behaviour = screen_at(&self.path).unwrap();
         let show = Show { screen: behaviour.name(), faults, values: BTreeMap::new() };
         let texts = Texts::new("en", behaviour.name(), None).with("clientName", "Shop").with("companyName", "Acme");
+        let variable = behaviour.variable(&self.world, &self.transaction);
+        let texts = variable.into_iter().fold(texts, |texts, (name, value)| texts.with(name, value));
         let captcha = None;
         let state = "STATE".to_owned();
         let view = View { world: &self.world, transaction: &self.transaction, state, texts, show: &show, captcha };

@@ -3,6 +3,7 @@
 use delivery::liquid;
 use kernel::{Document, Timestamp, Value, object};
 use model::{
+    languages,
     login::{GivenIdentifier, LoginRequest, Progress, Transaction},
     screens::Screen,
 };
@@ -10,8 +11,8 @@ use serde_json::json;
 
 use super::Draft;
 use crate::{
-    screens::{consent, organizations},
-    texts::{self, Texts},
+    screens::{self, consent, organizations},
+    texts::Texts,
     world::{Asked, Client, Database, Identifier, Invitation, Organization, Other, Passwordless, Rules, World},
 };
 
@@ -106,14 +107,16 @@ fn invitation() -> Invitation {
 
 /// The texts of a screen, with the draft's own.
 pub(super) fn texts(draft: &Draft, screen: &'static str) -> Texts {
-    Texts::new(&draft.language, screen, draft.texts.as_ref())
+    let texts = Texts::new(&draft.language, screen, draft.texts.as_ref())
         .with("clientName", APPLICATION)
         .with("companyName", COMPANY)
         .with("userName", EMAIL)
         .with("inviterName", "John Doe")
         .with("min", "1")
         .with("max", "15")
-        .with("characters", "_+-.!#$^~`'")
+        .with("characters", "_+-.!#$^~`'");
+    let variable = screens::named(screen).and_then(|named| named.variable(&world_of(screen), &transaction(screen)));
+    variable.into_iter().fold(texts, |texts, (name, value)| texts.with(name, value))
 }
 
 /// Whether a text is the screen's own.
@@ -122,9 +125,11 @@ pub(super) fn is_of_screen(draft: &Draft, screen: &'static str, key: &str) -> bo
 }
 
 /// What templates and partials are told.
-pub(super) fn variables(screen: &str, language: &str, texts: &Document) -> Document {
+pub(super) fn variables(screen: &str, language: &str, texts: &Texts) -> Document {
     let prompt = Screen::named(screen).map_or("", |screen| screen.prompt);
+    let named = texts.named();
     let texts: Document = texts
+        .all()
         .iter()
         .map(|(key, text)| (key.clone(), text.as_str().map_or_else(String::new, liquid::escaped).into()))
         .collect();
@@ -132,9 +137,9 @@ pub(super) fn variables(screen: &str, language: &str, texts: &Document) -> Docum
         "application": {"id": "client", "name": APPLICATION, "metadata": {}},
         "branding": {},
         "tenant": {"friendly_name": COMPANY, "support_email": "help@example.com", "support_url": "https://example.com/help", "enabled_locales": language},
-        "prompt": {"name": prompt, "screen": {"name": screen, "texts": texts}},
+        "prompt": {"name": prompt, "screen": {"name": screen, "texts": texts, "text": named}},
         "locale": language,
-        "dir": if texts::is_right_to_left(language) { "rtl" } else { "ltr" },
+        "dir": if languages::is_right_to_left(language) { "rtl" } else { "ltr" },
         "state": STATE,
         "transaction": {"params": {}},
         "custom_domain": {"domain": "login.example.com", "domain_metadata": {}},

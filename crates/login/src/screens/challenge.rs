@@ -5,7 +5,7 @@ use kernel::Secret;
 
 use super::{
     Behaviour, View,
-    parts::{self, LOG_IN, code_field},
+    parts::{self, LOG_IN, code_field, variable},
     reset, signup,
 };
 use crate::{
@@ -13,8 +13,9 @@ use crate::{
     page::{Action, Page},
     paths,
     step::{At, Coded, Done, Effect, Fault, SendLogin, SendReset, Show, SignUp, Step},
-    world::Identifier,
+    world::{Identifier, World},
 };
+use model::login::Transaction;
 
 /// Digits of a code.
 const LENGTH: usize = 6;
@@ -112,23 +113,24 @@ impl Behaviour for Challenge {
         }
     }
 
-    fn page(&self, view: &View<'_>) -> Page {
-        let mut page = view.page(self.name);
-        let progress = &view.transaction.progress;
+    fn variable(&self, world: &World, transaction: &Transaction) -> Option<(&'static str, String)> {
+        let progress = &transaction.progress;
         let fields = &progress.fields;
-        let is_login = fields.get(LOG_IN).is_some_and(|kind| kind == self.kind.field());
-        let entered = progress.identifier.as_ref().filter(|_| is_login).map(|given| &given.value);
+        let entered = progress.identifier.as_ref().filter(|_| self.logs_in(transaction)).map(|given| &given.value);
         let entered = entered
             .or_else(|| fields.get(reset::CODE_FOR))
             .or_else(|| fields.get(&format!("signup.{}", self.kind.field())));
         let entered = entered.cloned().unwrap_or_default();
-        let text = match self.kind {
-            Identifier::PhoneNumber => {
-                view.texts.clone().with("phone", view.world.display.of(&entered)).get("phoneDescription")
-            }
-            _ => view.texts.clone().with("email", entered).get("descriptionWhenEmailFieldShown"),
-        };
-        page.description = vec![text];
+        Some((variable(self.kind), world.display.of(&entered)))
+    }
+
+    fn page(&self, view: &View<'_>) -> Page {
+        let mut page = view.page(self.name);
+        let is_login = self.logs_in(view.transaction);
+        page.description = vec![view.text(match self.kind {
+            Identifier::PhoneNumber => "smsDescription",
+            _ => "descriptionWhenEmailFieldShown",
+        })];
         let mut form = parts::form(view);
         form.fields.push(code_field(view, LENGTH));
         page.form = Some(form);
@@ -152,6 +154,11 @@ enum Use {
 }
 
 impl Challenge {
+    /// Whether the code logs in.
+    fn logs_in(&self, transaction: &Transaction) -> bool {
+        transaction.progress.fields.get(LOG_IN).is_some_and(|kind| kind == self.kind.field())
+    }
+
     fn use_of(&self, at: &At<'_>) -> Option<Use> {
         let database = at.world.database.as_ref()?;
         let progress = &at.transaction.progress;

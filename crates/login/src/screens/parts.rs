@@ -10,6 +10,11 @@ use crate::{
 /// Where the kind of identifier is noted that was sent a code to log in with.
 pub(crate) const LOG_IN: &str = "login.code";
 
+/// The variable of texts that tell where something was sent.
+pub(crate) fn variable(kind: Identifier) -> &'static str {
+    if kind == Identifier::PhoneNumber { "phone" } else { "email" }
+}
+
 /// The field for a code that has at most this many characters.
 pub(crate) fn code_field(view: &View<'_>, length: usize) -> Field {
     Field {

@@ -4,15 +4,16 @@ use kernel::Secret;
 
 use super::{
     Behaviour, View,
-    parts::{self, code_field},
+    parts::{self, code_field, variable},
 };
 use crate::{
     form::{Form, LONGEST_CODE},
     page::{Action, Link, Page, Shown},
     paths,
     step::{At, Coded, Done, Effect, Fault, SendLogin, Show, Step},
-    world::Identifier,
+    world::{Identifier, World},
 };
+use model::login::Transaction;
 
 /// Where a code is noted that the browser has brought along.
 pub(crate) const BROUGHT: &str = "passwordless.code";
@@ -97,13 +98,14 @@ impl Behaviour for Code {
         }
     }
 
+    fn variable(&self, world: &World, transaction: &Transaction) -> Option<(&'static str, String)> {
+        Some((variable(self.kind), world.display.of(&identifier(transaction))))
+    }
+
     fn page(&self, view: &View<'_>) -> Page {
         let mut page = view.page(self.name);
-        let (identifier, edit) = shown(view, self.kind);
-        let variable = if self.kind == Identifier::PhoneNumber { "phone" } else { "email" };
-        page.description = vec![view.texts.clone().with(variable, identifier).get("description")];
         let mut form = parts::form(view);
-        form.identifier = Some(edit);
+        form.identifier = Some(shown(view, self.kind));
         form.fields.push(code_field(view, LONGEST_CODE));
         page.form = Some(form);
         page.actions =
@@ -112,23 +114,26 @@ impl Behaviour for Code {
     }
 }
 
+/// To what the code or link was sent.
+fn identifier(transaction: &Transaction) -> String {
+    transaction.progress.identifier.clone().map(|given| given.value).unwrap_or_default()
+}
+
 /// The identifier, and the way to another one.
-fn shown(view: &View<'_>, kind: Identifier) -> (String, Shown) {
-    let value = view.transaction.progress.identifier.clone().map(|given| given.value).unwrap_or_default();
+fn shown(view: &View<'_>, kind: Identifier) -> Shown {
     let is_phone = kind == Identifier::PhoneNumber;
-    let text = view.world.display.of(&value);
-    let shown = Shown {
+    let value = identifier(view.transaction);
+    Shown {
         name: "username",
+        text: view.world.display.of(&value),
         value,
-        text: text.clone(),
         autocomplete: if is_phone { "tel" } else { "email" },
         edit: Some((
-            if is_phone { view.text("editLinkScreenReadableText") } else { "Edit email address".to_owned() },
+            if is_phone { view.text("editLinkScreenReadableText") } else { view.texts.own("labels", "editEmail") },
             Link { text: view.text("editText"), href: view.href("/u/login/identifier") },
         )),
         fault: None,
-    };
-    (text, shown)
+    }
 }
 
 impl Behaviour for EmailLink {
@@ -162,26 +167,29 @@ impl Behaviour for EmailLink {
         }
     }
 
+    fn variable(&self, world: &World, transaction: &Transaction) -> Option<(&'static str, String)> {
+        Some(("email", world.display.of(&identifier(transaction))))
+    }
+
     fn page(&self, view: &View<'_>) -> Page {
         let mut page = view.page(self.name());
-        let (email, _) = shown(view, Identifier::Email);
-        let texts = view.texts.clone().with("email", email);
+        page.description = Vec::new();
         let resend =
             Action { value: "resend", intro: Some(view.text("resendText")), text: view.text("resendActionText") };
         let is_opened = view.transaction.progress.fields.contains_key(BROUGHT);
         if !view.value(ASKS).is_empty() {
-            page.heading = texts.get("askTitle");
-            page.description = vec![texts.get("askDescription")];
+            page.heading = view.text("askTitle");
+            page.description = vec![view.text("askDescription")];
             page.form = Some(parts::form(view));
             return page;
         }
         if view.show.faults.is_empty() {
             page.icon = Some("success-email");
-            page.heading = texts.get("successTitle");
-            page.description = vec![texts.get("successDescription")];
+            page.heading = view.text("successTitle");
+            page.description = vec![view.text("description")];
         } else {
             page.icon = Some("error-cross");
-            page.heading = texts.get("errorTitle");
+            page.heading = view.text("errorTitle");
         }
         // Whoever waits here can ask for another; whoever comes by a link begins anew.
         if !is_opened {

@@ -6,9 +6,9 @@ use crate::{
     page::{Action, Field, Link, Page},
     paths,
     step::{At, Done, Effect, Fault, SendReset, Show, Step},
-    world::{Database, Identifier},
+    world::{Database, Identifier, World},
 };
-use model::login::Stage;
+use model::login::{Stage, Transaction};
 
 /// Where it is noted to whom a message was sent.
 const SENT_TO: &str = "reset.to";
@@ -203,12 +203,16 @@ impl Behaviour for Sent {
         }
     }
 
+    fn variable(&self, _: &World, transaction: &Transaction) -> Option<(&'static str, String)> {
+        Some(("email", transaction.progress.fields.get(SENT_TO).cloned().unwrap_or_default()))
+    }
+
     fn page(&self, view: &View<'_>) -> Page {
         let mut page = view.page(self.name());
-        let given = view.transaction.progress.fields.get(SENT_TO).cloned().unwrap_or_default();
+        let given = view.transaction.progress.fields.get(SENT_TO).map_or("", String::as_str);
         let is_by_name = view.world.database.as_ref().is_some_and(|database| field(database) == "username");
         let key = if is_by_name && !given.contains('@') { "usernameDescription" } else { "emailDescription" };
-        page.description = vec![view.texts.clone().with("email", given).get(key)];
+        page.description = vec![view.text(key)];
         page.icon = Some("success-email");
         page.actions = vec![Action { value: "resend-email-action", intro: None, text: view.text("resendLinkText") }];
         page

@@ -97,7 +97,7 @@ impl Login {
             lines.push(texts.get("description"));
         }
         if !scene.setting.world.support.is_empty() {
-            lines.push(format!("{} {}", texts.get("supportText"), scene.setting.world.support.join(", ")));
+            lines.push(format!("{} {}", texts.get("supportText"), texts.alternatives(&scene.setting.world.support)));
         }
         let mut facts = Vec::new();
         if !error.tracking.is_empty() {

@@ -82,7 +82,7 @@ impl Site {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let form = Form::parse(body.as_bytes());
         let browser = shown.browser();
-        let reply = self.login.post(&self.tenant, &shown.path, &shown.state, &browser, &form).await.unwrap();
+        let reply = self.login.post(&self.tenant, &shown.path, &shown.state, &browser, &[], &form).await.unwrap();
         self.show(shown, reply).await;
     }
 

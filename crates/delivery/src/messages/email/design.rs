@@ -2,22 +2,23 @@
 //! colours, and its texts in several languages.
 
 use kernel::{Document, Value, object, value_at};
+use model::languages;
 use serde_json::json;
 
 use crate::colors;
 
 const HTML: &str = include_str!("design.html");
 const TEXT: &str = include_str!("design.txt");
-/// The texts by language; the first one has all of them.
-const TEXTS: [(&str, &str); 5] = [
+/// The texts by language.
+const TEXTS: [(&str, &str); 7] = [
     ("en", include_str!("texts/en.txt")),
     ("ar", include_str!("texts/ar.txt")),
     ("de", include_str!("texts/de.txt")),
     ("es", include_str!("texts/es.txt")),
     ("fr", include_str!("texts/fr.txt")),
+    ("ja", include_str!("texts/ja.txt")),
+    ("pt", include_str!("texts/pt.txt")),
 ];
-/// Languages that are written from right to left.
-const FROM_RIGHT: [&str; 7] = ["ar", "dv", "fa", "he", "ku", "ur", "yi"];
 
 /// What colours are where nobody has chosen any.
 const PRIMARY: &str = "#3f45d8";
@@ -33,14 +34,14 @@ pub(super) struct Designed {
 }
 
 /// The design of a template's e-mail in the first language of these that there is, else in English.
-pub(super) fn of(template: &str, languages: &[String]) -> Designed {
+pub(super) fn of(template: &str, wanted: &[String]) -> Designed {
     let subject = format!("{template}.subject");
-    let has = |texts: &str| text(texts, &subject).is_some();
+    let known = TEXTS.map(|(language, _)| language);
     let named = |language: &String| {
-        let base = language.split(['-', '_']).next().unwrap_or_default();
-        TEXTS.iter().find(|(name, texts)| name.eq_ignore_ascii_case(base) && has(texts))
+        let name = languages::nearest(&known, language)?;
+        TEXTS.iter().find(|(known, _)| *known == name)
     };
-    let (language, texts) = languages.iter().find_map(named).unwrap_or(&TEXTS[0]);
+    let (language, texts) = wanted.iter().find_map(named).unwrap_or(&TEXTS[0]);
     let of_key = |key: &str| text(texts, key).unwrap_or_default();
     let fill = |design: &str| {
         let mut filled = design.to_owned();
@@ -74,9 +75,8 @@ pub(super) fn facts(template: &str, language: &str, variables: &Document, brandi
     let primary = color("colors.primary").unwrap_or(PRIMARY);
     let name = of_organization("display_name").or(variables.get("friendly_name").and_then(Value::as_str));
     let is_code = template.ends_with("_code") || variables.get("send").and_then(Value::as_str) == Some("code");
-    let base = language.split(['-', '_']).next().unwrap_or_default();
     object(json!({
-        "direction": if FROM_RIGHT.contains(&base) { "rtl" } else { "ltr" },
+        "direction": if languages::is_right_to_left(language) { "rtl" } else { "ltr" },
         "logo": logo,
         "name": name,
         "primary": primary,
@@ -105,23 +105,26 @@ mod tests {
                 assert!(text(TEXTS[0].1, &format!("{template}.{part}")).is_some(), "{template}.{part}");
             }
         }
-        for (_, texts) in TEXTS {
-            for line in texts.lines().filter(|line| !line.is_empty()) {
-                let (key, _) = line.split_once(" = ").expect("each line is a key and a text");
-                assert!(text(TEXTS[0].1, key).is_some(), "{key}");
-            }
+        let keys = |texts: &'static str| -> Vec<&str> {
+            let lines = texts.lines().filter(|line| !line.is_empty());
+            let mut keys: Vec<&str> = lines.map(|line| line.split_once(" = ").expect("a key and a text").0).collect();
+            keys.sort_unstable();
+            keys
+        };
+        for (language, texts) in TEXTS {
+            assert_eq!(keys(texts), keys(TEXTS[0].1), "{language}");
         }
     }
 
     #[test]
-    fn a_language_is_taken_where_it_has_the_whole_mail() {
+    fn a_mail_is_in_the_nearest_language_that_there_is() {
         let language = |template: &str, wanted: &str| of(template, &[wanted.to_owned()]).language;
         assert_eq!(language("verify_email", "de-CH"), "de");
-        for (wanted, expected) in [("ar", "ar"), ("es-MX", "es"), ("fr_CA", "fr")] {
+        for (wanted, expected) in [("ar", "ar"), ("es-MX", "es"), ("fr_CA", "fr"), ("pt-BR", "pt"), ("ja", "ja")] {
             assert_eq!(language("verify_email", wanted), expected);
             assert_eq!(language("passwordless", wanted), expected);
         }
-        assert_eq!(language("user_invitation", "ar"), "en");
+        assert_eq!(language("user_invitation", "ar-EG"), "ar");
         assert_eq!(language("verify_email", "tlh"), "en");
     }
 
