@@ -32,7 +32,7 @@ fn title(page: &Page) -> &str {
 }
 
 async fn write(site: &Site, prompt: &str, language: &str, texts: Value) {
-    let answer = site.server.put(&format!("/prompts/{prompt}/custom-text/{language}"), texts).await;
+    let answer = site.put(&format!("/prompts/{prompt}/custom-text/{language}"), texts).await;
     assert_eq!(answer.status, 200, "{answer:?}");
 }
 
@@ -223,7 +223,7 @@ async fn texts_are_kept_for_every_screen_and_no_other_key() {
         };
         let texts = Value::Object(screens.map(text).collect());
         let path = format!("/prompts/{prompt}/custom-text/{}", LANGUAGES[place]);
-        let answer = site.server.put(&path, texts.clone()).await;
+        let answer = site.put(&path, texts.clone()).await;
         assert_eq!((answer.status, &site.server.get(&path).await.body), (200, &texts), "{path}");
     }
     let own = |count: usize| -> Value {
@@ -242,7 +242,7 @@ async fn texts_are_kept_for_every_screen_and_no_other_key() {
         ("login", own(30), None),
         ("login", json!({"login": {"footerText": "x", "password-mismatch": "x"}}), None),
     ] {
-        let answer = site.server.put(&format!("/prompts/{prompt}/custom-text/en"), texts).await;
+        let answer = site.put(&format!("/prompts/{prompt}/custom-text/en"), texts).await;
         let told = answer.body.get("message").and_then(Value::as_str);
         assert_eq!((answer.status, told), (if message.is_some() { 400 } else { 200 }, message));
     }

@@ -36,6 +36,14 @@ pub(crate) struct Page {
     pub(crate) facts: Vec<(String, String)>,
 }
 
+impl Page {
+    /// The page without paragraphs of which a tenant left nothing.
+    pub(crate) fn without_gaps(mut self) -> Self {
+        self.description.retain(|line| !line.trim().is_empty());
+        self
+    }
+}
+
 /// A fault in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Message {

@@ -322,7 +322,7 @@ impl Login {
             shown
         });
         let view = View { world, transaction, state, texts, show, captcha: shown };
-        let page = behaviour.page(&view);
+        let page = behaviour.page(&view).without_gaps();
         self.document(tenant, scene, &view, page, status(&show.faults)).await
     }
 

@@ -88,7 +88,7 @@ impl Texts {
 
     fn raw(&self, key: &str) -> Option<Cow<'_, str>> {
         // Nothing in place of an explanation is a page without it; nothing in place of a name would be a button without one.
-        let is_shown = |text: &&str| !text.trim().is_empty() || key.to_ascii_lowercase().ends_with("description");
+        let is_shown = |text: &&str| !text.trim().is_empty() || key.to_ascii_lowercase().contains("description");
         if let Some(custom) = self.custom.get(key).and_then(Value::as_str).filter(is_shown) {
             return Some(custom.into());
         }

@@ -147,7 +147,7 @@ impl Login {
         let state = carrier::state(&transaction.id, 0);
         let view =
             View { world: &scene.setting.world, transaction: &transaction, state, texts, show: &show, captcha: None };
-        let page = behaviour.page(&view);
+        let page = behaviour.page(&view).without_gaps();
         let is_wrong = show.faults.iter().any(|fault| fault.code != "already-verified");
         let status = if is_wrong { http::StatusCode::BAD_REQUEST } else { http::StatusCode::OK };
         self.document(tenant, scene, &view, page, status).await
