@@ -61,8 +61,8 @@ mod tests {
         );
         assert_eq!(html("[a](javascript:alert(1))"), "[a](javascript:alert(1))");
         assert_eq!(html("${userName}"), "&lt;i&gt;[x](https://evil.example)");
-        assert_eq!(html("[a](https://x.y \"onclick=1)"), "[a](https://x.y &quot;onclick=1)");
-        assert_eq!(html("[a](https://x.y\"onclick=1)"), "<a href=\"https://x.y&quot;onclick=1\">a</a>");
+        assert_eq!(html("[a](https://x.y \"onclick=1)"), "[a](https://x.y &#34;onclick=1)");
+        assert_eq!(html("[a](https://x.y\"onclick=1)"), "<a href=\"https://x.y&#34;onclick=1\">a</a>");
         assert_eq!(html("[a] [b](mailto:b@c.de)[c"), "[a] <a href=\"mailto:b@c.de\">b</a>[c");
     }
 
