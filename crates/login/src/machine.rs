@@ -79,7 +79,11 @@ pub fn post(at: &mut At<'_>, path: &str, form: &Form) -> Step {
     if form.action() == "change-language" {
         let language = form.get("language").chars().take(16).collect();
         at.progress().language = Some(language);
-        return behaviour.visit(at);
+        return match behaviour.visit(at) {
+            // What is shown now was read for the language from before.
+            Step::Show(_) => Step::Go(path.to_owned()),
+            step => step,
+        };
     }
     let chosen = at.world.switches.iter().find(|kind| kind.switch().0 == form.action());
     if let Some(kind) = chosen {

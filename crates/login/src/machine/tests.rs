@@ -287,7 +287,7 @@ fn a_puzzle_is_solved_once() {
 fn a_language_can_be_chosen() {
     let mut user = User::of(world(true));
     let fields = [("action", "change-language"), ("language", "de"), ("persist", "session")];
-    assert_eq!(user.post(fields), "show login-id");
+    assert_eq!(user.post(fields), "go /u/login/identifier");
     assert_eq!(user.transaction.progress.language.as_deref(), Some("de"));
 }
 
