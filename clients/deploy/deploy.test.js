@@ -63,6 +63,8 @@ const TOLD = [
   "login.acme.example.com",
   "https://logs.acme.example.com/in",
   "https://hooks.acme.example.com/users",
+  "Customers of the old shop move here",
+  "looked for in the old shop",
   "Customers of partners",
   "Partners' own",
   "urn:acme:old-shop",
