@@ -27,9 +27,12 @@ const CLAIMS: &[(&str, &[&str])] = &[
     ("phone_number_verified", &["phone"]),
 ];
 
+/// The scope that asks for a refresh token which ends with the session of the login.
+pub(crate) const ONLINE: &str = "online_access";
+
 /// Scopes that every client may ask for: those of OpenID Connect and those that are a claim's name.
 pub(crate) fn is_standard_scope(scope: &str) -> bool {
-    matches!(scope, "openid" | "profile" | "email" | "address" | "phone" | "offline_access")
+    matches!(scope, "openid" | "profile" | "email" | "address" | "phone" | "offline_access" | ONLINE)
         || CLAIMS.iter().any(|(claim, _)| *claim == scope)
 }
 

@@ -12,7 +12,7 @@ use store::{Access, Agent, Exchange as Exchanged, RefreshToken, StoreResult, Tx}
 use crate::{
     OAuthError, Site,
     facts::Facts,
-    log, post_login,
+    log, post_login, profile,
     rights::RolesAt,
     session,
     token::{Exchange, Grant, Granted, Granting, Stored},
@@ -33,7 +33,9 @@ pub(crate) fn plan(
     user_id: &str,
     api: Option<&ResourceServer>,
 ) -> Result<Option<Plan>, OAuthError> {
-    if !issue.scopes.iter().any(|scope| scope == "offline_access") {
+    let asks_for = |wanted: &str| issue.scopes.iter().any(|scope| scope == wanted);
+    let is_online = asks_for(profile::ONLINE) && issue.facts.session_id.is_some();
+    if !is_online && !asks_for("offline_access") {
         return Ok(None);
     }
     let audience =
@@ -46,7 +48,7 @@ pub(crate) fn plan(
         access: vec![Access { audience, scope: issue.scopes.join(" ") }],
         login: issue.facts.to_document(),
         agent: agent(exchange),
-        is_online: false,
+        is_online,
     };
     Ok(Some(Plan { settings: settings(exchange)?, grant }))
 }
@@ -176,9 +178,16 @@ async fn renew(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Gra
     let body = user_grant::issue(&exchange, &issue, &user, api.as_deref()).await?;
     let (client_id, agent, user_id) = (client.id.clone(), agent(&exchange), user.id.clone());
     let alone = Some(presented.clone());
+    let online_session = token.session_id.clone().filter(|_| token.is_online);
+    let lifetimes = site.session_lifetimes().await?;
     let storing = move |tx: &mut Tx| -> Result<Stored, OAuthError> {
         let change = |token: &mut RefreshToken| change_token(token, &decision);
         let exchanged = refresh_tokens::exchange(tx, &settings, &client_id, &presented, &agent, change)?;
+        if let Some(id) = &online_session
+            && !session::is_used(tx, id, &lifetimes, &agent)?
+        {
+            return Ok(Stored::Refused(invalid()));
+        }
         decision.apply(tx, &user_id)?;
         match exchanged {
             Exchanged::Kept(_) => Ok(Stored::Members(Document::new())),
@@ -212,7 +221,7 @@ fn wanted(
             let policy = policy.ok_or_else(|| OAuthError::access_denied(format!("Service not found: {audience}")))?;
             // Who the user is, does not depend on the API.
             let of_login = own.map(|own| words(&own.scope)).unwrap_or_default();
-            let standard = of_login.into_iter().filter(|scope| crate::profile::is_standard_scope(scope));
+            let standard = of_login.into_iter().filter(|scope| profile::is_standard_scope(scope));
             (audience.to_owned(), standard.chain(policy.scope.iter().cloned()).collect())
         }
         (None, None) => return Err(invalid()),

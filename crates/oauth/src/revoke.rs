@@ -5,7 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{Request, StatusCode};
-use identity::refresh_tokens;
+use identity::{refresh_tokens, sessions};
 use store::{Held, Presented, StoreResult, Tx};
 
 use crate::{
@@ -41,6 +41,11 @@ async fn revoke(site: &Site, request: Request<Body>) -> Result<(), OAuthError> {
             return Ok(false);
         }
         refresh_tokens::revoke(tx, &found.id)?;
+        if let Some(id) = found.session_id.as_deref().filter(|_| found.is_online)
+            && let Some(session) = tx.session(id)?
+        {
+            sessions::end(tx, &session, sessions::Ending::Revoked)?;
+        }
         if revokes_grant {
             let held = Held { user_id: Some(&found.user_id), client_id: Some(&client_id), ..Held::default() };
             let of_grant = |other: &store::RefreshToken| {

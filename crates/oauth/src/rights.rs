@@ -85,6 +85,12 @@ impl Site {
             if scope == "offline_access" {
                 return client.may_use("refresh_token") && api.is_none_or(|api| api.allow_offline_access);
             }
+            if scope == profile::ONLINE {
+                // Those of clients without a secret have to be bound to a key, which is not built.
+                let is_public = client.token_endpoint_auth_method.as_deref() == Some("none");
+                let is_allowed = api.is_some_and(|api| api.allow_online_access);
+                return client.may_use("refresh_token") && is_allowed && !is_public;
+            }
             if profile::is_standard_scope(scope) {
                 return true;
             }

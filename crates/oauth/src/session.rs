@@ -187,6 +187,18 @@ impl Site {
     }
 }
 
+/// Notes that a session is used without a browser; `false` when it is over.
+pub(crate) fn is_used(tx: &mut Tx, id: &str, lifetimes: &Lifetimes, agent: &Agent) -> StoreResult<bool> {
+    let Some(current) = tx.session(id)? else { return Ok(false) };
+    let Some((session, is_due)) = sessions::used(&current, lifetimes, agent.clone(), tx.now()) else {
+        return Ok(false);
+    };
+    if is_due {
+        tx.update_session(&session)?;
+    }
+    Ok(true)
+}
+
 /// Ends a session that a tenant's code revokes.
 pub(crate) fn revoke(tx: &mut Tx, session_id: &str, with_tokens: bool) -> StoreResult {
     let Some(session) = tx.session(session_id)? else { return Ok(()) };

@@ -17,7 +17,7 @@ use crate::{
     facts::Facts,
     log, mfa,
     organization::{not_a_member, not_by_connection},
-    password, post_login, refresh_token,
+    password, post_login, profile, refresh_token,
     rights::RolesAt,
     token::{Exchange, Granted, Stored},
     user_grant::{self, Issue},
@@ -95,7 +95,9 @@ pub(crate) async fn tokens(
     let asked: Option<Vec<String>> =
         parameters.get("scope").map(|scope| scope.split_ascii_whitespace().map(str::to_owned).collect());
     let names_scopes = asked.is_some();
-    let asked = asked.unwrap_or_else(|| DEFAULT_SCOPES.map(str::to_owned).to_vec());
+    let mut asked = asked.unwrap_or_else(|| DEFAULT_SCOPES.map(str::to_owned).to_vec());
+    // There is no session.
+    asked.retain(|scope| scope != profile::ONLINE);
     let scopes = site.granted_scopes(&asked, record, client, api.as_deref(), &permissions).await?;
     let stored_connection = site.store.cached(site.tenant.id(), &model::CONNECTION, &realm.id).await?;
     let mut shown = parameters.all();

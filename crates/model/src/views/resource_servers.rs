@@ -23,6 +23,8 @@ pub struct ResourceServer {
     pub token_lifetime_for_web: Option<i64>,
     /// Whether refresh tokens may be issued.
     pub allow_offline_access: bool,
+    /// Whether refresh tokens may be issued that end with the session.
+    pub allow_online_access: bool,
     /// Whether users need not consent to what clients of the tenant do.
     pub skip_consent_for_verifiable_first_party_clients: Option<bool>,
     /// What tokens hold beside the standard claims.

@@ -8,7 +8,7 @@ use super::{
     AuthorizationError,
     addressee::{Addressee, LONGEST, ResponseMode, ResponseType},
 };
-use crate::request::Parameters;
+use crate::{profile::ONLINE, request::Parameters};
 
 /// The most parameters of its own (`ext-…`) that a request may have.
 const MOST_EXTENSIONS: usize = 10;
@@ -132,6 +132,12 @@ impl AuthorizationRequest {
             }
             words
         };
+        let mut scope = words("scope");
+        if scope.iter().any(|asked| asked == ONLINE) && scope.iter().any(|asked| asked == "offline_access") {
+            let text = "Cannot request both online_access and offline_access scopes";
+            return Err(AuthorizationError::invalid_request(text));
+        }
+        scope.retain(|asked| asked != ONLINE || response_type.code);
         let text = |name: &str| parameters.get(name).map(str::to_owned);
         let correlation_id = text("correlation_id");
         if correlation_id.as_deref().is_some_and(|id| !is_correlation_id(id)) {
@@ -145,7 +151,7 @@ impl AuthorizationRequest {
             named_redirect_uri: parameters.get("redirect_uri").is_some(),
             addressee,
             response_type,
-            scope: words("scope"),
+            scope,
             audience: text("audience"),
             nonce,
             prompt,
