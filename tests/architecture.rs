@@ -150,6 +150,7 @@ const OPENS_TRANSACTIONS: &[&str] = &[
     "management/src/jobs/imports.rs",
     "management/src/keys.rs",
     "management/src/keys/encryption.rs",
+    "management/src/registration.rs",
     "management/src/tidy.rs",
     "management/src/users/changes.rs",
     "management/src/users/identities.rs",

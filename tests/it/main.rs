@@ -43,6 +43,7 @@ mod passwordless;
 mod quotas;
 mod references;
 mod refusals;
+mod registration;
 mod returning;
 mod script;
 mod secrets;

@@ -1,9 +1,11 @@
 //! Settings whose effect shows at sign-in: pages, pictures, attributes, and what strict third parties may ask.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::{
-    app::{API, App, CALLBACK, api, claims, send},
+    app::{API, App, CALLBACK, api, claims, send, server_at},
     browser::Browser,
     server::TestServer,
     site::{CONNECTION, PASSWORD, Site},
@@ -177,5 +179,78 @@ async fn strict_third_parties_ask_for_codes_and_apis_alone() {
     assert_eq!(server.post("/rules", rule).await.status, 201);
     let page = browser.visit(&app.request(&proof)).await;
     assert!(page.html.contains("The client cannot be used while rules are enabled"), "{}", page.html);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn an_online_token_ends_with_its_session() {
+    let (server, clock) = server_at(1_800_000_000).await;
+    api(&server, json!({"allow_online_access": true})).await;
+    let app = App::new(&server, json!({"token_endpoint_auth_method": "client_secret_post"})).await;
+    let mut browser = Browser::at(&server.url(""));
+    let both = [("audience", API), ("scope", "openid online_access offline_access")];
+    let refused = browser.visit(&app.request(&both)).await;
+    assert!(refused.address.contains("Cannot+request+both+online_access+and+offline_access+scopes"), "{refused:?}");
+    let online = [("audience", API), ("scope", "openid read:a online_access")];
+    let silent: Vec<_> = online.into_iter().chain([("prompt", "none")]).collect();
+    let log_in = async |browser: &mut Browser| {
+        let tokens = app.tokens(&server, browser, &online).await;
+        tokens["refresh_token"].as_str().unwrap_or_else(|| panic!("{tokens}")).to_owned()
+    };
+    // Each exchange is a use of the session, as long as this may last.
+    let token = log_in(&mut browser).await;
+    for _ in 0..2 {
+        clock.advance(Duration::from_secs(71 * 3_600));
+        let renewed = app.refresh(&server, &token).await;
+        assert_eq!((renewed.status, renewed.body.get("refresh_token")), (200, None), "{renewed:?}");
+    }
+    assert!(browser.visit(&app.request(&silent)).await.parameter("code").is_some());
+    clock.advance(Duration::from_secs(40 * 3_600));
+    assert_eq!(app.refresh(&server, &token).await.status, 403);
+    // It ends with a logout, and the session with it.
+    let token = log_in(&mut browser).await;
+    browser.visit("/v2/logout").await;
+    assert_eq!(app.refresh(&server, &token).await.status, 403);
+    let token = log_in(&mut browser).await;
+    let own = json!({"client_id": app.client_id, "client_secret": app.client_secret, "token": token});
+    assert_eq!(send(&server, "/oauth/revoke", &own).await.status, 200);
+    assert_eq!(app.refresh(&server, &token).await.status, 403);
+    let silently = browser.visit(&app.request(&silent)).await;
+    assert_eq!(silently.parameter("error").as_deref(), Some("login_required"), "{silently:?}");
+    // An API that allows none gets none.
+    let path = format!("/resource-servers/{}", API.replace(':', "%3A").replace('/', "%2F"));
+    assert_eq!(server.patch(&path, json!({"allow_online_access": false})).await.status, 200);
+    assert_eq!(app.tokens(&server, &mut browser, &online).await.get("refresh_token"), None);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn phones_are_told_the_applications_of_clients() {
+    let server = TestServer::start().await;
+    let prints = ["14:6D:E9:83:C5:73:06:50:D8:EE:B9:95:2F:34:FC:64:16:A0:83:42:E6:1D:BE:A8:8A:04:96:B2:3F:CF:44:E5"];
+    let mobile = json!({
+        "ios": {"team_id": "A1B2C3D4E5", "app_bundle_identifier": "com.example.app"},
+        "android": {"app_package_name": "com.example.app", "sha256_cert_fingerprints": prints},
+    });
+    let told = async |path: &str| {
+        let answer = server.http.get(server.url(&format!("/.well-known/{path}"))).send().await.unwrap();
+        assert!(answer.headers()["content-type"].to_str().unwrap().starts_with("application/json"));
+        answer.json::<serde_json::Value>().await.unwrap()
+    };
+    assert_eq!(told("assetlinks.json").await, json!([]));
+    assert_eq!(
+        server.post("/clients", json!({"name": "App", "app_type": "native", "mobile": mobile})).await.status,
+        201
+    );
+    let id = "A1B2C3D4E5.com.example.app";
+    let apple = json!({
+        "applinks": {"apps": [], "details": [{"appID": id, "paths": ["/ios/com.example.app/*"]}]},
+        "webcredentials": {"apps": [id]},
+    });
+    assert_eq!(told("apple-app-site-association").await, apple);
+    let target =
+        json!({"namespace": "android_app", "package_name": "com.example.app", "sha256_cert_fingerprints": prints});
+    let android = json!([{"relation": ["delegate_permission/common.handle_all_urls"], "target": target}]);
+    assert_eq!(told("assetlinks.json").await, android);
     server.end().await;
 }

@@ -12,7 +12,7 @@ use axum::{
 use delivery::{Messenger, events::Sender, logs::Sinks};
 use kernel::{Peer, Tenant};
 use login::{Login, Users};
-use management::{Services, V1};
+use management::{Registration, Services, V1};
 use oauth::{Bearer, OAuth};
 use rest::{ApiError, Claims, Engine};
 use store::Store;
@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 use crate::{
     developer::{self, Tools},
     edge, health, legacy,
+    registration::{self, Documents},
 };
 
 /// Everything that a server answers for a tenant.
@@ -31,7 +32,9 @@ pub(crate) fn tenant_routes(store: &Store, services: &Services, tools: Option<&T
     let engine = Arc::new(Engine::new(store.clone(), Arc::new(bearer), claims));
     let for_users = identity::Services { passwords: services.passwords.clone(), triggers: Arc::new(dispatcher) };
     let pages = Login::new(store.clone(), Arc::new(Users::new(store.clone(), for_users.clone())));
-    let oauth = OAuth::new(store.clone(), keys, for_users, Arc::new(pages.clone()));
+    let registration = Registration::new(Arc::clone(&engine), store.clone());
+    let reader = Arc::new(Documents(registration.clone()));
+    let oauth = OAuth::new(store.clone(), keys, for_users, Arc::new(pages.clone()), reader);
     let v1 = V1::new(Arc::clone(&engine), store.clone(), services);
     let v1 = legacy::router(v1, Arc::clone(&oauth));
     let api = any(move |Extension(tenant): Extension<Tenant>, Extension(peer): Extension<Peer>, request: Request| {
@@ -48,6 +51,7 @@ pub(crate) fn tenant_routes(store: &Store, services: &Services, tools: Option<&T
         .route("/exports/{job}/{file}", exports(store.clone()))
         .merge(v1)
         .merge(oauth::router(oauth))
+        .merge(registration::router(registration))
         .merge(tools.unwrap_or_default())
         .merge(login::router(pages))
         .fallback(nothing)

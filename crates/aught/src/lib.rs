@@ -19,6 +19,7 @@ mod legacy;
 mod listener;
 mod pace;
 mod pages;
+mod registration;
 mod run;
 mod scripts;
 mod server;

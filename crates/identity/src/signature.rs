@@ -5,7 +5,10 @@ use aws_lc_rs::{
     rsa::PublicEncryptingKey,
     signature::{self, UnparsedPublicKey, VerificationAlgorithm},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use kernel::{Secret, Timestamp};
 use serde_json::json;
 use x509_parser::{
@@ -133,6 +136,23 @@ impl PublicKey {
             }
             _ => Err(KeyError::Unreadable),
         }
+    }
+
+    /// An RSA key by the members `n` and `e` of a JWK (RFC 7518 §6.3.1).
+    pub fn from_rsa_members(n: &str, e: &str) -> Result<Self, KeyError> {
+        let bytes = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| KeyError::Unreadable);
+        let (modulus, exponent) = (bytes(n)?, bytes(e)?);
+        let key = RSAPublicKey { modulus: &modulus, exponent: &exponent };
+        Numbers::of_rsa(&key).map(|numbers| Self { numbers, certificate: None })
+    }
+
+    /// An RSA key as a PEM block `RSA PUBLIC KEY` (RFC 8017 A.1.1); `None` when it is none.
+    pub fn rsa_pem(&self) -> Option<String> {
+        let Numbers::Rsa { modulus, exponent } = &self.numbers else { return None };
+        let key = der(SEQUENCE, &[unsigned(modulus), unsigned(exponent)].concat());
+        let text = STANDARD.encode(key);
+        let lines: Vec<&str> = (0..text.len()).step_by(64).map(|from| &text[from..text.len().min(from + 64)]).collect();
+        Some(format!("-----BEGIN RSA PUBLIC KEY-----\n{}\n-----END RSA PUBLIC KEY-----\n", lines.join("\n")))
     }
 
     /// The key of a DER certificate.
@@ -284,6 +304,33 @@ fn rsa_parameters(algorithm: Algorithm) -> Option<&'static signature::RsaParamet
     }
 }
 
+const SEQUENCE: u8 = 0x30;
+const INTEGER: u8 = 0x02;
+
+/// A value with its tag and length in DER.
+fn der(tag: u8, value: &[u8]) -> Vec<u8> {
+    let length = value.len().to_be_bytes();
+    let length = length.iter().copied().skip_while(|byte| *byte == 0).collect::<Vec<_>>();
+    let mut encoded = vec![tag];
+    match value.len() {
+        0..128 => encoded.push(length.last().copied().unwrap_or(0)),
+        // The length of the length takes one byte, and four bits of it.
+        _ => encoded.push(0x80 | u8::try_from(length.len()).unwrap_or(0)),
+    }
+    if value.len() >= 128 {
+        encoded.extend(length);
+    }
+    encoded.extend(value);
+    encoded
+}
+
+/// A positive number in DER: one whose first bit is set would be negative.
+fn unsigned(bytes: &[u8]) -> Vec<u8> {
+    let is_negative = bytes.first().is_some_and(|first| first & 0x80 != 0);
+    let value = if is_negative { [&[0], bytes].concat() } else { bytes.to_vec() };
+    der(INTEGER, &value)
+}
+
 fn without_leading_zeros(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().copied().skip_while(|byte| *byte == 0).collect()
 }
@@ -367,6 +414,17 @@ gwIDAQAB
         let key = PublicKey::from_pem(RFC_7638).unwrap();
         assert_eq!(key.thumbprint(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
         assert!(key.certificate().is_none());
+    }
+
+    #[test]
+    fn a_key_is_the_same_in_every_form() {
+        let key = PublicKey::from_pem(RFC_7638).unwrap();
+        let (n, e) = key.rsa_members().unwrap();
+        let of_members = PublicKey::from_rsa_members(&n, &e).unwrap();
+        assert_eq!(of_members, key);
+        assert_eq!(PublicKey::from_pem(&key.rsa_pem().unwrap()), Ok(key));
+        assert_eq!(PublicKey::from_rsa_members("AQAB", &e), Err(KeyError::Unusable));
+        assert_eq!(PublicKey::from_rsa_members("§", &e), Err(KeyError::Unreadable));
     }
 
     #[test]

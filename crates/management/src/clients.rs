@@ -21,6 +21,7 @@ use crate::{
 
 pub(crate) use defaults::complete;
 pub(crate) use kind::CLIENT;
+pub(crate) use metadata::{CREATED_BY, redirect_fault};
 
 /// What is served of `clients`.
 pub(crate) fn area(services: &Services) -> Area {

@@ -36,6 +36,7 @@ mod prompts;
 mod provision;
 mod rate_limit_policies;
 mod refresh_tokens;
+mod registration;
 mod resource_servers;
 mod risk_assessments;
 mod roles;
@@ -63,6 +64,7 @@ mod verifiable_credentials;
 
 pub use jobs::{download, work};
 pub use provision::{Fresh, move_to, provision};
+pub use registration::{Applicant, Registration, Unregistered};
 pub use services::Services;
 pub use tidy::work as tidy;
 pub use trial::trial_client;

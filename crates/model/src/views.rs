@@ -17,7 +17,7 @@ use kernel::{Record, UnfitRecord};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
 pub use self::{
-    clients::{Client, ClientGrant, DefaultOrganization, JwtConfiguration},
+    clients::{AndroidApp, Client, ClientGrant, DefaultOrganization, IosApp, JwtConfiguration, Mobile},
     connections::{Attribute, Attributes, Connection, ConnectionOptions, Totp},
     lifetimes::SessionLifetimes,
     organizations::Organization,

@@ -84,7 +84,13 @@ pub(crate) async fn for_code(site: &Site, parameters: &Parameters) -> Result<(Ad
 }
 
 async fn begin(site: &Site, visit: &Visit, parameters: Parameters) -> Result<Response, Failure> {
-    let parameters = par::resolve(site, parameters).await.map_err(Failure::Page)?;
+    let mut parameters = par::resolve(site, parameters).await.map_err(Failure::Page)?;
+    if let Some(named) = parameters.get("client_id") {
+        let id = site.client_of_request(named, &visit.origin.ip).await.map_err(Failure::Page)?;
+        if let Some(id) = id {
+            parameters.set("client_id", &id);
+        }
+    }
     let asked = judge(site, &parameters).await?;
     let fail = |error: AuthorizationError| Failure::Redirect(asked.request.addressee.clone(), error);
     organization::check_invitation(site, visit, &asked).await?;

@@ -31,7 +31,7 @@ enum Capability {
 }
 
 /// What is built.
-const SERVED: &[Capability] = &[Capability::BackchannelLogout];
+const SERVED: &[Capability] = &[Capability::BackchannelLogout, Capability::ClientMetadataDocuments];
 
 impl Capability {
     fn is_served(self) -> bool {

@@ -7,7 +7,7 @@ use identity::{
     expiring,
 };
 use kernel::{Document, Record, Secret};
-use model::{CLIENT, CREDENTIAL, USED_ASSERTIONS};
+use model::{CREDENTIAL, USED_ASSERTIONS};
 use store::{StoreError, Tx};
 use subtle::ConstantTimeEq;
 
@@ -65,13 +65,13 @@ pub(crate) async fn authenticate(site: &Site, incoming: &Incoming) -> Result<Aut
     if named.is_some_and(|named| named != client_id) {
         return Err(OAuthError::unauthorized());
     }
-    let record = site.store.cached(site.tenant.id(), &CLIENT, &client_id).await?;
+    let record = site.client_named(&client_id).await?;
     let record = record.ok_or_else(OAuthError::unauthorized)?;
     let client = site.views.clients.of(site.tenant.id(), &record)?;
     let mut authenticated = Authenticated { record, client, has_proven: true };
     match proof {
         Proof::Assertion(assertion) => {
-            let assertion = check_assertion(site, &authenticated.client, assertion).await?;
+            let assertion = check_assertion(site, &authenticated.client, &client_id, assertion).await?;
             use_up(site, &authenticated.client, assertion).await?;
         }
         Proof::Secret { secret, is_encoded } => check_secret(&authenticated.client, secret, is_encoded)?,
@@ -132,7 +132,13 @@ async fn use_up(site: &Site, client: &Client, assertion: Assertion) -> Result<()
     }
 }
 
-async fn check_assertion(site: &Site, client: &Client, assertion: &str) -> Result<Assertion, OAuthError> {
+/// Checks an assertion, in which the client calls itself as the request does.
+async fn check_assertion(
+    site: &Site,
+    client: &Client,
+    client_id: &str,
+    assertion: &str,
+) -> Result<Assertion, OAuthError> {
     let ids = client.assertion_credentials().ok_or_else(OAuthError::unauthorized)?;
     let mut credentials: Vec<Credential> = Vec::new();
     for id in ids {
@@ -143,6 +149,6 @@ async fn check_assertion(site: &Site, client: &Client, assertion: &str) -> Resul
     let issuer = site.tenant.issuer();
     let endpoint = format!("{issuer}oauth/token");
     let now = site.store.context().now();
-    let verified = assertion::verify(assertion, &client.id, &credentials, &[issuer, &endpoint], now);
+    let verified = assertion::verify(assertion, client_id, &credentials, &[issuer, &endpoint], now);
     verified.map_err(OAuthError::client_authentication)
 }

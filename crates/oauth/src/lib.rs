@@ -1,5 +1,6 @@
 //! The OAuth 2.0 and OpenID Connect endpoints of tenants, and the bearer authentication of their Management APIs.
 
+mod app_links;
 mod authorize;
 mod bearer;
 mod capabilities;
@@ -9,6 +10,7 @@ mod code;
 mod consent;
 mod cors;
 mod dbconnections;
+mod described;
 mod error;
 mod facts;
 mod issue;
@@ -52,11 +54,14 @@ use model::login::Pages;
 use store::Store;
 
 pub use bearer::Bearer;
+pub use described::DocumentReader;
 pub use error::OAuthError;
 pub use session::cookie_names;
 
 use crate::{
+    app_links::{ANDROID, APPLE, AppLinks},
     authorize::{AUTHORIZE, RESUME, returning::CONTINUE},
+    described::DescribedClients,
     token::Grant,
     turns::Turns,
     views::Views,
@@ -73,12 +78,20 @@ pub struct OAuth {
     user_tokens: Verifier<AccessToken>,
     views: Views,
     documents: Documents,
+    described: DescribedClients,
+    app_links: AppLinks,
     turns: Turns,
 }
 
 impl OAuth {
     /// The endpoints of the tenants in this store.
-    pub fn new(store: Store, keys: SigningKeys, services: Services, pages: Arc<dyn Pages>) -> Arc<Self> {
+    pub fn new(
+        store: Store,
+        keys: SigningKeys,
+        services: Services,
+        pages: Arc<dyn Pages>,
+        reader: Arc<dyn DocumentReader>,
+    ) -> Arc<Self> {
         let grants: Vec<Box<dyn Grant>> = vec![
             Box::new(client_credentials::ClientCredentials),
             Box::new(code::AuthorizationCode),
@@ -91,7 +104,20 @@ impl OAuth {
             Verifier::new(store.clone(), keys.clone(), |_, issuer| format!("{issuer}userinfo"), AccessToken::clone);
         let (documents, turns) = (Documents::default(), Turns::default());
         let views = Views::default();
-        Arc::new(Self { store, keys, grants, services, pages, user_tokens, views, documents, turns })
+        let described = DescribedClients::new(reader);
+        Arc::new(Self {
+            store,
+            keys,
+            grants,
+            services,
+            pages,
+            user_tokens,
+            views,
+            documents,
+            described,
+            app_links: AppLinks::default(),
+            turns,
+        })
     }
 }
 
@@ -138,8 +164,11 @@ const PASSWORDLESS: [&str; 4] =
 const KEYS: &str = "/.well-known/jwks.json";
 const METADATA: [&str; 2] = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
 
+/// Where applications register themselves: served beside the Management API, which makes the clients.
+pub const REGISTRATION: &str = "/oidc/register";
+
 /// The paths of the endpoints, by which requests are counted.
-pub const PATHS: [&str; 19] = [
+pub const PATHS: [&str; 22] = [
     TOKEN,
     KEYS,
     METADATA[0],
@@ -159,6 +188,9 @@ pub const PATHS: [&str; 19] = [
     PASSWORDLESS[1],
     PASSWORDLESS[2],
     PASSWORDLESS[3],
+    REGISTRATION,
+    APPLE,
+    ANDROID,
 ];
 
 /// The routes of the endpoints.
@@ -185,5 +217,7 @@ pub fn router(oauth: Arc<OAuth>) -> Router {
         .route(KEYS, get(well_known::jwks).options(well_known::preflight))
         .route(METADATA[0], get(well_known::metadata).options(well_known::preflight))
         .route(METADATA[1], get(well_known::metadata).options(well_known::preflight))
+        .route(APPLE, get(app_links::apple))
+        .route(ANDROID, get(app_links::android))
         .with_state(oauth)
 }

@@ -120,6 +120,9 @@ fn describe(issuer: &str, settings: &Settings) -> Document {
         "request_parameter_supported": true,
         "id_token_signing_alg_values_supported": ["HS256", "RS256", "PS256"],
     }));
+    if !settings.flags.enable_dynamic_client_registration {
+        metadata.shift_remove("registration_endpoint");
+    }
     let mut add = |name: &str, value: Value| metadata.insert(name.to_owned(), value);
     if uses_mtls {
         add("tls_client_certificate_bound_access_tokens", true.into());

@@ -1,6 +1,7 @@
 //! Clients that describe themselves in a document at their address (draft-ietf-oauth-client-id-metadata-document).
 
 use http::StatusCode;
+use identity::signature::PublicKey;
 use kernel::{Document, Record, Value, object};
 use model::CLIENT;
 use outbound::{Client, Limits};
@@ -17,6 +18,18 @@ use crate::Services;
 const LONGEST: usize = 5 << 10;
 /// Grants that such a client may ask for.
 const GRANTS: [&str; 2] = ["authorization_code", "refresh_token"];
+/// What was gathered beside the document: who registers the client, where it is no administrator.
+pub(crate) const CREATED_BY: &str = "created_by";
+/// Keys that such a client may sign with.
+const MOST_KEYS: usize = 2;
+/// Schemes of addresses that a browser runs or reads, and no application is at.
+const FORBIDDEN: [&str; 6] = ["javascript", "data", "vbscript", "file", "about", "blob"];
+/// Where a client keeps the credentials that it signs with.
+const METHODS: &str = "client_authentication_methods";
+/// Members of a credential that its key gives.
+const OF_KEY: [&str; 4] = ["credential_type", "kid", "alg", "pem"];
+/// Fields that a document may leave out, and a newer one may have left out.
+const OPTIONAL: [&str; 3] = ["logo_uri", "jwks_uri", "token_endpoint_auth_method"];
 /// Algorithms of keys with which such a client may sign.
 const ALGORITHMS: [&str; 3] = ["RS256", "RS384", "PS256"];
 
@@ -54,23 +67,43 @@ async fn register(client: Client, task: Task) -> ApiResult<Answer> {
         return Err(ApiError::invalid_body(format!("The client metadata document is invalid: {reasons}")));
     }
     let address = address_of(&task);
+    let by = task.call.gathered.get(CREATED_BY).and_then(Value::as_str).unwrap_or("admin").to_owned();
     task.write(move |tx, call| {
         let known = registered(tx, &address)?;
         let status = if known.is_some() { StatusCode::OK } else { StatusCode::CREATED };
         let mut fields = judged.mapped.clone();
-        fields.shift_remove("client_authentication_methods");
+        fields.shift_remove(METHODS);
+        fields.insert("external_metadata_created_by".into(), by.as_str().into());
+        let credentials = || json!({"private_key_jwt": {"credentials": judged.credentials}});
         let record = if let Some(known) = known {
             let mut new = known.clone();
+            for name in OPTIONAL {
+                new.document.shift_remove(name);
+            }
             new.document.extend(fields);
-            rest::save(tx, call, &Clients, &known, new)?
+            let former = keys_of(tx, &known)?;
+            let has_same = former.iter().map(|(_, key)| key).eq(judged.credentials.iter());
+            if !has_same {
+                new.document.shift_remove(METHODS);
+            }
+            if !has_same && !judged.credentials.is_empty() {
+                new.document.insert(METHODS.into(), credentials());
+            }
+            let saved = rest::save(tx, call, &Clients, &known, new)?;
+            for (former, _) in former.iter().filter(|_| !has_same) {
+                identity::deletion::delete_at_once(tx, &call.event_context(), &model::CREDENTIAL, former)?;
+            }
+            saved
         } else {
             fields.extend(object(json!({
                 "is_first_party": false,
                 "third_party_security_mode": "strict",
                 "oidc_conformant": true,
                 "external_metadata_type": "cimd",
-                "external_metadata_created_by": "admin",
             })));
+            if !judged.credentials.is_empty() {
+                fields.insert(METHODS.into(), credentials());
+            }
             rest::create(tx, call, &Clients, fields)?
         };
         let mapped = judged.mapped.clone();
@@ -78,6 +111,22 @@ async fn register(client: Client, task: Task) -> ApiResult<Answer> {
         Ok(Answer::json(body).status(status))
     })
     .await
+}
+
+/// The credentials that a client signs with, and the keys that they were made of.
+fn keys_of(reader: &Snapshot, client: &Record) -> ApiResult<Vec<(Record, Value)>> {
+    let place = kernel::value_at(&client.document, "client_authentication_methods.private_key_jwt.credentials");
+    let mut keys = Vec::new();
+    for credential in place.and_then(Value::as_array).into_iter().flatten() {
+        let id = credential.get("id").and_then(Value::as_str).unwrap_or_default();
+        if let Some(record) = reader.get(&model::CREDENTIAL, id)? {
+            let of_key = |(name, _): &(&String, &Value)| OF_KEY.contains(&name.as_str());
+            let members = record.document.iter().filter(of_key).map(|(name, value)| (name.clone(), value.clone()));
+            let key = Value::Object(members.collect());
+            keys.push((record, key));
+        }
+    }
+    Ok(keys)
 }
 
 fn address_of(task: &Task) -> String {
@@ -94,6 +143,8 @@ struct Judged {
     violations: Vec<String>,
     warnings: Vec<String>,
     mapped: Document,
+    /// The keys that it signs with, as credentials are made of them.
+    credentials: Vec<Value>,
 }
 
 /// The part of the document that decides (RFC 7591 §2).
@@ -190,8 +241,8 @@ fn judge(address: &str, metadata: Metadata, keys: Result<Vec<Document>, String>)
         metadata
             .redirect_uris
             .iter()
-            .filter(|uri| Url::parse(uri).is_err())
-            .map(|uri| format!("redirect_uris: \"{uri}\" is not an address")),
+            .filter_map(|uri| redirect_fault(uri))
+            .map(|fault| format!("redirect_uris: {fault}")),
     );
     let method = metadata.token_endpoint_auth_method.as_deref().unwrap_or("none");
     if !matches!(method, "none" | "private_key_jwt") {
@@ -202,9 +253,13 @@ fn judge(address: &str, metadata: Metadata, keys: Result<Vec<Document>, String>)
         violations.push(reason);
         Vec::new()
     });
-    let credentials: Vec<Value> = keys.iter().filter_map(credential).collect();
+    let credentials: Vec<Value> =
+        if method == "private_key_jwt" { keys.iter().filter_map(credential).collect() } else { Vec::new() };
     if method == "private_key_jwt" && credentials.is_empty() {
         violations.push("private_key_jwt needs a key in jwks or at jwks_uri with kid and alg".to_owned());
+    }
+    if credentials.len() > MOST_KEYS {
+        violations.push(format!("private_key_jwt takes {MOST_KEYS} keys at most"));
     }
     if metadata.client_name.is_none() {
         warnings.push("client_name is missing: the client is named after its address".to_owned());
@@ -224,19 +279,49 @@ fn judge(address: &str, metadata: Metadata, keys: Result<Vec<Document>, String>)
         "jwks_uri": metadata.jwks_uri,
     }));
     if method == "private_key_jwt" {
-        let methods = json!({"private_key_jwt": {"credentials": credentials}});
-        mapped.insert("client_authentication_methods".into(), methods);
+        let shown: Vec<Value> = credentials.iter().cloned().map(without_key).collect();
+        mapped.insert(METHODS.into(), json!({"private_key_jwt": {"credentials": shown}}));
     }
     mapped.retain(|_, value| !value.is_null());
-    Judged { violations, warnings, mapped }
+    Judged { violations, warnings, mapped, credentials }
 }
 
-/// What is told of a key with which the client can sign.
+fn without_key(mut credential: Value) -> Value {
+    if let Some(members) = credential.as_object_mut() {
+        members.shift_remove("pem");
+    }
+    credential
+}
+
+/// What is wrong with an address to which a stranger wants responses sent: it may be at https, at this machine, and of a scheme that an
+/// application of the machine has claimed.
+pub(crate) fn redirect_fault(uri: &str) -> Option<String> {
+    let fault = |why: &str| Some(format!("\"{uri}\" {why}"));
+    let Ok(url) = Url::parse(uri) else { return fault("is not an address") };
+    if url.fragment().is_some() {
+        return fault("must not have a fragment");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return fault("must not hold a user name or password");
+    }
+    if uri.contains('*') {
+        return fault("must not hold a wildcard");
+    }
+    let is_loopback = url.host_str().is_some_and(kernel::is_loopback_name);
+    match url.scheme() {
+        "http" if !is_loopback => fault("must be an https address"),
+        scheme if FORBIDDEN.contains(&scheme) => fault("is not where an application can be"),
+        _ => None,
+    }
+}
+
+/// The credential of a key with which the client can sign.
 fn credential(key: &Document) -> Option<Value> {
     let text = |name: &str| key.get(name).and_then(Value::as_str);
     let (kid, algorithm) = (text("kid")?, text("alg")?);
     let can_sign = text("kty") == Some("RSA") && ALGORITHMS.contains(&algorithm);
-    can_sign.then(|| json!({"credential_type": "public_key", "kid": kid, "alg": algorithm}))
+    let pem = PublicKey::from_rsa_members(text("n")?, text("e")?).ok()?.rsa_pem()?;
+    can_sign.then(|| json!({"credential_type": "public_key", "pem": pem, "kid": kid, "alg": algorithm}))
 }
 
 #[cfg(test)]

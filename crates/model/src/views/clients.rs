@@ -3,7 +3,7 @@
 use kernel::{Record, Secret};
 use serde::Deserialize;
 
-use super::{TokenQuota, View};
+use super::{TokenQuota, View, or_default};
 
 /// A client.
 #[derive(Debug, Default, Deserialize)]
@@ -58,6 +58,9 @@ pub struct Client {
     pub token_quota: Option<TokenQuota>,
     /// Its picture.
     pub logo_uri: Option<String>,
+    /// Its applications for phones.
+    #[serde(deserialize_with = "or_default")]
+    pub mobile: Mobile,
     /// Where a login at it begins.
     pub initiate_login_uri: Option<String>,
     require_proof_of_possession: Option<bool>,
@@ -68,6 +71,36 @@ pub struct Client {
     /// Its secret.
     #[serde(skip)]
     pub secret: Option<Secret>,
+}
+
+/// A client's applications for phones.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Mobile {
+    /// For Android.
+    pub android: Option<AndroidApp>,
+    /// For iOS.
+    pub ios: Option<IosApp>,
+}
+
+/// An application for Android.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct AndroidApp {
+    /// The name of its package.
+    pub app_package_name: String,
+    /// Of the certificates that sign it.
+    pub sha256_cert_fingerprints: Vec<String>,
+}
+
+/// An application for iOS.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct IosApp {
+    /// Who makes it.
+    pub team_id: String,
+    /// What it is called.
+    pub app_bundle_identifier: String,
 }
 
 /// How a client's ID tokens are made.

@@ -97,6 +97,8 @@ impl UniversalLogin {
 pub struct Flags {
     /// Whether keys are published without `alg`.
     pub remove_alg_from_jwks: bool,
+    /// Whether applications register themselves.
+    pub enable_dynamic_client_registration: bool,
     /// Whether the end of a refresh token ends the consent.
     pub revoke_refresh_token_grant: bool,
     /// Whether consent shows the descriptions of scopes.
