@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use http::{Method, StatusCode};
-use reqwest::{Client, Response, header, redirect::Policy};
+use reqwest::{Client, RequestBuilder, Response, header, redirect::Policy};
+use serde_json::Value;
 
 /// A browser with a jar of its own.
 pub(crate) struct Browser {
@@ -80,18 +81,31 @@ impl Browser {
 
     /// One request, as it is.
     pub(crate) async fn fetch(&mut self, method: Method, address: &str, form: Option<&[(String, String)]>) -> Page {
-        let url = format!("{}{}", self.base, address.split('#').next().unwrap_or_default());
-        let cookies: Vec<String> = self.jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let mut request = self.http.request(method, url).header(header::ACCEPT_LANGUAGE, &self.languages);
-        if !cookies.is_empty() {
-            request = request.header(header::COOKIE, cookies.join("; "));
-        }
-        if let Some(host) = &self.host {
-            request = request.header(header::HOST, host);
-        }
+        let mut request = self.request(method, address);
         if let Some(form) = form {
             request = request.form(form);
         }
+        self.answer(address, request).await
+    }
+
+    /// What a script of a page of this origin sends, in JSON.
+    pub(crate) async fn call(&mut self, address: &str, origin: &str, body: &Value) -> Page {
+        let request = self.request(Method::POST, address).header(header::ORIGIN, origin).json(body);
+        self.answer(address, request).await
+    }
+
+    fn request(&self, method: Method, address: &str) -> RequestBuilder {
+        let url = format!("{}{}", self.base, address.split('#').next().unwrap_or_default());
+        let cookies: Vec<String> = self.jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let request = self.http.request(method, url).header(header::ACCEPT_LANGUAGE, &self.languages);
+        let request = if cookies.is_empty() { request } else { request.header(header::COOKIE, cookies.join("; ")) };
+        match &self.host {
+            Some(host) => request.header(header::HOST, host),
+            None => request,
+        }
+    }
+
+    async fn answer(&mut self, address: &str, request: RequestBuilder) -> Page {
         let response = request.send().await.unwrap();
         self.keep(&response);
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -115,6 +129,11 @@ impl Browser {
 }
 
 impl Page {
+    /// What a script reads.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.html).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
     /// Where the response sends the browser.
     pub(crate) fn location(&self) -> String {
         let location = self.headers.get(header::LOCATION);

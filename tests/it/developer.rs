@@ -107,7 +107,10 @@ async fn a_login_is_tried_and_its_tokens_are_explained() {
     });
     assert_eq!(server.post("/resource-servers", api).await.status, 201);
     let start = server.http.get(server.url("/")).send().await.unwrap().text().await.unwrap();
-    assert!(start.contains("action=\"/_aught/try\"") && start.contains("<option>https://notes.example.com"), "{start}");
+    assert!(
+        start.contains("action=\"/_aught/try?page=") && start.contains("<option>https://notes.example.com"),
+        "{start}"
+    );
     let mut browser = Browser::at(&server.url(""));
     let page = try_login(&server, &mut browser, "").await;
     let page = browser.submit(&page, &[("username", "ann@example.com")]).await;
@@ -163,5 +166,37 @@ async fn the_tools_are_not_answered_where_tenants_show_pages_of_their_own() {
         let there = server.http.get(server.url(path)).header("host", "login.acme.localhost").send().await.unwrap();
         assert_eq!(there.status(), 404, "{path}");
     }
+    server.end().await;
+}
+
+#[tokio::test]
+async fn pages_that_tenants_wrote_do_not_reach_the_tools() {
+    let server = start().await;
+    let start_page = server.http.get(server.url("/")).send().await.unwrap();
+    assert_eq!(start_page.headers()["cross-origin-opener-policy"], "same-origin");
+    let outbox = || server.http.get(server.url("/_aught/outbox"));
+    // A browser says what it asks for: its user went there, or a script of a page did, of whatever path it claims to be.
+    let opened = outbox().header("sec-fetch-site", "same-origin").header("sec-fetch-mode", "navigate");
+    let opened = opened.header("accept", "text/html").send().await.unwrap();
+    assert_eq!(opened.status(), 200);
+    assert_eq!(opened.headers()["cross-origin-opener-policy"], "same-origin");
+    let page = opened.text().await.unwrap();
+    let token = page.split("data-page=\"").nth(1).unwrap().split('"').next().unwrap();
+    for mode in ["cors", "no-cors", "same-origin"] {
+        let by_script = || {
+            let request = outbox().header("sec-fetch-site", "same-origin").header("sec-fetch-mode", mode);
+            request.header("referer", server.url("/_aught/outbox"))
+        };
+        assert_eq!(by_script().send().await.unwrap().status(), 403, "{mode}");
+        assert_eq!(by_script().header("x-aught-page", "guess").send().await.unwrap().status(), 403, "{mode}");
+        assert_eq!(by_script().header("x-aught-page", token).send().await.unwrap().status(), 200, "{mode}");
+    }
+    let form = |query: &str| {
+        let request = server.http.post(server.url(&format!("/_aught/try{query}"))).header("origin", server.url(""));
+        request.header("sec-fetch-site", "same-origin").header("sec-fetch-mode", "navigate").form(&[("audience", "")])
+    };
+    assert_eq!(form("").send().await.unwrap().status(), 403);
+    let sent = form(&format!("?page={token}")).send().await.unwrap();
+    assert!(sent.status() != 403, "{sent:?}");
     server.end().await;
 }

@@ -22,7 +22,7 @@ const ADDRESS: &str = "new@example.com";
 const NUMBER: &str = "+4915112345678";
 
 /// A server whose clock the test turns, with an application and its outbox.
-async fn site() -> (Site, Arc<FixedClock>) {
+pub(crate) async fn site() -> (Site, Arc<FixedClock>) {
     let clock = Arc::new(FixedClock::at(Timestamp::from_seconds(1_800_000_000)));
     let context = Context::new(Arc::clone(&clock) as _, Arc::new(SystemRandom));
     let server = TestServer::of(Config { context, dns: Dns::Trusting, ..Config::in_memory() }).await;
@@ -34,7 +34,7 @@ async fn site() -> (Site, Arc<FixedClock>) {
 
 impl Site {
     /// A connection without passwords that the application uses; gives its identifier.
-    async fn passwordless(&self, strategy: &str, more: Value) -> String {
+    pub(crate) async fn passwordless(&self, strategy: &str, more: Value) -> String {
         let mut options = if strategy == "email" {
             let mail = json!({
                 "from": "{{ application.name }} <login@example.com>", "subject": "{{ operation }}: {{ send }}",
@@ -82,7 +82,7 @@ impl Site {
     }
 
     /// Has a code sent, and gives it.
-    async fn code_for(&self, address: &str) -> String {
+    pub(crate) async fn code_for(&self, address: &str) -> String {
         let asked = self.start_passwordless(json!({"email": address})).await;
         assert_eq!(asked.status, 200, "{asked:?}");
         self.sent_code(address).await

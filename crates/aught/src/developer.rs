@@ -40,6 +40,12 @@ impl Tools {
         self.outbox.clone()
     }
 
+    /// What pages of the tools show that their requests come from them. Pages that tenants wrote are of the same origin, and must not use the
+    /// tools.
+    pub(crate) fn page_token(&self) -> String {
+        kernel::digest(&format!("a page of the tools {}", self.secret.reveal()))
+    }
+
     /// What logins without pages ask for.
     pub(crate) fn secret(&self) -> &Secret {
         &self.secret
@@ -53,7 +59,7 @@ pub(crate) fn told(domain: &str, secret: &Secret) -> String {
 
 /// The routes of the tools. `login` has the endpoints that give tokens, which are signed with the `keys`.
 pub(crate) fn router(tools: &Tools, bearer: Bearer, login: Router, keys: SigningKeys) -> Router {
-    let guard = Arc::new(guard::Guard::new(bearer));
+    let guard = Arc::new(guard::Guard::new(bearer, tools.page_token()));
     Router::new()
         .route("/", get(start::show))
         .route("/_aught/sessions", post(sessions::create))

@@ -80,7 +80,7 @@ impl Edge {
         let duration = started.elapsed();
         let status = response.status();
         let served = response.extensions_mut().remove::<rest::Served>();
-        let endpoint = || oauth::PATHS.into_iter().find(|known| *known == path);
+        let endpoint = || oauth::PATHS.iter().chain(login::PATHS).copied().find(|known| *known == path);
         let operation = served.map(|served| served.0).or_else(endpoint).unwrap_or("other");
         telemetry::count_request(operation, status, duration);
         span.in_scope(|| {

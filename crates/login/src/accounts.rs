@@ -13,7 +13,7 @@ use model::login::{Authentication, BoxFuture, Browser, OrganizationChoice, Refus
 /// The kind under which transactions are stored.
 pub(crate) const TRANSACTION: &str = "login_transaction";
 /// The kind under which solved puzzles are noted.
-const PUZZLE: &str = "login_puzzle";
+pub(crate) const PUZZLE: &str = "login_puzzle";
 
 /// For whom and from where something is asked.
 #[derive(Clone, Debug)]
@@ -111,6 +111,8 @@ pub struct ResetTicket {
     pub connection: String,
     /// The client from whose pages it was asked for.
     pub client_id: String,
+    /// The user's address.
+    pub email: Option<String>,
 }
 
 /// What came of a link by which an address is verified.

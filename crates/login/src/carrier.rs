@@ -149,7 +149,7 @@ fn removal(name: &str, browser: &Browser) -> String {
 }
 
 /// What follows a cookie's value. Identity providers come back by a POST from their own site, hence `SameSite=None`.
-fn attributes(browser: &Browser, lifetime: Option<i64>) -> String {
+pub(crate) fn attributes(browser: &Browser, lifetime: Option<i64>) -> String {
     let age = lifetime.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
     let site = if browser.is_secure { "; Secure; SameSite=None" } else { "; SameSite=Lax" };
     format!("; Path=/{age}; HttpOnly{site}")

@@ -25,6 +25,13 @@ impl Form {
         Self(fields)
     }
 
+    /// Reads the members of a JSON object that are texts.
+    pub(crate) fn of_json(body: &[u8]) -> Option<Self> {
+        let members: kernel::Document = serde_json::from_slice(body).ok()?;
+        let text = |(name, value): (String, kernel::Value)| Some((name, value.as_str()?.to_owned()));
+        Some(Self(members.into_iter().filter_map(text).take(FIELDS).collect()))
+    }
+
     /// A field as it was sent; empty when it was not.
     pub fn get(&self, name: &str) -> &str {
         self.0.get(name).map_or("", String::as_str)

@@ -4,6 +4,7 @@ pub mod accounts;
 mod brand;
 mod captcha;
 mod carrier;
+mod classic;
 mod document;
 pub mod form;
 mod load;
@@ -23,6 +24,6 @@ mod users;
 pub mod world;
 
 pub use reply::Reply;
-pub use router::{browser, router};
+pub use router::{PATHS, browser, router};
 pub use service::{ErrorPage, Login};
 pub use users::Users;

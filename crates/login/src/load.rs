@@ -7,7 +7,7 @@ use identity::{Masking, PhoneForm, protection};
 use kernel::{Document, Record, Timestamp, Value, value_at};
 use model::{
     languages,
-    login::LoginRequest,
+    login::{LoginRequest, Stage, Transaction},
     views::{self, Attributes, Connection, Strategy, TenantSettings, View as _},
 };
 use store::{Kind, Snapshot, StoreResult};
@@ -16,6 +16,8 @@ pub(crate) use written::{Facts, Written, written};
 
 use crate::{
     brand::Brand,
+    classic::settings::{self, LoginPage},
+    paths,
     world::{Asked, Client, Database, Display, Identifier, Other, Passwordless, Rules, World},
 };
 
@@ -30,6 +32,29 @@ pub(crate) struct Setting {
     pub(crate) allows_frames: bool,
     /// The tenant's own page for errors.
     pub(crate) error_page: views::ErrorPage,
+    /// The classic page on which these requests log in.
+    pub(crate) classic: Option<LoginPage>,
+    /// The tenant's own page for new passwords.
+    pub(crate) reset_page: Option<String>,
+    /// What pages of the tenant's own are told of it.
+    pub(crate) told_tenant: Document,
+    /// The colours of its branding.
+    pub(crate) colors: Value,
+}
+
+impl Setting {
+    /// The address of the page on which a login begins at this screen.
+    pub(crate) fn start(&self, request: &LoginRequest, screen: &str) -> String {
+        if self.classic.is_some() && settings::SCREENS.contains(&screen) {
+            return settings::address(request);
+        }
+        paths::start(&self.world, screen)
+    }
+
+    /// Whether a login that asks for this screen belongs on a classic page.
+    pub(crate) fn is_classic_at(&self, transaction: &Transaction, screen: &str) -> bool {
+        self.classic.is_some() && transaction.progress.stage == Stage::Entry && settings::SCREENS.contains(&screen)
+    }
 }
 
 /// The settings for a request of this client. Options that cannot be read are an error, never the lack of a rule.
@@ -45,10 +70,22 @@ pub(crate) fn setting(reader: &Snapshot, request: &LoginRequest, ip: &str) -> St
         branding.insert("logo_url".into(), picture.into());
     }
     let mut theme = reader.list(&model::THEME, &store::Query::default())?.items.into_iter().next();
-    let client = match request.client_id.as_str() {
+    let record = match request.client_id.as_str() {
         "" => None,
-        id => reader.get(&model::CLIENT, id)?.map(|client| views::Client::of(&client)).transpose()?,
+        id => reader.get(&model::CLIENT, id)?,
     };
+    let client = record.as_ref().map(views::Client::of).transpose()?;
+    let told_tenant = [
+        ("name", Some(reader.tenant().as_str().to_owned())),
+        ("friendly_name", settings.friendly_name.clone()),
+        ("picture_url", branding.get("logo_url").and_then(Value::as_str).map(str::to_owned)),
+        ("support_email", settings.support_email.clone()),
+        ("support_url", settings.support_url.clone()),
+    ];
+    let told_tenant = told_tenant.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?.into())));
+    let told_tenant = told_tenant.collect();
+    let mut classic = settings::login_page(reader, record.as_ref(), &prompts, request)?;
+    let colors = branding.get("colors").cloned().unwrap_or_else(|| Document::new().into());
     let display = display(theme.as_ref().map(|theme| &theme.document), &branding);
     let company = settings.friendly_name.filter(|name| !name.is_empty());
     let mut world = World {
@@ -80,6 +117,10 @@ pub(crate) fn setting(reader: &Snapshot, request: &LoginRequest, ip: &str) -> St
     if let Some(rules) = rules {
         world.invitation = organizations::invitation(reader, rules, &world)?;
     }
+    // Our own knows passwords alone.
+    if classic == Some(LoginPage::Default) && !world.database.as_ref().is_some_and(|database| database.has_passwords) {
+        classic = None;
+    }
     let mut brand = Brand::of(&branding, theme.as_ref().map(|theme| &theme.document));
     world.client.logo = world.client.logo.and_then(|logo| brand.admit(&logo));
     Ok(Setting {
@@ -87,6 +128,10 @@ pub(crate) fn setting(reader: &Snapshot, request: &LoginRequest, ip: &str) -> St
         languages: settings.enabled_locales.unwrap_or_else(|| vec![languages::DEFAULT.to_owned()]),
         allows_frames: settings.flags.disable_clickjack_protection_headers,
         error_page: settings.error_page.unwrap_or_default(),
+        classic,
+        reset_page: settings.change_password.and_then(views::OwnPage::into_html),
+        told_tenant,
+        colors,
         world,
     })
 }

@@ -57,7 +57,7 @@ fn joined<'o>(origins: impl IntoIterator<Item = &'o String>) -> String {
 }
 
 /// The source in a policy that covers an address: its origin, or its scheme where it has no origin.
-fn destination(address: &str) -> Option<String> {
+pub(crate) fn destination(address: &str) -> Option<String> {
     let address = Url::parse(address).ok()?;
     let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && !b";,'\"".contains(&byte));
     let source = match address.scheme() {

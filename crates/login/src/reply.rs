@@ -95,6 +95,51 @@ impl Reply {
     }
 }
 
+/// An answer to a script of a page.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    status: StatusCode,
+    content_type: &'static str,
+    body: String,
+    /// Values of `Set-Cookie`.
+    pub(crate) cookies: Vec<String>,
+}
+
+impl Answer {
+    /// An answer in JSON.
+    pub(crate) fn json(status: StatusCode, body: &kernel::Value) -> Self {
+        Self { status, content_type: "application/json; charset=utf-8", body: body.to_string(), cookies: Vec::new() }
+    }
+
+    /// An answer in HTML that a script makes part of its page.
+    pub(crate) fn html(status: StatusCode, body: String) -> Self {
+        Self { status, content_type: "text/html; charset=utf-8", body, cookies: Vec::new() }
+    }
+
+    /// The response.
+    pub(crate) fn response(self) -> http::Response<String> {
+        let mut response = http::Response::new(self.body);
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        // Opened by itself it is nobody's page.
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        set_cookies(headers, self.cookies);
+        response
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        self.response().map(Body::from)
+    }
+}
+
 impl IntoResponse for Reply {
     fn into_response(self) -> Response {
         self.response().map(Body::from)

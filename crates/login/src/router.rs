@@ -12,18 +12,21 @@ use kernel::{Peer, Tenant, TenantId};
 use store::StoreResult;
 
 use crate::{
+    classic,
     form::Form,
     reply::{self, Reply},
     service::{ErrorPage, Login, Purpose},
 };
 use model::login::{Browser, LoginRequest};
 
+/// The paths of the pages beside `/u/`, by which requests are counted.
+pub const PATHS: &[&str] = &classic::PATHS;
 /// The longest form that is read, in bytes.
 const LONGEST: usize = 256 * 1024;
 
 /// The routes of the pages. A request carries its [`Tenant`] and its [`Peer`] as extensions.
 pub fn router(login: Login) -> Router {
-    Router::new()
+    classic::routes()
         .route("/u/assets/{hash}/{name}", get(asset))
         .route("/u/{*path}", get(visit).post(post))
         .with_state(login)
@@ -47,15 +50,15 @@ pub fn browser(headers: &HeaderMap, tenant: &Tenant, peer: Peer) -> Browser {
 }
 
 /// A request taken apart.
-struct Visit {
-    tenant: TenantId,
-    browser: Browser,
-    path: String,
-    query: Query,
+pub(crate) struct Visit {
+    pub(crate) tenant: TenantId,
+    pub(crate) browser: Browser,
+    pub(crate) path: String,
+    pub(crate) query: Query,
 }
 
 impl Visit {
-    fn of(request: &Request) -> Result<Self, Reply> {
+    pub(crate) fn of(request: &Request) -> Result<Self, Reply> {
         let (tenant, peer) = (request.extensions().get::<Tenant>(), request.extensions().get::<Peer>());
         let (Some(tenant), Some(peer)) = (tenant, peer) else {
             return Err(Login::failed(&"a request without a tenant"));
@@ -67,10 +70,15 @@ impl Visit {
             query: Query::of(request),
         })
     }
+
+    /// The languages that the page was asked for in.
+    pub(crate) fn locales(&self) -> Vec<String> {
+        self.query.get("ui_locales").split_whitespace().take(10).map(str::to_owned).collect()
+    }
 }
 
 /// A query, of which the first of each name counts.
-struct Query(Vec<(String, String)>);
+pub(crate) struct Query(Vec<(String, String)>);
 
 impl Query {
     fn of(request: &Request) -> Self {
@@ -83,13 +91,8 @@ impl Query {
         )
     }
 
-    fn get(&self, name: &str) -> &str {
+    pub(crate) fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
-    }
-
-    /// The languages that the page was asked for in.
-    fn locales(&self) -> Vec<String> {
-        self.get("ui_locales").split_whitespace().take(10).map(str::to_owned).collect()
     }
 }
 
@@ -100,10 +103,12 @@ async fn visit(State(login): State<Login>, request: Request) -> Response {
     };
     let Visit { tenant, browser, path, query } = &visit;
     let reply = match Page::at(path) {
-        Page::Ticket(purpose) if !query.get("ticket").is_empty() => login.open_ticket(tenant, purpose, browser).await,
+        Page::Ticket(purpose) if !query.get("ticket").is_empty() => {
+            login.open_ticket(tenant, purpose, query.get("ticket"), browser).await
+        }
         Page::Result(screen) => login.result(tenant, screen, query.get("client_id"), browser).await,
         Page::Link if !query.get("ticket").is_empty() => login.open_link(tenant, query.get("ticket"), browser).await,
-        _ => login.visit(tenant, path, query.get("state"), browser, &query.locales()).await,
+        _ => login.visit(tenant, path, query.get("state"), browser, &visit.locales()).await,
     };
     answer(reply)
 }
@@ -138,7 +143,7 @@ async fn post(State(login): State<Login>, request: Request) -> Response {
                 (sent, asked) if sent != asked => "",
                 (state, _) => state,
             };
-            login.post(tenant, path, state, browser, &query.locales(), &form).await
+            login.post(tenant, path, state, browser, &visit.locales(), &form).await
         }
     };
     answer(reply)

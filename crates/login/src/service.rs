@@ -18,7 +18,7 @@ pub(crate) use tickets::Purpose;
 
 use crate::{
     accounts::{self, Accounts, Call, Keep, Refused, TRANSACTION},
-    captcha, carrier,
+    captcha, carrier, classic,
     form::Form,
     load::{self, Setting},
     machine,
@@ -40,7 +40,7 @@ use model::{
 /// How long a login may take.
 const LIFETIME: Duration = Duration::from_secs(3600);
 /// Where a protocol goes on.
-const RESUME: &str = "/authorize/resume";
+pub(crate) const RESUME: &str = "/authorize/resume";
 /// Where a logout goes on.
 const RESUME_LOGOUT: &str = "/oidc/logout/resume";
 
@@ -80,7 +80,7 @@ pub(crate) struct Scene {
 
 impl Scene {
     /// What is asked of whoever keeps the users, outside of a login.
-    fn call(&self, tenant: &TenantId, browser: &Browser, client_id: &str) -> Call {
+    pub(crate) fn call(&self, tenant: &TenantId, browser: &Browser, client_id: &str) -> Call {
         Call {
             tenant: tenant.clone(),
             client_id: client_id.to_owned(),
@@ -154,6 +154,10 @@ impl Login {
         let likely = machine::screen_at(path).map_or("login", |screen| screen.name());
         let mut scene = self.scene(tenant, state, browser, likely, locales).await?;
         let Some(mut found) = scene.found.take() else { return Ok(self.lost_page(&scene).await) };
+        if scene.setting.is_classic_at(&found.transaction, likely) {
+            let location = classic::settings::address(&found.transaction.request);
+            return Ok(Reply::to(format!("{location}&state={}", carrier::state(&found.transaction.id, 0))));
+        }
         let before = found.transaction.clone();
         let mut at = At { world: &scene.setting.world, transaction: &mut found.transaction };
         let step = machine::visit(&mut at, path);
@@ -341,7 +345,7 @@ impl Login {
     }
 
     /// The texts of a screen, with what they name.
-    async fn texts(
+    pub(crate) async fn texts(
         &self,
         tenant: &TenantId,
         scene: &Scene,

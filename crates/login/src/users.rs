@@ -194,7 +194,8 @@ impl Accounts for Users {
                 let user = reader.get(&model::USER, &ticket.user_id)?.ok_or(identity::Error::UserMissing)?;
                 let connection = connection_of(&user, &ticket);
                 let client_id = ticket.client_id.unwrap_or_default();
-                Ok::<_, identity::Error>(ResetTicket { connection, client_id })
+                let email = user.text("email").map(str::to_owned);
+                Ok::<_, identity::Error>(ResetTicket { connection, client_id, email })
             };
             self.store.read(&call.tenant, find).await.map_err(ticket_error)
         })

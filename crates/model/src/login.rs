@@ -66,7 +66,7 @@ pub struct LoginRequest {
     /// Where the protocol sends the browser in the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redirect_uri: Option<String>,
-    /// What the protocol wants to be given back. The pages do not read it.
+    /// What the protocol wants to be given back. Pages that tenants wrote are told of its `parameters`; others do not read it.
     #[serde(skip_serializing_if = "Value::is_null")]
     pub protocol: Value,
 }
@@ -391,6 +391,15 @@ pub trait Pages: Send + Sync {
     /// Ends a transaction, within the one that stores what the response promises; `false` when that was done before,
     /// and nothing may be promised again.
     fn finish(&self, tx: &mut Tx, transaction: &Transaction) -> StoreResult<bool>;
+
+    /// Whether what was entered solves the puzzle that the browser was shown for its login. It is used up either way.
+    fn solves<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        state: &'a str,
+        entered: &'a str,
+        browser: &'a Browser,
+    ) -> BoxFuture<'a, Result<bool, PagesError>>;
 
     /// The page that tells of an error which no application can be told of; of the client that asked, where it is known.
     fn error<'a>(

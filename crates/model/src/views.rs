@@ -17,7 +17,9 @@ use kernel::{Record, UnfitRecord};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
 pub use self::{
-    clients::{AndroidApp, Client, ClientGrant, DefaultOrganization, IosApp, JwtConfiguration, Mobile},
+    clients::{
+        AndroidApp, Client, ClientGrant, ClientPages, DefaultOrganization, IosApp, JwtConfiguration, Mobile,
+    },
     connections::{Attribute, Attributes, Connection, ConnectionOptions, Totp},
     lifetimes::SessionLifetimes,
     organizations::Organization,
@@ -33,7 +35,7 @@ pub use self::{
     refresh_tokens::{RefreshTokenPolicy, RefreshTokenSettings},
     resource_servers::{ProofOfPossession, ResourceServer},
     strategy::{Strategy, StrategyType},
-    tenants::{ErrorPage, Flags, Mtls, OidcLogout, Sessions, TenantSettings, UniversalLogin},
+    tenants::{ErrorPage, Flags, Mtls, OidcLogout, OwnPage, Sessions, TenantSettings, UniversalLogin},
     users::User,
 };
 
@@ -126,6 +128,8 @@ mod tests {
             unknown::<JwtConfiguration>(client, &["jwt_configuration"]),
             unknown::<DefaultOrganization>(client, &["default_organization"]),
             unknown::<AuthenticationMethods>(client, &["client_authentication_methods"]),
+            unknown::<ClientPages>(client, &[]),
+            unknown::<OwnPage>(settings, &["change_password"]),
             unknown::<ClientGrant>("PATCH /client-grants/{id}", &[]),
             unknown::<ResourceServer>(server, &[]),
             unknown::<SubjectTypes>(server, &["subject_type_authorization"]),

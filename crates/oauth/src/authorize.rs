@@ -36,7 +36,7 @@ use self::{
     failure::Failure,
     login::{Asked, Login, Return},
 };
-use crate::{OAuthError, Site, par, request::Parameters, session};
+use crate::{OAuthError, Site, cross_origin, par, request::Parameters, session};
 
 /// Path of the endpoint.
 pub(crate) const AUTHORIZE: &str = "/authorize";
@@ -91,9 +91,17 @@ async fn begin(site: &Site, visit: &Visit, parameters: Parameters) -> Result<Res
             parameters.set("client_id", &id);
         }
     }
-    let asked = judge(site, &parameters).await?;
+    let mut asked = judge(site, &parameters).await?;
+    for secret in cross_origin::SECRETS {
+        asked.parameters.remove(secret);
+    }
+    let asked = asked;
     let fail = |error: AuthorizationError| Failure::Redirect(asked.request.addressee.clone(), error);
     organization::check_invitation(site, visit, &asked).await?;
+    // Whoever is invited accepts that on a page.
+    if parameters.get(cross_origin::TICKET).is_some() && asked.request.invitation.is_none() {
+        return Box::pin(cross_origin::redeem(site, visit, &asked, &parameters)).await;
+    }
     let session = session::of(site, &visit.browser).await.map_err(|error| fail(error.into()))?;
     let usable = match session {
         Some(session) if is_usable(site, &session, &asked) => Some(session),
@@ -121,6 +129,19 @@ async fn begin(site: &Site, visit: &Visit, parameters: Parameters) -> Result<Res
         return Err(fail(error));
     }
     show_login(site, visit, &asked, login_request(&asked)).await
+}
+
+/// Goes on with a login that was proven on a page of the application's own.
+pub(crate) async fn finish(
+    site: &Site,
+    visit: &Visit,
+    asked: &Asked,
+    authentication: Authentication,
+) -> Result<Response, Failure> {
+    let session = session::of(site, &visit.browser).await;
+    let session = session.map_err(|error| Failure::Redirect(asked.request.addressee.clone(), error.into()))?;
+    let login = Login { asked, authentication, session, transaction: None, visit, returned: None, organization: None };
+    Box::pin(conclude(site, login)).await
 }
 
 /// Sends the browser to the pages that find out who the user is.

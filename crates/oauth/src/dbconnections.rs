@@ -14,12 +14,15 @@ use identity::{
     users::Identifier,
 };
 use kernel::{Document, Peer, Value};
+use model::login::Browser;
 use store::Tx;
 
 pub(crate) use signup::sign_up;
 
 use crate::{
-    OAuthError, Site, password,
+    OAuthError, Site,
+    authorize::browser,
+    password,
     request::{Origin, Parameters},
     third_parties,
 };
@@ -34,6 +37,7 @@ const LONGEST_TEXT: usize = 512;
 struct Input {
     members: Document,
     origin: Origin,
+    browser: Browser,
 }
 
 impl Input {
@@ -42,7 +46,19 @@ impl Input {
         let peer = parts.extensions.get::<Peer>();
         let origin = Origin::of(&parts.headers, peer.map(|peer| peer.address.to_canonical().to_string()));
         let bytes = to_bytes(body, LONGEST).await.map_err(|_| Refusal::too_large())?;
-        Ok(Self { members: members(&parts.headers, &bytes)?, origin })
+        Ok(Self { members: members(&parts.headers, &bytes)?, origin, browser: browser::visit(parts).browser })
+    }
+
+    /// Whether the puzzle is solved that a classic login page has shown in this browser.
+    async fn solve(&self, site: &Site) -> Result<(), Refusal> {
+        let (Some(captcha), Some(state)) = (self.text("captcha")?, self.text("state")?) else {
+            return Err(Refusal::requires_verification());
+        };
+        match site.pages.solves(site.tenant.id(), state, captcha, &self.browser).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Refusal::invalid_captcha()),
+            Err(error) => Err(OAuthError::internal(error).into()),
+        }
     }
 
     /// A text; one that is absent, `null` or empty counts as not sent.
@@ -108,7 +124,7 @@ async fn ask(site: &Site, request: Request<Body>) -> Result<(), Refusal> {
     }
     let (identifier, kind) = asked.ok_or_else(|| Refusal::missing("email"))?;
     if site.puzzles(&input.origin.ip).await?.reset {
-        return Err(Refusal::requires_verification());
+        input.solve(site).await?;
     }
     // Older clients send the user name as the address.
     let kinds = if kind == Identifier::Email { Vec::new() } else { vec![kind] };

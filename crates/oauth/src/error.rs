@@ -162,6 +162,11 @@ impl OAuthError {
         Self::bad("bad.connection", description)
     }
 
+    /// 401 `unauthorized_client`: scripts of the client's pages may not log users in.
+    pub(crate) fn cross_origin(description: &'static str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized_client", description)
+    }
+
     /// 400 `invalid_connection`.
     pub(crate) fn invalid_connection() -> Self {
         Self::bad("invalid_connection", "The connection does not exist, or has no such logins for the client")

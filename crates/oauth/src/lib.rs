@@ -9,6 +9,7 @@ mod client_credentials;
 mod code;
 mod consent;
 mod cors;
+mod cross_origin;
 mod dbconnections;
 mod described;
 mod error;
@@ -161,6 +162,8 @@ const LOGOUT: [&str; 3] = ["/v2/logout", "/oidc/logout", "/oidc/logout/resume"];
 const DATABASES: [&str; 2] = ["/dbconnections/signup", "/dbconnections/change_password"];
 const PASSWORDLESS: [&str; 4] =
     ["/passwordless/start", "/passwordless/verify", "/passwordless/verify_redirect", "/otp/challenge"];
+const CROSS_ORIGIN: &str = "/co/authenticate";
+const SSO_DATA: &str = "/user/ssodata";
 const KEYS: &str = "/.well-known/jwks.json";
 const METADATA: [&str; 2] = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
 
@@ -168,7 +171,7 @@ const METADATA: [&str; 2] = ["/.well-known/openid-configuration", "/.well-known/
 pub const REGISTRATION: &str = "/oidc/register";
 
 /// The paths of the endpoints, by which requests are counted.
-pub const PATHS: [&str; 22] = [
+pub const PATHS: [&str; 24] = [
     TOKEN,
     KEYS,
     METADATA[0],
@@ -191,6 +194,8 @@ pub const PATHS: [&str; 22] = [
     REGISTRATION,
     APPLE,
     ANDROID,
+    CROSS_ORIGIN,
+    SSO_DATA,
 ];
 
 /// The routes of the endpoints.
@@ -210,6 +215,8 @@ pub fn router(oauth: Arc<OAuth>) -> Router {
         .route(RESUME, get(authorize::resume).post(authorize::resume))
         .route(CONTINUE, get(authorize::returning::endpoint).post(authorize::returning::endpoint))
         .route(PASSWORDLESS[2], get(passwordless::redirect).post(passwordless::redirect))
+        .route(CROSS_ORIGIN, post(cross_origin::endpoint).options(cross_origin::preflight))
+        .route(SSO_DATA, get(cross_origin::ssodata))
         .route(PUSHED, post(par::endpoint))
         .route(LOGOUT[0], get(logout::v2))
         .route(LOGOUT[1], get(logout::oidc).post(logout::oidc))

@@ -247,7 +247,21 @@ pub(crate) async fn failed_logout(site: &Site, visit: &Visit, client: Option<&Cl
     append(site, "flo", reason, &visit.origin, subject, Value::Null).await
 }
 
-async fn append(
+/// The entry of a login from a page of another origin.
+pub(crate) fn cross_origin(site: &Site, origin: &Origin, subject: &Subject, error: Option<&OAuthError>) -> Document {
+    let now = site.store.context().now();
+    let (kind, description, details) = match error {
+        None => ("scoa", "", json!({"prompts": [], "completedAt": now.millis()})),
+        Some(error) => {
+            let told = json!({"message": error.description, "oauthError": error.code, "type": "oauth-authorization"});
+            ("fcoa", error.log_description(), json!({"error": told}))
+        }
+    };
+    entry(site, kind, description, origin, subject, details, now)
+}
+
+/// Leaves an entry.
+pub(crate) async fn append(
     site: &Site,
     kind: &str,
     description: &str,

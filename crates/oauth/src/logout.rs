@@ -1,7 +1,7 @@
 //! The ends of sessions that a browser asks for: `/v2/logout`, and logout by the relying party (OpenID Connect RP-Initiated Logout;
 //! reference: authentication-api §5, Logout).
 
-mod urls;
+pub(crate) mod urls;
 
 use std::sync::Arc;
 

@@ -110,7 +110,7 @@ async fn grant(exchange: Exchange<'_>, subject: &mut log::Subject, connection: S
 }
 
 /// Verifies the password, and counts the login whatever comes of it.
-async fn log_in(site: &Site, actor: &Actor, attempt: Attempt) -> Result<LoggedIn, OAuthError> {
+pub(crate) async fn log_in(site: &Site, actor: &Actor, attempt: Attempt) -> Result<LoggedIn, OAuthError> {
     let prepared = login::prepare(&site.services, &site.store, actor, attempt).await.map_err(|error| match error {
         identity::Error::ConnectionMissing => OAuthError::invalid_request("the connection was not found"),
         identity::Error::ConnectionDisabled => OAuthError::invalid_request("the connection is not enabled"),

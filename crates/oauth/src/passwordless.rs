@@ -9,7 +9,7 @@ use identity::{Error, passwordless::Refusal};
 use kernel::{Document, object};
 use serde_json::Value;
 
-pub(crate) use grant::Otp;
+pub(crate) use grant::{Otp, log_in};
 pub(crate) use otp::challenge;
 pub(crate) use start::start;
 pub(crate) use verify::{redirect, verify};
@@ -52,7 +52,7 @@ fn of_link(given: &Document) -> Parameters {
 }
 
 /// What is told of a code that is refused, in words that libraries compare.
-fn refused(refusal: Refusal, is_phone: bool) -> OAuthError {
+pub(crate) fn refused(refusal: Refusal, is_phone: bool) -> OAuthError {
     match refusal {
         Refusal::Wrong if is_phone => OAuthError::invalid_grant("Wrong phone number or verification code."),
         Refusal::Wrong => OAuthError::invalid_grant("Wrong email or verification code."),

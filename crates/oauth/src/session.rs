@@ -57,9 +57,14 @@ fn names(site: &Site, _: &Browser) -> [String; 2] {
 
 /// Names of the cookie of sessions at a host, and of its second form for browsers that mishandle `SameSite=None`.
 pub fn cookie_names(host: &str) -> [String; 2] {
+    NAMES.map(|name| at_port(name, host))
+}
+
+/// The name of a cookie at a host, with its port where it has one.
+pub(crate) fn at_port(name: &str, host: &str) -> String {
     let port = host.rsplit_once(':').map(|(_, port)| port);
     let port = port.filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
-    NAMES.map(|name| port.map_or_else(|| name.to_owned(), |port| format!("{name}_{port}")))
+    port.map_or_else(|| name.to_owned(), |port| format!("{name}_{port}"))
 }
 
 /// What a login does to the browser's session: it begins one, or goes on with the one that is there.

@@ -25,11 +25,31 @@ const SCOPES: [&str; 2] = ["read:logs", "read:users"];
 /// Decides who may use the tools.
 pub(super) struct Guard {
     bearer: Bearer,
+    /// What pages of the tools present.
+    page_token: String,
 }
 
+/// The header, and the parameter of forms, by which pages of the tools present their token.
+pub(super) const PAGE: [&str; 2] = ["x-aught-page", "page"];
+
 impl Guard {
-    pub(super) fn new(bearer: Bearer) -> Self {
-        Self { bearer }
+    pub(super) fn new(bearer: Bearer, page_token: String) -> Self {
+        Self { bearer, page_token }
+    }
+
+    /// Whether a page that a tenant wrote may have sent the request. It has the tools' origin, so that only browsers can tell: they say of each
+    /// request whether a script or a form has sent it or its user went there. What a user opens no other page can read.
+    fn may_be_of_other_page(&self, request: &Parts) -> bool {
+        let headers = &request.headers;
+        let is_opened = request.method == Method::GET && text(headers, "sec-fetch-mode") == Some("navigate");
+        if text(headers, "sec-fetch-site").is_none() || is_opened {
+            return false;
+        }
+        let [header, parameter] = PAGE;
+        let query = request.uri.query().unwrap_or_default();
+        let of_form = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == parameter);
+        let presented = text(headers, header).map(str::to_owned).or(of_form.map(|(_, value)| value.into_owned()));
+        presented.is_none_or(|presented| kernel::digest(&presented) != kernel::digest(&self.page_token))
     }
 
     async fn check(&self, request: &Parts) -> ApiResult {
@@ -40,6 +60,9 @@ impl Guard {
             && origin.split_once("://").map(|(_, host)| host) != text(headers, "host")
         {
             return Err(forbidden("The tools for developers are not for pages of other origins."));
+        }
+        if self.may_be_of_other_page(request) {
+            return Err(forbidden("The tools for developers are for their own pages."));
         }
         let content_type = text(headers, header::CONTENT_TYPE.as_str()).unwrap_or_default();
         let content_type = content_type.split(';').next().unwrap_or_default().trim();

@@ -1,8 +1,9 @@
 (() => {
+  const page = { "x-aught-page": document.querySelector("main").dataset.page };
   const clear = document.getElementById("clear");
   clear.hidden = false;
   clear.addEventListener("click", async () => {
-    await fetch("/_aught/outbox", { method: "DELETE" });
+    await fetch("/_aught/outbox", { method: "DELETE", headers: page });
     location.assign("/_aught/outbox");
   });
   const query = new URLSearchParams(location.search);
@@ -11,7 +12,7 @@
   const since = new Date().toISOString();
   const look = async () => {
     const to = query.get("to") ? `&to=${encodeURIComponent(query.get("to"))}` : "";
-    const answer = await fetch(`/_aught/outbox?wait=25&since=${since}${to}`, { headers: { accept: "application/json" } });
+    const answer = await fetch(`/_aught/outbox?wait=25&since=${since}${to}`, { headers: { ...page, accept: "application/json" } });
     const { messages } = await answer.json();
     if (!messages.length || messages[0].id === known) return false;
     if (chosen) document.getElementById("news").textContent = "A new message has come. Reload the page to see it.";

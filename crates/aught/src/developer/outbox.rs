@@ -66,7 +66,7 @@ pub(super) async fn list(
         Err(error) => Err(error),
     };
     match found {
-        Ok(found) if is_for_people => page::show(&tenant, &found, asked.id.as_deref(), asked.to.as_deref()),
+        Ok(found) if is_for_people => page::show(&tools, &tenant, &found, asked.id.as_deref(), asked.to.as_deref()),
         Ok(found) => ([(header::CACHE_CONTROL, "no-store")], Json(json!({ "messages": found }))).into_response(),
         Err(error) => edge::refusal(&error),
     }

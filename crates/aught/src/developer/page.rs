@@ -4,13 +4,22 @@
 use axum::response::{IntoResponse, Response};
 use kernel::{Document, Tenant, Value};
 
-use super::html::{Page, escaped};
+use super::{
+    Tools,
+    html::{Page, escaped},
+};
 
 /// Asks again and again whether something has come, and shows it.
 const SCRIPT: &str = include_str!("outbox.js");
 
 /// The page with these messages, the latest first.
-pub(super) fn show(tenant: &Tenant, messages: &[Document], chosen: Option<&str>, to: Option<&str>) -> Response {
+pub(super) fn show(
+    tools: &Tools,
+    tenant: &Tenant,
+    messages: &[Document],
+    chosen: Option<&str>,
+    to: Option<&str>,
+) -> Response {
     let is_chosen = |message: &&Document| chosen.is_none_or(|id| text(message, "id") == id);
     let open = messages.iter().find(is_chosen);
     let line = |message: &Document| {
@@ -35,9 +44,10 @@ pub(super) fn show(tenant: &Tenant, messages: &[Document], chosen: Option<&str>,
          <form method=\"get\"><label for=\"to\">To</label> <input id=\"to\" name=\"to\" value=\"{to}\" autocomplete=\"off\">\
          <button>Filter</button></form><button id=\"clear\" type=\"button\" hidden>Empty the outbox</button>\
          <p role=\"status\" id=\"news\"></p></header>\
-         <main data-latest=\"{latest}\"><nav aria-label=\"Messages\">{list}</nav>{message}</main>",
+         <main data-latest=\"{latest}\" data-page=\"{page}\"><nav aria-label=\"Messages\">{list}</nav>{message}</main>",
         domain = escaped(tenant.domain()),
         latest = escaped(messages.first().map(|message| text(message, "id")).unwrap_or_default()),
+        page = tools.page_token(),
         to = escaped(to.unwrap_or_default()),
         message = open.map(message).unwrap_or_default(),
     );

@@ -76,9 +76,10 @@ pub(super) async fn show(State(tools): State<Tools>, Extension(tenant): Extensio
          <article><h2>This tenant</h2><dl><dt>Domain</dt><dd><code>{domain}</code></dd>\
          <dt>Issuer</dt><dd><code>{issuer}</code></dd><dt>Management API</dt><dd><code>{audience}</code></dd></dl>\
          <h2>Try login</h2><p>An application of this tenant logs you in by the code flow, and shows its tokens explained.</p>\
-         <form method=\"post\" action=\"{TRIAL}\"><label for=\"audience\">Access token for</label> <select id=\"audience\" name=\"audience\">\
+         <form method=\"post\" action=\"{TRIAL}?page={token}\"><label for=\"audience\">Access token for</label> <select id=\"audience\" name=\"audience\">\
          <option value=\"\">the profile alone</option>{options}</select> <button>Try login</button></form>\
          <h2>Applications</h2><dl>{shown}</dl><h2>Use it</h2>{snippets}</article></main>",
+        token = tools.page_token(),
         issuer = escaped(tenant.issuer()),
         audience = escaped(tenant.management_audience()),
     );

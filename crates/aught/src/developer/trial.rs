@@ -124,7 +124,8 @@ pub(super) async fn end(
             Err(error) => Outcome::Refused("The tokens were refused".to_owned(), error.message.into_owned()),
         },
     };
-    let mut response = explained::page(&visit.tenant, visit.tools.store.context().now(), &login);
+    let mut response =
+        explained::page(&visit.tenant, &visit.tools.page_token(), visit.tools.store.context().now(), &login);
     response.headers_mut().extend(Secrets::cookie("", 0, peer).map(|cookie| (header::SET_COOKIE, cookie)));
     response
 }

@@ -7,6 +7,7 @@ use store::StoreResult;
 
 use super::{Login, Scene};
 use crate::{
+    classic::config,
     document::Own,
     page::{Message, Page},
     reply::Reply,
@@ -82,9 +83,14 @@ impl Login {
         // Requests can say what they like in an error's description.
         let known: Document =
             page.told(&scene.language).map(|(name, value)| (name.to_owned(), liquid::escaped(value).into())).collect();
+        let plain: Document = page.told(&scene.language).map(|(name, value)| (name.to_owned(), value.into())).collect();
         let (template, nonce) = (template.to_owned(), self.nonce());
         let own = Own { setting: &scene.setting, language: &scene.language, host: &scene.host, status: page.status() };
-        own.document(template, known, nonce).await
+        let mut reply = own.document(template, known, nonce).await?;
+        if let Reply::Page { html, .. } = &mut reply {
+            *html = config::embedded(html, &plain.into());
+        }
+        Some(reply)
     }
 
     /// Our page for errors.

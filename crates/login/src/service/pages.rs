@@ -20,7 +20,7 @@ impl Pages for Login {
             let read = move |reader: &store::Snapshot| {
                 let setting = load::setting(reader, &for_first, &ip)?;
                 let first = machine::first(&setting.world, &for_first);
-                let path = paths::start(&setting.world, first);
+                let path = setting.start(&for_first, first);
                 Ok::<_, store::StoreError>((first, path, reader.envelope()?))
             };
             let (first, path, envelope) = self.store.read(tenant, read).await?;
@@ -107,16 +107,16 @@ impl Pages for Login {
             let (state, browser) = (state.to_owned(), browser.clone());
             let read = move |reader: &store::Snapshot| {
                 let Some(found) = find(reader, &state, &browser)? else { return Ok(None) };
-                let world = load::setting(reader, &found.transaction.request, &browser.ip)?.world;
-                let entry = paths::start(&world, machine::first(&world, &found.transaction.request));
+                let request = &found.transaction.request;
+                let setting = load::setting(reader, request, &browser.ip)?;
+                let entry = setting.start(request, machine::first(&setting.world, request));
                 Ok::<_, store::StoreError>(Some((found.transaction, entry)))
             };
             let Some((transaction, entry)) = self.store.read(tenant, read).await? else { return Ok(Outcome::Unknown) };
             let to = |path: &str, step| {
-                Outcome::Pending(Redirect {
-                    location: format!("{path}?state={}", carrier::state(&transaction.id, step)),
-                    cookies: Vec::new(),
-                })
+                let joint = if path.contains('?') { '&' } else { '?' };
+                let location = format!("{path}{joint}state={}", carrier::state(&transaction.id, step));
+                Outcome::Pending(Redirect { location, cookies: Vec::new() })
             };
             let progress = &transaction.progress;
             Ok(match (progress.stage, &progress.refusal) {
@@ -169,6 +169,16 @@ impl Pages for Login {
                 accounts::update(tx, &finished)
             }
         }
+    }
+
+    fn solves<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        state: &'a str,
+        entered: &'a str,
+        browser: &'a Browser,
+    ) -> BoxFuture<'a, Result<bool, PagesError>> {
+        Box::pin(async move { Ok(self.solves_classic(tenant, state, entered, browser).await?) })
     }
 
     fn error<'a>(

@@ -35,6 +35,7 @@ impl Login {
         &self,
         tenant: &TenantId,
         purpose: Purpose,
+        ticket: &str,
         browser: &Browser,
     ) -> StoreResult<Reply> {
         let screen = match purpose {
@@ -42,6 +43,13 @@ impl Login {
             Purpose::EmailVerification | Purpose::Reset => "redeem-ticket",
         };
         let scene = self.scene(tenant, "", browser, screen, &[]).await?;
+        if purpose == Purpose::Reset && scene.setting.reset_page.is_some() {
+            let ticket: String = ticket.chars().take(LONGEST).collect();
+            let found = self.accounts.reset_ticket(&scene.call(tenant, browser, ""), &ticket).await;
+            if found.is_ok() {
+                return Ok(Reply::to(format!("/lo/reset?ticket={}", paths::encoded(&ticket))));
+            }
+        }
         self.told(tenant, &scene, Show::of(screen), self.transaction(LoginRequest::default())).await
     }
 

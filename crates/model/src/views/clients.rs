@@ -32,6 +32,12 @@ pub struct Client {
     pub callbacks: Vec<String>,
     /// Origins of its pages.
     pub web_origins: Vec<String>,
+    /// Origins of its pages whose scripts may log users in.
+    pub allowed_origins: Vec<String>,
+    /// Whether they may at all.
+    pub cross_origin_authentication: bool,
+    /// Its page that tells whether a login came from its own pages, where browsers keep cookies from them.
+    pub cross_origin_loc: Option<String>,
     /// Where users may be sent after logout.
     pub allowed_logout_urls: Vec<String>,
     /// Whether organizations are allowed or required.
@@ -217,6 +223,24 @@ impl View for Client {
     fn complete(mut self, record: &Record) -> Self {
         self.id.clone_from(&record.id);
         self.secret = record.sealed.text("client_secret").map(Secret::new);
+        self
+    }
+}
+
+/// The login page that was written for a client.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ClientPages {
+    /// Whether its users see a page that was written for it or for all clients.
+    pub custom_login_page_on: Option<bool>,
+    /// Its page.
+    pub custom_login_page: Option<String>,
+    /// What becomes its page once its author likes it.
+    pub custom_login_page_preview: Option<String>,
+}
+
+impl View for ClientPages {
+    fn complete(self, _: &Record) -> Self {
         self
     }
 }

@@ -58,6 +58,23 @@ pub struct TenantSettings {
     pub default_token_quota: Option<DefaultTokenQuota>,
     /// The tenant's own page for errors.
     pub error_page: Option<ErrorPage>,
+    /// The tenant's own page for new passwords.
+    pub change_password: Option<OwnPage>,
+}
+
+/// A page of the tenant's own that can be switched off.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct OwnPage {
+    enabled: bool,
+    html: Option<String>,
+}
+
+impl OwnPage {
+    /// Its HTML, where it is on and there is some.
+    pub fn into_html(self) -> Option<String> {
+        self.html.filter(|html| self.enabled && !html.is_empty())
+    }
 }
 
 /// A tenant's own page for errors: an address, or HTML with Liquid in it.

@@ -107,6 +107,11 @@ pub(crate) struct Addressee {
 }
 
 impl Addressee {
+    /// Whether the response is a message to a page of the application.
+    pub(crate) fn is_message(&self) -> bool {
+        self.response_mode == ResponseMode::WebMessage
+    }
+
     /// Whom an error of these parameters concerns; faults of the parameters that say so themselves fall back to the defaults.
     pub(crate) fn of(parameters: &Parameters, redirect_uri: &str, can_receive_messages: bool) -> Self {
         let asked = parameters.get("response_type").and_then(ResponseType::parse);

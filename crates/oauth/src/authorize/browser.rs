@@ -50,7 +50,8 @@ async fn form(parts: &Parts, body: Body) -> Result<Parameters, AuthorizationErro
     Ok(Parameters::parse(content_type, &bytes)?)
 }
 
-fn visit(parts: Parts) -> Visit {
+/// What a request says about its browser.
+pub(crate) fn visit(parts: Parts) -> Visit {
     let peer = parts.extensions.get::<Peer>();
     let origin = Origin::of(&parts.headers, peer.map(|peer| peer.address.to_string()));
     let text = |name: header::HeaderName| {

@@ -218,6 +218,10 @@ async fn needs_confirmation(site: &Site, login: &Login<'_>) -> Result<bool, Auth
     if redirect_uri::is_verifiable(&request.addressee.redirect_uri) || (was_asked && !is_confirming) {
         return Ok(false);
     }
+    // Whoever has just logged in on a page of the application's own has seen which one it is.
+    if login.is_interactive() && login.transaction.is_none() {
+        return Ok(false);
+    }
     // A silent request answers a script of an origin that already runs on the device, and shows nothing in any case.
     if request.prompt.none {
         return Ok(false);

@@ -145,7 +145,12 @@ impl AuthorizationRequest {
         }
         let extensions = parameters.iter().filter(|(name, value)| is_extension(name, value));
         let mut query = parameters.all();
-        query.retain(|name, _| !matches!(name.as_str(), "id_token_hint" | "login_ticket" | "session_transfer_token"));
+        query.retain(|name, _| {
+            !matches!(
+                name.as_str(),
+                "id_token_hint" | "login_ticket" | "co_verifier" | "co_state" | "session_transfer_token"
+            )
+        });
         Ok(Self {
             client_id: client_id.to_owned(),
             named_redirect_uri: parameters.get("redirect_uri").is_some(),

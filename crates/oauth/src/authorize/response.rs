@@ -106,7 +106,7 @@ fn web_message(context: &Context, redirect_uri: &str, members: &Members, can_rec
 }
 
 /// A value as it may stand in a script of a page: nothing in it ends the script or starts markup.
-fn script_literal(value: &Value) -> String {
+pub(crate) fn script_literal(value: &Value) -> String {
     value
         .to_string()
         .replace('<', "\\u003c")

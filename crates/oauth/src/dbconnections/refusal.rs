@@ -71,6 +71,11 @@ impl Refusal {
         Self::named(StatusCode::UNAUTHORIZED, "UnauthorizedError", "requires_verification", text)
     }
 
+    /// A puzzle was not solved.
+    pub(super) fn invalid_captcha() -> Self {
+        Self::bad("invalid_captcha", "Invalid captcha value")
+    }
+
     /// There were too many requests.
     pub(super) fn too_many() -> Self {
         let text = "Too many requests. Please try again later.";

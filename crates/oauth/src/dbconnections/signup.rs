@@ -38,7 +38,7 @@ async fn create(site: &Site, request: Request<Body>) -> Result<Document, Refusal
     super::admit(site, client_id).await?;
     let connection = input.require("connection")?.to_owned();
     if site.puzzles(&input.origin.ip).await?.password {
-        return Err(Refusal::requires_verification());
+        input.solve(site).await?;
     }
     let secret = match input.members.get("password") {
         Some(Value::String(password)) if !password.is_empty() => Secret::new(password.as_str()),

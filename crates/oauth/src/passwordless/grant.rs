@@ -101,7 +101,7 @@ async fn by_session(exchange: Exchange<'_>, subject: &mut log::Subject) -> Resul
 }
 
 /// Verifies the code, and makes somebody new a user; the login is counted whatever comes of it.
-async fn log_in(
+pub(crate) async fn log_in(
     site: &Site,
     actor: &Actor,
     presented: Presented,

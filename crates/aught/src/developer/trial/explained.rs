@@ -56,7 +56,7 @@ const CLAIMS: [(&str, &str); 22] = [
 ];
 
 /// The page.
-pub(super) fn page(tenant: &Tenant, now: Timestamp, outcome: &Outcome) -> Response {
+pub(super) fn page(tenant: &Tenant, token: &str, now: Timestamp, outcome: &Outcome) -> Response {
     let told = match outcome {
         Outcome::LoggedIn(login) => login.told(tenant, now),
         Outcome::Refused(error, description) => format!(
@@ -73,7 +73,7 @@ pub(super) fn page(tenant: &Tenant, now: Timestamp, outcome: &Outcome) -> Respon
     let body = format!(
         "<header><h1>Try login: {domain}</h1></header><main><nav aria-label=\"Tools\"><ul><li><a href=\"/\">Start page</a></li>\
          <li><a href=\"/v2/logout\">Log out of this server</a></li></ul>\
-         <form method=\"post\" action=\"{PATH}\"><button>Try again</button></form></nav>\
+         <form method=\"post\" action=\"{PATH}?page={token}\"><button>Try again</button></form></nav>\
          <article id=\"outcome\">{told}</article></main>",
         domain = escaped(tenant.host()),
     );
