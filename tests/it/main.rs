@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod actions;
+mod acul;
 mod app;
 mod applications;
 mod authorize;

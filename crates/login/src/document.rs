@@ -103,15 +103,16 @@ impl Own<'_> {
     }
 }
 
-struct Rendered {
-    html: String,
-    named: Named,
+/// A document with what the tenant's part of it names.
+pub(crate) struct Rendered {
+    pub(crate) html: String,
+    pub(crate) named: Named,
 }
 
 /// Renders template and partials; `None` where the template cannot be.
 fn render(shell: &Shell, page: &Page, written: &Written) -> Option<Rendered> {
     let mut named = Named::default();
-    let mut known = written.variables.clone();
+    let known = written.variables.clone();
     let mut inserted = BTreeMap::new();
     for (point, partial) in &written.partials {
         named.take(partial);
@@ -120,10 +121,21 @@ fn render(shell: &Shell, page: &Page, written: &Written) -> Option<Rendered> {
             None => continue,
         };
     }
-    named.take(&written.template);
-    let widget = page::widget(shell, page, &Inserted(inserted));
-    known.insert("auth0".into(), object(json!({"head": page::head(shell), "widget": widget})).into());
-    let html = rendered(&written.template, &shell.nonce, &known)?;
+    let parts = (page::head(shell), page::widget(shell, page, &Inserted(inserted)));
+    around(parts, &written.template, known, &shell.nonce, named)
+}
+
+/// Renders a template around the parts of a page, its head and what it shows; `None` where it cannot be.
+pub(crate) fn around(
+    (head, widget): (String, String),
+    template: &str,
+    mut known: Document,
+    nonce: &str,
+    mut named: Named,
+) -> Option<Rendered> {
+    named.take(template);
+    known.insert("auth0".into(), object(json!({"head": head, "widget": widget})).into());
+    let html = rendered(template, nonce, &known)?;
     named.take_pictures(&html);
     Some(Rendered { html, named })
 }

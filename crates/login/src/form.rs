@@ -15,6 +15,11 @@ pub const LONGEST_CODE: usize = 64;
 /// Most fields of a form that are read.
 const FIELDS: usize = 100;
 
+/// Most fields of a form that are shown again.
+const SUBMITTED: usize = 40;
+/// Fields that are never shown again, beside passwords: proofs, puzzles, and what the pages know anyway.
+const SECRETS: [&str; 7] = ["captcha", "code", "one_tap_credential", "passkey", "response", "state", "acul-sdk"];
+
 impl Form {
     /// Reads an urlencoded body. Of a field that occurs twice the first counts.
     pub fn parse(body: &[u8]) -> Self {
@@ -67,6 +72,13 @@ impl Form {
         }
     }
 
+    /// What was sent, for pages that show it again: lines of text, and no secrets.
+    pub fn submitted(&self) -> BTreeMap<String, String> {
+        let is_shown = |name: &str| !name.contains("password") && !SECRETS.contains(&name) && name.len() <= 100;
+        let fields = self.0.keys().filter(|name| is_shown(name)).take(SUBMITTED);
+        fields.map(|name| (name.clone(), self.line(name))).collect()
+    }
+
     /// The fields whose names begin like this, at most `count` of them, each at most `length` bytes long.
     pub fn beginning(&self, prefix: &str, count: usize, length: usize) -> BTreeMap<String, String> {
         let fitting = self
@@ -80,5 +92,19 @@ impl Form {
 impl<const N: usize> From<[(&str, &str); N]> for Form {
     fn from(fields: [(&str, &str); N]) -> Self {
         Self(fields.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_is_shown_again() {
+        let form = Form::parse(
+            b"username=a%0Ab&password=p&password-reset=p&re-enter-password=p&code=1&passkey=%7B%7D&state=s&ulp-x=%3Cb%3E&js-available=true",
+        );
+        let expected = [("js-available", "true"), ("ulp-x", "<b>"), ("username", "ab")];
+        assert_eq!(form.submitted(), expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
     }
 }

@@ -1,6 +1,7 @@
 //! Universal login: its screens, their texts and HTML, and the login as a resumable state machine. It knows no OAuth.
 
 pub mod accounts;
+mod acul;
 mod brand;
 mod captcha;
 mod carrier;

@@ -85,6 +85,10 @@ pub fn post(at: &mut At<'_>, path: &str, form: &Form) -> Step {
             step => step,
         };
     }
+    // There is no page of countries: a number is entered with its code.
+    if form.action() == "pick-country-code" {
+        return behaviour.visit(at);
+    }
     let chosen = at.world.switches.iter().find(|kind| kind.switch().0 == form.action());
     if let Some(kind) = chosen {
         let field = kind.field().to_owned();

@@ -23,9 +23,7 @@ pub(crate) fn of(policy: &Policy<'_>) -> String {
     let brand = &setting.brand;
     let images = joined(&brand.image_origins);
     let font = brand.font_origin.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
-    // An application may send its user on to any origin of its own once it has the response.
-    let target = target.and_then(destination).map(|source| format!(" {source}")).unwrap_or_default();
-    let end = format!("form-action 'self' https:{target}{}", frames(setting));
+    let end = end(setting, *target);
     let Some((named, host)) = written else {
         let font = if font.is_empty() { String::new() } else { format!("; font-src {font}") };
         return format!(
@@ -46,12 +44,16 @@ pub(crate) fn of(policy: &Policy<'_>) -> String {
     )
 }
 
-/// Who may show a page in a frame.
-fn frames(setting: &Setting) -> &'static str {
-    if setting.allows_frames { "" } else { "; frame-ancestors 'none'" }
+/// Where a page's forms may lead, and who may show it in a frame.
+pub(crate) fn end(setting: &Setting, target: Option<&str>) -> String {
+    // An application may send its user on to any origin of its own once it has the response.
+    let target = target.and_then(destination).map(|source| format!(" {source}")).unwrap_or_default();
+    let frames = if setting.allows_frames { "" } else { "; frame-ancestors 'none'" };
+    format!("form-action 'self' https:{target}{frames}")
 }
 
-fn joined<'o>(origins: impl IntoIterator<Item = &'o String>) -> String {
+/// Origins as they stand in a directive.
+pub(crate) fn joined<'o>(origins: impl IntoIterator<Item = &'o String>) -> String {
     let once: BTreeSet<&String> = origins.into_iter().collect();
     once.into_iter().flat_map(|origin| [" ", origin.as_str()]).collect()
 }

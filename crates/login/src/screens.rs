@@ -10,7 +10,7 @@ pub(crate) mod parts;
 pub(crate) mod passwordless;
 pub(crate) mod reset;
 mod results;
-mod signup;
+pub(crate) mod signup;
 
 use crate::{
     form::Form,
@@ -137,7 +137,8 @@ impl View<'_> {
         self.show.faults.iter().find(|fault| fault.field.is_none()).map(|fault| self.message(fault))
     }
 
-    fn message(&self, fault: &Fault) -> Message {
+    /// A fault in words.
+    pub(crate) fn message(&self, fault: &Fault) -> Message {
         let text = fault.text.clone().or_else(|| self.texts.find(&fault.code));
         Message { code: fault.code.clone(), text: text.unwrap_or_else(|| self.text("custom-script-error-code")) }
     }

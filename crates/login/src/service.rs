@@ -1,12 +1,13 @@
 //! The pages of a tenant: reads what a request is about, asks the state machine what comes next, and does it.
 
+mod advanced;
 mod documents;
 mod errors;
 mod links;
 mod pages;
 mod tickets;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use http::StatusCode;
 use kernel::{Record, TenantId, Value, host_name, id};
@@ -76,6 +77,10 @@ pub(crate) struct Scene {
     pub(crate) host: String,
     /// The custom domain that it is.
     pub(crate) domain: Option<Record>,
+    /// How the tenant's own scripts draw the screen that the request is most likely about.
+    drawn: Option<advanced::Drawn>,
+    /// What was just sent, without secrets, where the tenant's own scripts draw the screen.
+    submitted: BTreeMap<String, String>,
 }
 
 impl Scene {
@@ -109,8 +114,7 @@ impl Login {
     ) -> StoreResult<Scene> {
         let (state, browser) = (state.to_owned(), browser.clone());
         let prompt = Screen::named(likely).map_or("", |screen| screen.prompt);
-        let likely = likely.to_owned();
-        let asked = asked.to_vec();
+        let (asked, likely) = (asked.to_vec(), likely.to_owned());
         let work = move |reader: &Snapshot| {
             let found = find(reader, &state, &browser)?;
             let ended = if found.is_none() { ended(reader, &state)? } else { LoginRequest::default() };
@@ -127,8 +131,14 @@ impl Login {
             let custom = load::custom_text(reader, prompt, &language)?;
             let issuer = format!("https://{}/", browser.host);
             let domain = reader.find(&model::CUSTOM_DOMAIN, "domain", &host_name(&browser.host))?;
+            let drawn = match &found {
+                Some(found) => Some(advanced::Drawn::read(reader, &likely, &setting.world, found, &browser.host)?),
+                None => None,
+            };
             Ok::<_, StoreError>(Scene {
                 found,
+                drawn,
+                submitted: BTreeMap::new(),
                 setting,
                 envelope: reader.envelope()?,
                 language,
@@ -177,6 +187,9 @@ impl Login {
         let likely = machine::screen_at(path).map_or("login", |screen| screen.name());
         let mut scene = self.scene(tenant, state, browser, likely, locales).await?;
         let Some(mut found) = scene.found.take() else { return Ok(self.lost_page(&scene).await) };
+        if scene.drawn.as_ref().is_some_and(advanced::Drawn::is_by_tenant) {
+            scene.submitted = form.submitted();
+        }
         let before = found.transaction.clone();
         let mut step = {
             let mut at = At { world: &scene.setting.world, transaction: &mut found.transaction };

@@ -36,6 +36,7 @@ impl Texts {
 
     /// Fills `${name}` with a value.
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.variables.retain(|(known, _)| *known != name);
         self.variables.push((name, value.into()));
         self
     }

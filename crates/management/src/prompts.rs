@@ -1,7 +1,10 @@
 //! Prompts: experience, texts, partials, rendering.
 
 use kernel::{Document, Value, object};
-use model::screens::{Screen, is_own_text};
+use model::{
+    rendering::{self, CONTEXT, HeadTag},
+    screens::{Screen, is_own_text},
+};
 use rest::{Answer, ApiError, ApiResult, Area, Call, Kind, Resource, page_of, upsert};
 use serde_json::json;
 use store::{Query, Snapshot, Tx};
@@ -34,25 +37,6 @@ pub(crate) static RENDERING: Kind = Kind::of(&model::RENDERING);
 
 /// Most texts that a tenant names itself, of a screen in a language.
 const MOST_OWN_TEXTS: usize = 30;
-
-/// What the pages of a screen are given when nobody has chosen.
-const CONTEXT: &[&str] = &[
-    "branding.settings",
-    "branding.themes.default",
-    "client.logo_uri",
-    "client.description",
-    "organization.display_name",
-    "organization.branding",
-    "screen.texts",
-    "tenant.name",
-    "tenant.friendly_name",
-    "tenant.enabled_locales",
-    "untrusted_data.submitted_form_data",
-    "untrusted_data.authorization_params.login_hint",
-    "untrusted_data.authorization_params.screen_hint",
-    "untrusted_data.authorization_params.ui_locales",
-    "user.organizations",
-];
 
 struct Settings;
 
@@ -184,9 +168,28 @@ fn change_rendering(tx: &mut Tx, prompt: &str, screen: &str, change: Document) -
     if !Screen::is_of(screen, prompt) {
         return Err(ApiError::invalid_body(format!("Invalid screen \"{screen}\".")));
     }
+    if !rendering::is_open(screen) {
+        return Err(ApiError::forbidden("This screen is not available in Advanced Customizations."));
+    }
+    check_head(&change)?;
     upsert(tx, &RENDERING, &format!("{prompt}/{screen}"), |record| {
         kernel::merge_first_level(&mut record.document, change);
     })?;
+    Ok(())
+}
+
+/// Refuses what may not stand in the head of a page.
+fn check_head(change: &Document) -> ApiResult {
+    let tags = change.get("head_tags").and_then(Value::as_array);
+    for (place, tag) in tags.into_iter().flatten().enumerate() {
+        let fault = match serde_json::from_value::<HeadTag>(tag.clone()) {
+            Ok(tag) => tag.fault(),
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(fault) = fault {
+            return Err(ApiError::invalid_body(format!("Invalid head_tags[{place}]: {fault}.")));
+        }
+    }
     Ok(())
 }
 

@@ -11,6 +11,7 @@ pub mod login;
 mod organizations;
 pub mod queues;
 pub mod references;
+pub mod rendering;
 mod roles;
 pub mod screens;
 mod streams;

@@ -8,6 +8,7 @@ mod passwords;
 mod protection;
 mod quotas;
 mod refresh_tokens;
+mod renderings;
 mod resource_servers;
 mod strategy;
 mod tenants;
@@ -33,6 +34,7 @@ pub use self::{
     },
     quotas::{DefaultTokenQuota, QuotaLimits, TokenQuota},
     refresh_tokens::{RefreshTokenPolicy, RefreshTokenSettings},
+    renderings::{Concerned, Rendering},
     resource_servers::{ProofOfPossession, ResourceServer},
     strategy::{Strategy, StrategyType},
     tenants::{ErrorPage, Flags, Mtls, OidcLogout, OwnPage, Sessions, TenantSettings, UniversalLogin},
@@ -73,6 +75,7 @@ mod tests {
         clients::AuthenticationMethods,
         connections::{AttributeSignup, AttributeValidation, PasswordMethod},
         lifetimes::SessionCookie,
+        renderings::Filters,
         resource_servers::SubjectTypes,
         *,
     };
@@ -120,7 +123,7 @@ mod tests {
 
     #[test]
     fn views_read_what_the_contract_names() {
-        let connection = "GET /connections/{id}";
+        let (connection, rendering) = ("GET /connections/{id}", "GET /prompts/{prompt}/screen/{screen}/rendering");
         let (client, server, settings) = ("GET /clients/{id}", "GET /resource-servers/{id}", "GET /tenants/settings");
         let protection = |name: &str| format!("GET /attack-protection/{name}");
         let unknown = [
@@ -167,6 +170,8 @@ mod tests {
             unknown::<BotDetection>(&protection("bot-detection"), &[]),
             unknown::<Organization>("GET /organizations/{id}", &[]),
             unknown::<User>("GET /users/{id}", &[]),
+            unknown::<Rendering>(rendering, &[]),
+            unknown::<Filters>(rendering, &["filters"]),
         ];
         assert_eq!(unknown.concat(), Vec::<&str>::new());
     }

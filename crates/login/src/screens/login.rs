@@ -130,7 +130,7 @@ impl Login {
             return invitation.email.clone();
         }
         let given = at.transaction.progress.identifier.as_ref().map(|given| given.value.clone());
-        let entered = form.line("username");
+        let entered = parts::entered(form);
         if self.is_second { given.unwrap_or(entered) } else { entered }
     }
 }
@@ -173,7 +173,7 @@ impl Behaviour for LoginId {
         if at.world.invitation.is_some() {
             return self.visit(at);
         }
-        let identifier = form.line("username");
+        let identifier = parts::entered(form);
         let refuse = |fault| Step::Show(Show::fault("login-id", fault).value("username", &identifier));
         let domain = identifier.rsplit_once('@').map(|(_, domain)| domain.to_lowercase());
         let is_of_domain = |domain: &String| {
@@ -254,7 +254,7 @@ impl Behaviour for LoginId {
 
 /// The identifier of somebody who is sent a code or a link, where there are no passwords.
 fn post_passwordless(at: &mut At<'_>, connection: &Passwordless, form: &Form) -> Step {
-    let entered = form.line("username");
+    let entered = parts::entered(form);
     let refuse = |fault| Step::Show(Show::fault("login-id", fault).value("username", &entered));
     let (missing, invalid) = match connection.kind {
         Identifier::PhoneNumber => ("no-phone", "invalid-phone-number"),

@@ -1,7 +1,10 @@
 //! Parts that several screens have.
 
+use identity::PhoneNumber;
+
 use super::View;
 use crate::{
+    form,
     page::{Action, Alternate, Button, Captcha, Check, Connection, Field, Form, Link, Page, Rule, Rules, Shown},
     paths::encoded,
     world::Identifier,
@@ -95,6 +98,27 @@ pub(crate) fn switches(view: &View<'_>) -> impl Iterator<Item = Action> {
         let (value, text) = kind.switch();
         Action { value, intro: Some(view.text("separatorText")), text: view.text(text) }
     })
+}
+
+/// The identifier that was entered. Pages that a tenant draws may say of which kind it is.
+pub(crate) fn entered(form: &form::Form) -> String {
+    let typed = match form.get("identifier_type") {
+        "email" => form.line("identifier_email"),
+        "username" => form.line("identifier_username"),
+        "phone" => number(form).unwrap_or_default(),
+        _ => String::new(),
+    };
+    if typed.is_empty() { form.line("username") } else { typed }
+}
+
+/// The number that was entered beside the country that it is of.
+pub(crate) fn number(form: &form::Form) -> Option<String> {
+    let (typed, country) = (form.line("identifier_phone"), form.line("identifier_phone_country_code"));
+    if typed.is_empty() || country.is_empty() {
+        return None;
+    }
+    let number = PhoneNumber::read(&typed, Some(&country));
+    Some(number.map_or(typed, |number| number.as_str().to_owned()))
 }
 
 /// The autocomplete token and keyboard of an identifier's own field.

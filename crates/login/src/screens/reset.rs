@@ -11,9 +11,9 @@ use crate::{
 use model::login::{Stage, Transaction};
 
 /// Where it is noted to whom a message was sent.
-const SENT_TO: &str = "reset.to";
+pub(crate) const SENT_TO: &str = "reset.to";
 /// Where it is noted to whom a code was sent.
-pub(super) const CODE_FOR: &str = "reset.code";
+pub(crate) const CODE_FOR: &str = "reset.code";
 /// Member of what the prompt shows: the ticket that was redeemed.
 pub(crate) const TICKET: &str = "ticket";
 

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Begins the names of what sign-up remembers between its pages.
-pub(super) const REMEMBERED: &str = "signup.";
+pub(crate) const REMEMBERED: &str = "signup.";
 /// The address that was verified by a code.
 pub(super) const VERIFIED: &str = "signup.verified";
 /// The number that was.
@@ -239,7 +239,10 @@ fn read(
     for Asked { identifier, is_required } in &database.signup {
         let field = identifier.field();
         let invited = invitation.filter(|_| *identifier == Identifier::Email);
-        let given = || identifier.normal(&form.line(field));
+        let given = || match identifier {
+            Identifier::PhoneNumber => parts::number(form).unwrap_or_else(|| identifier.normal(&form.line(field))),
+            _ => identifier.normal(&form.line(field)),
+        };
         let value = invited.map_or_else(given, |invitation| invitation.email.clone());
         if value.is_empty() {
             if *is_required {

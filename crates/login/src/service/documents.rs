@@ -24,6 +24,9 @@ impl Login {
         status: StatusCode,
     ) -> StoreResult<Reply> {
         let screen = page.screen;
+        if let Some(known) = self.known(tenant, scene, view, screen).await? {
+            return Box::pin(self.drawn(tenant, scene, view, &page, status, &known)).await;
+        }
         let sheet =
             Sheet { target: view.transaction.request.redirect_uri.as_deref(), ..self.sheet(scene, page, status) };
         // What tenants write is shown at their own domains alone.
