@@ -134,7 +134,9 @@ async fn post(State(login): State<Login>, request: Request) -> Response {
             login.redeem_ticket(tenant, purpose, query.get("ticket"), browser).await
         }
         Page::Result(screen) => login.result(tenant, screen, query.get("client_id"), browser).await,
-        Page::Link if !query.get("ticket").is_empty() => login.redeem_link(tenant, query.get("ticket"), browser).await,
+        Page::Link if !query.get("ticket").is_empty() => {
+            Box::pin(login.redeem_link(tenant, query.get("ticket"), browser)).await
+        }
         _ => {
             let (sent, asked) = (form.get("state"), query.get("state"));
             let state = match (sent, asked) {

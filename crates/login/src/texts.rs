@@ -150,7 +150,7 @@ mod tests {
     }
 
     /// The login page of a tenant that wrote these texts for it.
-    fn login(texts: Value) -> Texts {
+    fn login(texts: &Value) -> Texts {
         Texts::new("en", "login", Some(&object(json!({"login": texts})))).with("clientName", "Shop")
     }
 
@@ -174,13 +174,13 @@ mod tests {
 
     #[test]
     fn unknown_variables_stay() {
-        let texts = login(json!({"title": "a ${b} $c ${d #{clientName} ü#"}));
+        let texts = login(&json!({"title": "a ${b} $c ${d #{clientName} ü#"}));
         assert_eq!(texts.get("title"), "a ${b} $c ${d Shop ü#");
     }
 
     #[test]
     fn a_text_may_name_another_one_of_its_screen_once() {
-        let texts = login(json!({
+        let texts = login(&json!({
             "title": "${footerText} ${title} #{title}",
             "footerText": "New at ${clientName}? ${buttonText}",
         }));
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn nothing_stands_only_for_an_explanation() {
-        let texts = login(json!({"title": " ", "buttonText": "", "description": "", "no-password": ""}));
+        let texts = login(&json!({"title": " ", "buttonText": "", "description": "", "no-password": ""}));
         assert_eq!((texts.get("title"), texts.get("buttonText")), ("Welcome".to_owned(), "Continue".to_owned()));
         assert_eq!(
             (texts.get("description"), texts.get("no-password")),
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn all_texts_of_a_screen_are_those_that_are_documented_and_the_tenants() {
-        let all = login(json!({"title": "Hi", "var-note": "Note", "flag": true})).all();
+        let all = login(&json!({"title": "Hi", "var-note": "Note", "flag": true})).all();
         assert_eq!((&all["title"], &all["var-note"]), (&json!("Hi"), &json!("Note")));
         assert_eq!(all["pageTitle"], "Log in | Shop");
         assert_eq!(
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn texts_of_own_names_are_html() {
-        let texts = login(json!({"var-terms": "${clientName} [terms](https://example.com/) <b>", "title": "x"}));
+        let texts = login(&json!({"var-terms": "${clientName} [terms](https://example.com/) <b>", "title": "x"}));
         let expected = json!({"varTerms": "Shop <a href=\"https://example.com/\">terms</a> &lt;b&gt;"});
         assert_eq!(Value::from(texts.named()), expected);
     }

@@ -18,9 +18,7 @@ use kernel::{Record, UnfitRecord};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
 pub use self::{
-    clients::{
-        AndroidApp, Client, ClientGrant, ClientPages, DefaultOrganization, IosApp, JwtConfiguration, Mobile,
-    },
+    clients::{AndroidApp, Client, ClientGrant, ClientPages, DefaultOrganization, IosApp, JwtConfiguration, Mobile},
     connections::{Attribute, Attributes, Connection, ConnectionOptions, Totp},
     lifetimes::SessionLifetimes,
     organizations::Organization,

@@ -134,7 +134,7 @@ fn tenant(facts: &Facts<'_>) -> Value {
     let (known, settings) = (facts.known, &facts.known.settings);
     let setting = |name: &str| settings.get(name).filter(|value| *value != "").cloned().unwrap_or_default();
     let locales = || match setting("enabled_locales") {
-        Value::Null => json!([crate::texts::DEFAULT]),
+        Value::Null => json!([model::languages::DEFAULT]),
         locales => locales,
     };
     json!({

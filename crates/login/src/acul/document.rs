@@ -2,9 +2,10 @@
 
 use delivery::liquid;
 use kernel::Value;
+use model::languages;
 
 use super::head::{Head, hash};
-use crate::{load::Setting, named::Named, policy, texts};
+use crate::{load::Setting, named::Named, policy};
 
 /// A document's parts.
 pub(crate) struct Parts<'a> {
@@ -46,8 +47,8 @@ impl Parts<'_> {
 
     /// The whole document.
     pub(crate) fn html(&self) -> String {
-        let language = texts::short(self.language);
-        let direction = if texts::is_right_to_left(self.language) { " dir=\"rtl\"" } else { "" };
+        let language = languages::short(self.language);
+        let direction = if languages::is_right_to_left(self.language) { " dir=\"rtl\"" } else { "" };
         format!(
             "<!DOCTYPE html>\n<html lang=\"{language}\"{direction}>\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"robots\" content=\"noindex, nofollow\">\n{}</head>\n<body>\n{ROOT}\n</body>\n</html>\n",
