@@ -75,7 +75,7 @@ impl Stranger {
     }
 
     /// Publishes a document of a client with these members; gives its address.
-    fn publish(&self, path: &str, more: Value) -> String {
+    fn publish(&self, path: &str, more: &Value) -> String {
         let address = format!("{}{path}", self.address);
         let mut document = json!({
             "client_id": address, "client_name": "Assistant", "redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none",
@@ -217,7 +217,7 @@ async fn beside() -> (TestServer, Arc<FixedClock>, Stranger, tempfile::TempDir) 
 async fn a_client_is_known_by_the_document_at_its_address() {
     let (server, clock, stranger, _folder) = beside().await;
     set_up(&server).await;
-    let address = stranger.publish("/client.json", json!({}));
+    let address = stranger.publish("/client.json", &json!({}));
     let mut browser = Browser::at(&server.url(""));
     let page = browser.visit(&request(&address, &[])).await;
     let page = prove(&mut browser, &page).await;
@@ -238,7 +238,7 @@ async fn a_client_is_known_by_the_document_at_its_address() {
     assert_eq!(send(&server, "/oauth/token", &refreshed).await.status, 200);
     // The document is read once in an hour, and what it says then holds.
     stranger
-        .publish("/client.json", json!({"client_name": "Helper", "redirect_uris": ["https://other.example.com/cb"]}));
+        .publish("/client.json", &json!({"client_name": "Helper", "redirect_uris": ["https://other.example.com/cb"]}));
     code_of(&log_in(&mut browser, &request(&address, &[])).await);
     assert_eq!(stranger.asked(), 1);
     clock.advance(Duration::from_secs(3_601));
@@ -257,7 +257,7 @@ async fn a_client_is_known_by_the_document_at_its_address() {
     }
     assert_eq!(stranger.asked(), 1);
     // One that an administrator registers is read when the administrator says so.
-    let address = stranger.publish("/known.json", json!({}));
+    let address = stranger.publish("/known.json", &json!({}));
     let body = json!({"external_client_id": address});
     assert_eq!(server.post("/clients/cimd/register", body).await.status, 201);
     assert_eq!(stranger.asked(), 1);
@@ -282,7 +282,7 @@ async fn a_client_that_is_known_by_a_document_signs_with_the_keys_in_it() {
     });
     let publish = |(_, public): &(SigningKey, Value)| {
         let own = json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [public]}});
-        stranger.publish("/client.json", own)
+        stranger.publish("/client.json", &own)
     };
     let address = publish(&keys[0]);
     let mut browser = Browser::at(&server.url(""));
@@ -303,7 +303,6 @@ async fn a_client_that_is_known_by_a_document_signs_with_the_keys_in_it() {
     publish(&keys[1]);
     clock.advance(Duration::from_secs(3_601));
     assert_eq!((tokens(&keys[1]).await, tokens(&keys[0]).await), (200, 401));
-    drop(tokens);
     server.end().await;
 }
 
@@ -311,8 +310,8 @@ async fn a_client_that_is_known_by_a_document_signs_with_the_keys_in_it() {
 async fn addresses_that_are_no_clients_are_told_so() {
     let (server, _clock, stranger, _folder) = beside().await;
     let mut browser = Browser::at(&server.url(""));
-    let foreign = stranger.publish("/foreign.json", json!({"client_id": "https://other.example.com/client.json"}));
-    let script = stranger.publish("/script.json", json!({"redirect_uris": ["javascript:alert(1)"]}));
+    let foreign = stranger.publish("/foreign.json", &json!({"client_id": "https://other.example.com/client.json"}));
+    let script = stranger.publish("/script.json", &json!({"redirect_uris": ["javascript:alert(1)"]}));
     let missing = format!("{}/missing.json", stranger.address);
     let long = format!("{}/{}", stranger.address, "x".repeat(200));
     for (address, why) in [
@@ -335,7 +334,7 @@ async fn addresses_that_are_no_clients_are_told_so() {
     assert!(stranger.asked() <= 10);
     let off = json!({"client_id_metadata_document_supported": false});
     assert_eq!(server.patch("/tenants/settings", off).await.status, 200);
-    let known = stranger.publish("/client.json", json!({}));
+    let known = stranger.publish("/client.json", &json!({}));
     let page = browser.visit(&request(&known, &[])).await;
     assert!(page.html.contains("Unknown client"), "{}", page.html);
     server.end().await;
