@@ -145,7 +145,7 @@ fn shown(view: &View<'_>, database: &Database) -> Shown {
         value,
         autocomplete: if is_email { "email" } else { "username" },
         edit: Some((
-            if is_email { "Edit email address".to_owned() } else { view.text("editLinkScreenReadableText") },
+            if is_email { view.texts.own("labels", "editEmail") } else { view.text("editLinkScreenReadableText") },
             Link { text: view.text("editEmailText"), href: view.href("/u/login/identifier") },
         )),
         fault: view.fault("username"),

@@ -215,7 +215,7 @@ fn shown(view: &View<'_>) -> Option<Shown> {
         |identifier: Identifier| Some((identifier, fields.get(&format!("{REMEMBERED}{}", identifier.field()))?));
     let (identifier, value) = Identifier::ALL.into_iter().find_map(given)?;
     let (label, text) = match identifier {
-        Identifier::Email => ("Edit email address".to_owned(), "editEmailText"),
+        Identifier::Email => (view.texts.own("labels", "editEmail"), "editEmailText"),
         Identifier::PhoneNumber => (view.text("editLinkScreenReadableText"), "editPhoneText"),
         Identifier::Username => (view.text("editLinkScreenReadableText"), "editUsernameText"),
     };
