@@ -475,12 +475,15 @@ async fn scripts_of_login_pages_do_not_reach_the_tools_of_developers() {
     let developer_secret = Some(Secret::new("developer-secret-of-a-test"));
     let server = TestServer::of(Config { dns: Dns::Trusting, developer_secret, ..Config::in_memory() }).await;
     for path in ["/", "/_aught/outbox"] {
-        let ask = |destination: &str| server.http.get(server.url(path)).header("sec-fetch-dest", destination).send();
-        let opened = ask("document").await.unwrap();
+        let ask = |mode: &str| {
+            let request = server.http.get(server.url(path)).header("sec-fetch-site", "same-origin");
+            request.header("sec-fetch-mode", mode).send()
+        };
+        let opened = ask("navigate").await.unwrap();
         assert_eq!(opened.status(), 200, "{path}");
         // A page that another one opens has nothing to do with it, though both are of one origin.
         assert_eq!(opened.headers()["cross-origin-opener-policy"], "same-origin", "{path}");
-        for by_script in ["empty", "iframe", "script", "object"] {
+        for by_script in ["cors", "no-cors", "same-origin"] {
             assert_ne!(ask(by_script).await.unwrap().status(), 200, "{path} {by_script}");
         }
         assert_eq!(server.http.get(server.url(path)).send().await.unwrap().status(), 200, "{path}");
