@@ -71,7 +71,7 @@ export async function person(options = {}) {
   context.on("console", (message) => {
     if (message.text().includes("Content Security Policy")) wrong.push(message.text());
   });
-  context.on("weberror", ({ error }) => wrong.push(String(error())));
+  context.on("weberror", (event) => wrong.push(String(event.error())));
   context.on("response", (response) => remember(response));
   const leave = async () => {
     await context.close();
