@@ -191,6 +191,9 @@ async fn pages_that_tenants_wrote_do_not_reach_the_tools() {
         assert_eq!(by_script().header("x-aught-page", "guess").send().await.unwrap().status(), 403, "{mode}");
         assert_eq!(by_script().header("x-aught-page", token).send().await.unwrap().status(), 200, "{mode}");
     }
+    // What is in a frame of the same origin can be read by the page around it.
+    let framed = outbox().header("sec-fetch-site", "same-origin").header("sec-fetch-mode", "navigate");
+    assert_eq!(framed.header("sec-fetch-dest", "iframe").send().await.unwrap().status(), 403);
     let form = |query: &str| {
         let request = server.http.post(server.url(&format!("/_aught/try{query}"))).header("origin", server.url(""));
         request.header("sec-fetch-site", "same-origin").header("sec-fetch-mode", "navigate").form(&[("audience", "")])

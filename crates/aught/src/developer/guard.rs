@@ -41,7 +41,13 @@ impl Guard {
     /// request whether a script or a form has sent it or its user went there. What a user opens no other page can read.
     fn may_be_of_other_page(&self, request: &Parts) -> bool {
         let headers = &request.headers;
-        let is_opened = request.method == Method::GET && text(headers, "sec-fetch-mode") == Some("navigate");
+        // A frame can be read by the page around it, but for that of a message: its content has no origin.
+        let is_whole = match text(headers, "sec-fetch-dest") {
+            Some("iframe" | "frame" | "embed" | "object") => request.uri.path().ends_with("/html"),
+            _ => true,
+        };
+        let is_opened =
+            request.method == Method::GET && text(headers, "sec-fetch-mode") == Some("navigate") && is_whole;
         if text(headers, "sec-fetch-site").is_none() || is_opened {
             return false;
         }
