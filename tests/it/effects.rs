@@ -20,7 +20,7 @@ const SECTIONS: [(&str, &str); 6] = [
     ("theme", "CreateBrandingThemeRequestContent"),
 ];
 /// How many lines name no test. The number may only become smaller.
-const WITHOUT: usize = 34;
+const WITHOUT: usize = 33;
 
 fn resolved<'c>(contract: &'c Value, mut schema: &'c Value) -> &'c Value {
     while let Some(name) = schema["$ref"].as_str() {

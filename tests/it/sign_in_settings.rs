@@ -197,6 +197,11 @@ async fn an_online_token_ends_with_its_session() {
         let tokens = app.tokens(&server, browser, &online).await;
         tokens["refresh_token"].as_str().unwrap_or_else(|| panic!("{tokens}")).to_owned()
     };
+    // An API that allows none gets none.
+    let path = format!("/resource-servers/{}", API.replace(':', "%3A").replace('/', "%2F"));
+    assert_eq!(server.patch(&path, json!({"allow_online_access": false})).await.status, 200);
+    assert_eq!(app.tokens(&server, &mut browser, &online).await.get("refresh_token"), None);
+    assert_eq!(server.patch(&path, json!({"allow_online_access": true})).await.status, 200);
     // Each exchange is a use of the session, as long as this may last.
     let token = log_in(&mut browser).await;
     for _ in 0..2 {
@@ -217,10 +222,6 @@ async fn an_online_token_ends_with_its_session() {
     assert_eq!(app.refresh(&server, &token).await.status, 403);
     let silently = browser.visit(&app.request(&silent)).await;
     assert_eq!(silently.parameter("error").as_deref(), Some("login_required"), "{silently:?}");
-    // An API that allows none gets none.
-    let path = format!("/resource-servers/{}", API.replace(':', "%3A").replace('/', "%2F"));
-    assert_eq!(server.patch(&path, json!({"allow_online_access": false})).await.status, 200);
-    assert_eq!(app.tokens(&server, &mut browser, &online).await.get("refresh_token"), None);
     server.end().await;
 }
 

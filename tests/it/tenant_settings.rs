@@ -64,7 +64,7 @@ async fn settings_of_the_tenant_reach_tokens_and_discovery() {
     assert_eq!(metadata.get("tls_client_certificate_bound_access_tokens"), None);
     assert_eq!(metadata["acr_values_supported"], json!(["urn:example:gold"]));
     assert_eq!(metadata["authorization_response_iss_parameter_supported"], true);
-    assert_eq!(metadata.get("client_id_metadata_document_supported"), None);
+    assert_eq!(metadata["client_id_metadata_document_supported"], true);
     assert_eq!(metadata.get("end_session_endpoint"), None);
     server.end().await;
 }

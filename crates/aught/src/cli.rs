@@ -9,7 +9,7 @@ use extensibility::Dispatcher;
 use crate::{
     Failure, Server,
     administration::{self, Wish},
-    config::Settings,
+    config::{DnsChecks, Settings},
     control, developer, pages, run,
     scripts::{self, RunAction, Sample},
     signals::Stop,
@@ -174,6 +174,10 @@ struct Run {
     #[arg(long, value_name = "FILTER", env = "AUGHT_LOG", default_value = "info")]
     log_level: String,
 
+    /// Whether a custom domain is proven by its DNS record, or taken to be the tenant's
+    #[arg(long, value_name = "check | trust", env = "AUGHT_DNS", default_value = "check")]
+    dns: DnsChecks,
+
     /// The command and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
     command: Vec<OsString>,
@@ -183,7 +187,7 @@ struct Run {
 pub fn command_line() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(serve) => on_runtime(self::serve(serve)),
-        Command::Run(run) => on_runtime(run::run(run.log, run.log_level, run.command)),
+        Command::Run(run) => on_runtime(run::run(run.log, run.log_level, run.dns, run.command)),
         Command::Tenants(wish) => on_runtime(self::tenants(wish)),
         Command::Connections(Connections::Try { asked, place }) => on_runtime(self::attempt(asked, place)),
         Command::Actions(Actions::Run(asked)) => on_runtime(scripts::run(*asked)),

@@ -187,9 +187,18 @@ enum Switch {
 /// Whether DNS records are looked up.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
-enum DnsChecks {
+pub(crate) enum DnsChecks {
     Check,
     Trust,
+}
+
+impl From<DnsChecks> for Dns {
+    fn from(checks: DnsChecks) -> Self {
+        match checks {
+            DnsChecks::Check => Self::default(),
+            DnsChecks::Trust => Self::Trusting,
+        }
+    }
 }
 
 /// Whether calls to private networks are made.
@@ -350,10 +359,7 @@ impl Settings {
             },
             tls_certificates: self.tls_certificate.iter().map(|text| TlsCertificate::parse(text)).collect(),
             outbound_private: self.outbound_private,
-            dns: match self.dns {
-                Some(DnsChecks::Trust) => Dns::Trusting,
-                _ => Dns::default(),
-            },
+            dns: self.dns.map(Dns::from).unwrap_or_default(),
             actions_engine: self.actions_engine.unwrap_or_default(),
             actions_confinement: self.actions_confinement.unwrap_or_default(),
             actions_registry: self.actions_registry.filter(|address| !address.is_empty()).map(Secret::new),

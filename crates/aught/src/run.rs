@@ -15,17 +15,21 @@ use tokio::{
     sync::mpsc,
 };
 
-use crate::{Config, Dns, Failure, Server, telemetry, trust};
+use crate::{Config, Failure, Server, config::DnsChecks, telemetry, trust};
 
 /// Runs the command against a new tenant and ends as it ends.
-pub(crate) async fn run(log: Option<PathBuf>, level: String, command: Vec<OsString>) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(
+    log: Option<PathBuf>,
+    level: String,
+    dns: DnsChecks,
+    command: Vec<OsString>,
+) -> Result<ExitCode, Failure> {
     // The command's own output stays its own: without a file there is no log.
     let level = if log.is_some() { level.as_str() } else { "off" };
     telemetry::start_log(level, log.as_deref())?;
     // Taken over before the command starts, so that no signal ends us alone and leaves it behind.
     let mut signals = forwarded_signals()?;
-    // Nobody but the command reaches the tenant: it has whatever custom domains it says.
-    let running = Server::start(Config { dns: Dns::Trusting, ..Config::in_memory() }).await?;
+    let running = Server::start(Config { dns: dns.into(), ..Config::in_memory() }).await?;
     let fresh = running.fresh.clone().expect("a store in memory begins empty");
     let folder = tempfile::Builder::new().prefix("aught-run-").tempdir();
     let folder = folder.map_err(|error| Failure::new("a folder for certificates", error))?;

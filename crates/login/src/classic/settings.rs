@@ -113,6 +113,6 @@ mod tests {
             }}),
             ..LoginRequest::default()
         };
-        assert_eq!(address(&request), "/login?client=c&protocol=oauth2&ext-a=1+2&response_type=code");
+        assert_eq!(address(&request), "/login?client=c&protocol=oauth2&response_type=code&ext-a=1+2");
     }
 }
