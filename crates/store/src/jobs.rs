@@ -134,6 +134,10 @@ impl Tx {
             sealed.as_deref().into(),
         ];
         if self.connection.execute(sql, &params)? == 0 {
+            // PostgreSQL does not count the look of ON CONFLICT as a read: whoever ends the job meanwhile, for having found nothing to do
+            // yet, would not be told that there is something now. This read has one of both transactions run again.
+            let sql = "SELECT seq FROM jobs WHERE tenant = $1 AND id = $2";
+            self.connection.first(sql, &[self.number(), (&id).into()], |row| row.int(0))?;
             return Err(StoreError::Taken { key: "id".to_owned() });
         }
         self.changes.has_jobs = true;
