@@ -87,21 +87,23 @@ impl Site {
             let fresh = if refusal.is_some() { REFUSED } else { FRESH };
             now.seconds().saturating_sub(at.seconds()) < fresh
         });
-        let refusal = match (seen, &known) {
-            (Some((_, Some(reason))), _) => Some(reason),
-            (Some((_, None)), Some(_)) => None,
+        let refused = |reason: &str| {
+            let text = format!("The client {} cannot be used: {reason}", shortened(named));
+            Err(AuthorizationError::invalid_request(text))
+        };
+        let client = match (seen, known) {
+            (Some((_, Some(reason))), _) => return refused(&reason),
+            (Some((_, None)), Some(known)) => Some(known),
             _ => {
                 let read = self.described.reader.read(&self.tenant, named, ip).await;
-                let refusal = read.err().map(Arc::from);
+                let refusal: Option<Arc<str>> = read.err().map(Arc::from);
                 self.described.seen.insert(key, (now, refusal.clone()));
-                refusal
+                if let Some(reason) = refusal {
+                    return refused(&reason);
+                }
+                self.client_named(named).await?
             }
         };
-        if let Some(reason) = refusal {
-            let text = format!("The client {} cannot be used: {reason}", shortened(named));
-            return Err(AuthorizationError::invalid_request(text));
-        }
-        let client = self.client_named(named).await?;
         Ok(Some(client.ok_or_else(|| AuthorizationError::unknown_client(named))?.id.clone()))
     }
 }
