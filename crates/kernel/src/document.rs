@@ -25,6 +25,27 @@ pub fn value_at<'a>(document: &'a Document, path: &str) -> Option<&'a Value> {
     steps.try_fold(first, |value, step| value.get(step))
 }
 
+/// Changes all texts within a value, but for names of members.
+pub fn change_texts(value: &mut Value, change: &dyn Fn(&str) -> String) {
+    match value {
+        Value::String(text) => *text = change(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| change_texts(item, change)),
+        Value::Object(members) => members.values_mut().for_each(|member| change_texts(member, change)),
+        _ => {}
+    }
+}
+
+/// A value as it may stand in a script of a page: nothing in it ends the script or starts markup.
+pub fn script_literal(value: &Value) -> String {
+    value
+        .to_string()
+        .replace('<', "\\u003c")
+        .replace('>', "\\u003e")
+        .replace('&', "\\u0026")
+        .replace('\u{2028}', "\\u2028")
+        .replace('\u{2029}', "\\u2029")
+}
+
 /// Takes away the value at a dotted path and returns it.
 pub fn remove_path(document: &mut Document, path: &str) -> Option<Value> {
     let Some((first, rest)) = path.split_once('.') else { return document.shift_remove(&*path::unescaped(path)) };
@@ -89,6 +110,14 @@ mod tests {
         let mut target = object(json!({"a": 1, "b": {"x": 1}, "c": 3}));
         merge_first_level(&mut target, object(json!({"a": null, "b": {"y": 2}})));
         assert_eq!(Value::Object(target), json!({"b": {"y": 2}, "c": 3}));
+    }
+
+    #[test]
+    fn a_value_cannot_leave_the_script_that_it_stands_in() {
+        let value = json!({"state": "</script><script>alert(1)</script>\u{2028}"});
+        let literal = script_literal(&value);
+        assert!(!literal.contains('<') && !literal.contains('\u{2028}'), "{literal}");
+        assert_eq!(serde_json::from_str::<Value>(&literal).unwrap(), value);
     }
 
     #[test]

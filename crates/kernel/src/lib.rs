@@ -11,7 +11,10 @@ mod time;
 pub mod user_agent;
 
 pub use context::{Clock, Context, FixedClock, Random, SeededRandom, SystemClock, SystemRandom};
-pub use document::{Document, fill, fill_members, merge_deep, merge_first_level, object, remove_path, value_at};
+pub use document::{
+    Document, change_texts, fill, fill_members, merge_deep, merge_first_level, object, remove_path, script_literal,
+    value_at,
+};
 pub use record::{Record, TenantId, UnfitRecord};
 pub use sealed::{MASK, Sealed, Secret, digest, mask, mask_at};
 pub use tenant::{Peer, Tenant, host_name, is_loopback_name, port_of};

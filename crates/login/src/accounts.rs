@@ -1,7 +1,7 @@
 //! What pages need done to users, by whoever keeps them.
 
 use identity::passwordless::Link;
-use kernel::{Secret, TenantId};
+use kernel::{Document, Secret, TenantId, Timestamp};
 use store::{Snapshot, StoreError, StoreResult, Tx};
 
 use crate::{
@@ -13,7 +13,16 @@ use model::login::{Authentication, BoxFuture, Browser, OrganizationChoice, Refus
 /// The kind under which transactions are stored.
 pub(crate) const TRANSACTION: &str = "login_transaction";
 /// The kind under which solved puzzles are noted.
-pub(crate) const PUZZLE: &str = "login_puzzle";
+const PUZZLE: &str = "login_puzzle";
+
+/// Notes that a puzzle was used, for as long as its login may last; `false` when it was before.
+pub(crate) fn use_up(tx: &mut Tx, puzzle: &str, expires: Timestamp) -> StoreResult<bool> {
+    match tx.put_single_use(PUZZLE, puzzle, Document::new(), None, expires) {
+        Ok(()) => Ok(true),
+        Err(StoreError::Taken { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
 
 /// For whom and from where something is asked.
 #[derive(Clone, Debug)]
@@ -63,12 +72,7 @@ impl Keep {
     /// Notes that the puzzle was solved; `false` when it was before. Then nothing may be told of what else was found out.
     pub fn solves(&self, tx: &mut Tx) -> StoreResult<bool> {
         let Some(puzzle) = &self.puzzle else { return Ok(true) };
-        let expires = self.transaction.expires;
-        match tx.put_single_use(PUZZLE, puzzle, kernel::Document::new(), None, expires) {
-            Ok(()) => Ok(true),
-            Err(StoreError::Taken { .. }) => Ok(false),
-            Err(error) => Err(error),
-        }
+        use_up(tx, puzzle, self.transaction.expires)
     }
 
     /// Whether the login is stored already: the form was sent twice.

@@ -6,7 +6,7 @@ use kernel::{Context, id};
 
 use model::login::Puzzle;
 
-use crate::screens::Captcha;
+use crate::texts::Texts;
 
 /// Characters that do not look like others.
 const CHARACTERS: &[u8] = b"ACEFHJKLMNPRTUVWXY3479";
@@ -40,14 +40,31 @@ const STROKES: &[(u8, &str)] = &[
     (b'9', "433213021130414546"),
 ];
 
+/// A puzzle as it is shown.
+#[derive(Clone, Debug)]
+pub(crate) struct Captcha {
+    pub(crate) image: String,
+    pub(crate) question: String,
+}
+
+/// A new puzzle, and how it is shown with these texts.
+pub(crate) fn of(context: &Context, texts: &Texts) -> (Puzzle, Captcha) {
+    make(context, |a, b| texts.clone().with("a", a.to_string()).with("b", b.to_string()).own("captcha", "question"))
+}
+
 /// A new puzzle, and how it is shown. `question` asks for the sum of `${a}` and `${b}`.
-pub(crate) fn make(context: &Context, question: impl FnOnce(u8, u8) -> String) -> (Puzzle, Captcha) {
+fn make(context: &Context, question: impl FnOnce(u8, u8) -> String) -> (Puzzle, Captcha) {
     let code = context.text(CHARACTERS, LENGTH);
     let [a, b] = context.bytes::<2>().map(|byte| 2 + byte % 18);
     let solution = format!("{code}|{}", u16::from(a) + u16::from(b));
     let image = format!("data:image/svg+xml;base64,{}", STANDARD.encode(draw(context, &code)));
     let puzzle = Puzzle { id: context.text(id::BASE64URL, 22), solution };
     (puzzle, Captcha { image, question: question(a, b) })
+}
+
+/// Whether what was entered, without any blanks, solves a puzzle.
+pub(crate) fn is_solved(puzzle: &Puzzle, entered: &str) -> bool {
+    puzzle.solution.split('|').any(|solution| solution.eq_ignore_ascii_case(entered))
 }
 
 /// The picture: every point is moved a little, so that no two pictures of a character are equal; lines cross it.

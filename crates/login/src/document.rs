@@ -51,7 +51,7 @@ impl Sheet<'_> {
 
     fn shell(&self) -> Shell {
         let brand = &self.setting.brand;
-        let [style, script] = reply::assets();
+        let [style, script, _] = reply::assets();
         Shell {
             language: languages::short(self.language).to_owned(),
             is_right_to_left: languages::is_right_to_left(self.language),

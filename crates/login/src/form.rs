@@ -15,6 +15,11 @@ pub const LONGEST_CODE: usize = 64;
 /// Most fields of a form that are read.
 const FIELDS: usize = 100;
 
+/// A code, or the solution of a puzzle: without any blanks, and not too long.
+pub(crate) fn code(entered: &str) -> String {
+    entered.chars().filter(|letter| !letter.is_whitespace()).take(LONGEST_CODE).collect()
+}
+
 /// Most fields of a form that are shown again.
 const SUBMITTED: usize = 40;
 /// Fields that are never shown again, beside passwords: proofs, puzzles, and what the pages know anyway.
@@ -49,7 +54,7 @@ impl Form {
 
     /// A code, or the solution of a puzzle: without any blanks, and not too long.
     pub fn code(&self, name: &str) -> String {
-        self.get(name).chars().filter(|letter| !letter.is_whitespace()).take(LONGEST_CODE).collect()
+        code(self.get(name))
     }
 
     /// A password.

@@ -70,10 +70,7 @@ pub(crate) fn setting(reader: &Snapshot, request: &LoginRequest, ip: &str) -> St
         branding.insert("logo_url".into(), picture.into());
     }
     let mut theme = reader.list(&model::THEME, &store::Query::default())?.items.into_iter().next();
-    let record = match request.client_id.as_str() {
-        "" => None,
-        id => reader.get(&model::CLIENT, id)?,
-    };
+    let record = one(reader, &model::CLIENT, Some(&request.client_id))?;
     let client = record.as_ref().map(views::Client::of).transpose()?;
     let told_tenant = [
         ("name", Some(reader.tenant().as_str().to_owned())),
@@ -134,6 +131,14 @@ pub(crate) fn setting(reader: &Snapshot, request: &LoginRequest, ip: &str) -> St
         colors,
         world,
     })
+}
+
+/// A record that is named; an empty name is none.
+pub(crate) fn one(reader: &Snapshot, kind: &Kind, id: Option<&str>) -> StoreResult<Option<Record>> {
+    match id.filter(|id| !id.is_empty()) {
+        Some(id) => reader.get(kind, id),
+        None => Ok(None),
+    }
 }
 
 /// How identifiers and codes are asked for and shown: what the theme says, else the branding.

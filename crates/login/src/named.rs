@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use kernel::{host_name, is_loopback_name};
 use url::Url;
+
+use crate::policy::hash;
 
 /// Origins that one page may name: policies are headers, and headers have bounds.
 const MOST: usize = 40;
@@ -34,7 +34,7 @@ impl Named {
             add(&mut self.scripts, &script[..end]);
         }
         for handler in handlers(text).take(MOST) {
-            self.handlers.insert(STANDARD.encode(digest(&SHA256, handler.as_bytes())));
+            self.handlers.insert(hash(handler));
         }
     }
 
@@ -186,6 +186,6 @@ mod tests {
     #[test]
     fn what_an_attribute_does_is_known_by_its_hash() {
         let named = named("<a onclick=\"go()\" on=\"x\"><b onload='{{ user.name }}'>");
-        assert_eq!(list(&named.handlers), [STANDARD.encode(digest(&SHA256, b"go()"))]);
+        assert_eq!(list(&named.handlers), [hash("go()")]);
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use url::Url;
 
 use crate::{load::Setting, named::Named};
@@ -32,7 +34,7 @@ pub(crate) fn of(policy: &Policy<'_>) -> String {
         );
     };
     let (all, scripts, pictures) = (joined(&named.all), joined(&named.scripts), joined(&named.pictures));
-    let hashes: String = named.handlers.iter().flat_map(|hash| [" 'sha256-", hash.as_str(), "'"]).collect();
+    let hashes = hashed(&named.handlers);
     let handlers = if hashes.is_empty() { hashes } else { format!(" 'unsafe-hashes'{hashes}") };
     let frames = if all.is_empty() { String::new() } else { format!("; frame-src{all}") };
     let font = if font.is_empty() { font } else { format!(" {font}") };
@@ -50,6 +52,16 @@ pub(crate) fn end(setting: &Setting, target: Option<&str>) -> String {
     let target = target.and_then(destination).map(|source| format!(" {source}")).unwrap_or_default();
     let frames = if setting.allows_frames { "" } else { "; frame-ancestors 'none'" };
     format!("form-action 'self' https:{target}{frames}")
+}
+
+/// The hash by which a policy knows a script.
+pub(crate) fn hash(script: &str) -> String {
+    STANDARD.encode(digest(&SHA256, script.as_bytes()))
+}
+
+/// Scripts that are known by their hashes, as they stand in a directive.
+pub(crate) fn hashed<'h>(hashes: impl IntoIterator<Item = &'h String>) -> String {
+    hashes.into_iter().flat_map(|hash| [" 'sha256-", hash.as_str(), "'"]).collect()
 }
 
 /// Origins as they stand in a directive.

@@ -5,6 +5,7 @@ mod sample;
 use std::collections::BTreeMap;
 
 use http::StatusCode;
+use identity::protection::Puzzles;
 use kernel::{Context, Document, id};
 
 use crate::{
@@ -14,9 +15,9 @@ use crate::{
     load::{Setting, Written},
     page::Page,
     reply::{self, Reply},
-    screens::{self, Captcha, View},
+    screens::{self, View},
     step::{Fault, Show},
-    texts::Texts,
+    world::World,
 };
 
 /// What is tried out.
@@ -38,9 +39,6 @@ pub struct Draft {
 pub const PLAIN: &str = "plain";
 /// The state in which a puzzle is to be solved.
 const PUZZLE: &str = "puzzle";
-/// The screens that may have one.
-const PUZZLED: [&str; 6] =
-    ["login", "login-id", "login-password", "signup", "signup-password", "reset-password-request"];
 /// What a page has at its top when something is wrong with all of it.
 const OF_FORMS: [&str; 5] =
     ["user-blocked", "ip-blocked", "custom-script-error-code", "too-many-requests", "server-busy"];
@@ -111,7 +109,8 @@ pub fn asset(path: &str) -> Option<(&'static str, &'static str)> {
 }
 
 fn has_puzzle(screen: &str) -> bool {
-    PUZZLED.contains(&screen)
+    let puzzles = Puzzles { password: true, reset: true, passwordless: true };
+    World { puzzles, ..sample::world() }.is_puzzled(screen)
 }
 
 fn page(context: &Context, draft: &Draft, screen: &str, state: &str) -> Option<Page> {
@@ -119,7 +118,7 @@ fn page(context: &Context, draft: &Draft, screen: &str, state: &str) -> Option<P
     let name = behaviour.name();
     let (world, transaction) = (sample::world_of(name), sample::transaction(name));
     let texts = sample::texts(draft, name);
-    let captcha = (state == PUZZLE || state == "invalid-captcha").then(|| puzzle(context, &texts));
+    let captcha = (state == PUZZLE || state == "invalid-captcha").then(|| captcha::of(context, &texts).1);
     let plain = Show::of(name);
     let state_of_forms = sample::STATE.to_owned();
     let mut view =
@@ -142,12 +141,6 @@ fn fields(page: &Page) -> Vec<&'static str> {
     let mut fields: Vec<&'static str> = form.flat_map(|form| form.fields.iter().map(|field| field.name)).collect();
     fields.extend(has_puzzle(page.screen).then_some("captcha"));
     fields
-}
-
-fn puzzle(context: &Context, texts: &Texts) -> Captcha {
-    let question =
-        |a: u8, b: u8| texts.clone().with("a", a.to_string()).with("b", b.to_string()).own("captcha", "question");
-    captcha::make(context, question).1
 }
 
 #[cfg(test)]

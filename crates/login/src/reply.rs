@@ -15,18 +15,22 @@ use model::{languages, login::Redirect};
 const STYLE: &str = include_str!("../assets/login.css");
 /// The script of all pages.
 const SCRIPT: &str = include_str!("../assets/login.js");
+/// The script of our own classic page.
+const CLASSIC: &str = include_str!("../assets/classic.js");
 
-/// The paths of stylesheet and script: they change with their content, so that browsers may keep them for ever.
-pub(crate) fn assets() -> &'static [String; 2] {
-    static PATHS: OnceLock<[String; 2]> = OnceLock::new();
-    PATHS.get_or_init(|| [asset("login.css", STYLE), asset("login.js", SCRIPT)])
+/// The paths of the stylesheet, the script, and that of the classic page: they change with their content, so that browsers may keep them
+/// for ever.
+pub(crate) fn assets() -> &'static [String; 3] {
+    static PATHS: OnceLock<[String; 3]> = OnceLock::new();
+    PATHS.get_or_init(|| [asset("login.css", STYLE), asset("login.js", SCRIPT), asset("classic.js", CLASSIC)])
 }
 
 /// The file at a path, with its type.
 pub(crate) fn asset_at(path: &str) -> Option<(&'static str, &'static str)> {
     match assets().iter().position(|known| known == path)? {
         0 => Some((STYLE, "text/css; charset=utf-8")),
-        _ => Some((SCRIPT, "text/javascript; charset=utf-8")),
+        1 => Some((SCRIPT, "text/javascript; charset=utf-8")),
+        _ => Some((CLASSIC, "text/javascript; charset=utf-8")),
     }
 }
 

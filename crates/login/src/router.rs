@@ -3,11 +3,11 @@
 use axum::{
     Router,
     body::Body,
-    extract::{Request, State},
+    extract::{FromRequestParts, Request, State},
     response::{IntoResponse, Response},
     routing::get,
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts};
 use kernel::{Peer, Tenant, TenantId};
 use store::StoreResult;
 
@@ -57,20 +57,24 @@ pub(crate) struct Visit {
     pub(crate) query: Query,
 }
 
-impl Visit {
-    pub(crate) fn of(request: &Request) -> Result<Self, Reply> {
-        let (tenant, peer) = (request.extensions().get::<Tenant>(), request.extensions().get::<Peer>());
+impl<S: Sync> FromRequestParts<S> for Visit {
+    type Rejection = Reply;
+
+    async fn from_request_parts(request: &mut Parts, _: &S) -> Result<Self, Reply> {
+        let (tenant, peer) = (request.extensions.get::<Tenant>(), request.extensions.get::<Peer>());
         let (Some(tenant), Some(peer)) = (tenant, peer) else {
             return Err(Login::failed(&"a request without a tenant"));
         };
         Ok(Self {
             tenant: tenant.id().clone(),
-            browser: browser(request.headers(), tenant, *peer),
-            path: decoded(request.uri().path()),
-            query: Query::of(request),
+            browser: browser(&request.headers, tenant, *peer),
+            path: decoded(request.uri.path()),
+            query: Query::of(&request.uri),
         })
     }
+}
 
+impl Visit {
     /// The languages that the page was asked for in.
     pub(crate) fn locales(&self) -> Vec<String> {
         self.query.get("ui_locales").split_whitespace().take(10).map(str::to_owned).collect()
@@ -81,8 +85,8 @@ impl Visit {
 pub(crate) struct Query(Vec<(String, String)>);
 
 impl Query {
-    fn of(request: &Request) -> Self {
-        let query = request.uri().query().unwrap_or_default();
+    fn of(uri: &Uri) -> Self {
+        let query = uri.query().unwrap_or_default();
         Self(
             url::form_urlencoded::parse(query.as_bytes())
                 .take(50)
@@ -96,11 +100,7 @@ impl Query {
     }
 }
 
-async fn visit(State(login): State<Login>, request: Request) -> Response {
-    let visit = match Visit::of(&request) {
-        Ok(visit) => visit,
-        Err(reply) => return reply.into_response(),
-    };
+async fn visit(State(login): State<Login>, visit: Visit) -> Response {
     let Visit { tenant, browser, path, query } = &visit;
     let reply = match Page::at(path) {
         Page::Ticket(purpose) if !query.get("ticket").is_empty() => {
@@ -113,11 +113,7 @@ async fn visit(State(login): State<Login>, request: Request) -> Response {
     answer(reply)
 }
 
-async fn post(State(login): State<Login>, request: Request) -> Response {
-    let visit = match Visit::of(&request) {
-        Ok(visit) => visit,
-        Err(reply) => return reply.into_response(),
-    };
+async fn post(State(login): State<Login>, visit: Visit, request: Request) -> Response {
     let Visit { tenant, browser, path, query } = &visit;
     let Ok(body) = axum::body::to_bytes(request.into_body(), LONGEST).await else {
         let page = ErrorPage {
@@ -174,7 +170,7 @@ impl Page {
     }
 }
 
-fn answer(reply: StoreResult<Reply>) -> Response {
+pub(crate) fn answer(reply: StoreResult<Reply>) -> Response {
     reply.unwrap_or_else(|error| Login::failed(&error)).into_response()
 }
 
@@ -182,14 +178,15 @@ fn decoded(path: &str) -> String {
     percent_encoding::percent_decode_str(path).decode_utf8_lossy().into_owned()
 }
 
-async fn asset(request: Request) -> Response {
-    let Some((content, kind)) = reply::asset_at(request.uri().path()) else {
+async fn asset(uri: Uri) -> Response {
+    let Some((content, kind)) = reply::asset_at(uri.path()) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let mut response = Response::new(Body::from(content));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 

@@ -13,6 +13,7 @@ mod results;
 pub(crate) mod signup;
 
 use crate::{
+    captcha::Captcha,
     form::Form,
     page::{Message, Page},
     step::{At, Done, Fault, Show, Step},
@@ -112,13 +113,6 @@ pub(crate) struct View<'a> {
     pub(crate) show: &'a Show,
     /// The puzzle to be solved.
     pub(crate) captcha: Option<Captcha>,
-}
-
-/// A puzzle as it is shown.
-#[derive(Clone, Debug)]
-pub(crate) struct Captcha {
-    pub(crate) image: String,
-    pub(crate) question: String,
 }
 
 impl View<'_> {

@@ -131,10 +131,11 @@ impl Login {
             let custom = load::custom_text(reader, prompt, &language)?;
             let issuer = format!("https://{}/", browser.host);
             let domain = reader.find(&model::CUSTOM_DOMAIN, "domain", &host_name(&browser.host))?;
-            let drawn = match &found {
-                Some(found) => Some(advanced::Drawn::read(reader, &likely, &setting.world, found, &browser.host)?),
-                None => None,
-            };
+            let domain = domain.filter(|domain| domain.text("status") == Some("ready"));
+            let drawn = found
+                .as_ref()
+                .map(|found| advanced::Drawn::read(reader, &likely, &setting.world, found, domain.as_ref()))
+                .transpose()?;
             Ok::<_, StoreError>(Scene {
                 found,
                 drawn,
@@ -146,7 +147,7 @@ impl Login {
                 prompt,
                 issuer,
                 host: browser.host.clone(),
-                domain: domain.filter(|domain| domain.text("status") == Some("ready")),
+                domain,
             })
         };
         self.store.read(tenant, work).await
@@ -322,19 +323,9 @@ impl Login {
         let Some(behaviour) = screens::named(show.screen) else { return Ok(self.lost_page(scene).await) };
         let texts = self.texts(tenant, scene, behaviour.name(), transaction).await?;
         let world = &scene.setting.world;
-        let is_puzzled = match behaviour.name() {
-            "login" | "login-password" | "signup" | "signup-password" => world.puzzles.password,
-            "login-id" => world.puzzles_codes(),
-            "reset-password-request" => world.puzzles.reset,
-            _ => false,
-        };
         transaction.progress.captcha = None;
-        let shown = is_puzzled.then(|| {
-            let question = |a: u8, b: u8| {
-                let texts = texts.clone().with("a", a.to_string()).with("b", b.to_string());
-                texts.own("captcha", "question")
-            };
-            let (puzzle, shown) = captcha::make(self.store.context(), question);
+        let shown = world.is_puzzled(behaviour.name()).then(|| {
+            let (puzzle, shown) = captcha::of(self.store.context(), &texts);
             transaction.progress.captcha = Some(puzzle);
             shown
         });

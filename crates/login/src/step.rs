@@ -7,6 +7,7 @@ use kernel::Secret;
 use model::login::{OrganizationChoice, Progress, Refusal, Transaction};
 
 use crate::{
+    captcha,
     form::Form,
     world::{Identifier, World},
 };
@@ -29,8 +30,7 @@ impl At<'_> {
     pub fn solves_puzzle(&mut self, form: &Form) -> Option<String> {
         let puzzle = self.transaction.progress.captcha.take()?;
         let given = form.code("captcha");
-        let is_solved = puzzle.solution.split('|').any(|solution| solution.eq_ignore_ascii_case(&given));
-        is_solved.then_some(puzzle.id)
+        captcha::is_solved(&puzzle, &given).then_some(puzzle.id)
     }
 }
 

@@ -12,10 +12,10 @@ use identity::{
     tickets::{self, Ticket},
     users::{self, Realm, registration, verification},
 };
-use kernel::{Document, Record, Secret, Timestamp};
+use kernel::{Document, Record, Secret};
 use model::{
     CONNECTION,
-    login::{Authentication, BoxFuture, Method, OrganizationChoice},
+    login::{BoxFuture, OrganizationChoice},
 };
 use store::{Snapshot, Store, Tx};
 
@@ -50,20 +50,6 @@ fn actor(call: &Call) -> Actor {
         organization: call.organization.clone(),
         fields: call.transaction.as_ref().map(|transaction| transaction.progress.own_fields()).unwrap_or_default(),
         ..Actor::new(call.tenant.clone(), Channel::Public, browser.host.clone())
-    }
-}
-
-/// A user who has just shown who it is, in this way.
-fn authenticated(user: &Record, realm: &Realm, method: &str, now: Timestamp, is_new: bool) -> Authentication {
-    Authentication {
-        user_id: user.id.clone(),
-        connection_id: realm.id.clone(),
-        connection: realm.name.clone(),
-        strategy: realm.strategy.to_string(),
-        methods: vec![Method { name: method.to_owned(), timestamp: now }],
-        at: now,
-        is_new,
-        session_id: None,
     }
 }
 
@@ -120,7 +106,7 @@ impl Accounts for Users {
                 let mut user = tx.get(&model::USER, &user.id)?.ok_or(identity::Error::UserMissing)?;
                 identity::login::count(&mut user, &actor, tx.now());
                 let user = users::update(tx, user, actor.event_context())?;
-                keep.login(tx, authenticated(&user, &realm, method, tx.now(), true))?;
+                keep.login(tx, realm.authentication(&user, method, tx.now(), true))?;
                 Ok::<_, identity::Error>(Ok(()))
             });
             match done.await {

@@ -257,6 +257,16 @@ impl World {
         self.puzzles.passwordless && (self.passwordless.is_some() || is_by_code)
     }
 
+    /// Whether a puzzle must be solved on a screen.
+    pub(crate) fn is_puzzled(&self, screen: &str) -> bool {
+        match screen {
+            "login" | "login-password" | "signup" | "signup-password" => self.puzzles.password,
+            "login-id" => self.puzzles_codes(),
+            "reset-password-request" => self.puzzles.reset,
+            _ => false,
+        }
+    }
+
     /// Where each kind of identifier is asked for by itself, leaves the one that the user chose, else the first.
     pub(crate) fn narrow(&mut self, screen: &str, progress: &Progress) {
         let is_flexible = |database: &&mut Database| database.is_flexible && database.identifiers.len() > 1;

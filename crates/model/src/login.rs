@@ -260,6 +260,12 @@ impl Browser {
         self.all_cookies().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
+    /// The value of a cookie that is a text of ours: so many characters of Base64 for addresses.
+    pub fn secret(&self, name: &str, length: usize) -> Option<&str> {
+        let is_ours = |letter: u8| letter.is_ascii_alphanumeric() || b"-_".contains(&letter);
+        self.cookie(name).filter(|value| value.len() == length && value.bytes().all(is_ours))
+    }
+
     /// All cookies.
     pub fn all_cookies(&self) -> impl Iterator<Item = (&str, &str)> {
         self.cookies.split(';').filter_map(|cookie| cookie.trim().split_once('='))

@@ -1,7 +1,8 @@
 //! What a connection says about its users: how they are identified and which attributes they have.
 
-use kernel::{Document, Record, UnfitRecord, Value};
+use kernel::{Document, Record, Timestamp, UnfitRecord, Value};
 use model::{
+    login::{Authentication, Method},
     user::{IDENTIFIERS, LINKED},
     views::{Attribute, Attributes, Connection, ConnectionOptions, Strategy, Totp, View as _},
 };
@@ -56,6 +57,20 @@ impl Realm {
             _ => PasswordRules::from_connection_options(&Value::Object(Document::new())),
         };
         Ok(Self { id, name, strategy, options, rules })
+    }
+
+    /// The proof of a user who has just shown who it is, in this way.
+    pub fn authentication(&self, user: &Record, method: &str, now: Timestamp, is_new: bool) -> Authentication {
+        Authentication {
+            user_id: user.id.clone(),
+            connection_id: self.id.clone(),
+            connection: self.name.clone(),
+            strategy: self.strategy.to_string(),
+            methods: vec![Method { name: method.to_owned(), timestamp: now }],
+            at: now,
+            is_new,
+            session_id: None,
+        }
     }
 
     /// Whether users sign in with passwords that the tenant keeps, here or in a database of its own.

@@ -1,11 +1,15 @@
 //! The document of a page that a tenant's own scripts draw: almost empty, with the context that they draw it from.
 
 use delivery::liquid;
-use kernel::Value;
+use kernel::{Value, script_literal};
 use model::languages;
 
-use super::head::{Head, hash};
-use crate::{load::Setting, named::Named, policy};
+use super::head::Head;
+use crate::{
+    load::Setting,
+    named::Named,
+    policy::{self, hash},
+};
 
 /// A document's parts.
 pub(crate) struct Parts<'a> {
@@ -28,7 +32,7 @@ pub(crate) const ROOT: &str = "<div id=\"root\"></div>";
 impl Parts<'_> {
     /// The script that sets the context.
     fn script(&self) -> String {
-        format!("window.universal_login_context={};", in_script(self.context))
+        format!("window.universal_login_context={};", script_literal(self.context))
     }
 
     /// What stands in the head, the context before all that the tenant puts there.
@@ -62,8 +66,7 @@ impl Parts<'_> {
     pub(crate) fn policy(&self, template: Option<(&Named, &str)>) -> String {
         let Self { setting, head, host, .. } = self;
         let own = hash(&self.script());
-        let hashes: String =
-            std::iter::once(&own).chain(&head.hashes).flat_map(|hash| [" 'sha256-", hash.as_str(), "'"]).collect();
+        let hashes = policy::hashed(std::iter::once(&own).chain(&head.hashes));
         let nothing = Named::default();
         let (named, nonce) = template.unwrap_or((&nothing, ""));
         let nonce = if nonce.is_empty() { String::new() } else { format!(" 'nonce-{nonce}'") };
@@ -79,23 +82,6 @@ impl Parts<'_> {
              connect-src {host}/u/{all}; img-src data:{pictures}; font-src data:{all}{fonts}; media-src data:{all}; {end}"
         )
     }
-}
-
-/// JSON as it can stand in a script.
-fn in_script(value: &Value) -> String {
-    let json = value.to_string();
-    let mut safe = String::with_capacity(json.len());
-    for letter in json.chars() {
-        match letter {
-            '<' => safe.push_str("\\u003c"),
-            '>' => safe.push_str("\\u003e"),
-            '&' => safe.push_str("\\u0026"),
-            '\u{2028}' => safe.push_str("\\u2028"),
-            '\u{2029}' => safe.push_str("\\u2029"),
-            letter => safe.push(letter),
-        }
-    }
-    safe
 }
 
 #[cfg(test)]

@@ -2,14 +2,13 @@
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use delivery::liquid;
-use kernel::{Document, Value};
+use kernel::{Document, Value, change_texts};
 use model::rendering::{HeadTag, origin_of};
 use serde_json::json;
 
 use super::known::{Known, metadata};
+use crate::policy::hash;
 
 /// Most elements of a head.
 const MOST: usize = 60;
@@ -59,11 +58,6 @@ pub(crate) fn head(tags: &[HeadTag], variables: &Document) -> Head {
         head.take(&tag);
     }
     head
-}
-
-/// The hash by which a policy knows a script.
-pub(crate) fn hash(script: &str) -> String {
-    STANDARD.encode(digest(&SHA256, script.as_bytes()))
 }
 
 impl Head {
@@ -135,15 +129,9 @@ fn filled(tag: &HeadTag, in_attributes: &Document, in_content: &Document) -> Opt
 
 /// The variables with all their texts changed.
 fn with(variables: &Document, change: &dyn Fn(&str) -> String) -> Document {
-    fn go(value: &Value, change: &dyn Fn(&str) -> String) -> Value {
-        match value {
-            Value::String(text) => change(text).into(),
-            Value::Array(items) => items.iter().map(|item| go(item, change)).collect(),
-            Value::Object(members) => with(members, change).into(),
-            other => other.clone(),
-        }
-    }
-    variables.iter().map(|(name, value)| (name.clone(), go(value, change))).collect()
+    let mut changed = variables.clone();
+    changed.values_mut().for_each(|value| change_texts(value, change));
+    changed
 }
 
 /// A text as it can stand within the quotes of a script.

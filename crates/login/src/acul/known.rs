@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use identity::organizations;
-use kernel::{Document, Record, host_name};
+use kernel::{Document, Record};
 use model::{
     login::{OrganizationChoice, Transaction},
     rendering::{self, HeadTag},
@@ -12,7 +12,7 @@ use model::{
 };
 use store::{Kind, Query, Snapshot, StoreResult};
 
-use crate::{screens::organizations::CHOICES, world::World};
+use crate::{load::one, screens::organizations::CHOICES, world::World};
 
 /// Most organizations that a page is told.
 const ORGANIZATIONS: usize = 20;
@@ -62,7 +62,7 @@ pub(crate) fn read(
     screen: &str,
     world: &World,
     transaction: &Transaction,
-    host: &str,
+    domain: Option<&Record>,
 ) -> StoreResult<Option<Known>> {
     let Some(screen) = Screen::named(screen).filter(|screen| rendering::is_open(screen.name)) else { return Ok(None) };
     let Some(record) = reader.get(&model::RENDERING, &format!("{}/{}", screen.prompt, screen.name))? else {
@@ -83,12 +83,10 @@ pub(crate) fn read(
         return Ok(None);
     }
     let organization = one(reader, &model::ORGANIZATION, request.organization.as_deref())?;
-    let domain = reader.find(&model::CUSTOM_DOMAIN, "domain", &host_name(host))?;
-    let domain = domain.filter(|domain| domain.text("status") == Some("ready"));
     let login = Concerned {
         client: client.as_ref().map(|client| (client.id.as_str(), metadata(client, "client_metadata"))),
         organization: organization.as_ref().map(|known| (known.id.as_str(), metadata(known, "metadata"))),
-        domain: domain.as_ref().map(|domain| (domain.id.as_str(), metadata(domain, "domain_metadata"))),
+        domain: domain.map(|domain| (domain.id.as_str(), metadata(domain, "domain_metadata"))),
     };
     if !rendering.is_meant_for(login) {
         return Ok(None);
@@ -116,20 +114,12 @@ pub(crate) fn read(
         theme,
         client,
         organization,
-        domain,
+        domain: domain.cloned(),
         connection,
         user: one(reader, &model::USER, user)?,
         organizations: if rendering.tells("user.organizations") { choices(reader, transaction)? } else { Vec::new() },
         rendering,
     }))
-}
-
-/// A record that is named; an empty name is none.
-fn one(reader: &Snapshot, kind: &Kind, id: Option<&str>) -> StoreResult<Option<Record>> {
-    match id.filter(|id| !id.is_empty()) {
-        Some(id) => reader.get(kind, id),
-        None => Ok(None),
-    }
 }
 
 /// The metadata of a record.

@@ -1,6 +1,6 @@
 //! `/client/{id}.js`: what Lock asks of a client before it shows itself. Everybody may know it.
 
-use kernel::{Document, Record, TenantId, Value, value_at};
+use kernel::{Document, Record, TenantId, Value, script_literal, value_at};
 use model::views::{self, Strategy, View as _};
 use serde_json::json;
 use store::{Snapshot, Store, StoreResult};
@@ -10,7 +10,7 @@ pub(super) async fn script(store: &Store, tenant: &TenantId, client_id: &str) ->
     let id: String = client_id.chars().take(64).collect();
     let told = store.read(tenant, move |reader: &Snapshot| client(reader, &id)).await?;
     // What a name holds is text, also for browsers that read the script as a page.
-    Ok(told.map(|told| format!("Auth0.setClient({});", told.to_string().replace('<', "\\u003c"))))
+    Ok(told.map(|told| format!("Auth0.setClient({});", script_literal(&told))))
 }
 
 fn client(reader: &Snapshot, id: &str) -> StoreResult<Option<Value>> {

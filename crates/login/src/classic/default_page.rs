@@ -1,8 +1,6 @@
 //! Our own classic page: for tenants that have chosen the classic experience and wrote no page. It works by script alone, through the same
 //! endpoints as Lock.
 
-use std::sync::OnceLock;
-
 use askama::Template;
 use http::StatusCode;
 use kernel::Value;
@@ -18,14 +16,6 @@ use crate::{
 
 /// The screens whose texts it has: the login, the sign-up and the way to a new password.
 pub(super) const SCREENS: [&str; 3] = ["login", "signup", "reset-password-request"];
-/// Its script.
-pub(super) const SCRIPT: &str = include_str!("../../assets/classic.js");
-
-/// The path of its script, which changes with its content.
-pub(super) fn script_path() -> &'static str {
-    static PATH: OnceLock<String> = OnceLock::new();
-    PATH.get_or_init(|| format!("/u/classic/{}.js", &kernel::digest(SCRIPT)[..12]))
-}
 
 #[derive(Template)]
 #[template(path = "classic.html")]
@@ -76,6 +66,7 @@ pub(super) fn reply(
     let asks_username = database.is_some_and(|database| {
         database.signup.iter().any(|asked| asked.identifier == crate::world::Identifier::Username)
     });
+    let [style, _, script] = reply::assets();
     let html = Html {
         language: languages::short(&scene.language),
         is_right_to_left: languages::is_right_to_left(&scene.language),
@@ -84,10 +75,10 @@ pub(super) fn reply(
         logo: &setting.brand.logo,
         favicon: &setting.brand.favicon,
         color_scheme: setting.brand.color_scheme,
-        style: &reply::assets()[0],
+        style,
         variables: &setting.brand.style,
         nonce,
-        script: script_path(),
+        script,
         config: config::encoded(told),
         connection: database.map_or("", |database| database.name.as_str()),
         identifier,

@@ -29,10 +29,7 @@ fn token(secret: &str, subject: &str) -> String {
 }
 
 fn secret(browser: &Browser) -> Option<&str> {
-    let is_sound = |value: &&str| {
-        value.len() == LENGTH && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-    };
-    browser.cookie(COOKIE).filter(is_sound)
+    browser.secret(COOKIE, LENGTH)
 }
 
 /// Whether a request has the token of a page that this browser was shown for this login or ticket.

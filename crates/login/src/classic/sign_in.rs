@@ -8,9 +8,9 @@ use store::{Snapshot, StoreResult, Tx};
 
 use super::{callback, own_page::is_from_page};
 use crate::{
-    accounts::{Call, Keep, PUZZLE, Refused},
+    accounts::{self, Call, Keep, Refused},
     captcha, carrier,
-    form::Form,
+    form::{self, Form},
     load::{self, Setting},
     reply::Answer,
     service::{Found, Login, Scene},
@@ -127,9 +127,7 @@ impl Login {
         };
         let before = found.transaction.clone();
         let texts = self.texts(tenant, &scene, "login", &found.transaction).await?;
-        let question =
-            |a: u8, b: u8| texts.clone().with("a", a.to_string()).with("b", b.to_string()).own("captcha", "question");
-        let (puzzle, shown) = captcha::make(self.store.context(), question);
+        let (puzzle, shown) = captcha::of(self.store.context(), &texts);
         found.transaction.progress.captcha = Some(puzzle);
         let body = json!({
             "required": true, "provider": "auth0", "type": "code", "image": shown.image, "siteKey": "",
@@ -152,16 +150,9 @@ impl Login {
         let scene = self.scene(tenant, state, browser, "login", &[]).await?;
         let Some(Found { transaction, .. }) = scene.found else { return Ok(false) };
         let Some(puzzle) = transaction.progress.captcha else { return Ok(false) };
-        let entered: String = entered.chars().filter(|letter| !letter.is_whitespace()).take(64).collect();
-        let is_solved = puzzle.solution.split('|').any(|solution| solution.eq_ignore_ascii_case(&entered));
-        let use_up = move |tx: &mut Tx| {
-            tx.put_single_use(PUZZLE, &puzzle.id, kernel::Document::new(), None, transaction.expires)
-        };
-        match self.store.write(tenant, use_up).await {
-            Ok(()) => Ok(is_solved),
-            Err(store::StoreError::Taken { .. }) => Ok(false),
-            Err(error) => Err(error),
-        }
+        let is_solved = captcha::is_solved(&puzzle, &form::code(entered));
+        let use_up = move |tx: &mut Tx| accounts::use_up(tx, &puzzle.id, transaction.expires);
+        Ok(self.store.write(tenant, use_up).await? && is_solved)
     }
 
     /// The cookies that have the browser carry what has changed of its login.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use delivery::liquid;
-use kernel::{Document, Record, Value, object};
+use kernel::{Document, Record, Value, change_texts, object};
 use model::{
     languages,
     login::Transaction,
@@ -11,8 +11,9 @@ use model::{
     views::{TenantSettings, View as _},
 };
 use serde_json::json;
-use store::{Kind, Snapshot, StoreResult};
+use store::{Snapshot, StoreResult};
 
+use super::one;
 use crate::screens::View;
 
 /// The screens that have partials.
@@ -112,16 +113,13 @@ fn partials(reader: &Snapshot, of: &Facts) -> StoreResult<BTreeMap<String, Strin
 }
 
 fn variables(reader: &Snapshot, of: &Facts, domain: &Record) -> StoreResult<Document> {
-    let record = |kind: &Kind, id: Option<&str>| -> StoreResult<Option<Record>> {
-        id.filter(|id| !id.is_empty()).map(|id| reader.get(kind, id)).transpose().map(Option::flatten)
-    };
     let Transaction { request, progress, .. } = &of.transaction;
     let settings = reader.singleton(&model::TENANT_SETTINGS)?;
     let settings = settings.map(|settings| TenantSettings::of(&settings)).transpose()?.unwrap_or_default();
     let branding = reader.singleton(&model::BRANDING)?.map(|branding| branding.document).unwrap_or_default();
-    let client = record(&model::CLIENT, Some(&request.client_id))?;
-    let organization = record(&model::ORGANIZATION, request.organization.as_deref())?;
-    let user = record(&model::USER, progress.authentication.as_ref().map(|known| known.user_id.as_str()))?;
+    let client = one(reader, &model::CLIENT, Some(&request.client_id))?;
+    let organization = one(reader, &model::ORGANIZATION, request.organization.as_deref())?;
+    let user = one(reader, &model::USER, progress.authentication.as_ref().map(|known| known.user_id.as_str()))?;
     let direction = if languages::is_right_to_left(&of.language) { "rtl" } else { "ltr" };
     let friendly_name = settings.friendly_name.unwrap_or_else(|| reader.tenant().as_str().to_owned());
     let logo = branding.get("logo_url").cloned().or_else(|| settings.picture_url.map(Value::from));
@@ -174,12 +172,7 @@ fn user_of(user: &Record) -> Document {
 
 /// Makes all texts within a value such as they stand in HTML.
 fn escape(value: &mut Value) {
-    match value {
-        Value::String(text) => *text = liquid::escaped(text),
-        Value::Array(items) => items.iter_mut().for_each(escape),
-        Value::Object(members) => members.values_mut().for_each(escape),
-        _ => {}
-    }
+    change_texts(value, &liquid::escaped);
 }
 
 #[cfg(test)]

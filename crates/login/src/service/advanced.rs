@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use kernel::TenantId;
+use kernel::{Record, TenantId};
 use store::{Snapshot, StoreResult};
 
 use super::{Found, Login, Scene};
 use crate::{
     acul::{self, Known},
     document::{self, Rendered},
-    load::{self, Written},
+    load::Written,
     named::Named,
     page::Page,
     reply::{self, Reply},
@@ -26,8 +26,14 @@ pub(super) struct Drawn {
 }
 
 impl Drawn {
-    pub(super) fn read(reader: &Snapshot, screen: &str, world: &World, found: &Found, host: &str) -> StoreResult<Self> {
-        let known = acul::read(reader, screen, world, &found.transaction, host)?;
+    pub(super) fn read(
+        reader: &Snapshot,
+        screen: &str,
+        world: &World,
+        found: &Found,
+        domain: Option<&Record>,
+    ) -> StoreResult<Self> {
+        let known = acul::read(reader, screen, world, &found.transaction, domain)?;
         Ok(Self { screen: screen.to_owned(), transaction: found.transaction.id.clone(), known: known.map(Arc::new) })
     }
 
@@ -52,8 +58,8 @@ impl Login {
         {
             return Ok(drawn.known.clone());
         }
-        let (world, transaction, host) = (view.world.clone(), view.transaction.clone(), scene.host.clone());
-        let read = move |reader: &Snapshot| acul::read(reader, screen, &world, &transaction, &host);
+        let (world, transaction, domain) = (view.world.clone(), view.transaction.clone(), scene.domain.clone());
+        let read = move |reader: &Snapshot| acul::read(reader, screen, &world, &transaction, domain.as_ref());
         Ok(self.store.read(tenant, read).await?.map(Arc::new))
     }
 
@@ -69,7 +75,7 @@ impl Login {
     ) -> StoreResult<Reply> {
         let (setting, language) = (&scene.setting, scene.language.as_str());
         let context = acul::context(&acul::Facts { known, view, page, language, submitted: &scene.submitted });
-        let written = if known.uses_template() { self.template(tenant, scene, view, page.screen).await? } else { None };
+        let written = if known.uses_template() { self.written(tenant, scene, view, page.screen).await? } else { None };
         let variables = acul::variables(known, language);
         let tags = known.head_tags().to_vec();
         let making = tokio::task::spawn_blocking(move || acul::head(&tags, &variables));
@@ -96,18 +102,5 @@ impl Login {
             }
         }
         Ok(Reply::page(status, reply::headers(setting, language, &parts.policy(None)), parts.html()))
-    }
-
-    /// The tenant's template for the pages at this domain, if it has one.
-    async fn template(
-        &self,
-        tenant: &TenantId,
-        scene: &Scene,
-        view: &View<'_>,
-        screen: &'static str,
-    ) -> StoreResult<Option<Written>> {
-        let Some(domain) = scene.domain.clone() else { return Ok(None) };
-        let facts = load::Facts::of(view, screen, &scene.language);
-        self.store.read(tenant, move |reader: &Snapshot| load::written(reader, &facts, &domain)).await
     }
 }

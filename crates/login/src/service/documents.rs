@@ -7,7 +7,7 @@ use store::{Snapshot, StoreResult};
 use super::{Login, Scene};
 use crate::{
     document::Sheet,
-    load::{self, Facts},
+    load::{self, Facts, Written},
     page::Page,
     reply::Reply,
     screens::View,
@@ -30,13 +30,23 @@ impl Login {
         let sheet =
             Sheet { target: view.transaction.request.redirect_uri.as_deref(), ..self.sheet(scene, page, status) };
         // What tenants write is shown at their own domains alone.
-        let Some(domain) = scene.domain.clone() else { return Ok(sheet.plain()) };
-        let facts = Facts::of(view, screen, &scene.language);
-        let read = move |reader: &Snapshot| load::written(reader, &facts, &domain);
-        match self.store.read(tenant, read).await? {
+        match self.written(tenant, scene, view, screen).await? {
             Some(written) => Ok(sheet.written(written, &scene.host).await),
             None => Ok(sheet.plain()),
         }
+    }
+
+    /// What the tenant has written for a screen at this domain, if anything.
+    pub(super) async fn written(
+        &self,
+        tenant: &TenantId,
+        scene: &Scene,
+        view: &View<'_>,
+        screen: &'static str,
+    ) -> StoreResult<Option<Written>> {
+        let Some(domain) = scene.domain.clone() else { return Ok(None) };
+        let facts = Facts::of(view, screen, &scene.language);
+        self.store.read(tenant, move |reader: &Snapshot| load::written(reader, &facts, &domain)).await
     }
 
     /// A page with what surrounds it.

@@ -8,7 +8,7 @@ use identity::{
 use kernel::Secret;
 use store::{Snapshot, Tx};
 
-use super::{Users, actor, authenticated, faults, realm, reset};
+use super::{Users, actor, faults, realm, reset};
 use crate::{
     accounts::{Call, Keep, Refused},
     step::{Coded, Fault, SendLogin},
@@ -66,7 +66,7 @@ impl Users {
             let presented = Presented { allows_signup: !is_database, ..presented.clone() };
             Ok::<_, Error>(match passwordless::verify(tx, &asked, &presented)? {
                 Verified::Known(found) => {
-                    kept.login(tx, authenticated(&found.user, &found.realm, method, tx.now(), false))?;
+                    kept.login(tx, found.realm.authentication(&found.user, method, tx.now(), false))?;
                     Ok(None)
                 }
                 Verified::New(new) => Ok(Some(*new)),
@@ -92,7 +92,7 @@ impl Users {
         let services = self.services.clone();
         let register = move |tx: &mut Tx| {
             let found = passwordless::register(tx, &services, &actor, &prepared)?;
-            keep.login(tx, authenticated(&found.user, &found.realm, method, tx.now(), true))?;
+            keep.login(tx, found.realm.authentication(&found.user, method, tx.now(), true))?;
             Ok::<_, Error>(())
         };
         self.store.write(&call.tenant, register).await.map_err(faults::newcomer)

@@ -3,7 +3,7 @@
 use identity::login::{self, Attempt, Outcome};
 use store::Tx;
 
-use super::{Users, actor, authenticated, faults};
+use super::{Users, actor, faults};
 use crate::{
     accounts::{Call, Keep, Refused},
     step::LogIn,
@@ -24,7 +24,7 @@ impl Users {
             }
             match login::apply(tx, &actor, &prepared)? {
                 Outcome::LoggedIn(found) => {
-                    keep.login(tx, authenticated(&found.user, &found.realm, "pwd", tx.now(), false))?;
+                    keep.login(tx, found.realm.authentication(&found.user, "pwd", tx.now(), false))?;
                     Ok::<_, identity::Error>(Ok(()))
                 }
                 Outcome::Refused(refusal) => Ok(Err(faults::refusal(refusal))),

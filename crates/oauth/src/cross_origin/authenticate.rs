@@ -11,10 +11,7 @@ use identity::{
     passwordless::Presented,
 };
 use kernel::Secret;
-use model::{
-    login::{Authentication, Method},
-    views::Strategy,
-};
+use model::views::Strategy;
 use serde_json::json;
 use store::{Snapshot, Tx};
 
@@ -120,16 +117,7 @@ async fn answer(
     subject.user_name = log::name_of(&user);
     subject.connection = Some([realm.name.clone(), realm.id.clone(), realm.strategy.to_string()]);
     let now = site.store.context().now();
-    let authentication = Authentication {
-        user_id: user.id.clone(),
-        connection_id: realm.id.clone(),
-        connection: realm.name.clone(),
-        strategy: realm.strategy.to_string(),
-        methods: vec![Method { name: method.to_owned(), timestamp: now }],
-        at: now,
-        is_new: false,
-        session_id: None,
-    };
+    let authentication = realm.authentication(&user, method, now, false);
     let cookie = ticket::cookie(site, &visit.browser).unwrap_or_else(|| ticket::new_cookie(site));
     let set_cookie = ticket::set_cookie(site, &visit.browser, &cookie);
     let (client_id, origin) = (client.id.clone(), origin.to_owned());

@@ -7,6 +7,7 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 use http::{HeaderValue, header};
+use kernel::script_literal;
 use serde_json::Value;
 use store::Tx;
 
@@ -19,7 +20,6 @@ use crate::{
         failure::Failure,
         finish,
         login::Asked,
-        response::script_literal,
     },
     request::Parameters,
 };

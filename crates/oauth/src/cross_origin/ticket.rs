@@ -45,10 +45,7 @@ pub(super) struct Given {
 
 /// What a browser is known by.
 pub(super) fn cookie(site: &Site, browser: &Browser) -> Option<Secret> {
-    let is_sound = |value: &&str| {
-        value.len() == LENGTH && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-    };
-    browser.cookie(&name(site)).filter(is_sound).map(Secret::new)
+    browser.secret(&name(site), LENGTH).map(Secret::new)
 }
 
 /// A cookie for a browser that has none.
