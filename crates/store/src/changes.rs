@@ -9,6 +9,8 @@ use crate::cache::LogPart;
 #[expect(clippy::struct_excessive_bools, reason = "each tells others of something else")]
 pub(crate) struct Changes {
     pub(crate) records: HashSet<(Box<str>, Box<str>)>,
+    /// Names of the relations that were made, changed or ended.
+    pub(crate) relations: HashSet<Box<str>>,
     pub(crate) has_jobs: bool,
     pub(crate) has_events: bool,
     pub(crate) has_logs: bool,

@@ -186,6 +186,7 @@ suites! {
     a_record_leaves_the_cache_with_its_key
     a_singleton_that_was_not_there_is_seen_when_it_is_made
     epochs_grow_with_their_kind
+    epochs_of_relations_grow_with_what_changes_them
     a_caller_that_goes_away_does_not_stop_the_write
     a_job_is_leased_to_one_worker
     a_lost_lease_ends_nothing
@@ -1012,6 +1013,27 @@ async fn epochs_grow_with_their_kind(lab: &mut Lab) {
     assert_eq!((refused, epoch(&lab.one, &THING)), (Err(StoreError::Conflict), thing));
 }
 
+async fn epochs_of_relations_grow_with_what_changes_them(lab: &mut Lab) {
+    let epochs = |lab: &Lab| [&LIKES, &HATES].map(|relation| lab.store.epoch_of_relation(&lab.one, relation));
+    let [mut likes, hates] = epochs(lab);
+    let named = |n: u64| json!({"n": n}).as_object().cloned().unwrap();
+    lab.write(|tx| tx.relate(&LIKES, "a", "b", Document::new())).await;
+    for change in 0..4 {
+        let [now, other] = epochs(lab);
+        assert!(now > likes && other == hates, "{change}");
+        likes = now;
+        // What is as it was is no change.
+        lab.write(|tx| tx.relate(&LIKES, "a", "b", Document::new()).and(tx.unrelate(&LIKES, "a", "nobody"))).await;
+        assert_eq!(epochs(lab), [likes, hates], "{change}");
+        lab.write(move |tx| match change {
+            0 => tx.relate_update(&LIKES, "a", "b", named(1)).map(drop),
+            1 => tx.unrelate(&LIKES, "a", "b").and(tx.relate(&LIKES, "a", "b", Document::new())).map(drop),
+            _ => tx.unrelate_all(&LIKES, Side::Left("a")).and(tx.relate(&LIKES, "a", "b", Document::new())).map(drop),
+        })
+        .await;
+    }
+}
+
 async fn a_caller_that_goes_away_does_not_stop_the_write(lab: &mut Lab) {
     let (store, tenant) = (lab.store.clone(), lab.one.clone());
     let (sender, receiver) = std::sync::mpsc::channel::<()>();
@@ -1105,10 +1127,12 @@ async fn another_nodes_write_ends_a_cached_record(lab: &mut Lab) {
     lab.write(|tx| tx.insert_indexed(&THING, record("1", json!({"n": 0})), &Index::new())).await;
     let other = lab.another().await.unwrap();
     let epoch = other.epoch(&lab.one, &THING);
+    let likes = other.epoch_of_relation(&lab.one, &LIKES);
     assert_eq!(other.cached(&lab.one, &THING, "1").await.unwrap().unwrap().document["n"], 0);
     lab.write(|tx| {
         let mut record = tx.get(&THING, "1")?.unwrap();
         record.document["n"] = 1.into();
+        tx.relate(&LIKES, "1", "2", Document::new())?;
         tx.update_indexed(&THING, record, &Index::new())
     })
     .await;
@@ -1116,6 +1140,8 @@ async fn another_nodes_write_ends_a_cached_record(lab: &mut Lab) {
         tokio::task::yield_now().await;
     }
     assert!(other.epoch(&lab.one, &THING) > epoch);
+    // What is relied on is told of together with the record.
+    assert!(other.epoch_of_relation(&lab.one, &LIKES) > likes);
     other.close().await;
 }
 

@@ -16,6 +16,9 @@ pub(crate) struct News {
     pub(crate) tenant: String,
     /// Kind and identifier; no identifier: any of the kind.
     pub(crate) records: Vec<(String, Option<String>)>,
+    /// Names of relations.
+    #[serde(default)]
+    relations: Vec<String>,
     has_jobs: bool,
     #[serde(default)]
     has_events: bool,
@@ -32,13 +35,14 @@ impl News {
     /// What other nodes are told of changes, as text; nothing where none of it concerns them.
     pub(crate) fn text(node: &str, tenant: &TenantId, changes: &Changes) -> Option<String> {
         let is_news = changes.has_jobs || changes.has_new_keys || changes.has_events || changes.has_hosts;
-        if changes.records.is_empty() && !is_news {
+        if changes.records.is_empty() && changes.relations.is_empty() && !is_news {
             return None;
         }
         let mut news = Self {
             node: node.into(),
             tenant: tenant.as_str().into(),
             records: changes.records.iter().map(|(kind, id)| (kind.clone().into(), Some(id.clone().into()))).collect(),
+            relations: changes.relations.iter().map(|relation| relation.clone().into()).collect(),
             has_jobs: changes.has_jobs,
             has_events: changes.has_events,
             has_new_keys: changes.has_new_keys,
@@ -59,7 +63,17 @@ impl News {
 
     /// The changes, but for the records.
     pub(crate) fn changes(&self) -> Changes {
+        let relations = self.relations.iter().map(|relation| relation.as_str().into()).collect();
         let Self { has_jobs, has_events, has_new_keys, has_hosts, has_deleted_tenant, has_veils, .. } = *self;
-        Changes { has_jobs, has_events, has_new_keys, has_hosts, has_deleted_tenant, has_veils, ..Changes::default() }
+        Changes {
+            relations,
+            has_jobs,
+            has_events,
+            has_new_keys,
+            has_hosts,
+            has_deleted_tenant,
+            has_veils,
+            ..Changes::default()
+        }
     }
 }

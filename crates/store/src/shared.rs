@@ -139,7 +139,7 @@ impl Shared {
                     kinds.push(kind);
                 }
             }
-            for kind in kinds {
+            for kind in kinds.into_iter().chain(changes.relations.iter().map(|relation| &**relation)) {
                 self.caches.advance(tenant, kind);
             }
             if changes.has_new_keys {

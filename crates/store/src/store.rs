@@ -10,8 +10,8 @@ use std::{
 use kernel::{Context, Record, TenantId};
 
 use crate::{
-    Kind, RootKey, Snapshot, StoreError, StoreResult, Tx, cache::Entry, connection::Param, hierarchy, index::indexed,
-    postgres::Postgres, shared::Shared, sqlite::Sqlite, tx::Work,
+    Kind, RelationKind, RootKey, Snapshot, StoreError, StoreResult, Tx, cache::Entry, connection::Param, hierarchy,
+    index::indexed, postgres::Postgres, shared::Shared, sqlite::Sqlite, tx::Work,
 };
 
 /// Where data is kept.
@@ -256,6 +256,11 @@ impl Store {
     /// valid as long as the number taken before reading them is still the current one.
     pub fn epoch(&self, tenant: &TenantId, kind: &Kind) -> u64 {
         self.0.shared.caches.epoch(tenant, kind.name)
+    }
+
+    /// As [`Store::epoch`], for relations.
+    pub fn epoch_of_relation(&self, tenant: &TenantId, relation: &RelationKind) -> u64 {
+        self.0.shared.caches.epoch(tenant, relation.name)
     }
 
     /// Waits until everything accepted is committed, and closes the database. Later calls fail as unavailable.

@@ -207,18 +207,18 @@ impl Tx {
     ) -> StoreResult<bool> {
         storable(left, "identifier")?;
         storable(right, "identifier")?;
-        let relation = self.intern(relation.name)?;
+        let number = self.intern(relation.name)?;
         let sql = "INSERT INTO relations (tenant, relation, left_id, right_id, created, document) \
                    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant, relation, left_id, right_id) DO NOTHING";
         let params = [
             self.number(),
-            relation.into(),
+            number.into(),
             indexed(left).into(),
             indexed(right).into(),
             self.now.micros().into(),
             serde_json::to_string(&document)?.into(),
         ];
-        Ok(self.connection.execute(sql, &params)? > 0)
+        Ok(self.related_changed(relation, sql, &params)? > 0)
     }
 
     /// Replaces the document of a relation; `false` when there is no such relation.
@@ -229,30 +229,39 @@ impl Tx {
         right: &str,
         document: Document,
     ) -> StoreResult<bool> {
-        let Some(relation) = self.number_of(relation.name)? else { return Ok(false) };
+        let Some(number) = self.number_of(relation.name)? else { return Ok(false) };
         let sql = "UPDATE relations SET document = $1 \
                    WHERE tenant = $2 AND relation = $3 AND left_id = $4 AND right_id = $5";
         let document = serde_json::to_string(&document)?;
-        let params = [document.into(), self.number(), relation.into(), indexed(left).into(), indexed(right).into()];
-        Ok(self.connection.execute(sql, &params)? > 0)
+        let params = [document.into(), self.number(), number.into(), indexed(left).into(), indexed(right).into()];
+        Ok(self.related_changed(relation, sql, &params)? > 0)
     }
 
     /// Ends a relation; `false` when there was none.
     pub fn unrelate(&mut self, relation: &RelationKind, left: &str, right: &str) -> StoreResult<bool> {
-        let Some(relation) = self.number_of(relation.name)? else { return Ok(false) };
+        let Some(number) = self.number_of(relation.name)? else { return Ok(false) };
         let sql = "DELETE FROM relations WHERE tenant = $1 AND relation = $2 AND left_id = $3 AND right_id = $4";
-        let params = [self.number(), relation.into(), indexed(left).into(), indexed(right).into()];
-        Ok(self.connection.execute(sql, &params)? > 0)
+        let params = [self.number(), number.into(), indexed(left).into(), indexed(right).into()];
+        Ok(self.related_changed(relation, sql, &params)? > 0)
     }
 
     /// Ends all relations of one identifier and tells how many there were.
     pub fn unrelate_all(&mut self, relation: &RelationKind, side: Side<'_>) -> StoreResult<u64> {
-        let Some(relation) = self.number_of(relation.name)? else { return Ok(0) };
+        let Some(number) = self.number_of(relation.name)? else { return Ok(0) };
         let (sql, id) = match side {
             Side::Left(id) => ("DELETE FROM relations WHERE tenant = $1 AND relation = $2 AND left_id = $3", id),
             Side::Right(id) => ("DELETE FROM relations WHERE tenant = $1 AND relation = $2 AND right_id = $3", id),
         };
-        self.connection.execute(sql, &[self.number(), relation.into(), indexed(id).into()])
+        self.related_changed(relation, sql, &[self.number(), number.into(), indexed(id).into()])
+    }
+
+    /// Changes relations by a statement, notes that they have changed where they have, and tells how many.
+    fn related_changed(&mut self, relation: &RelationKind, sql: &str, params: &[Param<'_>]) -> StoreResult<u64> {
+        let count = self.connection.execute(sql, params)?;
+        if count > 0 {
+            self.changes.relations.insert(relation.name.into());
+        }
+        Ok(count)
     }
 
     /// The next number of a counter of the tenant: 1, 2, 3 … Concurrent transactions wait for one another here.
