@@ -48,6 +48,27 @@ async fn pages_may_be_framed_where_the_tenant_wants_it() {
 }
 
 #[tokio::test]
+async fn pages_follow_at_once_what_their_client_is_given() {
+    let site = Site::start().await;
+    let mut browser = site.browser();
+    let page = site.begin(&mut browser).await;
+    assert!(page.html.contains("name=\"username\""), "{}", page.html);
+    let connection = site.server.get(&format!("/connections?name={CONNECTION}")).await.body[0]["id"].clone();
+    let clients = format!("/connections/{}/clients", connection.as_str().unwrap());
+    for (status, is_shown) in [(false, false), (true, true)] {
+        let given = json!([{"client_id": site.client, "status": status}]);
+        assert_eq!(site.server.patch(&clients, given).await.status, 204);
+        let page = site.begin(&mut site.browser()).await;
+        assert_eq!(page.html.contains("name=\"username\""), is_shown, "{status}: {}", page.html);
+    }
+    let shown = json!({"friendly_name": "Quick & Co"});
+    assert_eq!(site.server.patch("/tenants/settings", shown).await.status, 200);
+    let page = site.begin(&mut browser).await;
+    assert!(page.html.contains("Quick &#38; Co") || page.html.contains("Quick &amp; Co"), "{}", page.html);
+    site.end().await;
+}
+
+#[tokio::test]
 async fn new_clients_get_all_connections_where_the_tenant_says_so() {
     let server = TestServer::start().await;
     let connection = server.get(&format!("/connections?name={CONNECTION}")).await.body[0]["id"].clone();

@@ -1,5 +1,6 @@
 //! Reads what a page depends on from the store.
 
+mod kept;
 mod organizations;
 mod written;
 
@@ -12,6 +13,7 @@ use model::{
 };
 use store::{Kind, Snapshot, StoreResult};
 
+pub(crate) use kept::{Reading, Settings};
 pub(crate) use written::{Facts, Written, written};
 
 use crate::{
@@ -57,8 +59,14 @@ impl Setting {
     }
 }
 
-/// The settings for a request of this client. Options that cannot be read are an error, never the lack of a rule.
-pub(crate) fn setting(reader: &Snapshot, request: &LoginRequest, ip: &str) -> StoreResult<Setting> {
+/// The settings with the puzzles that are due at an address.
+fn puzzles(reader: &Snapshot, ip: &str, mut setting: Setting) -> StoreResult<Setting> {
+    setting.world.puzzles = protection::puzzles(reader, ip)?;
+    Ok(setting)
+}
+
+/// The settings for a request of this client, but for puzzles.
+fn read(reader: &Snapshot, request: &LoginRequest) -> StoreResult<Setting> {
     let document = |kind: &Kind| -> StoreResult<Document> {
         Ok(reader.singleton(kind)?.map(|record| record.document).unwrap_or_default())
     };
@@ -89,7 +97,6 @@ pub(crate) fn setting(reader: &Snapshot, request: &LoginRequest, ip: &str) -> St
         client: client.map(client_of).unwrap_or_default(),
         company: company.unwrap_or_else(|| reader.tenant().as_str().to_owned()),
         identifier_first: prompts.get("identifier_first").and_then(Value::as_bool).unwrap_or(true),
-        puzzles: protection::puzzles(reader, ip)?,
         default_redirection_uri: settings.default_redirection_uri,
         allows_links_elsewhere: settings.universal_login.allows_links_elsewhere(),
         display,

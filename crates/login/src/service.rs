@@ -21,7 +21,7 @@ use crate::{
     accounts::{self, Accounts, Call, Keep, Refused, TRANSACTION},
     captcha, carrier, classic,
     form::Form,
-    load::{self, Setting},
+    load::{self, Reading, Setting, Settings},
     machine,
     reply::Reply,
     screens::{self, View, consent, organizations},
@@ -50,6 +50,7 @@ const RESUME_LOGOUT: &str = "/oidc/logout/resume";
 pub struct Login {
     pub(crate) store: Store,
     pub(crate) accounts: Arc<dyn Accounts>,
+    settings: Arc<Settings>,
 }
 
 /// A transaction as it was found.
@@ -100,7 +101,12 @@ impl Scene {
 impl Login {
     /// The pages, over what keeps users.
     pub fn new(store: Store, accounts: Arc<dyn Accounts>) -> Self {
-        Self { store, accounts }
+        Self { store, accounts, settings: Arc::new(Settings::new()) }
+    }
+
+    /// The settings of a tenant, for a transaction that is begun with it.
+    pub(crate) fn reading(&self, tenant: &TenantId) -> Reading {
+        self.settings.reading(&self.store, tenant)
     }
 
     /// Reads a request's transaction, the settings for it, and the texts of the screen that it most likely shows.
@@ -115,11 +121,12 @@ impl Login {
         let (state, browser) = (state.to_owned(), browser.clone());
         let prompt = Screen::named(likely).map_or("", |screen| screen.prompt);
         let (asked, likely) = (asked.to_vec(), likely.to_owned());
+        let settings = self.reading(tenant);
         let work = move |reader: &Snapshot| {
             let found = find(reader, &state, &browser)?;
             let ended = if found.is_none() { ended(reader, &state)? } else { LoginRequest::default() };
             let request = found.as_ref().map_or(&ended, |found| &found.transaction.request);
-            let mut setting = load::setting(reader, request, &browser.ip)?;
+            let mut setting = settings.setting(reader, request, &browser.ip)?;
             if let Some(found) = &found {
                 setting.world.narrow(&likely, &found.transaction.progress);
             }

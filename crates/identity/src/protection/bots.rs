@@ -31,15 +31,17 @@ pub fn puzzles(reader: &Snapshot, ip: &str) -> StoreResult<Puzzles> {
         Some("low") => 9,
         _ => 2,
     };
-    let is_risky = recent_failures(reader, ip)? > most;
-    let is_due = |policy: PuzzlePolicy| match policy {
+    let policies = [
+        settings.challenge_password_policy,
+        settings.challenge_password_reset_policy,
+        settings.challenge_passwordless_policy,
+    ];
+    let is_asked = policies.contains(&PuzzlePolicy::WhenRisky);
+    let is_risky = is_asked && recent_failures(reader, ip)? > most;
+    let [password, reset, passwordless] = policies.map(|policy| match policy {
         PuzzlePolicy::Never => false,
         PuzzlePolicy::WhenRisky => is_risky,
         PuzzlePolicy::Always => true,
-    };
-    Ok(Puzzles {
-        password: is_due(settings.challenge_password_policy),
-        reset: is_due(settings.challenge_password_reset_policy),
-        passwordless: is_due(settings.challenge_passwordless_policy),
-    })
+    });
+    Ok(Puzzles { password, reset, passwordless })
 }

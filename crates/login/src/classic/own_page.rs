@@ -10,7 +10,7 @@ use store::{Snapshot, StoreResult};
 
 use super::{config, default_page, policy, settings::LoginPage};
 use crate::{
-    carrier, load,
+    carrier,
     policy::destination,
     reply::{self, Reply},
     service::{ErrorPage, Login, RESUME, Scene},
@@ -95,12 +95,13 @@ impl Login {
     ) -> StoreResult<Reply> {
         let client_id: String = client.chars().filter(char::is_ascii_graphic).take(64).collect();
         let (id, ip) = (client_id.clone(), browser.ip.clone());
+        let settings = self.reading(tenant);
         let read = move |reader: &Snapshot| {
             let Some(record) = reader.get(&model::CLIENT, &id)? else { return Ok(None) };
             let pages = <model::views::ClientPages as model::views::View>::of(&record)?;
             let request = LoginRequest { client_id: id.clone(), ..LoginRequest::default() };
             let html = pages.custom_login_page_preview.filter(|html| !html.trim().is_empty());
-            Ok::<_, store::StoreError>(Some((load::setting(reader, &request, &ip)?, html)))
+            Ok::<_, store::StoreError>(Some((settings.setting(reader, &request, &ip)?, html)))
         };
         let found = self.store.read(tenant, read).await?;
         let mut scene = self.scene(tenant, "", browser, "login", &[]).await?;

@@ -16,7 +16,6 @@ use super::{
 use crate::{
     accounts::{Refused, ResetTicket},
     form::Form,
-    load,
     paths::encoded,
     reply::{Answer, Reply},
     service::{Login, Scene},
@@ -62,12 +61,13 @@ impl Login {
             ..LoginRequest::default()
         };
         let (asked, ip, name) = (request.clone(), browser.ip.clone(), found.connection);
+        let settings = self.reading(tenant);
         let read = move |reader: &Snapshot| {
             let connection = reader.find(&model::CONNECTION, "name", &name)?;
             let realm = connection.as_ref().map(identity::users::Realm::of).transpose()?;
             let least = realm.map(|realm| realm.password_rules().min_length());
             let policy = connection.as_ref().map(clients::policy).unwrap_or_default();
-            Ok::<_, store::StoreError>((load::setting(reader, &asked, &ip)?, policy, least))
+            Ok::<_, store::StoreError>((settings.setting(reader, &asked, &ip)?, policy, least))
         };
         let (setting, policy, least) = self.store.read(tenant, read).await?;
         scene.setting = setting;

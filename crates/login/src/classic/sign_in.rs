@@ -11,7 +11,7 @@ use crate::{
     accounts::{self, Call, Keep, Refused},
     captcha, carrier,
     form::{self, Form},
-    load::{self, Setting},
+    load::Setting,
     reply::Answer,
     service::{Found, Login, Scene},
     step::{At, Fault, LogIn},
@@ -106,7 +106,8 @@ impl Login {
         }
         let request = LoginRequest { connection: Some(named.to_owned()), ..request.clone() };
         let ip = browser.ip.clone();
-        self.store.read(tenant, move |reader: &Snapshot| load::setting(reader, &request, &ip)).await.map(Some)
+        let settings = self.reading(tenant);
+        self.store.read(tenant, move |reader: &Snapshot| settings.setting(reader, &request, &ip)).await.map(Some)
     }
 
     /// Tells a page whether a puzzle is to be solved, and shows one if so.

@@ -6,7 +6,7 @@ use kernel::{Secret, TenantId};
 use model::login::{Browser, GivenIdentifier, LoginRequest, Redirect, Stage, Transaction};
 use store::{Snapshot, StoreError, StoreResult};
 
-use super::{Login, RESUME, Scene, carrier, find, load};
+use super::{Login, RESUME, Scene, carrier, find};
 use crate::{
     accounts::{Call, Keep, Refused},
     reply::Reply,
@@ -96,12 +96,13 @@ impl Login {
         };
         let request: LoginRequest = serde_json::from_value(link.request.clone())?;
         let (held, for_request, id) = (browser.clone(), request.clone(), link.transaction.clone());
+        let settings = self.reading(tenant);
         let read = move |reader: &Snapshot| {
             let own = match &id {
                 Some(id) => find(reader, &carrier::state(id, 0), &held)?.map(|found| found.transaction),
                 None => None,
             };
-            Ok::<_, StoreError>((own, load::setting(reader, &for_request, &held.ip)?))
+            Ok::<_, StoreError>((own, settings.setting(reader, &for_request, &held.ip)?))
         };
         let (own, setting) = self.store.read(tenant, read).await?;
         scene.setting = setting;

@@ -3,7 +3,7 @@
 use super::{
     Authentication, BoxFuture, Browser, Envelope, ErrorPage, LIFETIME, Login, LoginRequest, Outcome, Pages, PagesError,
     Progress, Prompt, Redirect, Stage, StoreResult, TRANSACTION, TenantId, Transaction, Tx, Value, accounts, carrier,
-    consent, find, id, json, load, machine, organizations,
+    consent, find, id, json, machine, organizations,
 };
 use crate::{form::LONGEST_CODE, paths, screens::passwordless::BROUGHT};
 use model::login::GivenIdentifier;
@@ -17,8 +17,9 @@ impl Pages for Login {
     ) -> BoxFuture<'a, Result<Redirect, PagesError>> {
         Box::pin(async move {
             let (for_first, ip) = (request.clone(), browser.ip.clone());
+            let settings = self.reading(tenant);
             let read = move |reader: &store::Snapshot| {
-                let setting = load::setting(reader, &for_first, &ip)?;
+                let setting = settings.setting(reader, &for_first, &ip)?;
                 let first = machine::first(&setting.world, &for_first);
                 let path = setting.start(&for_first, first);
                 Ok::<_, store::StoreError>((first, path, reader.envelope()?))
@@ -40,8 +41,12 @@ impl Pages for Login {
     ) -> BoxFuture<'a, Result<Redirect, PagesError>> {
         Box::pin(async move {
             let (asked, ip) = (request.clone(), browser.ip.clone());
+            let settings = self.reading(tenant);
             let read = move |reader: &store::Snapshot| {
-                Ok::<_, store::StoreError>((load::setting(reader, &asked, &ip)?.world.passwordless, reader.envelope()?))
+                Ok::<_, store::StoreError>((
+                    settings.setting(reader, &asked, &ip)?.world.passwordless,
+                    reader.envelope()?,
+                ))
             };
             let (passwordless, envelope) = self.store.read(tenant, read).await?;
             let mut transaction = self.transaction(request);
@@ -105,10 +110,11 @@ impl Pages for Login {
     ) -> BoxFuture<'a, Result<Outcome, PagesError>> {
         Box::pin(async move {
             let (state, browser) = (state.to_owned(), browser.clone());
+            let settings = self.reading(tenant);
             let read = move |reader: &store::Snapshot| {
                 let Some(found) = find(reader, &state, &browser)? else { return Ok(None) };
                 let request = &found.transaction.request;
-                let setting = load::setting(reader, request, &browser.ip)?;
+                let setting = settings.setting(reader, request, &browser.ip)?;
                 let entry = setting.start(request, machine::first(&setting.world, request));
                 Ok::<_, store::StoreError>(Some((found.transaction, entry)))
             };
