@@ -88,9 +88,14 @@ management("PATCH", "/actions/triggers/post-login/bindings", {"bindings": [bindi
 
 text = pathlib.Path(sys.argv[1]).read_text()
 configuration = json.loads(text.replace("{ISSUER}", f"https://{DOMAIN}").replace("{PASSWORD}", PASSWORD))
-configuration["client"] = client("first", "client_secret_basic")
-configuration["client2"] = client("second", "client_secret_basic")
-configuration["client_secret_post"] = client("post", "client_secret_post")
+if "dynamic_client" in sys.argv[4]:
+    # The suite registers its clients itself. They are strangers, whose users come from connections of the whole domain.
+    management("PATCH", "/tenants/settings", {"flags": {"enable_dynamic_client_registration": True}})
+    management("PATCH", f"/connections/{database}", {"is_domain_connection": True})
+else:
+    configuration["client"] = client("first", "client_secret_basic")
+    configuration["client2"] = client("second", "client_secret_basic")
+    configuration["client_secret_post"] = client("post", "client_secret_post")
 with tempfile.TemporaryDirectory() as folder:
     path = pathlib.Path(folder) / "configuration.json"
     path.write_text(json.dumps(configuration))
