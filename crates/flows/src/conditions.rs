@@ -217,7 +217,7 @@ mod tests {
     use super::*;
     use crate::Scope;
 
-    fn check(condition: Value) -> bool {
+    fn check(condition: &Value) -> bool {
         let scope = Scope {
             fields: object(json!({
                 "age": 9, "typed": "18", "kind": "person", "topics": ["news", "invoices"], "empty": "", "null": null, "yes": true,
@@ -225,7 +225,7 @@ mod tests {
             })),
             ..Scope::default()
         };
-        holds(&condition, &Evaluator::new(&scope, &Context::system())).unwrap()
+        holds(condition, &Evaluator::new(&scope, &Context::system())).unwrap()
     }
 
     #[test]
@@ -259,7 +259,7 @@ mod tests {
             ("unheard of", json!(["{{fields.age}}"]), false),
         ] {
             let condition = json!({"operator": operator, "operands": operands});
-            assert_eq!(check(condition.clone()), expected, "{condition}");
+            assert_eq!(check(&condition), expected, "{condition}");
         }
     }
 
@@ -267,10 +267,10 @@ mod tests {
     fn conditions_are_joined_by_and_and_or_at_any_depth() {
         let leaf = |truth: bool| json!({"operator": "IS_TRUE", "operands": [truth]});
         let or = json!({"operator": "OR", "operands": [leaf(false), leaf(true)]});
-        assert!(check(json!({"operator": "AND", "operands": [leaf(true), or]})));
-        assert!(!check(json!({"operator": "AND", "operands": [leaf(false), or]})));
-        assert!(!check(json!({"operator": "OR", "operands": []})));
-        assert!(check(json!({"operator": "AND", "operands": []})) && check(json!("{{fields.yes}}")));
+        assert!(check(&json!({"operator": "AND", "operands": [leaf(true), or]})));
+        assert!(!check(&json!({"operator": "AND", "operands": [leaf(false), or]})));
+        assert!(!check(&json!({"operator": "OR", "operands": []})));
+        assert!(check(&json!({"operator": "AND", "operands": []})) && check(&json!("{{fields.yes}}")));
     }
 
     #[test]

@@ -9,7 +9,7 @@ pub fn text_of(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Number(number) => {
             // JavaScript has one kind of number: 3.0 is 3.
-            let whole = number.as_f64().filter(|_| number.is_f64()).and_then(|number| whole(number));
+            let whole = number.as_f64().filter(|_| number.is_f64()).and_then(whole);
             whole.map_or_else(|| number.to_string(), |whole| whole.to_string())
         }
         other => other.to_string(),
