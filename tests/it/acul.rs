@@ -347,6 +347,13 @@ async fn users_sign_up_on_screens_that_scripts_draw() {
     let weak = send(&mut browser, &page, &[("email", "new@example.com"), ("password", "abc")]).await;
     let errors = &context(&weak)["transaction"]["errors"];
     assert_eq!((weak.status, &errors[0]["field"]), (400, &json!("password")), "{errors}");
+    let status =
+        |rule: &Value| (rule["code"].as_str().unwrap().to_owned(), rule["status"].as_str().unwrap().to_owned());
+    let rules = errors[0]["rules"].as_array().unwrap();
+    let broken = |name: &str| (format!("password-policy-{name}"), "error".to_owned());
+    assert_eq!(rules.iter().map(status).collect::<Vec<_>>(), [broken("length-at-least"), broken("contains-at-least")]);
+    let kept = ("password-policy-lower-case".to_owned(), "valid".to_owned());
+    assert!(rules[1]["items"].as_array().unwrap().iter().map(status).any(|item| item == kept), "{errors}");
     let done = send(&mut browser, &weak, &[("email", "new@example.com"), ("password", PASSWORD)]).await;
     assert!(done.address.starts_with("https://app.example.com/callback?code="), "{done:?}");
     let found = site.server.get("/users-by-email?email=new%40example.com").await.body;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use kernel::{Context, Secret};
 
 pub use foreign::ForeignHash;
-pub use rules::{PERSONAL_FIELDS, PasswordError, PasswordRules};
+pub use rules::{PERSONAL_FIELDS, PasswordError, PasswordRules, has_class, has_few_identical, has_sequence};
 
 use crate::{
     Result,

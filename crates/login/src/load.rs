@@ -14,6 +14,7 @@ use model::{
 use store::{Kind, Snapshot, StoreResult};
 
 pub(crate) use kept::{Reading, Settings};
+pub(crate) use organizations::brand;
 pub(crate) use written::{Facts, Written, written};
 
 use crate::{
@@ -149,7 +150,7 @@ pub(crate) fn one(reader: &Snapshot, kind: &Kind, id: Option<&str>) -> StoreResu
 }
 
 /// How identifiers and codes are asked for and shown: what the theme says, else the branding.
-fn display(theme: Option<&Document>, branding: &Document) -> Display {
+pub(crate) fn display(theme: Option<&Document>, branding: &Document) -> Display {
     let said = |name: &str| {
         let path = format!("identifiers.{name}");
         theme.and_then(|theme| value_at(theme, &path)).or_else(|| value_at(branding, &path))
@@ -170,8 +171,9 @@ fn display(theme: Option<&Document>, branding: &Document) -> Display {
 }
 
 fn client_of(client: views::Client) -> Client {
+    let is_third_party = !client.is_first_party();
     let initiate_login_uri = client.initiate_login_uri.filter(|uri| !uri.is_empty());
-    Client { id: client.id, name: client.name, initiate_login_uri, logo: client.logo_uri }
+    Client { id: client.id, name: client.name, initiate_login_uri, logo: client.logo_uri, is_third_party }
 }
 
 /// The connections of the client, as far as the organization has them, if there is one; those of a request that names one are that one.

@@ -82,6 +82,8 @@ pub(crate) struct Scene {
     drawn: Option<advanced::Drawn>,
     /// What was just sent, without secrets, where the tenant's own scripts draw the screen.
     submitted: BTreeMap<String, String>,
+    /// The rules that the password keeps which was just sent, where the tenant's own scripts draw the screen.
+    kept_rules: Vec<&'static str>,
 }
 
 impl Scene {
@@ -147,6 +149,7 @@ impl Login {
                 found,
                 drawn,
                 submitted: BTreeMap::new(),
+                kept_rules: Vec::new(),
                 setting,
                 envelope: reader.envelope()?,
                 language,
@@ -197,6 +200,11 @@ impl Login {
         let Some(mut found) = scene.found.take() else { return Ok(self.lost_page(&scene).await) };
         if scene.drawn.as_ref().is_some_and(advanced::Drawn::is_by_tenant) {
             scene.submitted = form.submitted();
+            let sent =
+                ["password", "password-reset"].map(|field| form.get(field)).into_iter().find(|sent| !sent.is_empty());
+            if let (Some(database), Some(sent)) = (&scene.setting.world.database, sent) {
+                scene.kept_rules = database.rules.kept_by(sent);
+            }
         }
         let before = found.transaction.clone();
         let mut step = {

@@ -1,7 +1,7 @@
 //! What a page depends on beside its transaction: the client, its connections, and the tenant's settings.
 
 pub use identity::users::{is_email, is_phone};
-use identity::{PhoneForm, PhoneNumber, protection::Puzzles};
+use identity::{PhoneForm, PhoneNumber, password, protection::Puzzles};
 use model::login::Progress;
 use serde::{Deserialize, Serialize};
 
@@ -73,6 +73,8 @@ pub struct Client {
     pub initiate_login_uri: Option<String>,
     /// Its picture.
     pub logo: Option<String>,
+    /// Whether somebody else than the tenant has it.
+    pub is_third_party: bool,
 }
 
 /// An organization.
@@ -233,6 +235,34 @@ pub struct Rules {
     pub identical: Option<usize>,
     /// Whether `abc` and the like are refused.
     pub refuses_sequences: bool,
+}
+
+/// The rules of passwords about kinds of characters: how pages know each, and the kind.
+pub(crate) const CLASS_RULES: [(&str, &str); 4] = [
+    ("password-policy-lower-case", "lower"),
+    ("password-policy-upper-case", "upper"),
+    ("password-policy-numbers", "digit"),
+    ("password-policy-special-characters", "special"),
+];
+
+impl Rules {
+    /// The rules that a password keeps, as pages know them.
+    pub(crate) fn kept_by(&self, text: &str) -> Vec<&'static str> {
+        let classes = CLASS_RULES.iter().filter(|(_, class)| password::has_class(text, class));
+        let mut kept: Vec<&'static str> = classes.map(|(code, _)| *code).collect();
+        let of_wanted = self.classes.iter().filter(|class| password::has_class(text, class)).count();
+        let others = [
+            ("password-policy-length-at-least", text.chars().count() >= self.min_length),
+            ("password-policy-contains-at-least", of_wanted >= self.at_least),
+            (
+                "password-policy-identical-chars",
+                self.identical.is_none_or(|most| password::has_few_identical(text, most)),
+            ),
+            ("password-policy-sequential-chars", !password::has_sequence(text)),
+        ];
+        kept.extend(others.iter().filter(|(_, is_kept)| *is_kept).map(|(code, _)| *code));
+        kept
+    }
 }
 
 /// A connection that is not the database of the pages.

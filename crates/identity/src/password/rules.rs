@@ -123,13 +123,7 @@ impl PasswordRules {
 
     /// The kinds of characters of which some must occur: `lower`, `upper`, `digit`, `special`.
     pub fn classes(&self) -> Vec<&'static str> {
-        let name = |class: &Class| match class {
-            Class::Lower => "lower",
-            Class::Upper => "upper",
-            Class::Digit => "digit",
-            Class::Special => "special",
-        };
-        self.classes.wanted.iter().map(name).collect()
+        self.classes.wanted.iter().map(|class| class.name()).collect()
     }
 
     /// The classes themselves, and how many of them must occur.
@@ -245,7 +239,7 @@ impl PasswordRules {
         if length < self.min_length.max(1) || !self.classes.occur_in(password) {
             return Err(PasswordError::Weak);
         }
-        if self.identical.is_some_and(|most| longest_run(password, |a, b| a == b) > most) {
+        if self.identical.is_some_and(|most| !has_few_identical(password, most)) {
             return Err(PasswordError::Weak);
         }
         if self.refuses_sequences && has_sequence(password) {
@@ -294,7 +288,21 @@ impl PasswordRules {
     }
 }
 
+/// Whether a kind of characters (`lower`, `upper`, `digit`, `special`) occurs in a password.
+pub fn has_class(password: &str, name: &str) -> bool {
+    ALL_CLASSES.into_iter().any(|class| class.name() == name && class.occurs_in(password))
+}
+
 impl Class {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Lower => "lower",
+            Self::Upper => "upper",
+            Self::Digit => "digit",
+            Self::Special => "special",
+        }
+    }
+
     fn named(name: &str) -> Option<Self> {
         match name {
             "lowercase" => Some(Self::Lower),
@@ -334,6 +342,11 @@ fn parts(field: &str, value: &str) -> Vec<String> {
     parts
 }
 
+/// Whether no character of a password stands more often than this in a row.
+pub fn has_few_identical(password: &str, most: usize) -> bool {
+    longest_run(password, |a, b| a == b) <= most
+}
+
 pub(super) fn longest_run(password: &str, continues: impl Fn(char, char) -> bool) -> usize {
     let mut longest = 0;
     let mut run = 0;
@@ -346,7 +359,8 @@ pub(super) fn longest_run(password: &str, continues: impl Fn(char, char) -> bool
     longest
 }
 
-fn has_sequence(password: &str) -> bool {
+/// Whether `abc`, `321` and the like stand in a password.
+pub fn has_sequence(password: &str) -> bool {
     let password = password.to_lowercase();
     let step = |by: i64| {
         move |a: char, b: char| {

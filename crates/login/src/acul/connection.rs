@@ -86,18 +86,21 @@ fn attributes(known: &Database, window: &Value, options: &dyn Fn(&str) -> Option
     all.into_iter().filter_map(attribute).collect::<Document>().into()
 }
 
-/// What a password must be, in words.
-fn rules(facts: &Facts<'_>, known: &Database) -> Value {
+/// What a password must be, in words, and which of it the one keeps that was just sent.
+pub(super) fn rules(facts: &Facts<'_>, known: &Database) -> Value {
     let Some(rules) = parts::rules(facts.view).filter(|_| known.has_passwords) else { return Value::Null };
     let of = &known.rules;
     let told = |rule: &crate::page::Rule| {
         let arguments = match rule.code {
             "password-policy-length-at-least" => json!({"count": of.min_length}),
             "password-policy-contains-at-least" => json!({"count": of.at_least, "total": of.classes.len()}),
-            "password-policy-identical-chars" => json!({"count": of.identical}),
+            "password-policy-identical-chars" => {
+                json!({"count": of.identical, "example": of.identical.map(|most| "a".repeat(most.min(8) + 1))})
+            }
             _ => Value::Null,
         };
-        json!({"code": rule.code, "label": rule.text, "status": "error", "args": arguments})
+        let status = if facts.kept_rules.contains(&rule.code) { "valid" } else { "error" };
+        json!({"code": rule.code, "label": rule.text, "status": status, "args": arguments})
     };
     let whole = rules.items.iter().map(|rule| {
         let mut shown = told(rule);

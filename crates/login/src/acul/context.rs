@@ -29,6 +29,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) language: &'a str,
     /// What was just sent, without secrets, when the page is shown again for it.
     pub(crate) submitted: &'a BTreeMap<String, String>,
+    /// The rules that the password keeps which was just sent.
+    pub(crate) kept_rules: &'a [&'static str],
 }
 
 impl Facts<'_> {
@@ -281,7 +283,15 @@ mod tests {
         let page = behaviour.page(&view);
         let prompt = model::screens::Screen::named(screen).unwrap().prompt;
         let known = Known { screen, prompt, tenant: "acme".into(), ..Known::default() };
-        of(&Facts { known: &known, view: &view, page: &page, language: "en", submitted: &BTreeMap::new() })
+        let submitted = BTreeMap::new();
+        of(&Facts {
+            known: &known,
+            view: &view,
+            page: &page,
+            language: "en",
+            submitted: &submitted,
+            kept_rules: &["password-policy-numbers"],
+        })
     }
 
     #[test]
@@ -318,6 +328,7 @@ mod tests {
         let data = |world: &World, screen, faults| told(world, screen, faults)["screen"]["data"].clone();
         let of = |screen| data(&world, screen, Vec::new());
         assert_eq!(of("login-password"), json!({"username": "jane@example.com", "show_switch_to_otp_button": true}));
+        assert_eq!(of("login-id"), json!({"username": "jane@example.com", "active_identifier_type": "email"}));
         assert_eq!(of("signup-password"), json!({"email": "new@example.com"}));
         assert_eq!(of("login-passwordless-sms-otp")["phone_number"], "jane@example.com");
         let challenge =
@@ -325,6 +336,8 @@ mod tests {
         assert_eq!(of("email-identifier-challenge"), challenge);
         assert_eq!(of("reset-password-email"), json!({"username": "a@example.com", "email": "a@example.com"}));
         assert_eq!(of("email-verification-result"), json!({"status": "success"}));
+        let limited = data(&world, "email-identifier-challenge", vec![Fault::whole("too-many-email")]);
+        assert_eq!(limited["resendLimitReached"], true);
         let failed = |screen, code: &str| data(&world, screen, vec![Fault::whole(code)]);
         assert_eq!(failed("email-verification-result", "already-verified"), json!({"status": "already_verified"}));
         assert_eq!(failed("brute-force-protection-unblock-failure", "used"), json!({"errorType": "used"}));

@@ -4,13 +4,16 @@ use kernel::{Document, Value};
 use model::login::ConsentScope;
 use serde_json::json;
 
-use super::context::Facts;
+use super::{connection, context::Facts};
 use crate::{
     page::Page,
     screens::{consent, parts::LOG_IN, reset, signup},
     step::Fault,
-    world::Identifier,
+    world::{Identifier, is_email, is_phone},
 };
+
+/// The fault of a password that does not keep the rules.
+const TOO_WEAK: &str = "password-too-weak";
 
 /// The member `screen` of a context, with the texts that the page is told.
 pub(super) fn of(facts: &Facts<'_>, texts: &Value) -> Value {
@@ -63,7 +66,9 @@ fn data(facts: &Facts<'_>) -> Value {
     let has_action = |name: &str| page.actions.iter().any(|action| action.value == name);
     let remembered = |kind: Identifier| progress.fields.get(&format!("{}{}", signup::REMEMBERED, kind.field()));
     match facts.known.screen {
-        "login" | "login-id" => json!({"username": entered("username")}),
+        "login" | "login-id" => {
+            json!({"username": entered("username"), "active_identifier_type": active_identifier(facts, entered("username"))})
+        }
         "login-password" => {
             json!({"username": shown, "show_switch_to_otp_button": has_action("switch-to-otp-auth")})
         }
@@ -77,18 +82,24 @@ fn data(facts: &Facts<'_>) -> Value {
         "email-identifier-challenge" => json!({
             "email": challenged(facts, Identifier::Email),
             "message_type": "otp",
+            "resendLimitReached": has_asked_too_often(facts),
             "show_switch_to_password_button": has_action("switch-to-password-auth"),
         }),
         "phone-identifier-challenge" => json!({
             "phone_number": challenged(facts, Identifier::PhoneNumber),
             "message_type": "text",
+            "resendLimitReached": has_asked_too_often(facts),
             "show_link_sms": false,
             "show_link_voice": false,
             "show_switch_to_password_button": has_action("switch-to-password-auth"),
         }),
         "reset-password-request" => {
             let known = entered("email").or_else(|| entered("username"));
-            json!({"username": known, "email": known.filter(|known| known.contains('@'))})
+            json!({
+                "username": known,
+                "email": known.filter(|known| is_email(known)),
+                "phone": known.filter(|known| is_phone(known)),
+            })
         }
         "reset-password-email" => {
             let known = progress.fields.get(reset::SENT_TO);
@@ -108,6 +119,26 @@ fn data(facts: &Facts<'_>) -> Value {
         "brute-force-protection-unblock-failure" => json!({"errorType": code(facts)}),
         _ => Value::Null,
     }
+}
+
+/// Which kind of identifier is asked for first, where there are several: that of what was entered, else the first.
+fn active_identifier(facts: &Facts<'_>, entered: Option<&str>) -> Value {
+    let Some(database) = facts.view.world.database.as_ref().filter(|database| database.is_flexible) else {
+        return Value::Null;
+    };
+    let kind = entered.and_then(|entered| database.kinds_of(entered).into_iter().next());
+    match kind.or_else(|| database.identifiers.first().copied()) {
+        Some(Identifier::Email) => "email".into(),
+        Some(Identifier::PhoneNumber) => "phone".into(),
+        Some(Identifier::Username) => "username".into(),
+        None => Value::Null,
+    }
+}
+
+/// Whether no more codes are sent for now.
+fn has_asked_too_often(facts: &Facts<'_>) -> Option<bool> {
+    let is_limit = |fault: &Fault| ["too-many-email", "too-many-sms"].contains(&fault.code.as_str());
+    facts.view.show.faults.iter().any(is_limit).then_some(true)
 }
 
 /// What the client asks for. The user is asked something else where there is nothing.
@@ -152,7 +183,9 @@ pub(super) fn errors(facts: &Facts<'_>) -> Vec<Value> {
             // Results have texts of their own for what went wrong.
             let message = if is_result { facts.page.description.first().cloned() } else { None };
             let message = message.unwrap_or_else(|| view.message(fault).text);
-            json!({"code": fault.code, "field": fault.field, "message": message})
+            let rules = view.world.database.as_ref().filter(|_| fault.code == TOO_WEAK);
+            let rules = rules.map_or(Value::Null, |database| connection::rules(facts, database));
+            json!({"code": fault.code, "field": fault.field, "message": message, "rules": rules})
         })
         .collect()
 }

@@ -90,7 +90,7 @@ pub(super) fn invitation(reader: &Snapshot, rules: Rules, world: &World) -> Stor
 }
 
 /// Lays the looks of an organization over those of the tenant.
-pub(super) fn brand(organization: &Record, branding: &mut Document, mut theme: Option<&mut Document>) {
+pub(crate) fn brand(organization: &Record, branding: &mut Document, mut theme: Option<&mut Document>) {
     let Some(own) = organization.document.get("branding").and_then(Value::as_object) else { return };
     for (path, group, field) in OVER {
         let Some(value) = value_at(own, path).filter(|value| value.is_string()) else { continue };

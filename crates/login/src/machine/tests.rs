@@ -13,7 +13,7 @@ use model::login::{Method, Refusal, Transaction};
 
 fn world(identifier_first: bool) -> World {
     World {
-        client: Client { id: "client".into(), name: "Shop".into(), initiate_login_uri: None, logo: None },
+        client: Client { id: "client".into(), name: "Shop".into(), ..Client::default() },
         company: "Acme".into(),
         identifier_first,
         database: Some(Database {

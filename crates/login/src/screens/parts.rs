@@ -7,7 +7,7 @@ use crate::{
     form,
     page::{Action, Alternate, Button, Captcha, Check, Connection, Field, Form, Link, Page, Rule, Rules, Shown},
     paths::encoded,
-    world::Identifier,
+    world::{CLASS_RULES, Identifier},
 };
 
 /// Where the kind of identifier is noted that was sent a code to log in with.
@@ -236,12 +236,13 @@ pub(crate) fn rules(view: &View<'_>) -> Option<Rules> {
 }
 
 fn class_rule(class: &str, text: String) -> Rule {
-    let (code, pattern) = match class {
-        "lower" => ("password-policy-lower-case", "[a-z]"),
-        "upper" => ("password-policy-upper-case", "[A-Z]"),
-        "digit" => ("password-policy-numbers", "[0-9]"),
-        _ => ("password-policy-special-characters", "[^A-Za-z0-9]"),
+    let pattern = match class {
+        "lower" => "[a-z]",
+        "upper" => "[A-Z]",
+        "digit" => "[0-9]",
+        _ => "[^A-Za-z0-9]",
     };
+    let code = CLASS_RULES.iter().find(|(_, known)| *known == class).map_or("", |(code, _)| *code);
     Rule { code, text, pattern: Some(pattern.to_owned()), parts: Vec::new() }
 }
 

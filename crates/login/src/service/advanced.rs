@@ -74,7 +74,8 @@ impl Login {
         known: &Known,
     ) -> StoreResult<Reply> {
         let (setting, language) = (&scene.setting, scene.language.as_str());
-        let context = acul::context(&acul::Facts { known, view, page, language, submitted: &scene.submitted });
+        let (submitted, kept_rules) = (&scene.submitted, scene.kept_rules.as_slice());
+        let context = acul::context(&acul::Facts { known, view, page, language, submitted, kept_rules });
         let written = if known.uses_template() { self.written(tenant, scene, view, page.screen).await? } else { None };
         let variables = acul::variables(known, language);
         let tags = known.head_tags().to_vec();
