@@ -29,6 +29,9 @@ const lockPage = (origin) => `<!DOCTYPE html><html lang="en"><head>${head(origin
     configurationBaseUrl: config.clientConfigurationBaseUrl,
     overrides: { __tenant: config.auth0Tenant, __token_issuer: config.authorizationServer.issuer },
     assetsUrl: config.assetsUrl,
+    languageBaseUrl: config.languageBaseUrl,
+    language: typeof config.dict === "string" ? config.dict : "en",
+    __useTenantInfo: config.isThirdPartyClient,
     allowedConnections: config.connection ? [config.connection] : null,
     rememberLastLogin: !config.prompt,
     languageDictionary: config.dict.signin,
@@ -104,6 +107,14 @@ describe("a page that the tenant wrote, with Lock", () => {
     await arrived(page);
     const { logins_count } = await management.users.get(ada.user_id);
     assert.equal(logins_count, 1);
+    await leave();
+  });
+
+  test("speaks the language of its user", async () => {
+    await management.tenants.settings.update({ enabled_locales: ["en", "ja", "ar", "de"] });
+    const { page, leave } = await person({ locale: "de-DE" });
+    await start(page);
+    await page.locator(".auth0-lock-input[name=password][placeholder=Passwort]").waitFor();
     await leave();
   });
 

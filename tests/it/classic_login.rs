@@ -265,6 +265,17 @@ async fn a_page_shows_puzzles_where_the_tenant_wants_them() {
         "captcha": solve(&mut browser, "/dbconnections/change_password/challenge").await,
     });
     assert_eq!(browser.call("/dbconnections/change_password", &origin, &reset).await.status, 200);
+    site.passwordless("email", json!({})).await;
+    let mut start = json!({
+        "client_id": site.client, "client_secret": site.secret, "connection": "email", "email": EMAIL, "send": "code",
+        "authParams": {"state": state["state"]},
+    });
+    assert_eq!(browser.call("/passwordless/start", &origin, &start).await.status, 401);
+    start["captcha"] = json!(solve(&mut browser, "/passwordless/challenge").await);
+    let started = browser.call("/passwordless/start", &origin, &start).await;
+    assert_eq!((started.status, started.json()["email"].clone()), (200, json!(EMAIL)));
+    let again = browser.call("/passwordless/start", &origin, &start).await;
+    assert_eq!((again.status, again.json()["error"].clone()), (400, json!("invalid_captcha")));
     let mut body = site.sent(&config, "new@example.com", PASSWORD);
     body["captcha"] = json!(solve(&mut browser, challenge).await);
     let answer = browser.call("/usernamepassword/login", &origin, &body).await;
@@ -323,6 +334,42 @@ async fn lock_hears_of_a_client_and_its_connections() {
     assert_eq!(get("/client/nothing.js").await.0, 404);
     site.server.patch(&format!("/clients/{}", site.client), json!({"web_origins": ["https://a.example"]})).await;
     assert!(!get(&format!("/client/{}.js", site.client)).await.2.contains('<'));
+    let (_, headers, words) = get("/js/lock/14.3.0/de.js").await;
+    assert_eq!(headers["content-type"], "text/javascript; charset=utf-8");
+    assert!(words.starts_with("Auth0.registerLanguageDictionary(\"de\", {") && words.contains("Passwort"), "{words}");
+    assert_eq!(get("/js/lock/14.3.0/nothing.js").await.0, 404);
+    site.end().await;
+}
+
+#[tokio::test]
+async fn lock_hears_of_the_connections_of_the_domain_where_the_client_is_a_third_partys() {
+    let site = Site::start().await;
+    site.write_page(json!({"custom_login_page_on": true, "custom_login_page": PAGE})).await;
+    let (_, config) = site.on_page("").await;
+    assert_eq!(config["isThirdPartyClient"], false);
+    assert_eq!(config["languageBaseUrl"], site.origin());
+    let told = async || {
+        let script =
+            site.server.http.get(site.server.url("/info-v1.js?t1")).send().await.unwrap().text().await.unwrap();
+        let told = script.strip_prefix("Auth0.setTenant(").and_then(|rest| rest.strip_suffix(");")).unwrap().to_owned();
+        serde_json::from_str::<Value>(&told).unwrap()
+    };
+    assert_eq!(told().await["connections"]["database"], json!([]));
+    site.server
+        .patch(
+            &format!("/clients/{}", site.client),
+            json!({"is_first_party": false, "third_party_security_mode": "permissive"}),
+        )
+        .await;
+    let shared = json!({"is_domain_connection": true});
+    let answer = site.server.patch(&format!("/connections/{}", site.connection().await), shared).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let told = told().await;
+    let database = &told["connections"]["database"][0];
+    assert_eq!((&database["name"], &database["strategy"]), (&json!(CONNECTION), &json!("auth0")), "{told}");
+    assert_eq!((&database["allowSignup"], &database["validation"]["passwordPolicy"]), (&json!(true), &json!("good")));
+    let (_, config) = site.on_page("").await;
+    assert_eq!(config["isThirdPartyClient"], true);
     site.end().await;
 }
 

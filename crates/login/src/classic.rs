@@ -6,6 +6,7 @@ mod callback;
 mod clients;
 pub(crate) mod config;
 mod default_page;
+mod dictionary;
 mod own_page;
 mod policy;
 mod reset;

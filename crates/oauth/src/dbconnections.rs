@@ -54,11 +54,7 @@ impl Input {
         let (Some(captcha), Some(state)) = (self.text("captcha")?, self.text("state")?) else {
             return Err(Refusal::requires_verification());
         };
-        match site.pages.solves(site.tenant.id(), state, captcha, &self.browser).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(Refusal::invalid_captcha()),
-            Err(error) => Err(OAuthError::internal(error).into()),
-        }
+        if site.solves(state, captcha, &self.browser).await? { Ok(()) } else { Err(Refusal::invalid_captcha()) }
     }
 
     /// A text; one that is absent, `null` or empty counts as not sent.

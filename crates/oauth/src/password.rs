@@ -6,6 +6,7 @@ use identity::{
     protection::{self, Puzzles},
 };
 use kernel::Secret;
+use model::login::Browser;
 use store::{Snapshot, Tx};
 
 use crate::{
@@ -90,6 +91,11 @@ impl Site {
     pub(crate) async fn puzzles(&self, ip: &str) -> Result<Puzzles, OAuthError> {
         let ip = ip.to_owned();
         Ok(self.store.read(self.tenant.id(), move |reader: &Snapshot| protection::puzzles(reader, &ip)).await?)
+    }
+
+    /// Whether the puzzle is solved that a classic login page has shown in this browser. It is used up either way.
+    pub(crate) async fn solves(&self, state: &str, entered: &str, browser: &Browser) -> Result<bool, OAuthError> {
+        self.pages.solves(self.tenant.id(), state, entered, browser).await.map_err(OAuthError::internal)
     }
 }
 

@@ -1,9 +1,10 @@
-//! `/client/{id}.js`: what Lock asks of a client before it shows itself. Everybody may know it.
+//! `/client/{id}.js`: what Lock asks of a client before it shows itself, and `/info-v1.js`: what it asks for clients of third parties. Everybody
+//! may know both.
 
 use kernel::{Document, Record, TenantId, Value, script_literal, value_at};
 use model::views::{self, Strategy, View as _};
 use serde_json::json;
-use store::{Snapshot, Store, StoreResult};
+use store::{Filter, Query, Snapshot, Store, StoreResult};
 
 /// The script that tells Lock of a client; `None` where there is none.
 pub(super) async fn script(store: &Store, tenant: &TenantId, client_id: &str) -> StoreResult<Option<String>> {
@@ -48,6 +49,36 @@ fn client(reader: &Snapshot, id: &str) -> StoreResult<Option<Value>> {
         "callback": client.callbacks.first(),
         "strategies": strategies,
     })))
+}
+
+/// The script that tells Lock by which connections users of third parties sign in: those of the whole domain.
+pub(super) async fn of_tenant(store: &Store, tenant: &TenantId) -> StoreResult<String> {
+    let told = store.read(tenant, of_domain).await?;
+    Ok(format!("Auth0.setTenant({});", script_literal(&told)))
+}
+
+fn of_domain(reader: &Snapshot) -> StoreResult<Value> {
+    let mut databases = Vec::new();
+    for record in reader.list(&model::CONNECTION, &Query::of(Filter::equals("is_domain_connection", true)))?.items {
+        let connection = views::Connection::of(&record)?;
+        if !connection.strategy.is_database() {
+            continue;
+        }
+        let realm = identity::users::Realm::of(&record)?;
+        let (min, max) = realm.username_window();
+        databases.push(json!({
+            "name": connection.name,
+            "strategy": connection.strategy.name(),
+            "validation": {"username": {"min": min, "max": max}, "passwordPolicy": policy(&record)},
+            "allowSignup": realm.allows_signup(),
+            "allowForgot": realm.allows_reset(),
+            "requiresUsername": connection.options.requires_username,
+        }));
+    }
+    let directory = reader.singleton(&model::TENANT_SETTINGS)?;
+    let directory = directory.and_then(|settings| settings.text("default_directory").map(str::to_owned));
+    let directory = directory.filter(|name| databases.iter().any(|database| database["name"] == name.as_str()));
+    Ok(json!({"connections": {"database": databases}, "defaultDirectory": directory}))
 }
 
 fn database(record: &Record, connection: &views::Connection) -> StoreResult<Value> {

@@ -53,7 +53,7 @@ pub(super) fn of(
     }
     let origin = origin(browser);
     let world = &setting.world;
-    // Lock has English in itself; other languages it would fetch.
+    // Lock has English in itself; other languages it fetches.
     let dict =
         if language.starts_with("en") { json!({"signin": {"title": world.company}}) } else { Value::from(language) };
     let mut config = json!({
@@ -70,8 +70,8 @@ pub(super) fn of(
         "extraParams": extra,
         "internalOptions": extra,
         "widgetUrl": "",
-        "languageBaseUrl": "",
-        "isThirdPartyClient": false,
+        "languageBaseUrl": origin,
+        "isThirdPartyClient": world.client.is_third_party,
         "authorizationServer": {"url": origin, "issuer": format!("https://{}/", browser.host)},
         "colors": setting.colors,
     });

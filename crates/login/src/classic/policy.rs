@@ -17,7 +17,7 @@ const CALLED: [&str; 11] = [
     "/.well-known/",
 ];
 /// What the page may include as scripts of ours.
-const INCLUDED: [&str; 1] = ["/client/"];
+const INCLUDED: [&str; 3] = ["/client/", "/info-v1.js", "/js/lock/"];
 /// What its forms may be sent to.
 const POSTED: [&str; 6] =
     ["/login/callback", "/usernamepassword/login", "/passwordless/", "/lo/reset", "/authorize", "/u/login/"];

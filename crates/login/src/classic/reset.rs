@@ -34,9 +34,15 @@ fn ticket(presented: &str) -> String {
 
 impl Login {
     /// Shows the page to whoever has a ticket that holds.
-    pub(super) async fn reset_page(&self, tenant: &TenantId, presented: &str, browser: &Browser) -> StoreResult<Reply> {
+    pub(super) async fn reset_page(
+        &self,
+        tenant: &TenantId,
+        presented: &str,
+        browser: &Browser,
+        locales: &[String],
+    ) -> StoreResult<Reply> {
         let ticket = ticket(presented);
-        let mut scene = self.scene(tenant, "", browser, "reset-password", &[]).await?;
+        let mut scene = self.scene(tenant, "", browser, "reset-password", locales).await?;
         let found = self.accounts.reset_ticket(&scene.call(tenant, browser, ""), &ticket).await;
         let page = match found {
             Ok(found) => self.own_reset_page(tenant, &mut scene, &ticket, found, browser, "").await?,
@@ -111,10 +117,11 @@ impl Login {
         tenant: &TenantId,
         form: &Form,
         browser: &Browser,
+        locales: &[String],
         is_for_people: bool,
     ) -> StoreResult<http::Response<String>> {
         let ticket = ticket(form.get("ticket"));
-        let mut scene = self.scene(tenant, "", browser, "reset-password", &[]).await?;
+        let mut scene = self.scene(tenant, "", browser, "reset-password", locales).await?;
         let is_own = is_from_page(browser, &ticket, form.get("_csrf"));
         let new = form.get("newPassword");
         let transaction = self.transaction(LoginRequest::default());

@@ -3,7 +3,7 @@
 use axum::{
     Router,
     body::Body,
-    extract::{FromRequest, FromRequestParts, Request, State},
+    extract::{FromRequest, FromRequestParts, Path, Request, State},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use store::StoreResult;
 
 use super::{
-    clients,
+    clients, dictionary,
     sign_in::{Challenge, refusal},
 };
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
 const LONGEST: usize = 128 * 1024;
 
 /// The paths, by which requests are counted.
-pub(crate) const PATHS: [&str; 10] = [
+pub(crate) const PATHS: [&str; 12] = [
     "/login",
     "/login/callback",
     "/usernamepassword/login",
@@ -36,6 +36,8 @@ pub(crate) const PATHS: [&str; 10] = [
     "/client/{file}",
     "/lo/reset",
     "/custom-login/preview",
+    "/info-v1.js",
+    "/js/lock/{version}/{file}",
 ];
 
 /// The routes.
@@ -51,6 +53,8 @@ pub(crate) fn routes() -> Router<Login> {
         .route(PATHS[7], get(client))
         .route(PATHS[8], get(reset).post(reset_by_page))
         .route(PATHS[9], get(preview))
+        .route(PATHS[10], get(info))
+        .route(PATHS[11], get(words))
 }
 
 async fn page(State(login): State<Login>, visit: Visit) -> Response {
@@ -87,14 +91,26 @@ async fn client(State(login): State<Login>, visit: Visit) -> Response {
     }
 }
 
+async fn info(State(login): State<Login>, visit: Visit) -> Response {
+    match clients::of_tenant(&login.store, &visit.tenant).await {
+        Ok(text) => javascript(text),
+        Err(error) => Login::failed(&error).into_response(),
+    }
+}
+
+async fn words(Path((_, file)): Path<(String, String)>) -> Response {
+    let script = file.strip_suffix(".js").and_then(dictionary::script);
+    script.map_or_else(|| StatusCode::NOT_FOUND.into_response(), javascript)
+}
+
 async fn reset(State(login): State<Login>, visit: Visit) -> Response {
-    answer(login.reset_page(&visit.tenant, visit.query.get("ticket"), &visit.browser).await)
+    answer(login.reset_page(&visit.tenant, visit.query.get("ticket"), &visit.browser, &visit.locales()).await)
 }
 
 async fn reset_by_page(State(login): State<Login>, headers: HeaderMap, Sent { visit, form }: Sent) -> Response {
     let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let is_for_people = accepted.contains("text/html") && !headers.contains_key("x-requested-with");
-    match login.reset_by_page(&visit.tenant, &form, &visit.browser, is_for_people).await {
+    match login.reset_by_page(&visit.tenant, &form, &visit.browser, &visit.locales(), is_for_people).await {
         Ok(response) => response.map(Body::from),
         Err(error) => Login::failed(&error).into_response(),
     }

@@ -12,13 +12,17 @@ use identity::{
     users::Identifier,
 };
 use kernel::{Document, object};
-use model::views::{Connection, Strategy, View as _};
+use model::{
+    login::Browser,
+    views::{Connection, Strategy, View as _},
+};
 use serde_json::json;
 use store::Tx;
 
 use super::{auth_params, of_link};
 use crate::{
-    OAuthError, Site, authorize,
+    OAuthError, Site,
+    authorize::{self, browser},
     client::{self, Authenticated},
     password,
     request::{Incoming, Parameters},
@@ -39,7 +43,9 @@ pub(crate) async fn start(site: Site, request: Request<Body>) -> Response {
 
 async fn answer(site: &Site, request: Request<Body>) -> Result<Document, OAuthError> {
     let language = request.headers().get(LANGUAGE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let incoming = Incoming::read(request).await?;
+    let (parts, body) = request.into_parts();
+    let browser = browser::visit(parts.clone()).browser;
+    let incoming = Incoming::read(Request::from_parts(parts, body)).await?;
     let caller = caller(site, &incoming).await?;
     let parameters = &incoming.parameters;
     let mut origin = incoming.origin.clone();
@@ -47,7 +53,7 @@ async fn answer(site: &Site, request: Request<Body>) -> Result<Document, OAuthEr
     let client = caller.client;
     third_parties::admit_endpoint(&client, "Logins without passwords")?;
     if site.puzzles(&origin.ip).await?.passwordless {
-        return Err(OAuthError::requires_verification());
+        solve(site, parameters, &browser).await?;
     }
     let name = parameters.require("connection")?;
     let connection = site.store.cached_by(site.tenant.id(), &model::CONNECTION, "name", name).await?;
@@ -104,6 +110,19 @@ async fn answer(site: &Site, request: Request<Body>) -> Result<Document, OAuthEr
         Started::TooOften => Err(OAuthError::too_many_requests()),
         Started::Limited(limited) => Err(OAuthError::limited(limited)),
     }
+}
+
+/// Whether the puzzle is solved that a classic login page has shown. auth0.js tells the `state` of the login among `authParams`.
+async fn solve(site: &Site, parameters: &Parameters, browser: &Browser) -> Result<(), OAuthError> {
+    let given = auth_params(parameters)?;
+    let state = parameters.get("state").or_else(|| given.get("state")?.as_str());
+    let (Some(captcha), Some(state)) = (parameters.get("captcha"), state) else {
+        return Err(OAuthError::requires_verification());
+    };
+    if site.solves(state, captcha, browser).await? {
+        return Ok(());
+    }
+    Err(OAuthError::bad("invalid_captcha", "Invalid captcha value"))
 }
 
 /// The client, which proves who it is where the tenant wants that of clients that can.
