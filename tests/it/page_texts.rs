@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::{
     browser::{Browser, Page},
-    site::{CONNECTION, EMAIL, Site},
+    site::{CONNECTION, EMAIL, Site, path_of},
 };
 
 /// A site whose tenant has these languages.
@@ -91,6 +91,30 @@ async fn the_language_is_what_was_asked_for_of_those_that_the_tenant_has() {
         let page = visit(&site, &mut browser, &format!("&ui_locales={asked}")).await;
         assert_eq!(written(&page).0, expected, "{asked} {accepted}");
     }
+    site.end().await;
+}
+
+#[tokio::test]
+async fn pages_of_links_and_forms_that_send_themselves_are_in_the_language_that_was_asked_for() {
+    let site = site_in(&["en", "de", "ja"]).await;
+    let mut browser = site.browser();
+    let ticket = site.server.post("/tickets/password-change", json!({"user_id": site.user})).await.body;
+    let link = path_of(ticket["ticket"].as_str().unwrap()).replace('#', "");
+    let page = browser.visit(&format!("{link}&ui_locales=de")).await;
+    assert_eq!(written(&page).0, "de");
+    // What the link leads to goes on in it.
+    let page = browser.submit(&page, &[]).await;
+    assert_eq!((written(&page).0, page.heading()), ("de", "Passwort ändern"), "{}", page.address);
+    let result = browser.visit("/u/logout/complete?ui_locales=ja").await;
+    assert_eq!(written(&result).0, "ja");
+    let asked = site.authorize("&prompt=none&response_mode=form_post&ui_locales=ja");
+    let form = browser.visit(&asked).await;
+    assert!(
+        form.html.contains("name=\"error\" value=\"login_required\"") && form.html.contains("続ける"),
+        "{}",
+        form.html
+    );
+    assert_eq!(written(&form), ("ja", "ltr"));
     site.end().await;
 }
 

@@ -104,10 +104,12 @@ async fn visit(State(login): State<Login>, visit: Visit) -> Response {
     let Visit { tenant, browser, path, query } = &visit;
     let reply = match Page::at(path) {
         Page::Ticket(purpose) if !query.get("ticket").is_empty() => {
-            login.open_ticket(tenant, purpose, query.get("ticket"), browser).await
+            login.open_ticket(tenant, purpose, query.get("ticket"), browser, &visit.locales()).await
         }
-        Page::Result(screen) => login.result(tenant, screen, query.get("client_id"), browser).await,
-        Page::Link if !query.get("ticket").is_empty() => login.open_link(tenant, query.get("ticket"), browser).await,
+        Page::Result(screen) => login.result(screen, &visit).await,
+        Page::Link if !query.get("ticket").is_empty() => {
+            login.open_link(tenant, query.get("ticket"), browser, &visit.locales()).await
+        }
         _ => login.visit(tenant, path, query.get("state"), browser, &visit.locales()).await,
     };
     answer(reply)
@@ -127,11 +129,11 @@ async fn post(State(login): State<Login>, visit: Visit, request: Request) -> Res
     let form = Form::parse(&body);
     let reply = match Page::at(path) {
         Page::Ticket(purpose) if !query.get("ticket").is_empty() => {
-            login.redeem_ticket(tenant, purpose, query.get("ticket"), browser).await
+            login.redeem_ticket(tenant, purpose, query.get("ticket"), browser, &visit.locales()).await
         }
-        Page::Result(screen) => login.result(tenant, screen, query.get("client_id"), browser).await,
+        Page::Result(screen) => login.result(screen, &visit).await,
         Page::Link if !query.get("ticket").is_empty() => {
-            Box::pin(login.redeem_link(tenant, query.get("ticket"), browser)).await
+            Box::pin(login.redeem_link(tenant, query.get("ticket"), browser, &visit.locales())).await
         }
         _ => {
             let (sent, asked) = (form.get("state"), query.get("state"));
@@ -192,15 +194,10 @@ async fn asset(uri: Uri) -> Response {
 
 impl Login {
     /// A page that tells how a logout ended.
-    async fn result(
-        &self,
-        tenant: &TenantId,
-        screen: &'static str,
-        client: &str,
-        browser: &Browser,
-    ) -> StoreResult<Reply> {
-        let scene = self.scene(tenant, "", browser, screen, &[]).await?;
-        let client_id = client.chars().filter(char::is_ascii_graphic).take(64).collect();
+    async fn result(&self, screen: &'static str, visit: &Visit) -> StoreResult<Reply> {
+        let tenant = &visit.tenant;
+        let scene = self.scene(tenant, "", &visit.browser, screen, &visit.locales()).await?;
+        let client_id = visit.query.get("client_id").chars().filter(char::is_ascii_graphic).take(64).collect();
         let transaction = self.transaction(LoginRequest { client_id, ..LoginRequest::default() });
         self.told(tenant, &scene, crate::step::Show::of(screen), transaction).await
     }

@@ -15,6 +15,7 @@ mod request;
 pub(crate) mod response;
 pub(crate) mod returning;
 mod strict;
+pub(crate) mod words;
 
 use axum::{body::Body, response::Response};
 use http::Request;

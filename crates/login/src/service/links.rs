@@ -33,8 +33,14 @@ struct Opened {
 
 impl Login {
     /// The link was opened.
-    pub(crate) async fn open_link(&self, tenant: &TenantId, ticket: &str, browser: &Browser) -> StoreResult<Reply> {
-        let mut scene = self.scene(tenant, "", browser, SCREEN, &[]).await?;
+    pub(crate) async fn open_link(
+        &self,
+        tenant: &TenantId,
+        ticket: &str,
+        browser: &Browser,
+        locales: &[String],
+    ) -> StoreResult<Reply> {
+        let mut scene = self.scene(tenant, "", browser, SCREEN, locales).await?;
         match self.opened(tenant, &mut scene, ticket, browser).await? {
             Err(reply) => Ok(reply),
             Ok(Opened { transaction, is_same_browser, .. }) => {
@@ -45,8 +51,14 @@ impl Login {
     }
 
     /// The page of the link was sent.
-    pub(crate) async fn redeem_link(&self, tenant: &TenantId, ticket: &str, browser: &Browser) -> StoreResult<Reply> {
-        let mut scene = self.scene(tenant, "", browser, SCREEN, &[]).await?;
+    pub(crate) async fn redeem_link(
+        &self,
+        tenant: &TenantId,
+        ticket: &str,
+        browser: &Browser,
+        locales: &[String],
+    ) -> StoreResult<Reply> {
+        let mut scene = self.scene(tenant, "", browser, SCREEN, locales).await?;
         let Opened { link, code, transaction, .. } = match self.opened(tenant, &mut scene, ticket, browser).await? {
             Err(reply) => return Ok(reply),
             Ok(opened) => opened,

@@ -37,17 +37,20 @@ impl Login {
         purpose: Purpose,
         ticket: &str,
         browser: &Browser,
+        locales: &[String],
     ) -> StoreResult<Reply> {
         let screen = match purpose {
             Purpose::Unblock => "brute-force-protection-unblock",
             Purpose::EmailVerification | Purpose::Reset => "redeem-ticket",
         };
-        let scene = self.scene(tenant, "", browser, screen, &[]).await?;
+        let scene = self.scene(tenant, "", browser, screen, locales).await?;
         if purpose == Purpose::Reset && scene.setting.reset_page.is_some() {
             let ticket: String = ticket.chars().take(LONGEST).collect();
             let found = self.accounts.reset_ticket(&scene.call(tenant, browser, ""), &ticket).await;
             if found.is_ok() {
-                return Ok(Reply::to(format!("/lo/reset?ticket={}", paths::encoded(&ticket))));
+                let asked = locales.join(" ");
+                let asked = if asked.is_empty() { asked } else { format!("&ui_locales={}", paths::encoded(&asked)) };
+                return Ok(Reply::to(format!("/lo/reset?ticket={}{asked}", paths::encoded(&ticket))));
             }
         }
         self.told(tenant, &scene, Show::of(screen), self.transaction(LoginRequest::default())).await
@@ -60,9 +63,10 @@ impl Login {
         purpose: Purpose,
         ticket: &str,
         browser: &Browser,
+        locales: &[String],
     ) -> StoreResult<Reply> {
         let ticket: String = ticket.chars().take(LONGEST).collect();
-        let scene = self.scene(tenant, "", browser, "email-verification-result", &[]).await?;
+        let scene = self.scene(tenant, "", browser, "email-verification-result", locales).await?;
         let call = scene.call(tenant, browser, "");
         match purpose {
             Purpose::EmailVerification => {
@@ -78,7 +82,8 @@ impl Login {
             }
             Purpose::Reset => {
                 let found = self.accounts.reset_ticket(&call, &ticket).await;
-                let mut transaction = self.transaction(LoginRequest::default());
+                let asked = LoginRequest { ui_locales: locales.to_vec(), ..LoginRequest::default() };
+                let mut transaction = self.transaction(asked);
                 let location = match found {
                     Ok(found) => {
                         transaction.request.client_id = found.client_id;

@@ -99,6 +99,8 @@ pub(crate) struct Addressee {
     pub(crate) redirect_uri: String,
     pub(crate) response_mode: ResponseMode,
     pub(crate) state: Option<String>,
+    /// The languages that were asked for.
+    pub(crate) locales: Vec<String>,
     /// Whether the client allows web messages to the redirect URI's origin.
     pub(crate) can_receive_messages: bool,
     /// Whether errors are shown on a page instead: anybody may have registered the client, and could send users anywhere by requests that
@@ -118,7 +120,10 @@ impl Addressee {
         let default = default_mode(asked.unwrap_or(ResponseType { code: true, ..ResponseType::default() }));
         let response_mode = parameters.get("response_mode").and_then(ResponseMode::named).unwrap_or(default);
         let state = parameters.get("state").filter(|state| state.len() <= LONGEST).map(str::to_owned);
-        Self { redirect_uri: redirect_uri.to_owned(), response_mode, state, can_receive_messages, shows_errors: false }
+        let locales = parameters.get("ui_locales").unwrap_or_default();
+        let locales = locales.split_ascii_whitespace().take(10).map(str::to_owned).collect();
+        let redirect_uri = redirect_uri.to_owned();
+        Self { redirect_uri, response_mode, state, locales, can_receive_messages, shows_errors: false }
     }
 }
 

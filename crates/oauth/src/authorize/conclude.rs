@@ -388,7 +388,8 @@ async fn respond(site: &Site, login: &Login<'_>, decided: Decided) -> Result<Res
         }
     };
     let planned = site.store.write(site.tenant.id(), work).await?;
-    let mut response = response::respond(site.store.context(), &request.addressee, &members);
+    let words = site.words(&request.ui_locales, login.visit).await;
+    let mut response = response::respond(site.store.context(), &request.addressee, words, &members);
     if let Some(secret) = planned.secret {
         let cookies = session::cookies(site, &login.visit.browser, &planned.session, &secret);
         browser::set_cookies(&mut response, &cookies);

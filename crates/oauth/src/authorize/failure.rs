@@ -40,7 +40,8 @@ impl Failure {
                 let settings = site.settings().await;
                 let with_issuer = settings.is_ok_and(|s| s.authorization_response_iss_parameter_supported);
                 let members = members(&error, site, &addressee, with_issuer);
-                response::respond(site.store.context(), &addressee, &members)
+                let words = site.words(&addressee.locales, visit).await;
+                response::respond(site.store.context(), &addressee, words, &members)
             }
             Self::Redirect(_, error) | Self::Page(error) => {
                 if let Some(cause) = &error.cause {

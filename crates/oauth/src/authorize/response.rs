@@ -12,20 +12,24 @@ use kernel::{Context, script_literal};
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
-use super::addressee::{Addressee, ResponseMode};
+use super::{
+    addressee::{Addressee, ResponseMode},
+    words::Words,
+};
 
 /// Parameters of a response, in order.
 pub(crate) type Members = Vec<(&'static str, Value)>;
 
 /// Sends a response's parameters to where the request wants them. Where an origin may not get web messages, the page says nothing to
 /// anybody.
-pub(crate) fn respond(context: &Context, to: &Addressee, members: &Members) -> Response {
+pub(crate) fn respond(context: &Context, to: &Addressee, words: &Words, members: &Members) -> Response {
     let redirect_uri = to.redirect_uri.as_str();
     match to.response_mode {
         ResponseMode::Query => redirect(&with_query(redirect_uri, members)),
         ResponseMode::Fragment => redirect(&format!("{redirect_uri}#{}", encoded(members))),
-        ResponseMode::FormPost => form_post(context, redirect_uri, members),
-        ResponseMode::WebMessage => web_message(context, redirect_uri, members, to.can_receive_messages),
+        ResponseMode::FormPost => form_post(context, redirect_uri, words, members),
+        ResponseMode::WebMessage if to.can_receive_messages => web_message(context, redirect_uri, words, members),
+        ResponseMode::WebMessage => no_message(),
     }
 }
 
@@ -70,39 +74,43 @@ fn text(value: &Value) -> String {
 #[derive(Template)]
 #[template(path = "form_post.html")]
 struct FormPost<'a> {
+    words: &'a Words,
     nonce: &'a str,
     redirect_uri: &'a str,
     fields: Vec<(&'static str, String)>,
 }
 
-fn form_post(context: &Context, redirect_uri: &str, members: &Members) -> Response {
+fn form_post(context: &Context, redirect_uri: &str, words: &Words, members: &Members) -> Response {
     let nonce = nonce(context);
     let fields = members.iter().map(|(name, value)| (*name, text(value))).collect();
     // Browsers apply `form-action` to the redirects that follow too, and these are the application's own business.
-    page(&FormPost { nonce: &nonce, redirect_uri, fields }, &format!("default-src 'none'; script-src 'nonce-{nonce}'"))
+    let policy = format!("default-src 'none'; script-src 'nonce-{nonce}'");
+    page(&FormPost { words, nonce: &nonce, redirect_uri, fields }, &policy)
 }
 
 #[derive(Template)]
 #[template(path = "web_message.html")]
 struct WebMessage<'a> {
+    words: &'a Words,
     nonce: &'a str,
     message: String,
     origin: String,
 }
 
-fn web_message(context: &Context, redirect_uri: &str, members: &Members, can_receive_messages: bool) -> Response {
+fn web_message(context: &Context, redirect_uri: &str, words: &Words, members: &Members) -> Response {
     let nonce = nonce(context);
     let origin = Url::parse(redirect_uri).map(|url| url.origin()).ok().filter(url::Origin::is_tuple);
-    let Some(origin) = origin.filter(|_| can_receive_messages) else {
-        return (StatusCode::FORBIDDEN, "The origin of the redirect URI is not allowed to receive web messages.")
-            .into_response();
-    };
+    let Some(origin) = origin else { return no_message() };
     let response: serde_json::Map<String, Value> =
         members.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     let message = script_literal(&json!({"type": "authorization_response", "response": response}));
     let origin = script_literal(&origin.ascii_serialization().into());
     let policy = format!("default-src 'none'; script-src 'nonce-{nonce}'");
-    page(&WebMessage { nonce: &nonce, message, origin }, &policy)
+    page(&WebMessage { words, nonce: &nonce, message, origin }, &policy)
+}
+
+fn no_message() -> Response {
+    (StatusCode::FORBIDDEN, "The origin of the redirect URI is not allowed to receive web messages.").into_response()
 }
 
 fn nonce(context: &Context) -> String {
@@ -122,13 +130,14 @@ fn page(template: &impl Template, policy: &str) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::words::WORDS, *};
 
     fn addressee(response_mode: ResponseMode, uri: &str, can_receive_messages: bool) -> Addressee {
         Addressee {
             redirect_uri: uri.to_owned(),
             response_mode,
             state: None,
+            locales: Vec::new(),
             can_receive_messages,
             shows_errors: false,
         }
@@ -136,7 +145,7 @@ mod tests {
 
     fn location(mode: ResponseMode, uri: &str) -> String {
         let members = vec![("code", "a+b".into()), ("state", "x y&z".into()), ("expires_in", 5.into())];
-        let response = respond(&Context::system(), &addressee(mode, uri, true), &members);
+        let response = respond(&Context::system(), &addressee(mode, uri, true), &WORDS[0], &members);
         assert_eq!(response.status(), StatusCode::FOUND);
         response.headers()[header::LOCATION].to_str().unwrap().to_owned()
     }
@@ -156,7 +165,8 @@ mod tests {
     fn a_web_message_is_sent_to_an_allowed_origin_only() {
         let members = vec![("code", "c".into())];
         let send = |uri, allowed| {
-            respond(&Context::system(), &addressee(ResponseMode::WebMessage, uri, allowed), &members).status()
+            let to = addressee(ResponseMode::WebMessage, uri, allowed);
+            respond(&Context::system(), &to, &WORDS[0], &members).status()
         };
         assert_eq!(send("https://a.example/cb", true), StatusCode::OK);
         assert_eq!(send("https://a.example/cb", false), StatusCode::FORBIDDEN);

@@ -20,6 +20,7 @@ use crate::{
         failure::Failure,
         finish,
         login::Asked,
+        words::Words,
     },
     request::Parameters,
 };
@@ -64,7 +65,8 @@ pub(crate) async fn redeem(
         };
         let cookie = cookie.unwrap_or_else(|| ticket::new_cookie(site));
         let state = ticket::state(&cookie, &presented);
-        let mut response = verification(site, asked, parameters, (page, &state), &ticket);
+        let words = site.words(&asked.request.addressee.locales, visit).await;
+        let mut response = verification(site, words, asked, parameters, (page, &state), &ticket);
         browser::set_cookies(&mut response, &[ticket::set_cookie(site, &visit.browser, &cookie)]);
         return Ok(response);
     }
@@ -79,6 +81,7 @@ pub(crate) async fn redeem(
 #[derive(Template)]
 #[template(path = "verification.html")]
 struct Verification<'a> {
+    words: &'a Words,
     nonce: &'a str,
     page: String,
     origin: String,
@@ -92,6 +95,7 @@ struct Verification<'a> {
 /// The page that asks the application's page for the verifier, and sends the request again with it.
 fn verification(
     site: &Site,
+    words: &Words,
     asked: &Asked,
     parameters: &Parameters,
     (page, state): (&str, &str),
@@ -100,6 +104,7 @@ fn verification(
     let nonce = site.store.context().text(kernel::id::BASE64URL, 22);
     let literal = |text: &str| script_literal(&Value::from(text));
     let template = Verification {
+        words,
         nonce: &nonce,
         page: literal(page),
         origin: literal(&ticket.origin),
