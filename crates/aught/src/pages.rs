@@ -11,7 +11,7 @@ use std::{
 
 use axum::{
     Router,
-    extract::{Path as Within, State},
+    extract::{Path as Within, Query, State},
     response::{Html, IntoResponse, Response},
     routing::get,
 };
@@ -25,6 +25,7 @@ use hyper_util::{
 };
 use kernel::{Context, Document};
 use login::preview::{self, Draft};
+use serde::Deserialize;
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
@@ -46,9 +47,9 @@ const SCRIPT_PATH: &str = "/u/preview/live.js";
 /// What is looked at.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Preview {
-    /// The screen, such as login-id
+    /// The screen, such as login-id [default: all]
     #[arg(value_name = "SCREEN", value_parser = screen)]
-    screen: String,
+    screen: Option<String>,
 
     /// The language of the page
     #[arg(long, value_name = "LANGUAGE", default_value = "en")]
@@ -57,6 +58,14 @@ pub(crate) struct Preview {
     /// A page template: the body of PUT /branding/templates/universal-login
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,
+
+    /// The branding in JSON: the body of PATCH /branding
+    #[arg(long, value_name = "FILE")]
+    branding: Option<PathBuf>,
+
+    /// An organization in JSON, for its branding: the body of POST /organizations
+    #[arg(long, value_name = "FILE")]
+    organization: Option<PathBuf>,
 
     /// A theme in JSON: the body of POST /branding/themes
     #[arg(long, value_name = "FILE")]
@@ -99,7 +108,11 @@ pub(crate) async fn preview(asked: Preview) -> Result<ExitCode, Failure> {
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let port = listener.local_addr().map_err(failed)?.port();
     let host = format!("localhost:{port}");
-    telemetry::say(&format!("{} in each of its states: http://{host}/\n", asked.screen));
+    let shown = asked
+        .screen
+        .as_deref()
+        .map_or("Every screen in each of its states".to_owned(), |screen| format!("{screen} in each of its states"));
+    telemetry::say(&format!("{shown}: http://{host}/\n"));
     let routes = router(Shown { asked: Arc::new(asked), context: Context::system(), host });
     loop {
         tokio::select! {
@@ -126,7 +139,7 @@ fn router(shown: Shown) -> Router {
         .route(CHANGES, get(changes))
         .route(SCRIPT_PATH, get(|| async { typed(SCRIPT.to_owned(), "text/javascript") }))
         .route("/u/assets/{hash}/{name}", get(asset))
-        .route("/u/preview/state/{state}", get(page).post(list))
+        .route("/u/preview/{screen}/{state}", get(page).post(list))
         // Forms and links lead nowhere.
         .fallback(list)
         .with_state(shown)
@@ -145,6 +158,8 @@ impl Preview {
         Ok(Draft {
             language: self.lang.clone(),
             template: self.template.as_deref().map(read).transpose()?,
+            branding: document(&self.branding)?,
+            organization: document(&self.organization)?,
             theme: document(&self.theme)?,
             texts: document(&self.text)?,
             partials: document(&self.partials)?,
@@ -153,39 +168,57 @@ impl Preview {
 
     /// Tells whether the files have changed: the times of their last changes.
     fn version(&self) -> String {
-        let files = [&self.template, &self.theme, &self.text, &self.partials];
+        let files = [&self.template, &self.branding, &self.organization, &self.theme, &self.text, &self.partials];
         let times = files.into_iter().flatten().map(|path| fs::metadata(path).and_then(|found| found.modified()).ok());
         format!("{:?}", times.collect::<Vec<_>>())
     }
 }
 
-/// The states of the screen.
+/// The states of the screens.
 async fn list(State(shown): State<Shown>) -> Response {
     let draft = match shown.asked.draft() {
         Ok(draft) => draft,
         Err(failure) => return told(&failure),
     };
-    let states = preview::states(&shown.context, &draft, &shown.asked.screen);
-    let lines = states.iter().map(|state| {
-        let state = escaped(state);
-        format!("<li><a href=\"/u/preview/state/{state}\">{state}</a></li>")
+    let screens: Vec<&str> = match &shown.asked.screen {
+        Some(screen) => vec![screen],
+        None => preview::screens().collect(),
+    };
+    let sections = screens.iter().map(|screen| {
+        let states = preview::states(&shown.context, &draft, screen);
+        let lines = states.iter().map(|state| {
+            let state = escaped(state);
+            format!("<li><a href=\"/u/preview/{screen}/{state}\">{state}</a></li>")
+        });
+        format!("<h2>{screen}</h2><ul>{}</ul>", lines.collect::<String>())
     });
-    let screen = escaped(&shown.asked.screen);
     let body = format!(
-        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{screen}</title></head><body><main><h1>{screen}</h1><ul>{}</ul>\
+        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Screens</title></head><body><main><h1>Screens</h1>{}\
          </main><script src=\"{SCRIPT_PATH}\"></script></body></html>",
-        lines.collect::<String>()
+        sections.collect::<String>()
     );
     Html(body).into_response()
 }
 
+/// What an address may say of a page.
+#[derive(Deserialize)]
+struct Wish {
+    /// The language, in place of the one that the command names.
+    lang: Option<String>,
+}
+
 /// One state.
-async fn page(State(shown): State<Shown>, Within(state): Within<String>) -> Response {
-    let draft = match shown.asked.draft() {
+async fn page(
+    State(shown): State<Shown>,
+    Within((screen, state)): Within<(String, String)>,
+    Query(wish): Query<Wish>,
+) -> Response {
+    let mut draft = match shown.asked.draft() {
         Ok(draft) => draft,
         Err(failure) => return told(&failure),
     };
-    let reply = preview::show(&shown.context, draft, &shown.asked.screen, &state, &shown.host).await;
+    draft.language = wish.lang.unwrap_or(draft.language);
+    let reply = preview::show(&shown.context, draft, &screen, &state, &shown.host).await;
     let Some(reply) = reply else { return StatusCode::NOT_FOUND.into_response() };
     // Whatever the state's status: a browser shows the page.
     let mut response = reply.response().map(|html| format!("{html}<script src=\"{SCRIPT_PATH}\"></script>"));
@@ -236,9 +269,11 @@ mod tests {
         let write = |text: &str| fs::write(&template, format!("{text}{{% auth0:head %}}{{% auth0:widget %}}")).unwrap();
         write("<p>first</p>");
         let asked = Preview {
-            screen: "login-id".to_owned(),
+            screen: Some("login-id".to_owned()),
             lang: "en".to_owned(),
             template: Some(template.clone()),
+            branding: None,
+            organization: None,
             theme: None,
             text: None,
             partials: None,
@@ -247,8 +282,13 @@ mod tests {
         let routes =
             router(Shown { asked: Arc::new(asked), context: Context::system(), host: "localhost:1".to_owned() });
         let (status, list) = get(&routes, "/").await;
-        assert!(status == StatusCode::OK && list.contains("/u/preview/state/invalid-email-format"), "{list}");
-        let (status, page) = get(&routes, "/u/preview/state/invalid-email-format").await;
+        assert!(
+            status == StatusCode::OK
+                && list.contains("/u/preview/login-id/invalid-email-format")
+                && !list.contains("/u/preview/signup/"),
+            "{list}"
+        );
+        let (status, page) = get(&routes, "/u/preview/login-id/invalid-email-format").await;
         assert!(status == StatusCode::OK && page.starts_with("<p>first</p>"), "{page}");
         assert!(page.contains("data-error-code=\"invalid-email-format\"") && page.contains(SCRIPT_PATH), "{page}");
         let (_, before) = get(&routes, CHANGES).await;
@@ -256,9 +296,9 @@ mod tests {
         let later = fs::metadata(&template).unwrap().modified().unwrap() + std::time::Duration::from_secs(5);
         fs::File::options().write(true).open(&template).unwrap().set_modified(later).unwrap();
         assert_ne!(get(&routes, CHANGES).await.1, before);
-        assert!(get(&routes, "/u/preview/state/plain").await.1.starts_with("<p>second</p>"));
+        assert!(get(&routes, "/u/preview/login-id/plain?lang=de").await.1.starts_with("<p>second</p>"));
         fs::remove_file(&template).unwrap();
-        assert!(get(&routes, "/u/preview/state/plain").await.1.contains("page.html"));
+        assert!(get(&routes, "/u/preview/login-id/plain").await.1.contains("page.html"));
     }
 
     #[test]

@@ -27,6 +27,10 @@ pub struct Draft {
     pub language: String,
     /// A page template.
     pub template: Option<String>,
+    /// The branding, as the API takes it.
+    pub branding: Option<Document>,
+    /// An organization, as the API takes it: its branding counts.
+    pub organization: Option<Document>,
     /// A theme, as the API takes it.
     pub theme: Option<Document>,
     /// Texts by screen and key, as the API takes them.
@@ -81,11 +85,8 @@ pub fn states(context: &Context, draft: &Draft, screen: &str) -> Vec<String> {
 /// A screen in one of its states; `None` where there is no such screen.
 pub async fn show(context: &Context, draft: Draft, screen: &str, state: &str, host: &str) -> Option<Reply> {
     let page = page(context, &draft, screen, state)?;
-    let setting = Setting {
-        world: sample::world(),
-        brand: Brand::of(&Document::new(), draft.theme.as_ref()),
-        ..Setting::default()
-    };
+    let (branding, theme) = sample::looks(&draft);
+    let setting = Setting { world: sample::world(), brand: Brand::of(&branding, theme.as_ref()), ..Setting::default() };
     let (name, texts) = (page.screen, sample::texts(&draft, page.screen));
     let nonce = context.text(id::BASE64URL, 22);
     let status = if state == PLAIN || state == PUZZLE { StatusCode::OK } else { StatusCode::BAD_REQUEST };
@@ -116,7 +117,7 @@ fn has_puzzle(screen: &str) -> bool {
 fn page(context: &Context, draft: &Draft, screen: &str, state: &str) -> Option<Page> {
     let behaviour = screens::named(screen)?;
     let name = behaviour.name();
-    let (world, transaction) = (sample::world_of(name), sample::transaction(name));
+    let (world, transaction) = (sample::world_of(draft, name), sample::transaction(name));
     let texts = sample::texts(draft, name);
     let captcha = (state == PUZZLE || state == "invalid-captcha").then(|| captcha::of(context, &texts).1);
     let plain = Show::of(name);
@@ -176,6 +177,33 @@ mod tests {
             }
         }
         assert!(states(&context, &draft(), "nothing").is_empty());
+    }
+
+    #[tokio::test]
+    async fn brandings_are_shown() {
+        let draft = Draft {
+            branding: Some(object(json!({
+                "colors": {"primary": "#112233"},
+                "identifiers": {
+                    "login_display": "separate", "phone_display": {"masking": "hide_country_code", "formatting": "regional"},
+                },
+            }))),
+            organization: Some(object(
+                json!({"name": "acme", "branding": {"colors": {"page_background": "#445566"}, "logo_url": "https://a.example/l.png"}}),
+            )),
+            ..draft()
+        };
+        let page = html(draft.clone(), "login-id", PLAIN).await;
+        for part in [
+            "--primary-color:#112233;",
+            "--page-background-color:#445566;",
+            "https://a.example/l.png",
+            "value=\"pick-phone\"",
+        ] {
+            assert!(page.contains(part), "{part}\n{page}");
+        }
+        let page = html(draft, "phone-identifier-challenge", PLAIN).await;
+        assert!(page.contains("(415) 555-2671") && !page.contains("+1"), "{page}");
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! The tenant, the application and the user of previews.
 
 use delivery::liquid;
-use kernel::{Document, Timestamp, Value, object};
+use kernel::{Document, Record, Timestamp, Value, object};
 use model::{
     languages,
     login::{GivenIdentifier, LoginRequest, Progress, Transaction},
@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::Draft;
 use crate::{
+    load,
     screens::{self, consent, organizations},
     texts::Texts,
     world::{Asked, Client, Database, Identifier, Invitation, Organization, Other, Passwordless, Rules, World},
@@ -66,9 +67,27 @@ pub(super) fn world() -> World {
     }
 }
 
-/// The same where a screen is about an invitation.
-pub(super) fn world_of(screen: &str) -> World {
-    World { invitation: (screen == "accept-invitation").then(invitation), ..world() }
+/// The same as a screen shows it: one that is about an invitation has one, and identifiers are asked for as the branding says.
+pub(super) fn world_of(draft: &Draft, screen: &str) -> World {
+    let (branding, theme) = looks(draft);
+    let display = load::display(theme.as_ref(), &branding);
+    let mut world = World { invitation: (screen == "accept-invitation").then(invitation), display, ..world() };
+    if let Some(database) = world.database.as_mut().filter(|_| display.is_separate) {
+        database.is_flexible = true;
+        database.identifiers = vec![Identifier::Email, Identifier::PhoneNumber, Identifier::Username];
+    }
+    world.narrow(screen, &Progress::default());
+    world
+}
+
+/// The branding and the theme, with what the organization lays over them.
+pub(super) fn looks(draft: &Draft) -> (Document, Option<Document>) {
+    let (mut branding, mut theme) = (draft.branding.clone().unwrap_or_default(), draft.theme.clone());
+    if let Some(organization) = &draft.organization {
+        let organization = Record::new("org_1", organization.clone(), Timestamp::from_seconds(0));
+        load::brand(&organization, &mut branding, theme.as_mut());
+    }
+    (branding, theme)
 }
 
 /// A login that has come to a screen.
@@ -84,7 +103,7 @@ pub(super) fn transaction(screen: &str) -> Transaction {
         }),
         "organization-picker" | "pre-login-organization-picker" => json!({
             organizations::CHOICES: [{"id": "org_1", "name": COMPANY}, {"id": "org_2", "name": "Initech"}],
-            organizations::MAY_SKIP: true,
+            organizations::MAY_SKIP: screen == "organization-picker",
         }),
         "logout" => json!({consent::USER: EMAIL}),
         _ => Value::Null,
@@ -115,7 +134,8 @@ pub(super) fn texts(draft: &Draft, screen: &'static str) -> Texts {
         .with("min", "1")
         .with("max", "15")
         .with("characters", "_+-.!#$^~`'");
-    let variable = screens::named(screen).and_then(|named| named.variable(&world_of(screen), &transaction(screen)));
+    let variable =
+        screens::named(screen).and_then(|named| named.variable(&world_of(draft, screen), &transaction(screen)));
     variable.into_iter().fold(texts, |texts, (name, value)| texts.with(name, value))
 }
 
