@@ -1,5 +1,5 @@
 // A tenant kept as code: brought into a fresh tenant, exported, brought into another fresh one, exported again. Both exports
-// say the same, in both of the tool's forms, and bringing a tenant its own export changes nothing.
+// say the same, in both of the tool's forms, and bringing a tenant its own export changes nothing. The pages of these tenants look alike, too.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -14,7 +14,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const aught = process.env.AUGHT ?? join(here, "../../target/release/aught");
 const run = promisify(execFile);
 
-/** Runs the commands one after another against one fresh tenant; gives what each printed. */
+/** Runs the commands one after another against one fresh tenant, whose custom domains are taken at their word; gives what each printed. */
 async function inFreshTenant(...commands) {
   const script = commands.map((command) => command.map((word) => `'${word}'`).join(" ")).join(" && ");
   const env = {
@@ -31,7 +31,7 @@ async function inFreshTenant(...commands) {
     TWILIO_AUTH_TOKEN: "twilio-token",
   };
   try {
-    return (await run(aught, ["run", "--", "sh", "-c", script], { cwd: here, env, maxBuffer: 1 << 26 })).stdout;
+    return (await run(aught, ["run", "--dns", "trust", "--", "sh", "-c", script], { cwd: here, env, maxBuffer: 1 << 26 })).stdout;
   } catch (error) {
     assert.fail(`${script}\n${error.stdout}\n${error.stderr}`);
   }
@@ -73,9 +73,27 @@ const TOLD = [
   "third_party_clients",
 ];
 
+/** What a browser sees on the pages of a tenant that this was brought into. */
+const SEEN = {
+  tenant: "Acme",
+  prompts: "/u/login/identifier",
+  texts: ["Good to see you", "Schön, dass Sie da sind"],
+  branding: ["https://acme.example.com/favicon.png", "https://acme.example.com/logo.png", "https://acme.example.com/font.woff"],
+  theme: "#000000",
+  organization: "#112233",
+  template: "Acme since 1902",
+  partial: "Ask for your number in the shop",
+  "template elsewhere": false,
+  rendering: "https://acme.example.com/screens.js",
+  "login page": "Sign in to Acme",
+  "reset page": "A new password",
+  "error page": "https://acme.example.com/error",
+};
+
 const tool = "node_modules/.bin/a0deploy";
 const bring = (file) => [tool, "import", "--env", "--input_file", file];
 const fetchInto = (folder, format) => [tool, "export", "--env", "--format", format, "--output_folder", folder];
+const lookInto = (file) => ["sh", "-c", `node look.js > ${file}`];
 const domainInto = (file) => ["sh", "-c", `printf %s "$AUTH0_DOMAIN" > ${file}`];
 
 /** An export as texts by file name, with the tenant's own domain as the tool's keyword, so that any tenant can take it in. */
@@ -99,10 +117,11 @@ const work = await mkdtemp(join(tmpdir(), "aught-deploy-"));
 after(() => rm(work, { recursive: true }));
 const folder = (format, name) => join(work, format, name);
 const domain = join(work, "domain");
+const seen = join(work, "seen.json");
 
 before(async () => {
   const exports = ["yaml", "directory"].map((format) => fetchInto(folder(format, "first"), format));
-  await inFreshTenant(domainInto(domain), bring("config/tenant.yaml"), ...exports);
+  await inFreshTenant(domainInto(domain), bring("config/tenant.yaml"), ...exports, lookInto(seen));
 });
 
 // The tool asks eight times a second at most, so most of its time is waiting: both forms wait together.
@@ -122,10 +141,12 @@ describe("a tenant kept as code", { concurrency: true }, () => {
         fetchInto(second, format),
         bring(input),
         fetchInto(third, format),
+        lookInto(`${third}.json`),
       );
       const name = await readFile(own, "utf8");
       assert.deepEqual(await neutral(second, name), exported, "another tenant says the same");
       assert.deepEqual(await neutral(third, name), exported, "and so it does after a second import");
+      for (const file of [seen, `${third}.json`]) assert.deepEqual(JSON.parse(await readFile(file, "utf8")), SEEN);
     });
   }
 });
