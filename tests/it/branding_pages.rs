@@ -379,6 +379,44 @@ async fn fields_of_partials_reach_the_tenants_code() {
 }
 
 #[tokio::test]
+async fn partials_stand_on_the_screens_of_their_prompt() {
+    let site = Site::start().await;
+    let screens = [
+        ("login", "login"),
+        ("login-id", "login-id"),
+        ("signup", "signup"),
+        ("signup-password", "signup-password"),
+        ("login-passwordless", "login-passwordless-email-code"),
+    ];
+    for (prompt, screen) in screens {
+        let partial =
+            json!({screen: {"form-content-end": format!("<i>of {{{{ prompt.screen.name }}}} in {prompt}</i>")}});
+        assert_eq!(site.put(&format!("/prompts/{prompt}/partials"), partial).await.status, 200);
+    }
+    let mut browser = site.browser_at_custom_domain().await;
+    set_template(&site, TEMPLATE).await;
+    let is_at = |page: &Page, prompt: &str, screen: &str| {
+        let said = format!("<i>of {screen} in {prompt}</i>");
+        assert!(page.html.contains(&said) && page.html.matches("<i>").count() == 1, "{screen}: {}", page.html);
+    };
+    let page = site.begin(&mut browser).await;
+    is_at(&page, "login-id", "login-id");
+    let page = browser.visit(&site.authorize("&screen_hint=signup")).await;
+    assert!(!page.html.contains("<i>"), "{}", page.html);
+    let page = browser.submit(&page, &[("email", "new@example.com")]).await;
+    is_at(&page, "signup-password", "signup-password");
+    site.server.patch("/prompts", json!({"identifier_first": false})).await;
+    is_at(&site.begin(&mut browser).await, "login", "login");
+    is_at(&browser.visit(&site.authorize("&screen_hint=signup")).await, "signup", "signup");
+    site.server.patch("/prompts", json!({"identifier_first": true})).await;
+    site.passwordless("email", json!({})).await;
+    let page = browser.visit(&site.authorize("&connection=email")).await;
+    let page = browser.submit(&page, &[("username", EMAIL)]).await;
+    is_at(&page, "login-passwordless", "login-passwordless-email-code");
+    site.end().await;
+}
+
+#[tokio::test]
 async fn a_template_may_fetch_from_the_origins_that_it_names_and_ask_nothing_else_of_its_host() {
     let site = Site::start().await;
     let named = "<script src=\"https://js.acme.example/a.js\"></script><script>go()</script><style>a{background:url(https://bg.acme.example/x)}</style>\

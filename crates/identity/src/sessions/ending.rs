@@ -145,7 +145,8 @@ struct Asked {
 
 /// Where a client wants to be told of this; none when it does not.
 fn asked_by(client: &Document, initiator: &str) -> Option<Asked> {
-    let settings = client.get("oidc_logout")?;
+    // Before it was named after all logouts it was named after these.
+    let settings = client.get("oidc_logout").or_else(|| client.get("oidc_backchannel_logout"))?;
     let url = settings.get("backchannel_logout_urls")?.get(0)?.as_str()?.to_owned();
     let initiators = settings.get("backchannel_logout_initiators");
     let chosen = initiators.and_then(|initiators| initiators.get("selected_initiators")).and_then(Value::as_array);

@@ -98,7 +98,7 @@ async fn cookies_of_ephemeral_sessions_have_their_own_lifetimes() {
 async fn clients_are_told_of_the_endings_that_they_chose() {
     let lab = Lab::start().await;
     let (mut session, _) = lab.begin("jane", None).await;
-    for id in ["all", "some", "none"] {
+    for id in ["all", "some", "none", "older"] {
         assert!(note_client(&mut session, id));
         assert!(!note_client(&mut session, id));
     }
@@ -114,8 +114,10 @@ async fn clients_are_told_of_the_endings_that_they_chose() {
                 }}),
             ),
             ("none", json!({"backchannel_logout_urls": []})),
+            ("older", json!({"backchannel_logout_urls": urls})),
         ] {
-            let client = kernel::Record::new(id, object(json!({"oidc_logout": logout})), tx.now());
+            let name = if id == "older" { "oidc_backchannel_logout" } else { "oidc_logout" };
+            let client = kernel::Record::new(id, object(json!({name: logout})), tx.now());
             tx.insert(&CLIENT, client)?;
         }
         tx.update_session(&noted).map(drop)
