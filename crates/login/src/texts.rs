@@ -82,6 +82,11 @@ impl Texts {
         self.catalogue.alternatives(items)
     }
 
+    /// Whether our words are the English ones, also for want of others.
+    pub(crate) fn is_english(&self) -> bool {
+        self.catalogue.language == languages::DEFAULT
+    }
+
     /// Whether a text of ours is the screen's alone.
     pub(crate) fn is_own(&self, key: &str) -> bool {
         self.catalogue.entry(self.screen, key).is_some()

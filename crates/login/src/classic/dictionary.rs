@@ -1,4 +1,4 @@
-//! `/js/lock/{version}/{language}.js`: what Lock says in a language, from the words of our own pages. What Lock says beyond these stays English.
+//! `/js/lock/{version}/{language}.js`: what Lock says in a language, from the words of our own pages. Lock's own English stays.
 
 use kernel::{Document, Value, script_literal};
 use model::languages;
@@ -80,6 +80,9 @@ pub(super) fn script(language: &str) -> Option<String> {
 
 fn words(language: &str) -> Document {
     let mut dictionary = Document::new();
+    if Texts::new(language, "login", None).is_english() {
+        return dictionary;
+    }
     for (path, screen, key) in WORDS.into_iter().chain(LABELS) {
         put(&mut dictionary, path, Texts::new(language, screen, None).get(key));
     }
@@ -118,11 +121,12 @@ mod tests {
         assert!(german["error"]["login"]["lock.invalid_email_password"].is_string(), "{german:?}");
         assert!(german["passwordStrength"]["lowerCase"].is_string(), "{german:?}");
         assert!(german["loginWithLabel"].as_str().unwrap().contains("%s"), "{german:?}");
-        for language in ["en", "ar", "de", "es", "fr", "ja", "pt"] {
+        for language in ["ar", "de", "es", "fr", "ja", "pt"] {
             let text = Value::from(words(language)).to_string();
             assert!(!text.contains("\"\"") && !text.contains("${"), "{language}: {text}");
         }
         assert!(script("pt-br").unwrap().starts_with("Auth0.registerLanguageDictionary(\"pt-br\", {"));
+        assert_eq!(script("sw").as_deref(), Some("Auth0.registerLanguageDictionary(\"sw\", {});"));
         assert_eq!(script("nothing"), None);
     }
 }
