@@ -19,6 +19,7 @@ mod developer;
 mod directory;
 mod effects;
 mod event_streams;
+mod flows;
 mod hostile;
 mod imports;
 mod keys;

@@ -10,7 +10,7 @@ use crate::{
     Failure, Server,
     administration::{self, Wish},
     config::{DnsChecks, Settings},
-    control, developer, pages, run,
+    control, developer, flows, pages, run,
     scripts::{self, RunAction, Sample},
     signals::Stop,
     telemetry, tenants, trial,
@@ -54,6 +54,9 @@ enum Command {
     /// Run a tenant's scripts without a tenant
     #[command(subcommand)]
     Actions(Actions),
+    /// Run flows without a tenant
+    #[command(subcommand)]
+    Flows(Flows),
     /// Try templates, themes and texts of login pages without a tenant
     #[command(subcommand)]
     Pages(Pages),
@@ -117,6 +120,14 @@ enum Connections {
         #[command(flatten)]
         place: Place,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum Flows {
+    /// Run a file's flow and print what came of it, and what each action was given and gave
+    ///
+    /// The flow runs in a new tenant in memory, which AUTH0 actions reach by a vault connection. Ends with 1 when the flow fails.
+    Run(flows::RunFlow),
 }
 
 #[derive(Debug, Subcommand)]
@@ -192,6 +203,7 @@ pub fn command_line() -> ExitCode {
         Command::Connections(Connections::Try { asked, place }) => on_runtime(self::attempt(asked, place)),
         Command::Actions(Actions::Run(asked)) => on_runtime(scripts::run(*asked)),
         Command::Actions(Actions::Sample(asked)) => scripts::sample(&asked),
+        Command::Flows(Flows::Run(asked)) => on_runtime(flows::run(asked)),
         Command::Pages(Pages::Preview(asked)) => on_runtime(pages::preview(asked)),
         Command::ScriptWorker => Ok(actions::script_worker()),
     };

@@ -13,6 +13,7 @@ mod control;
 mod developer;
 mod edge;
 mod files;
+mod flows;
 mod forwarding;
 mod health;
 mod legacy;
@@ -30,6 +31,7 @@ mod trial;
 mod trust;
 mod usage;
 mod wire;
+mod within;
 
 pub use certificates::TlsCertificate;
 pub use cli::command_line;

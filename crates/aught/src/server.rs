@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
+use ::flows::Engine;
 use actions::Runtime;
 use delivery::{Messenger, logs::Sinks};
 use extensibility::Dispatcher;
@@ -27,6 +28,7 @@ use crate::{
     listener::{self, Door},
     scripts, telemetry,
     tenants::{self, Fresh, Tenants},
+    within::Within,
 };
 
 /// Starts servers.
@@ -58,11 +60,20 @@ impl Server {
         let services = services(&config, &store, outbound, place);
         let tenants = Tenants::new(store.clone(), services.keys.clone());
         tenants.at(&domain).await.map_err(|error| Failure::new("the first tenant", error))?;
+        let within = Within::default();
+        let flows = Engine::new(::flows::Services {
+            store: store.clone(),
+            outbound: services.outbound.clone(),
+            dns: config.dns.clone(),
+            own: Arc::new(within.clone()),
+            vendors: config.message_endpoints.clone(),
+        });
         let has_metrics = config.metrics == Metrics::Public;
         let routes = Routes {
             installation: app::installation_routes(&store, has_metrics),
             tenant: app::tenant_routes(&store, &services, tools.as_ref()),
         };
+        within.open(routes.tenant.clone());
         let metrics = match &config.metrics {
             Metrics::At(place) => Some(listener::serve_plainly(place, app::metrics_routes(&store)).await?),
             Metrics::Public | Metrics::Nowhere => None,
@@ -77,6 +88,7 @@ impl Server {
         };
         let messenger = Messenger::new(services.outbound.clone(), triggers, endpoints, outbox);
         let mut workers = app::workers(&store, &services, messenger, sinks, config.log_retention);
+        workers.push(tokio::spawn(flows.clone().work()));
         workers.extend(metrics);
         let control = Control::open(&config.state, services.dispatcher.clone());
         let (stop, stopping) = watch::channel(false);
@@ -109,6 +121,8 @@ impl Server {
             fresh,
             developer_secret,
             store,
+            flows,
+            within,
             tenants,
             door,
             stop,
@@ -154,6 +168,10 @@ pub struct Running {
     pub developer_secret: Option<Secret>,
     /// Where everything is kept: for tests, which look behind the answers.
     pub store: Store,
+    /// What runs flows.
+    pub flows: Engine,
+    /// Closed with the server.
+    pub(crate) within: Within,
     tenants: Tenants,
     door: Arc<Door>,
     stop: watch::Sender<bool>,
@@ -180,6 +198,7 @@ impl Running {
     /// Takes no more requests, waits for those that are being answered, ends what works on jobs, and closes the store.
     pub async fn stop(mut self) {
         drop(self.control.take());
+        self.within.close();
         self.stop.send_replace(true);
         join_all(self.serving.drain(..)).await;
         // A job that is cut off is done again by whoever leases it next.
@@ -193,6 +212,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.within.close();
         self.upkeep.abort();
         self.workers.iter().for_each(JoinHandle::abort);
     }

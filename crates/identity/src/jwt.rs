@@ -22,7 +22,7 @@ pub struct Header<'a> {
 }
 
 /// `header.payload` in base64url: what is signed.
-pub fn signing_input(header: &Header<'_>, claims: &impl Serialize) -> serde_json::Result<String> {
+pub fn signing_input(header: &impl Serialize, claims: &impl Serialize) -> serde_json::Result<String> {
     let header = serde_json::to_vec(header)?;
     let claims = serde_json::to_vec(claims)?;
     let mut input = String::with_capacity((header.len() + claims.len()) * 4 / 3 + 350);

@@ -39,6 +39,7 @@ mod refusals;
 pub mod reset;
 mod scripts;
 pub mod sessions;
+pub mod shared_keys;
 pub mod signature;
 pub mod tickets;
 pub mod triggers;

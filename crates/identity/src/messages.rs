@@ -46,14 +46,40 @@ pub struct Email<'a> {
     pub language: Option<&'a str>,
     /// What else the template may say.
     pub members: Document,
+    /// Its own words, where it is written from no template of the tenant's.
+    pub own: Option<Own>,
     /// Domain under which the tenant answers.
     pub domain: &'a str,
+}
+
+/// The words of a message that is written from no template of the tenant's. It prints as dots.
+#[derive(Clone)]
+pub struct Own {
+    /// Liquid: `body`, and where wanted `subject` and `from`.
+    pub words: Document,
+    /// What it may say beside what templates may: `custom_vars`. They may hold secrets.
+    pub custom_vars: Document,
+}
+
+impl Own {
+    fn hand_over(own: Option<Self>, payload: &mut Document, sealed: &mut Sealed) {
+        if let Some(Self { words, custom_vars }) = own {
+            payload.insert("own".into(), words.into());
+            sealed.set("custom_vars", custom_vars);
+        }
+    }
+}
+
+impl std::fmt::Debug for Own {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Own(…)")
+    }
 }
 
 impl Email<'_> {
     /// Has it sent once the transaction is committed; `job` is the one that callers see, if there is one.
     pub fn enqueue(self, tx: &mut Tx, job: Option<&str>) -> StoreResult {
-        let payload = object(json!({
+        let mut payload = object(json!({
             "channel": "email",
             "message_type": self.template,
             "user_id": self.user,
@@ -71,6 +97,7 @@ impl Email<'_> {
                 sealed.set(name, secret);
             }
         }
+        Own::hand_over(self.own, &mut payload, &mut sealed);
         let id = job.map(str::to_owned);
         tx.enqueue(NewJob { id, sealed, ..NewJob::new(queues::MESSAGES, payload) }).map(drop)
     }

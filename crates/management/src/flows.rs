@@ -11,7 +11,7 @@ pub(crate) fn area(_: &Services) -> Area {
     Area::new("flows")
         .collection("/flows", Flows)
         .collection("/flows/vault/connections", VaultConnections)
-        .collection("/flows/{flow_id}/executions", &FLOW_EXECUTION)
+        .collection("/flows/{flow_id}/executions", Executions)
 }
 
 /// Flows.
@@ -46,6 +46,9 @@ impl Resource for Flows {
 
     fn present(&self, reader: &Snapshot, call: &Call, record: &Record, shown: &mut Document) -> ApiResult {
         drop_empty(shown);
+        if let Some(times) = reader.get(&model::FLOW_TIMES, &record.id)? {
+            shown.extend(times.document);
+        }
         if is_list(call) {
             shown.retain(|name, _| LISTED.contains(&name.as_str()));
         }
@@ -59,6 +62,21 @@ impl Resource for Flows {
         }
         if hydrated.contains(&"forms") {
             shown.insert("forms".into(), users.into_iter().map(Value::Object).collect());
+        }
+        Ok(())
+    }
+}
+
+struct Executions;
+
+impl Resource for Executions {
+    fn kind(&self) -> &'static Kind {
+        &FLOW_EXECUTION
+    }
+
+    fn present(&self, _: &Snapshot, call: &Call, _: &Record, shown: &mut Document) -> ApiResult {
+        if is_list(call) || !call.list("hydrate").contains(&"debug") {
+            shown.shift_remove("debug");
         }
         Ok(())
     }

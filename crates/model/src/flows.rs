@@ -20,8 +20,15 @@ pub static FLOW: Kind = Kind::new("flow").id("id", Form::Base58("af_")).sealed(F
 pub static FLOW_VAULT_CONNECTION: Kind =
     Kind::new("flow_vault_connection").id("id", Form::Base58("ac_")).sealed(&["setup"]);
 /// A run of a flow.
-pub static FLOW_EXECUTION: Kind = Kind::new("flow_execution").id("id", Form::Base58("aex_")).under(&FLOW, "flow_id");
+pub static FLOW_EXECUTION: Kind = Kind::new("flow_execution")
+    .id("id", Form::Base58("aex_"))
+    .under(&FLOW, "flow_id")
+    .sealed(&["state", "outcome"])
+    .indexed(&["expires"])
+    .dates(&["expires"]);
+/// When a flow was run last; its id is the flow's.
+pub static FLOW_TIMES: Kind = Kind::new("flow_times").id_given("");
 /// A form.
 pub static FORM: Kind = Kind::new("form").id("id", Form::Base58("ap_")).sealed(FORM_SECRETS);
 
-pub(crate) static KINDS: &[&Kind] = &[&FLOW, &FLOW_VAULT_CONNECTION, &FLOW_EXECUTION, &FORM];
+pub(crate) static KINDS: &[&Kind] = &[&FLOW, &FLOW_VAULT_CONNECTION, &FLOW_EXECUTION, &FLOW_TIMES, &FORM];

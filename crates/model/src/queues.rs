@@ -10,5 +10,7 @@ pub const LOG_STREAMS: &str = "log_streams";
 pub const EVENT_STREAMS: &str = "event_streams";
 /// Clients to be told that a session ended.
 pub const BACK_CHANNEL_LOGOUT: &str = "back_channel_logout";
+/// Flows that wait.
+pub const FLOWS: &str = "flows";
 /// Code of the tenant that is only told of something.
 pub const SCRIPTS: &str = "scripts";

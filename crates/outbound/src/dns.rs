@@ -53,6 +53,20 @@ impl Dns {
             Self::System(system) => Ok(system.lookup(name, proof).await?.iter().any(|found| is_meant(found))),
         }
     }
+
+    /// Whether a domain names servers that take its mail. The error tells a tenant why nobody knows.
+    pub async fn takes_mail(&self, domain: &str) -> Result<bool, String> {
+        match self {
+            Self::Trusting => Ok(true),
+            Self::Table(table) => Ok(table.contains_key(domain)),
+            Self::System(system) => {
+                let found = system.records(domain, RecordType::MX).await?;
+                // A lone dot says that the domain takes none (RFC 7505).
+                let is_server = |data: &RData| matches!(data, RData::MX(server) if !server.exchange.is_root());
+                Ok(found.iter().any(is_server))
+            }
+        }
+    }
 }
 
 impl System {
@@ -61,9 +75,13 @@ impl System {
             Proof::Cname => RecordType::CNAME,
             Proof::Txt => RecordType::TXT,
         };
+        Ok(self.records(name, kind).await?.iter().filter_map(text).collect())
+    }
+
+    async fn records(&self, name: &str, kind: RecordType) -> Result<Vec<RData>, String> {
         // A dot at the end: the name is whole, and not one within the machine's own domain.
         match self.resolver()?.lookup(format!("{name}."), kind).await {
-            Ok(found) => Ok(found.answers().iter().filter_map(|record| text(&record.data)).collect()),
+            Ok(found) => Ok(found.answers().iter().map(|record| record.data.clone()).collect()),
             Err(error) if error.is_no_records_found() => Ok(Vec::new()),
             Err(error) => {
                 tracing::warn!(name, %error, "a name could not be looked up");

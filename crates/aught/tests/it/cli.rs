@@ -7,6 +7,8 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use serde_json::{Value, json};
+
 use crate::program::{Server, program, serve, signal};
 
 fn run(script: &str) -> Output {
@@ -368,4 +370,38 @@ fn a_lost_root_key_is_not_replaced() {
     assert!(!key.exists());
     std::fs::write(&key, kept).unwrap();
     Server::start(serve(folder.path())).stop();
+}
+
+#[test]
+fn a_flow_runs_from_a_file_in_a_tenant_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, value: Value| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, value.to_string()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let payload = json!({
+        "connection": "Username-Password-Authentication", "email": "{{fields.email}}", "password": "{{functions.uuid()}}-Aa1!",
+    });
+    let flow = json!({"name": "Hire", "actions": [
+        {"id": "create", "type": "AUTH0", "action": "CREATE_USER", "params": {"connection_id": "desk", "payload": payload}},
+        {"id": "wait", "type": "FLOW", "action": "DELAY_FLOW", "params": {"number": 1, "units": "SECONDS"}},
+        {"id": "tell", "type": "FLOW", "action": "STORE_VARS", "params": {"vars": {"hired": "{{actions.create.email}} by {{vars.by}}"}}},
+    ]});
+    let (flow, vault) = (file("flow.json", flow), file("vault.json", json!({"name": "desk", "app_id": "AUTH0"})));
+    let input = file("input.json", json!({"fields": {"email": "ann@example.com"}, "vars": {"by": "Bob"}}));
+    let vault = format!("desk={vault}");
+    let output = aught(&["flows", "run", &flow, "--input", &input, "--vault", &vault]);
+    let told = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{told} {}", text(&output.stderr));
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["vars"]["hired"], "ann@example.com by Bob");
+    assert_eq!(told["execution"]["status"], "COMPLETED");
+    let bare = aught(&["flows", "run", &flow, "--vault", &vault]);
+    assert_eq!(bare.status.code(), Some(1));
+    let told: Value = serde_json::from_str(&text(&bare.stdout)).unwrap();
+    assert_eq!(
+        (&told["outcome"], &told["execution"]["debug"]["error"]["code"]),
+        (&json!("failed"), &json!("REQUEST_REFUSED"))
+    );
 }

@@ -121,7 +121,10 @@ async fn by_smtp(
 fn look_up(reader: &Snapshot, payload: &Document) -> StoreResult<Basis> {
     let known = known::look_up(reader, payload)?;
     let name = payload.get("message_type").and_then(Value::as_str).unwrap_or_default();
-    let template = templates::own(reader, name, known.connection.as_ref())?;
+    let template = match payload.get("own").and_then(Value::as_object) {
+        Some(words) => Some(words.clone()),
+        None => templates::own(reader, name, known.connection.as_ref())?,
+    };
     Ok(Basis { provider: reader.singleton(&EMAIL_PROVIDER)?, template, known })
 }
 

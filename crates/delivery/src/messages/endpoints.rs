@@ -13,7 +13,7 @@ impl Endpoints {
     }
 
     /// The address of a vendor.
-    pub(crate) fn of(&self, vendor: &str, own: &str) -> String {
+    pub fn of(&self, vendor: &str, own: &str) -> String {
         self.0.get(vendor).cloned().unwrap_or_else(|| own.to_owned())
     }
 }

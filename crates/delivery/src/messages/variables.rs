@@ -27,8 +27,8 @@ const OF_USER: [&str; 13] = [
 /// Members that hold what somebody is called.
 const NAMES: [&str; 7] = ["name", "nickname", "given_name", "family_name", "username", "display_name", "inviter"];
 /// What strangers have a say in.
-const UNTRUSTED: [&str; 8] =
-    ["user", "application", "client", "organization", "connection", "inviter", "invitee", "roles"];
+const UNTRUSTED: [&str; 9] =
+    ["user", "application", "client", "organization", "connection", "inviter", "invitee", "roles", "custom_vars"];
 
 /// For what a text is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -81,6 +81,9 @@ pub(super) fn of(job: &Job, known: &Known, language: &str, form: Form) -> Docume
     if let Some(domain) = &known.custom_domain {
         let metadata = domain.document.get("domain_metadata");
         variables.insert("custom_domain".into(), json!({"domain": domain.text("domain"), "domain_metadata": metadata}));
+    }
+    if let Some(own) = job.sealed.get("custom_vars") {
+        variables.insert("custom_vars".into(), own.clone());
     }
     let addresses =
         [known.user.as_ref().and_then(|user| user.text("email")), job.payload.get("to").and_then(Value::as_str)];

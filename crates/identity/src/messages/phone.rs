@@ -8,7 +8,7 @@ use model::{CONNECTION, FACTOR_SETTINGS, PHONE_PROVIDER, TENANT_SETTINGS, queues
 use serde_json::json;
 use store::{NewJob, Query, Rate, Snapshot, StoreResult, Tx};
 
-use super::{CAUSED, is_granted};
+use super::{CAUSED, Own, is_granted};
 use crate::{Actor, Channel, PhoneNumber, Result, log::Entry};
 
 /// What one number gets of messages that strangers cause: ten at once, then one in an hour.
@@ -117,6 +117,8 @@ pub struct PhoneMessage<'a> {
     pub language: Option<&'a str>,
     /// What else the template may say.
     pub members: Document,
+    /// Its own words, where it is written from no template of the tenant's.
+    pub own: Option<Own>,
     /// Who causes it.
     pub actor: &'a Actor,
 }
@@ -146,6 +148,7 @@ impl<'a> PhoneMessage<'a> {
             organization: None,
             language: actor.language.as_deref(),
             members: Document::new(),
+            own: None,
             actor,
         }
     }
@@ -169,7 +172,7 @@ impl<'a> PhoneMessage<'a> {
     /// Has it sent once the transaction is committed, whether or not anybody delivers it.
     pub fn enqueue(self, tx: &mut Tx) -> StoreResult {
         let connection = if let Route::Connection(id) = self.route { Some(id) } else { None };
-        let payload = object(json!({
+        let mut payload = object(json!({
             "channel": "phone",
             "message_type": self.kind,
             "route": self.route.name(),
@@ -189,6 +192,7 @@ impl<'a> PhoneMessage<'a> {
         if let Some(code) = self.code {
             sealed.set("code", code);
         }
+        Own::hand_over(self.own, &mut payload, &mut sealed);
         tx.enqueue(NewJob { sealed, ..NewJob::new(queues::MESSAGES, payload) }).map(drop)
     }
 }

@@ -81,6 +81,11 @@ pub(super) fn template(
 ) -> StoreResult<Option<Template>> {
     let wanted = job.payload.get("message_type").and_then(Value::as_str).unwrap_or_default();
     let mut template = built_in(wanted);
+    if let Some(own) = job.payload.get("own").and_then(Value::as_object) {
+        let text = |name: &str| own.get(name).and_then(Value::as_str).map(str::to_owned);
+        let body = text("body").unwrap_or_default();
+        return Ok(Some(Template { text: body.clone(), voice: body, from: text("from"), is_of_factor: false }));
+    }
     match Route::of(&job.payload) {
         Route::Factor if matches!(carrier, Some(Carrier::Factor(_) | Carrier::Code)) => {
             let own = reader.get(&FACTOR_SETTINGS, "templates")?;
