@@ -1,11 +1,20 @@
 //! Consent: what users allow clients to do for them, kept as user grants (reference: sessions-and-login-rules §5).
 
-use kernel::{Record, Value, id::Form, object};
-use model::GRANT;
-use serde_json::json;
-use store::{Filter, Query, Snapshot, StoreResult, Tx};
+use std::sync::Arc;
 
-use crate::views::{Client, ResourceServer};
+use kernel::{Record, TenantId, Value, id::Form, object};
+use model::GRANT;
+use quick_cache::sync::Cache;
+use serde_json::json;
+use store::{Filter, Query, Snapshot, StoreError, StoreResult, Tx};
+
+use crate::{
+    Site,
+    views::{Client, ResourceServer},
+};
+
+/// How many users' grants are remembered.
+const REMEMBERED: usize = 10_000;
 
 /// The organization of a grant.
 const ORGANIZATION_ID: &str = "organization_id";
@@ -29,10 +38,49 @@ pub(crate) fn is_needed(client: &Client, api: Option<&ResourceServer>) -> bool {
     api.is_some_and(|api| !api.skip_consent_for_verifiable_first_party_clients.unwrap_or(false))
 }
 
-/// Whether what is wanted was granted before.
-pub(crate) fn is_granted(reader: &Snapshot, user_id: &str, wanted: &Wanted) -> StoreResult<bool> {
-    let granted = find(reader, user_id, wanted)?.map(|grant| scopes(&grant)).unwrap_or_default();
-    Ok(wanted.scopes.iter().filter(|scope| needs_grant(scope)).all(|scope| granted.contains(scope)))
+/// What users have granted, as far as logins have asked for it.
+pub(crate) struct Consents(Cache<Key, Known>);
+
+/// Tenant, user, client, audience and organization.
+type Key = (TenantId, String, String, String, Option<String>);
+
+/// The scopes, and the epoch of grants in which they were read.
+type Known = (u64, Arc<[String]>);
+
+impl Default for Consents {
+    fn default() -> Self {
+        Self(Cache::new(REMEMBERED))
+    }
+}
+
+impl Site {
+    /// Whether what is wanted was granted before.
+    pub(crate) async fn is_granted(&self, user_id: &str, wanted: &Wanted) -> StoreResult<bool> {
+        let granted = self.granted(user_id, wanted).await?;
+        Ok(wanted.scopes.iter().filter(|scope| needs_grant(scope)).all(|scope| granted.contains(scope)))
+    }
+
+    /// Whether a grant is there that has all that is wanted.
+    pub(crate) async fn has_grant(&self, user_id: &str, wanted: &Wanted) -> StoreResult<bool> {
+        let granted = self.granted(user_id, wanted).await?;
+        Ok(!granted.is_empty() && wanted.scopes.iter().all(|scope| granted.contains(scope)))
+    }
+
+    async fn granted(&self, user_id: &str, wanted: &Wanted) -> StoreResult<Arc<[String]>> {
+        let Wanted { organization, client_id, audience, .. } = wanted;
+        let key =
+            (self.tenant.id().clone(), user_id.to_owned(), client_id.clone(), audience.clone(), organization.clone());
+        let epoch = self.store.epoch(self.tenant.id(), &GRANT);
+        if let Some((_, scopes)) = self.consents.0.get(&key).filter(|(known, _)| *known == epoch) {
+            return Ok(scopes);
+        }
+        let (user, asked) = (user_id.to_owned(), wanted.clone());
+        let read =
+            move |reader: &Snapshot| Ok::<_, StoreError>(find(reader, &user, &asked)?.map(|grant| scopes(&grant)));
+        let scopes: Arc<[String]> = self.store.read(self.tenant.id(), read).await?.unwrap_or_default().into();
+        self.consents.0.insert(key, (epoch, Arc::clone(&scopes)));
+        Ok(scopes)
+    }
 }
 
 /// Adds what is wanted to what the user granted to the client.

@@ -147,7 +147,11 @@ async fn decide(site: &Site, login: &Login<'_>) -> Result<Step, Stopped> {
             return Ok(Step::Ask(Prompt::Consent { scopes }, Box::new(verdict)));
         }
         Consent::Given => Some(wanted),
-        Consent::NotNeeded => keeps_grant(&wanted, api.is_some()).then_some(wanted),
+        // One that is there need not be written again.
+        Consent::NotNeeded if keeps_grant(&wanted, api.is_some()) && !site.has_grant(&user.id, &wanted).await? => {
+            Some(wanted)
+        }
+        Consent::NotNeeded => None,
     };
     if needs_confirmation(site, login).await? {
         match login.answer("confirmation") {
@@ -184,11 +188,9 @@ async fn consent(
         if !consent::is_needed(client, api.as_deref()) {
             return Ok(Consent::NotNeeded);
         }
-        let (user_id, asked) = (user.id.clone(), wanted.clone());
-        let read = move |reader: &store::Snapshot| consent::is_granted(reader, &user_id, &asked);
         // Whoever can claim the address of an application could use a consent that was given to it.
         let may_be_remembered = is_verifiable || client.is_first_party();
-        if may_be_remembered && site.store.read(site.tenant.id(), read).await? {
+        if may_be_remembered && site.is_granted(&user.id, wanted).await? {
             return Ok(Consent::NotNeeded);
         }
     }
