@@ -87,7 +87,10 @@ impl Site {
         let read = |reader: &store::Snapshot| {
             let executions = reader.list(&FLOW_EXECUTION, &store::Query::default())?.items;
             let logs = reader.logs(&store::LogQuery::default())?.items;
-            Ok::<_, StoreError>((executions.last().unwrap().clone(), json!(logs[0].document)))
+            Ok::<_, StoreError>((
+                executions.last().unwrap().clone(),
+                logs.first().map_or(Value::Null, |entry| json!(entry.document)),
+            ))
         };
         self.engine.services.store.read(self.tenant.id(), read).await.unwrap()
     }
