@@ -20,6 +20,7 @@ mod directory;
 mod effects;
 mod event_streams;
 mod flows;
+mod forms;
 mod hostile;
 mod imports;
 mod keys;

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use ::flows::Flows;
 use axum::{
     Router,
     body::Body,
@@ -25,13 +26,19 @@ use crate::{
 };
 
 /// Everything that a server answers for a tenant.
-pub(crate) fn tenant_routes(store: &Store, services: &Services, tools: Option<&Tools>) -> Router {
+pub(crate) fn tenant_routes(
+    store: &Store,
+    services: &Services,
+    flows: Arc<dyn Flows>,
+    tools: Option<&Tools>,
+) -> Router {
     let (keys, dispatcher) = (services.keys.clone(), services.dispatcher.clone());
     let bearer = Bearer::new(store.clone(), keys.clone());
     let claims = Claims::of(management::areas(services));
     let engine = Arc::new(Engine::new(store.clone(), Arc::new(bearer), claims));
     let for_users = identity::Services { passwords: services.passwords.clone(), triggers: Arc::new(dispatcher) };
-    let pages = Login::new(store.clone(), Arc::new(Users::new(store.clone(), for_users.clone())));
+    let users = Users::new(store.clone(), for_users.clone());
+    let pages = Login::new(store.clone(), Arc::new(users)).with_flows(flows);
     let registration = Registration::new(Arc::clone(&engine), store.clone());
     let reader = Arc::new(Documents(registration.clone()));
     let oauth = OAuth::new(store.clone(), keys, for_users, Arc::new(pages.clone()), reader);

@@ -10,7 +10,7 @@ use crate::{
     Failure, Server,
     administration::{self, Wish},
     config::{DnsChecks, Settings},
-    control, developer, flows, pages, run,
+    control, developer, flows, forms, pages, run,
     scripts::{self, RunAction, Sample},
     signals::Stop,
     telemetry, tenants, trial,
@@ -60,6 +60,9 @@ enum Command {
     /// Try templates, themes and texts of login pages without a tenant
     #[command(subcommand)]
     Pages(Pages),
+    /// Try forms without a tenant
+    #[command(subcommand)]
+    Forms(Forms),
     /// Carry the embedded engine for a server
     #[command(name = scripts::WORKER, hide = true)]
     ScriptWorker,
@@ -128,6 +131,14 @@ enum Flows {
     ///
     /// The flow runs in a new tenant in memory, which AUTH0 actions reach by a vault connection. Ends with 1 when the flow fails.
     Run(flows::RunFlow),
+}
+
+#[derive(Debug, Subcommand)]
+enum Forms {
+    /// Show the steps of a form in a browser, and anew whenever its file changes
+    ///
+    /// Routers decide by what is entered on the step before; flows do not run, and count as completed.
+    Preview(forms::Preview),
 }
 
 #[derive(Debug, Subcommand)]
@@ -204,6 +215,7 @@ pub fn command_line() -> ExitCode {
         Command::Actions(Actions::Run(asked)) => on_runtime(scripts::run(*asked)),
         Command::Actions(Actions::Sample(asked)) => scripts::sample(&asked),
         Command::Flows(Flows::Run(asked)) => on_runtime(flows::run(asked)),
+        Command::Forms(Forms::Preview(asked)) => on_runtime(forms::preview(asked)),
         Command::Pages(Pages::Preview(asked)) => on_runtime(pages::preview(asked)),
         Command::ScriptWorker => Ok(actions::script_worker()),
     };

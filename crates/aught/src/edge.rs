@@ -102,7 +102,8 @@ impl Edge {
     }
 
     async fn guarded(&self, request: Request<Incoming>, host: &str, peer: Peer, arrival: &Arrival) -> Response<Body> {
-        let is_too_long = request.body().size_hint().lower() > BODY_LIMIT as u64;
+        let limit = body_limit(request.uri().path());
+        let is_too_long = request.body().size_hint().lower() > limit as u64;
         if is_too_long {
             return refusal(&too_long());
         }
@@ -110,7 +111,7 @@ impl Edge {
             if body.is_end_stream() {
                 return Body::empty();
             }
-            Body::new(Limited::new(Paced::new(body), BODY_LIMIT))
+            Body::new(Limited::new(Paced::new(body), limit))
         });
         if arrival.is_reserve && !health::PATHS.contains(&request.uri().path()) {
             return busy();
@@ -205,6 +206,11 @@ fn complete(headers: &mut http::HeaderMap, id: HeaderValue, is_secure_for_long: 
     if is_secure_for_long {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
+}
+
+/// How long a body may be: visitors send files with forms.
+fn body_limit(path: &str) -> usize {
+    if path.starts_with(login::FORMS) { login::LONGEST_FORM } else { BODY_LIMIT }
 }
 
 /// Why a body could not be read: it is longer than the limit, or it paused for too long, or the client is gone.

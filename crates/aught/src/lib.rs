@@ -14,6 +14,7 @@ mod developer;
 mod edge;
 mod files;
 mod flows;
+mod forms;
 mod forwarding;
 mod health;
 mod legacy;

@@ -32,7 +32,7 @@ use tower::ServiceExt;
 use crate::{Failure, signals::Stop, telemetry};
 
 /// What the pages of a preview ask for, to learn whether to be loaded anew.
-const CHANGES: &str = "/u/preview/changes";
+pub(crate) const CHANGES: &str = "/u/preview/changes";
 const SCRIPT: &str = "(function () {
   var seen;
   setInterval(function () {
@@ -102,18 +102,21 @@ struct Shown {
 pub(crate) async fn preview(asked: Preview) -> Result<ExitCode, Failure> {
     // What cannot be read is told at once, not on a page.
     asked.draft()?;
+    let screen = asked.screen.as_deref().unwrap_or("Every screen");
+    let (port, what) = (asked.port, format!("{screen} in each of its states"));
+    serve(port, &what, |host| router(Shown { asked: Arc::new(asked), context: Context::system(), host })).await
+}
+
+/// Serves a preview on this machine until the person at the terminal has seen enough.
+pub(crate) async fn serve(port: u16, what: &str, routes: impl FnOnce(String) -> Router) -> Result<ExitCode, Failure> {
     let mut stop = Stop::listen()?;
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, asked.port));
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let failed = |error| Failure::new(format!("listening on {address}"), error);
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let port = listener.local_addr().map_err(failed)?.port();
     let host = format!("localhost:{port}");
-    let shown = asked
-        .screen
-        .as_deref()
-        .map_or("Every screen in each of its states".to_owned(), |screen| format!("{screen} in each of its states"));
-    telemetry::say(&format!("{shown}: http://{host}/\n"));
-    let routes = router(Shown { asked: Arc::new(asked), context: Context::system(), host });
+    telemetry::say(&format!("{what}: http://{host}/\n"));
+    let routes = routes(host);
     loop {
         tokio::select! {
             () = stop.requested() => return Ok(ExitCode::SUCCESS),
@@ -137,12 +140,18 @@ fn router(shown: Shown) -> Router {
     Router::new()
         .route("/", get(list))
         .route(CHANGES, get(changes))
-        .route(SCRIPT_PATH, get(|| async { typed(SCRIPT.to_owned(), "text/javascript") }))
-        .route("/u/assets/{hash}/{name}", get(asset))
+        .merge(files())
         .route("/u/preview/{screen}/{state}", get(page).post(list))
         // Forms and links lead nowhere.
         .fallback(list)
         .with_state(shown)
+}
+
+/// What all pages of previews have beside them.
+pub(crate) fn files<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    Router::new()
+        .route(SCRIPT_PATH, get(|| async { typed(SCRIPT.to_owned(), "text/javascript") }))
+        .route("/u/assets/{hash}/{name}", get(asset))
 }
 
 impl Preview {
@@ -192,12 +201,16 @@ async fn list(State(shown): State<Shown>) -> Response {
         });
         format!("<h2>{screen}</h2><ul>{}</ul>", lines.collect::<String>())
     });
-    let body = format!(
-        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Screens</title></head><body><main><h1>Screens</h1>{}\
-         </main><script src=\"{SCRIPT_PATH}\"></script></body></html>",
-        sections.collect::<String>()
-    );
-    Html(body).into_response()
+    listed("Screens", &sections.collect::<String>())
+}
+
+/// Lists under a heading.
+pub(crate) fn listed(heading: &str, lists: &str) -> Response {
+    Html(format!(
+        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{heading}</title></head><body><main><h1>{heading}</h1>{lists}\
+         </main><script src=\"{SCRIPT_PATH}\"></script></body></html>"
+    ))
+    .into_response()
 }
 
 /// What an address may say of a page.
@@ -220,9 +233,17 @@ async fn page(
     draft.language = wish.lang.unwrap_or(draft.language);
     let reply = preview::show(&shown.context, draft, &screen, &state, &shown.host).await;
     let Some(reply) = reply else { return StatusCode::NOT_FOUND.into_response() };
-    // Whatever the state's status: a browser shows the page.
-    let mut response = reply.response().map(|html| format!("{html}<script src=\"{SCRIPT_PATH}\"></script>"));
-    *response.status_mut() = StatusCode::OK;
+    live(reply)
+}
+
+/// A page that loads itself anew.
+pub(crate) fn live(reply: login::Reply) -> Response {
+    let mut response = reply.response();
+    if !response.status().is_redirection() {
+        response = response.map(|html| format!("{html}<script src=\"{SCRIPT_PATH}\"></script>"));
+        // Whatever the state's status: a browser shows the page.
+        *response.status_mut() = StatusCode::OK;
+    }
     response.map(axum::body::Body::from)
 }
 
@@ -238,7 +259,7 @@ async fn asset(request: axum::extract::Request) -> Response {
 }
 
 /// A file that cannot be read is looked for again as soon as it changes.
-fn told(failure: &Failure) -> Response {
+pub(crate) fn told(failure: &Failure) -> Response {
     let text = escaped(&failure.to_string());
     Html(format!("<!DOCTYPE html><title>Preview</title><pre>{text}</pre><script src=\"{SCRIPT_PATH}\"></script>"))
         .into_response()

@@ -71,7 +71,7 @@ impl Server {
         let has_metrics = config.metrics == Metrics::Public;
         let routes = Routes {
             installation: app::installation_routes(&store, has_metrics),
-            tenant: app::tenant_routes(&store, &services, tools.as_ref()),
+            tenant: app::tenant_routes(&store, &services, Arc::new(flows.clone()), tools.as_ref()),
         };
         within.open(routes.tenant.clone());
         let metrics = match &config.metrics {

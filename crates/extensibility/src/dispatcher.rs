@@ -185,10 +185,11 @@ impl Dispatcher {
             if verdict.denied.is_some() {
                 break;
             }
-            if let Some(url) = commands::sent_away(trigger, &mut verdict) {
+            if let Some(sent) = commands::sent_away(trigger, &mut verdict) {
                 let action = step.action().map(|id| WaitingAction { id: id.to_owned(), place });
                 let execution = Some(recorder.id().to_owned());
-                verdict.suspended = Some(Suspension { url, action, rules, event: login::changed(&event), execution });
+                verdict.suspended =
+                    Some(Suspension { action, rules, event: login::changed(&event), execution, ..sent });
                 break;
             }
         }

@@ -82,6 +82,31 @@ impl<'a> Evaluator<'a> {
         Ok(resolved.as_ref().map(text_of).unwrap_or_default())
     }
 
+    /// The text with its expressions written out, each as `write` has it: escaped for where it stands.
+    ///
+    /// # Errors
+    /// When a bound is reached.
+    pub fn written(&self, text: &str, write: impl Fn(&str) -> String) -> Result<String, Unevaluated> {
+        let mut written = String::new();
+        for part in parse::template(text) {
+            match part {
+                parse::Part::Text(text) => {
+                    self.work(text.len())?;
+                    written.push_str(text);
+                }
+                parse::Part::Expression(expression) => {
+                    let value = expression.map_or(Ok(None), |expression| self.evaluate(&expression, 0))?;
+                    self.bounded(value.as_ref())?;
+                    written.push_str(&write(&value.as_ref().map(text_of).unwrap_or_default()));
+                }
+            }
+            if written.len() > LARGEST {
+                return Err(Unevaluated::TooLarge);
+            }
+        }
+        Ok(written)
+    }
+
     /// The value of an expression without its braces: `fields.email`; none where it is undefined or not an expression.
     ///
     /// # Errors

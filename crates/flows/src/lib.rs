@@ -7,6 +7,7 @@ mod doing;
 mod engine;
 pub mod expressions;
 mod failure;
+pub mod journey;
 mod outgoing;
 mod own;
 mod params;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use kernel::{Context, Secret};
 
+pub use common::is_common;
 pub use foreign::ForeignHash;
 pub use rules::{PERSONAL_FIELDS, PasswordError, PasswordRules, has_class, has_few_identical, has_sequence};
 

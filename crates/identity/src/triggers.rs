@@ -6,6 +6,7 @@
 use std::{fmt, time::Duration};
 
 use kernel::{Document, Record, Secret, TenantId, Value};
+use model::login::FormAnswers;
 use serde::{Deserialize, Serialize};
 use store::{Snapshot, StoreResult, Tx};
 
@@ -188,8 +189,12 @@ pub struct Verdict {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Suspension {
-    /// Where the user is to be sent; the flow adds its `state`.
+    /// Where the user is to be sent; the flow adds its `state`. Empty where a form is shown instead.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub url: String,
+    /// The form that the user is to be shown, with what it begins with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub form: Option<FormAnswers>,
     /// The Action that waits; none where the rules do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub action: Option<WaitingAction>,

@@ -70,8 +70,8 @@ impl Sheet<'_> {
     }
 
     fn reply(self, written: Option<(&Named, &str)>, html: String) -> Reply {
-        let Self { setting, language, target, nonce, status, .. } = self;
-        let policy = policy::of(&Policy { setting, nonce: &nonce, target, written });
+        let Self { setting, language, target, nonce, status, page } = self;
+        let policy = policy::of(&Policy { setting, nonce: &nonce, target, written, own: page.own.as_deref() });
         Reply::page(status, reply::headers(setting, language, &policy), html)
     }
 }
@@ -98,7 +98,8 @@ impl Own<'_> {
             Some(Rendered { html, named })
         });
         let Rendered { html, named } = rendering.await.ok()??;
-        let policy = policy::of(&Policy { setting, nonce: &nonce, target: None, written: Some((&named, host)) });
+        let policy =
+            policy::of(&Policy { setting, nonce: &nonce, target: None, written: Some((&named, host)), own: None });
         Some(Reply::page(status, reply::headers(setting, language, &policy), html))
     }
 }

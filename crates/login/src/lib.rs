@@ -8,6 +8,7 @@ mod carrier;
 mod classic;
 mod document;
 pub mod form;
+mod forms;
 mod load;
 pub mod machine;
 mod named;
@@ -24,7 +25,8 @@ pub mod texts;
 mod users;
 pub mod world;
 
+pub use paths::FORMS;
 pub use reply::Reply;
 pub use router::{PATHS, browser, router};
-pub use service::{ErrorPage, Login};
+pub use service::{ErrorPage, LONGEST_FORM, Login};
 pub use users::Users;

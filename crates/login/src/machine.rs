@@ -159,7 +159,7 @@ fn before(at: &mut At<'_>, screen: &str) -> Option<Step> {
 fn current(at: &At<'_>) -> Step {
     match at.transaction.progress.stage {
         Stage::Entry => Step::Go(paths::start(at.world, first(at.world, &at.transaction.request))),
-        Stage::Prompt => Step::Go(paths::of(&at.transaction.progress.screen).to_owned()),
+        Stage::Prompt => Step::Go(paths::of_prompt(&at.transaction.progress)),
         Stage::Resume | Stage::Finished => Step::Resume,
     }
 }

@@ -34,6 +34,21 @@ pub(crate) struct Page {
     pub(crate) button: Option<Link>,
     /// Facts for whoever is asked for help.
     pub(crate) facts: Vec<(String, String)>,
+    /// What stands there instead of the parts above: a form of the tenant.
+    pub(crate) own: Option<Box<Own>>,
+}
+
+/// A form of the tenant within a page.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Own {
+    /// Its HTML, of which nothing is left that does harm.
+    pub(crate) html: String,
+    /// Its style sheet.
+    pub(crate) css: String,
+    /// Addresses of its pictures.
+    pub(crate) pictures: Vec<String>,
+    /// Whether it has frames of this server.
+    pub(crate) has_frames: bool,
 }
 
 impl Page {

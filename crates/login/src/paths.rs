@@ -3,6 +3,12 @@
 use model::screens::Screen;
 
 use crate::world::{Identifier, World};
+use model::login::Progress;
+
+/// The screen of forms.
+pub(crate) const FORM: &str = "custom-form";
+/// Begins the paths of forms.
+pub const FORMS: &str = "/u/custom-prompt/";
 
 /// The screen on which a login begins.
 pub fn login_screen(world: &World) -> &'static str {
@@ -34,6 +40,25 @@ pub fn start(world: &World, screen: &str) -> String {
 /// The path of a screen.
 pub fn of(screen: &str) -> &'static str {
     Screen::named(screen).and_then(|screen| screen.path).unwrap_or("/u/login")
+}
+
+/// The path of a form.
+pub(crate) fn of_form(id: &str) -> String {
+    format!("{FORMS}{}", encoded(id))
+}
+
+/// What follows the beginning that the paths of forms have: the form, and what of it is asked for.
+pub(crate) fn form_at(path: &str) -> Option<&str> {
+    path.strip_prefix(FORMS)
+}
+
+/// The path of a login's present prompt.
+pub(crate) fn of_prompt(progress: &Progress) -> String {
+    if progress.screen == FORM {
+        let form = progress.shown.get("form").and_then(kernel::Value::as_str).unwrap_or_default();
+        return of_form(form);
+    }
+    of(&progress.screen).to_owned()
 }
 
 /// A name within a path.

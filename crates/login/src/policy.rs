@@ -6,7 +6,10 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use url::Url;
 
-use crate::{load::Setting, named::Named};
+use crate::{load::Setting, named::Named, page::Own};
+
+/// Most pictures of a form whose origins a policy names.
+const PICTURES: usize = 50;
 
 /// What a policy is made from.
 pub(crate) struct Policy<'a> {
@@ -17,26 +20,33 @@ pub(crate) struct Policy<'a> {
     pub(crate) target: Option<&'a str>,
     /// What the tenant's own HTML names, and the host that the page is on.
     pub(crate) written: Option<(&'a Named, &'a str)>,
+    /// A form of the tenant.
+    pub(crate) own: Option<&'a Own>,
 }
 
 /// The policy of a page.
 pub(crate) fn of(policy: &Policy<'_>) -> String {
-    let Policy { setting, nonce, target, written } = policy;
+    let Policy { setting, nonce, target, written, own } = policy;
     let brand = &setting.brand;
-    let images = joined(&brand.image_origins);
+    let pictures: Vec<String> =
+        own.iter().flat_map(|own| &own.pictures).take(PICTURES).filter_map(|address| origin(address)).collect();
+    let images = joined(brand.image_origins.iter().chain(&pictures));
+    let own_frames = if own.is_some_and(|own| own.has_frames) { " 'self'" } else { "" };
     let font = brand.font_origin.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
     let end = end(setting, *target);
     let Some((named, host)) = written else {
         let font = if font.is_empty() { String::new() } else { format!("; font-src {font}") };
         return format!(
             "default-src 'none'; base-uri 'none'; style-src 'self' 'nonce-{nonce}'; script-src 'self'; connect-src 'self'; \
-             img-src 'self' data:{images}{font}; {end}"
+             img-src 'self' data:{images}{font}{}; {end}",
+            if own_frames.is_empty() { String::new() } else { format!("; frame-src{own_frames}") }
         );
     };
     let (all, scripts, pictures) = (joined(&named.all), joined(&named.scripts), joined(&named.pictures));
     let hashes = hashed(&named.handlers);
     let handlers = if hashes.is_empty() { hashes } else { format!(" 'unsafe-hashes'{hashes}") };
-    let frames = if all.is_empty() { String::new() } else { format!("; frame-src{all}") };
+    let frames =
+        if all.is_empty() && own_frames.is_empty() { String::new() } else { format!("; frame-src{own_frames}{all}") };
     let font = if font.is_empty() { font } else { format!(" {font}") };
     // Its scripts can ask the pages, but neither the APIs nor the tools of developers that the same host has.
     format!(
@@ -44,6 +54,13 @@ pub(crate) fn of(policy: &Policy<'_>) -> String {
          script-src 'self' 'nonce-{nonce}'{scripts}{handlers}; connect-src {host}/u/{all}{frames}; media-src data:{all}; \
          img-src 'self' data:{images}{all}{pictures}; font-src data:{font}{all}; {end}"
     )
+}
+
+/// The origin of a picture that comes by https.
+fn origin(address: &str) -> Option<String> {
+    let address = Url::parse(address).ok().filter(|address| address.scheme() == "https")?;
+    let origin = address.origin().ascii_serialization();
+    origin.bytes().all(|byte| byte.is_ascii_graphic() && !b";,'\"".contains(&byte)).then_some(origin)
 }
 
 /// Where a page's forms may lead, and who may show it in a frame.
@@ -89,7 +106,7 @@ mod tests {
     fn forms_may_lead_to_the_application() {
         let setting = Setting::default();
         let form_action = |target: &str| {
-            let policy = of(&Policy { setting: &setting, nonce: "n", target: Some(target), written: None });
+            let policy = of(&Policy { setting: &setting, nonce: "n", target: Some(target), written: None, own: None });
             let directive = policy.split("; ").find(|directive| directive.starts_with("form-action"));
             directive.unwrap_or_default().to_owned()
         };

@@ -1,5 +1,6 @@
 //! A screen in each of its states, made from files instead of a store: what whoever writes a template, a theme or texts looks at.
 
+mod forms;
 mod sample;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,8 @@ use crate::{
     step::{Fault, Show},
     world::World,
 };
+
+pub use forms::{form_page, form_steps};
 
 /// What is tried out.
 #[derive(Clone, Debug, Default)]

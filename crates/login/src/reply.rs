@@ -18,20 +18,44 @@ const SCRIPT: &str = include_str!("../assets/login.js");
 /// The script of our own classic page.
 const CLASSIC: &str = include_str!("../assets/classic.js");
 
-/// The paths of the stylesheet, the script, and that of the classic page: they change with their content, so that browsers may keep them
-/// for ever.
-pub(crate) fn assets() -> &'static [String; 3] {
-    static PATHS: OnceLock<[String; 3]> = OnceLock::new();
-    PATHS.get_or_init(|| [asset("login.css", STYLE), asset("login.js", SCRIPT), asset("classic.js", CLASSIC)])
+/// The stylesheet of forms.
+const FORM_STYLE: &str = include_str!("../assets/forms.css");
+/// The script of forms.
+const FORM_SCRIPT: &str = include_str!("../assets/forms.js");
+
+/// The paths of all files: they change with their content, so that browsers may keep them for ever.
+fn paths() -> &'static [String; 5] {
+    static PATHS: OnceLock<[String; 5]> = OnceLock::new();
+    PATHS.get_or_init(|| {
+        [
+            asset("login.css", STYLE),
+            asset("login.js", SCRIPT),
+            asset("classic.js", CLASSIC),
+            asset("forms.css", FORM_STYLE),
+            asset("forms.js", FORM_SCRIPT),
+        ]
+    })
+}
+
+/// The paths of the stylesheet, the script, and that of the classic page.
+pub(crate) fn assets() -> [&'static String; 3] {
+    let [style, script, classic, ..] = paths();
+    [style, script, classic]
+}
+
+/// The paths of what forms have beside them.
+pub(crate) fn form_assets() -> [&'static String; 2] {
+    let [.., style, script] = paths();
+    [style, script]
 }
 
 /// The file at a path, with its type.
 pub(crate) fn asset_at(path: &str) -> Option<(&'static str, &'static str)> {
-    match assets().iter().position(|known| known == path)? {
-        0 => Some((STYLE, "text/css; charset=utf-8")),
-        1 => Some((SCRIPT, "text/javascript; charset=utf-8")),
-        _ => Some((CLASSIC, "text/javascript; charset=utf-8")),
-    }
+    const CSS: &str = "text/css; charset=utf-8";
+    const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+    let files =
+        [(STYLE, CSS), (SCRIPT, JAVASCRIPT), (CLASSIC, JAVASCRIPT), (FORM_STYLE, CSS), (FORM_SCRIPT, JAVASCRIPT)];
+    paths().iter().zip(files).find(|(known, _)| *known == path).map(|(_, file)| file)
 }
 
 fn asset(name: &str, content: &str) -> String {
@@ -179,6 +203,14 @@ pub(crate) fn headers(setting: &Setting, language: &str, policy: &str) -> Header
     if !setting.allows_frames {
         set(header::X_FRAME_OPTIONS, "deny");
     }
+    headers
+}
+
+/// The headers of a document that pages of ours alone show, in a frame.
+pub(crate) fn framed_headers(language: &str, policy: &str) -> HeaderMap {
+    let mut headers = headers(&Setting::default(), language, policy);
+    headers.remove(header::X_FRAME_OPTIONS);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers
 }
 

@@ -14,8 +14,9 @@ use store::StoreResult;
 use crate::{
     classic,
     form::Form,
+    paths,
     reply::{self, Reply},
-    service::{ErrorPage, Login, Purpose},
+    service::{ErrorPage, Login, Purpose, Sent, SentFile},
 };
 use model::login::{Browser, LoginRequest};
 
@@ -52,6 +53,8 @@ pub fn browser(headers: &HeaderMap, tenant: &Tenant, peer: Peer) -> Browser {
 /// A request taken apart.
 pub(crate) struct Visit {
     pub(crate) tenant: TenantId,
+    /// The tenant, as the browser reached it.
+    pub(crate) reached: Tenant,
     pub(crate) browser: Browser,
     pub(crate) path: String,
     pub(crate) query: Query,
@@ -67,6 +70,7 @@ impl<S: Sync> FromRequestParts<S> for Visit {
         };
         Ok(Self {
             tenant: tenant.id().clone(),
+            reached: tenant.clone(),
             browser: browser(&request.headers, tenant, *peer),
             path: decoded(request.uri.path()),
             query: Query::of(&request.uri),
@@ -101,7 +105,13 @@ impl Query {
 }
 
 async fn visit(State(login): State<Login>, visit: Visit) -> Response {
-    let Visit { tenant, browser, path, query } = &visit;
+    let Visit { tenant, browser, path, query, .. } = &visit;
+    if let Some(rest) = paths::form_at(path) {
+        return match rest.split_once("/file/") {
+            Some((form, file)) => sent_file(login.file(tenant, form, file).await),
+            None => answer(Box::pin(login.visit_form(&visit)).await),
+        };
+    }
     let reply = match Page::at(path) {
         Page::Ticket(purpose) if !query.get("ticket").is_empty() => {
             login.open_ticket(tenant, purpose, query.get("ticket"), browser, &visit.locales()).await
@@ -116,15 +126,17 @@ async fn visit(State(login): State<Login>, visit: Visit) -> Response {
 }
 
 async fn post(State(login): State<Login>, visit: Visit, request: Request) -> Response {
-    let Visit { tenant, browser, path, query } = &visit;
-    let Ok(body) = axum::body::to_bytes(request.into_body(), LONGEST).await else {
-        let page = ErrorPage {
-            status: StatusCode::PAYLOAD_TOO_LARGE,
-            error: "invalid_request".to_owned(),
-            description: "The form is too long.".to_owned(),
-            ..ErrorPage::default()
+    let Visit { tenant, browser, path, query, .. } = &visit;
+    if paths::form_at(path).is_some() {
+        let place = format!("https://{}{}", visit.reached.host(), path.trim_end_matches('/'));
+        let takes_files = Sent::has_files(&request) && Box::pin(login.takes_files(&visit)).await;
+        return match Sent::read(&place, request, takes_files, login.store.context()).await {
+            Some(sent) => answer(Box::pin(login.post_form(&visit, sent)).await),
+            None => too_long(&login, &visit).await,
         };
-        return answer(login.told_error(tenant, page, browser).await);
+    }
+    let Ok(body) = axum::body::to_bytes(request.into_body(), LONGEST).await else {
+        return too_long(&login, &visit).await;
     };
     let form = Form::parse(&body);
     let reply = match Page::at(path) {
@@ -147,6 +159,41 @@ async fn post(State(login): State<Login>, visit: Visit, request: Request) -> Res
         }
     };
     answer(reply)
+}
+
+/// A file that a visitor sent: to be kept, and never a page of this host.
+fn sent_file(file: StoreResult<Option<SentFile>>) -> Response {
+    let file = match file {
+        Ok(Some(file)) => file,
+        Ok(None) => return StatusCode::NOT_FOUND.into_response(),
+        Err(error) => return Login::failed(&error).into_response(),
+    };
+    let name = percent_encoding::utf8_percent_encode(&file.name, percent_encoding::NON_ALPHANUMERIC);
+    let mut response = Response::new(Body::from(file.content));
+    let headers = response.headers_mut();
+    let disposition = format!("attachment; filename*=UTF-8''{name}");
+    for (header, value) in [
+        (header::CONTENT_TYPE, "application/octet-stream"),
+        (header::CONTENT_DISPOSITION, disposition.as_str()),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CACHE_CONTROL, "no-store"),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(header, value);
+        }
+    }
+    response
+}
+
+async fn too_long(login: &Login, visit: &Visit) -> Response {
+    let page = ErrorPage {
+        status: StatusCode::PAYLOAD_TOO_LARGE,
+        error: "invalid_request".to_owned(),
+        description: "The form is too long.".to_owned(),
+        ..ErrorPage::default()
+    };
+    answer(login.told_error(&visit.tenant, page, &visit.browser).await)
 }
 
 /// What a path is, beside a page of a login.

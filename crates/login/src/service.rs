@@ -3,18 +3,22 @@
 mod advanced;
 mod documents;
 mod errors;
+mod forms;
 mod links;
 mod pages;
 mod tickets;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use flows::Flows;
 use http::StatusCode;
 use kernel::{Record, TenantId, Value, host_name, id};
 use serde_json::json;
 use store::{Envelope, Snapshot, Store, StoreError, StoreResult, Tx};
 
 pub use errors::ErrorPage;
+pub use forms::LONGEST_FORM;
+pub(crate) use forms::{Sent, SentFile};
 pub(crate) use tickets::Purpose;
 
 use crate::{
@@ -50,6 +54,7 @@ const RESUME_LOGOUT: &str = "/oidc/logout/resume";
 pub struct Login {
     pub(crate) store: Store,
     pub(crate) accounts: Arc<dyn Accounts>,
+    pub(crate) flows: Arc<dyn Flows>,
     settings: Arc<Settings>,
 }
 
@@ -103,7 +108,12 @@ impl Scene {
 impl Login {
     /// The pages, over what keeps users.
     pub fn new(store: Store, accounts: Arc<dyn Accounts>) -> Self {
-        Self { store, accounts, settings: Arc::new(Settings::new()) }
+        Self { store, accounts, flows: Arc::new(forms::NoFlows), settings: Arc::new(Settings::new()) }
+    }
+
+    /// The pages, whose forms run flows.
+    pub fn with_flows(self, flows: Arc<dyn Flows>) -> Self {
+        Self { flows, ..self }
     }
 
     /// The settings of a tenant, for a transaction that is begun with it.
@@ -182,7 +192,7 @@ impl Login {
         let before = found.transaction.clone();
         let mut at = At { world: &scene.setting.world, transaction: &mut found.transaction };
         let step = machine::visit(&mut at, path);
-        self.respond(tenant, &scene, browser, found, &before, step).await
+        Box::pin(self.respond(tenant, &scene, browser, found, &before, step)).await
     }
 
     /// A form of ours is sent.
@@ -234,7 +244,7 @@ impl Login {
             let mut at = At { world: &scene.setting.world, transaction: &mut found.transaction };
             step = machine::done(&mut at, path, done);
         }
-        self.respond(tenant, &scene, browser, found, &before, step).await
+        Box::pin(self.respond(tenant, &scene, browser, found, &before, step)).await
     }
 
     async fn perform(
@@ -346,7 +356,7 @@ impl Login {
         });
         let view = View { world, transaction, state, texts, show, captcha: shown };
         let page = behaviour.page(&view).without_gaps();
-        self.document(tenant, scene, &view, page, status(&show.faults)).await
+        Box::pin(self.document(tenant, scene, &view, page, status(&show.faults))).await
     }
 
     /// How the user is called, for prompts that greet.

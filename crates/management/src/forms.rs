@@ -32,6 +32,9 @@ impl Resource for Forms {
     }
 
     fn present(&self, reader: &Snapshot, call: &Call, record: &Record, shown: &mut Document) -> ApiResult {
+        if let Some(used) = reader.get(&model::FORM_TIMES, &record.id)? {
+            shown.extend(used.document);
+        }
         drop_empty(shown);
         if is_list(call) {
             shown.retain(|name, _| LISTED.contains(&name.as_str()));

@@ -31,4 +31,10 @@ pub static FLOW_TIMES: Kind = Kind::new("flow_times").id_given("");
 /// A form.
 pub static FORM: Kind = Kind::new("form").id("id", Form::Base58("ap_")).sealed(FORM_SECRETS);
 
-pub(crate) static KINDS: &[&Kind] = &[&FLOW, &FLOW_VAULT_CONNECTION, &FLOW_EXECUTION, &FLOW_TIMES, &FORM];
+/// When a form was last shown and submitted.
+pub static FORM_TIMES: Kind = Kind::new("form_times").id_given("");
+/// A file that a visitor sent with a form.
+pub static FORM_FILE: Kind = Kind::new("form_file").id_given("").indexed(&["form_id", "user_id"]).sealed(&["content"]);
+
+pub(crate) static KINDS: &[&Kind] =
+    &[&FLOW, &FLOW_VAULT_CONNECTION, &FLOW_EXECUTION, &FLOW_TIMES, &FORM, &FORM_TIMES, &FORM_FILE];

@@ -149,6 +149,9 @@ pub struct Progress {
     /// What the present prompt shows.
     #[serde(skip_serializing_if = "Value::is_null")]
     pub shown: Value,
+    /// What came of the form that the tenant's code had shown last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub form: Option<Box<FormAnswers>>,
     /// The puzzle that is to be solved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub captcha: Option<Puzzle>,
@@ -160,6 +163,20 @@ impl Progress {
         let own = self.fields.iter().filter(|(name, _)| name.starts_with("ulp-"));
         own.map(|(name, value)| (name.clone(), value.as_str().into())).collect()
     }
+}
+
+/// A form with its fields and variables: as the tenant's code has it shown, or as the user left it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FormAnswers {
+    /// Its identifier.
+    pub id: String,
+    /// Values of fields and hidden fields.
+    #[serde(skip_serializing_if = "Document::is_empty")]
+    pub fields: Document,
+    /// Variables that its flows share.
+    #[serde(skip_serializing_if = "Document::is_empty")]
+    pub vars: Document,
 }
 
 /// Where a login stands.
@@ -317,6 +334,9 @@ pub enum Prompt {
     },
     /// The same, where users name the organization themselves.
     OrganizationName(OrganizationPrompt),
+    /// A form of the tenant. When it has ended, the browser comes back to `/continue` with the `state`, and what the user entered stands
+    /// in the progress of the transaction.
+    Form(FormAnswers),
     /// A page of somebody else, from where the browser comes back with the `state`: an Action's redirect.
     Elsewhere {
         /// Its address; the `state` is added to it.

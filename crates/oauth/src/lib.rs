@@ -61,7 +61,7 @@ pub use session::cookie_names;
 
 use crate::{
     app_links::{ANDROID, APPLE, AppLinks},
-    authorize::{AUTHORIZE, RESUME, returning::CONTINUE},
+    authorize::{AUTHORIZE, RESUME},
     described::DescribedClients,
     token::Grant,
     turns::Turns,
@@ -180,7 +180,7 @@ pub const PATHS: [&str; 24] = [
     METADATA[1],
     AUTHORIZE,
     RESUME,
-    CONTINUE,
+    post_login::CONTINUE,
     USERINFO,
     REVOKE,
     PUSHED,
@@ -215,7 +215,7 @@ pub fn router(oauth: Arc<OAuth>) -> Router {
     for_scripts
         .route(AUTHORIZE, get(authorize::endpoint).post(authorize::endpoint))
         .route(RESUME, get(authorize::resume).post(authorize::resume))
-        .route(CONTINUE, get(authorize::returning::endpoint).post(authorize::returning::endpoint))
+        .route(post_login::CONTINUE, get(authorize::returning::endpoint).post(authorize::returning::endpoint))
         .route(PASSWORDLESS[2], get(passwordless::redirect).post(passwordless::redirect))
         .route(CROSS_ORIGIN, post(cross_origin::endpoint).options(cross_origin::preflight))
         .route(SSO_DATA, get(cross_origin::ssodata))

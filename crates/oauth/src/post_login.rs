@@ -4,11 +4,11 @@ mod decision;
 
 use identity::triggers::{Firing, Request, Suspension, Trigger};
 use kernel::{Document, Record, Value, object};
-use model::login::Authentication;
+use model::login::{Authentication, FormAnswers};
 use serde_json::json;
 use store::{RefreshToken, Session};
 
-pub(crate) use decision::{Decision, SessionChanges, keep_in, kept, time_of, waits};
+pub(crate) use decision::{Decision, SessionChanges, keep_in, kept, time_of, waits, waits_for_form};
 
 use crate::{
     OAuthError, Site,
@@ -17,6 +17,9 @@ use crate::{
     session,
     views::ResourceServer,
 };
+
+/// Path of the endpoint at which a login goes on in the code that waits.
+pub(crate) const CONTINUE: &str = "/continue";
 
 /// What the code is told of a login.
 pub(crate) struct Told<'a> {
@@ -37,6 +40,8 @@ pub(crate) struct Told<'a> {
     pub(crate) request: Request,
     /// Where the code waits for the user who comes back now.
     pub(crate) resumed: Option<&'a Suspension>,
+    /// What the user entered into the form that the code waits for: `event.prompt`.
+    pub(crate) prompt: Option<&'a FormAnswers>,
 }
 
 /// Lets the code at post-login judge a login of a browser: all of it, or what is left after the user has come back.
@@ -100,6 +105,7 @@ pub(crate) async fn fire(
         methods: methods(&login.authentication),
         transaction,
         resumed: kept.and_then(|kept| kept.suspended.as_ref()),
+        prompt: kept.and(login.transaction.as_ref()).and_then(|kept| kept.progress.form.as_deref()),
         request: Request {
             ip: login.visit.origin.ip.clone(),
             method: login.visit.method.to_string(),
@@ -141,7 +147,7 @@ async fn roles(site: &Site, user_id: &str, at: Option<RolesAt>) -> Result<Vec<St
     Ok(site.store.read(site.tenant.id(), read).await?)
 }
 
-/// Runs what is bound, and makes of its verdict what a login acts on. What asks for factors or forms, which are not served yet, is refused:
+/// Runs what is bound, and makes of its verdict what a login acts on. What asks for factors, which are not served yet, is refused:
 /// a login must not be weaker than the code demands.
 pub(crate) async fn decide(site: &Site, told: Told<'_>, scopes: &[String]) -> Result<Decision, OAuthError> {
     // Code that waits has a say even if it was unbound meanwhile: its absence is no consent.
@@ -165,6 +171,9 @@ async fn run(site: &Site, told: Told<'_>, scopes: &[String]) -> Result<Decision,
     }
     if let Some(session) = told.session {
         own.insert("session".into(), session.into());
+    }
+    if let Some(FormAnswers { id, fields, vars }) = told.prompt {
+        own.insert("prompt".into(), json!({"id": id, "fields": fields, "vars": vars}));
     }
     if let Some(token) = told.refresh_token {
         own.insert("refresh_token".into(), token_told(token).into());

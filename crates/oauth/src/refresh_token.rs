@@ -157,6 +157,7 @@ async fn renew(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Gra
             language: origin.language.clone(),
         },
         resumed: None,
+        prompt: None,
     };
     let mut decision = post_login::decide(site, told, &scopes).await?;
     subject.execution = decision.take_execution();

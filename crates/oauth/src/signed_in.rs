@@ -126,6 +126,7 @@ pub(crate) async fn tokens(
             language: origin.language.clone(),
         },
         resumed: None,
+        prompt: None,
     };
     let mut decision = post_login::decide(site, told, &scopes).await?;
     subject.execution = decision.take_execution();

@@ -1,11 +1,14 @@
 //! What the commands mean that Actions gave through their `api`.
 
 use actions::{Command, Outcome};
-use identity::triggers::{Denial, Effect, ScopeChange, Trigger, Verdict};
+use identity::triggers::{Denial, Effect, ScopeChange, Suspension, Trigger, Verdict};
 use kernel::Value;
+use model::login::FormAnswers;
 
 /// The command that sends the user elsewhere.
 pub(super) const REDIRECT: &str = "redirect.sendUserTo";
+/// The command that has a form shown to the user.
+const FORM: &str = "prompt.render";
 
 /// Adds what an Action asked for to the verdict.
 pub(super) fn interpret(trigger: Trigger, outcome: &Outcome, verdict: &mut Verdict) {
@@ -49,13 +52,22 @@ fn carry_out(trigger: Trigger, command: &Command, verdict: &mut Verdict) {
     }
 }
 
-/// Where an Action sends the user, if it does; of several calls the last counts.
-pub(super) fn sent_away(trigger: Trigger, verdict: &mut Verdict) -> Option<String> {
+/// Where an Action sends the user, or which form it has shown, if it does; of several calls the last counts.
+pub(super) fn sent_away(trigger: Trigger, verdict: &mut Verdict) -> Option<Suspension> {
     trigger.continuation()?;
-    let (sent, others) = std::mem::take(&mut verdict.effects).into_iter().partition(|effect| effect.name == REDIRECT);
+    let waits = |effect: &Effect| effect.name == REDIRECT || effect.name == FORM;
+    let (sent, others) = std::mem::take(&mut verdict.effects).into_iter().partition(waits);
     verdict.effects = others;
     let sent: Vec<Effect> = sent;
-    sent.last().and_then(|effect| effect.arguments.first()?.as_str()).map(str::to_owned)
+    let effect = sent.last()?;
+    let first = effect.arguments.first()?.as_str()?.to_owned();
+    if effect.name == REDIRECT {
+        return Some(Suspension { url: first, ..Suspension::default() });
+    }
+    let options = effect.arguments.get(1);
+    let members = |name: &str| options.and_then(|options| options.get(name)?.as_object()).cloned().unwrap_or_default();
+    let form = FormAnswers { id: first, fields: members("fields"), vars: members("vars") };
+    Some(Suspension { form: Some(form), ..Suspension::default() })
 }
 
 /// Each trigger's `deny` has arguments of its own.
@@ -121,7 +133,21 @@ mod tests {
         let mut verdict = verdict(Trigger::PostLogin, &commands);
         assert_eq!(json!(verdict.access_token), json!({"b": null}));
         assert_eq!(json!(verdict.app_metadata), json!({"x": null}));
-        assert_eq!(sent_away(Trigger::PostLogin, &mut verdict).as_deref(), Some("https://a.example"));
+        let sent = sent_away(Trigger::PostLogin, &mut verdict).map(|suspended| suspended.url);
+        assert_eq!(sent.as_deref(), Some("https://a.example"));
         assert_eq!(sent_away(Trigger::PostLogin, &mut verdict), None);
+    }
+
+    #[test]
+    fn a_form_begins_with_what_its_action_says() {
+        let commands = json!([
+            {"name": "prompt.render", "arguments": ["ap_1", {"fields": {"a": 1}, "vars": {"b": "c"}, "other": 2}]},
+        ]);
+        let sent = sent_away(Trigger::PostLogin, &mut verdict(Trigger::PostLogin, &commands)).unwrap();
+        assert_eq!(json!(sent), json!({"form": {"id": "ap_1", "fields": {"a": 1}, "vars": {"b": "c"}}}));
+        // Elsewhere nobody can wait for it.
+        let mut elsewhere = verdict(Trigger::CredentialsExchange, &commands);
+        assert_eq!(sent_away(Trigger::CredentialsExchange, &mut elsewhere), None);
+        assert_eq!(elsewhere.effects.len(), 1);
     }
 }

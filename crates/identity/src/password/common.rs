@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::LazyLock};
 
 /// Whether a password (in lower case) is one of the commonest: a word of the list, a word with a common ending, a run
 /// of digits or letters in order, or a short piece repeated. With the endings the list stands for about 170,000 texts.
-pub(super) fn is_common(password: &str) -> bool {
+pub fn is_common(password: &str) -> bool {
     is_ordered(password) || is_repeated(password) || is_word_with_ending(password)
 }
 

@@ -94,6 +94,6 @@ pub(super) fn reply(
     };
     let html = html.render().expect("a template is written to memory");
     let target = request.redirect_uri.as_deref();
-    let policy = policy::of(&Policy { setting, nonce, target, written: None });
+    let policy = policy::of(&Policy { setting, nonce, target, written: None, own: None });
     Reply::page(StatusCode::OK, reply::headers(setting, &scene.language, &policy), html)
 }

@@ -5,7 +5,12 @@ use super::{
     Progress, Prompt, Redirect, Stage, StoreResult, TRANSACTION, TenantId, Transaction, Tx, Value, accounts, carrier,
     consent, find, id, json, machine, organizations,
 };
-use crate::{form::LONGEST_CODE, paths, screens::passwordless::BROUGHT};
+use crate::{
+    form::LONGEST_CODE,
+    paths::{self, FORM},
+    screens::passwordless::BROUGHT,
+};
+use flows::journey::Journey;
 use model::login::GivenIdentifier;
 
 impl Pages for Login {
@@ -76,7 +81,11 @@ impl Pages for Login {
         Box::pin(async move {
             let mut transaction = self.transaction(request);
             transaction.progress.authentication = Some(authentication);
+            let is_form = matches!(prompt, Prompt::Form(_));
             let location = enter(&mut transaction, prompt);
+            if is_form {
+                return self.stored(tenant, transaction, browser, &location).await;
+            }
             let envelope = self.store.read(tenant, |reader: &store::Snapshot| reader.envelope()).await?;
             self.carried(&envelope, browser, &transaction, &location)
         })
@@ -127,7 +136,7 @@ impl Pages for Login {
             let progress = &transaction.progress;
             Ok(match (progress.stage, &progress.refusal) {
                 (Stage::Entry, _) => to(&entry, 0),
-                (Stage::Prompt, _) => to(paths::of(&progress.screen), progress.step),
+                (Stage::Prompt, _) => to(&paths::of_prompt(progress), progress.step),
                 (Stage::Finished, _) => Outcome::Finished(Box::new(transaction)),
                 (Stage::Resume, Some(refusal)) => {
                     let refusal = refusal.clone();
@@ -147,11 +156,15 @@ impl Pages for Login {
     ) -> BoxFuture<'a, Result<Redirect, PagesError>> {
         Box::pin(async move {
             transaction.progress.step = transaction.progress.step.saturating_add(1);
+            let is_form = matches!(prompt, Prompt::Form(_));
             let location = enter(&mut transaction, prompt);
             let for_store = transaction.clone();
             let is_stored = self.store.write(tenant, move |tx| accounts::update(tx, &for_store)).await?;
             if is_stored {
                 return Ok(Redirect { location: with_state(&location, &transaction), cookies: Vec::new() });
+            }
+            if is_form {
+                return self.stored(tenant, transaction, browser, &location).await;
             }
             let envelope = self.store.read(tenant, |reader: &store::Snapshot| reader.envelope()).await?;
             self.carried(&envelope, browser, &transaction, &location)
@@ -236,6 +249,28 @@ impl Login {
         }
     }
 
+    /// Stores a transaction whose prompt takes in what is too much for a browser, and must not be lost. The browser carries what
+    /// shows that it is the same.
+    async fn stored(
+        &self,
+        tenant: &TenantId,
+        transaction: Transaction,
+        browser: &Browser,
+        location: &str,
+    ) -> Result<Redirect, PagesError> {
+        let kept = transaction.clone();
+        let work = move |tx: &mut Tx| {
+            let user = kept.progress.authentication.as_ref().map(|known| known.user_id.as_str());
+            accounts::store(tx, &kept, user)?;
+            tx.envelope()
+        };
+        let envelope = self.store.write(tenant, work).await?;
+        let mut carried = transaction;
+        carried.request.protocol = Value::Null;
+        carried.progress.shown = Value::Null;
+        self.carried(&envelope, browser, &carried, location)
+    }
+
     /// Has the browser carry a transaction to a page.
     pub(crate) fn carried(
         &self,
@@ -284,6 +319,13 @@ fn enter(transaction: &mut Transaction, prompt: Prompt) -> String {
             progress.shown = Value::Null;
             transaction.request.organization_prompt = Some(prompt);
             paths::of("organization-selection").to_owned()
+        }
+        Prompt::Form(form) => {
+            let path = paths::of_form(&form.id);
+            FORM.clone_into(&mut progress.screen);
+            progress.form = None;
+            progress.shown = Journey::of(form).to_value();
+            path
         }
         Prompt::Elsewhere { url } => {
             // The protocol itself hears of the return.

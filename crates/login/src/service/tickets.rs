@@ -163,6 +163,6 @@ impl Login {
         let page = behaviour.page(&view).without_gaps();
         let is_wrong = show.faults.iter().any(|fault| fault.code != "already-verified");
         let status = if is_wrong { http::StatusCode::BAD_REQUEST } else { http::StatusCode::OK };
-        self.document(tenant, scene, &view, page, status).await
+        Box::pin(self.document(tenant, scene, &view, page, status)).await
     }
 }

@@ -116,6 +116,15 @@ async fn decide(site: &Site, login: &Login<'_>) -> Result<Step, Stopped> {
         if request.prompt.none {
             return Err(Stopped { error: AuthorizationError::interaction_required(), decision: Some(verdict) });
         }
+        if let Some(form) = suspended.form.clone() {
+            // Whoever has filled it in goes on in the code that had it shown.
+            let prompt = if answered(login) {
+                Prompt::Elsewhere { url: post_login::CONTINUE.to_owned() }
+            } else {
+                Prompt::Form(form)
+            };
+            return Ok(Step::Ask(prompt, Box::new(verdict)));
+        }
         let Some(url) = destination(&suspended.url) else {
             let error = AuthorizationError::access_denied("The address of the redirect is invalid");
             return Err(Stopped { error, decision: Some(verdict) });
@@ -162,6 +171,11 @@ async fn decide(site: &Site, login: &Login<'_>) -> Result<Step, Stopped> {
         }
     }
     Ok(Step::Respond(Box::new(Decided { user, verdict, scopes, permissions, granted })))
+}
+
+/// Whether the user has come to the end of the form that the code waits for.
+fn answered(login: &Login<'_>) -> bool {
+    login.returned.is_none() && login.transaction.as_ref().is_some_and(|kept| kept.progress.form.is_some())
 }
 
 /// How a client stands with the user's consent.
@@ -247,7 +261,7 @@ async fn ask(
 ) -> Result<Response, Failure> {
     let Login { asked, authentication, transaction, visit, organization, .. } = login;
     let fail = |error: AuthorizationError| Failure::Redirect(asked.request.addressee.clone(), error);
-    // Its author sees that the code waits.
+    // Where it waits for a form or a page, its author sees that.
     if let Some(decision) = decision.as_mut().filter(|decision| decision.suspended.is_some())
         && let Some(execution) = decision.take_execution()
     {

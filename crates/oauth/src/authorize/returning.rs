@@ -15,8 +15,6 @@ use super::{
 };
 use crate::{Site, post_login, request::Parameters};
 
-/// Path of the endpoint.
-pub(crate) const CONTINUE: &str = "/continue";
 /// What a `state` is kept as that came back.
 const KIND: &str = "returned_state";
 
@@ -39,6 +37,10 @@ async fn come_back(site: &Site, visit: &Visit, query: &Parameters, form: &Parame
         return Err(Failure::Lost);
     };
     if !transaction.is_at(state) || !post_login::waits(&transaction) || !is_first(site, &transaction, state).await? {
+        return Err(Failure::Lost);
+    }
+    // A form that is not filled in cannot be left out.
+    if post_login::waits_for_form(&transaction) && transaction.progress.form.is_none() {
         return Err(Failure::Lost);
     }
     let asked = judge(site, &parameters_of(&transaction)).await?;

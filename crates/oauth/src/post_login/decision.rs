@@ -241,6 +241,12 @@ pub(crate) fn waits(transaction: &Transaction) -> bool {
     kept.and_then(|kept| kept.get("suspended")).is_some_and(|suspended| !suspended.is_null())
 }
 
+/// Whether it waits for a form to be filled in.
+pub(crate) fn waits_for_form(transaction: &Transaction) -> bool {
+    let kept = transaction.request.protocol.get(KEPT);
+    kept.and_then(|kept| kept.get("suspended")?.get("form")).is_some_and(|form| !form.is_null())
+}
+
 /// What the code decided before a page was shown.
 pub(crate) fn kept(login: &Login<'_>) -> Option<Decision> {
     let kept = login.transaction.as_ref()?.request.protocol.get(KEPT)?;
