@@ -30,8 +30,12 @@ def free_port():
 
 
 def cpu_seconds(pid):
+    """Of a process and its workers."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
+    workers = Path(f"/proc/{pid}/task").glob("*/children")
+    pids = [worker for children in workers for worker in children.read_text().split()]
+    # Those that have ended are in the last two.
+    return sum(map(int, fields[11:15])) / TICK + sum(cpu_seconds(worker) for worker in pids)
 
 
 def resident_mb(pid):

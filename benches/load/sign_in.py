@@ -156,6 +156,25 @@ def session_logins(setting, seconds):
     return rate / 2 * signatures_of(answer), p99
 
 
+def bind_action(setting, token):
+    """Has an Action that does nothing run at each login."""
+
+    def ask(method, path, body=None):
+        return setting.bench.call(setting.server.base, method, f"/api/v2/actions/{path}", body, token)
+
+    trigger, code = {"id": "post-login", "version": "v3"}, "exports.onExecutePostLogin = async () => {};"
+    action = ask("POST", "actions", {"name": "Nothing", "supported_triggers": [trigger], "code": code})
+    while ask("GET", f"actions/{action['id']}")["status"] != "built":
+        time.sleep(0.05)
+    ask("POST", f"actions/{action['id']}/deploy")
+    bindings = [{"ref": {"type": "action_id", "value": action["id"]}}]
+    ask("PATCH", "triggers/post-login/bindings", {"bindings": bindings})
+
+
+def unbind_actions(setting, token):
+    setting.bench.call(setting.server.base, "PATCH", "/api/v2/actions/triggers/post-login/bindings", {"bindings": []}, token)
+
+
 def refreshes(setting, seconds, families=64):
     """Refreshes, each of which replaces the token durably; for each CPU-second."""
     bench, server = setting.bench, setting.server
@@ -213,13 +232,19 @@ def password_logins(setting, seconds, browsers=8):
 
 def run(bench, server, token, options, report, floor, wanted):
     """All rows about signing in."""
-    rows = ("session-login", "password-login", "refresh", "userinfo", "silent-auth", "login-page")
+    rows = ("session-login", "action-login", "password-login", "refresh", "userinfo", "silent-auth", "login-page")
     if not any(map(wanted, rows)):
         return
     setting = Setting(bench, server, token)
     if wanted("session-login"):
         rate, p99 = session_logins(setting, options.seconds)
         report("session-login", rate, bench.signatures(), p99, "(× signatures)")
+    if wanted("action-login"):
+        without, _ = session_logins(setting, options.seconds)
+        bind_action(setting, token)
+        rate, p99 = session_logins(setting, options.seconds)
+        unbind_actions(setting, token)
+        report("action-login", rate, without, p99, "(an Action that does nothing, ÷ without)")
     if wanted("password-login"):
         report("password-login", password_logins(setting, options.seconds), bench.hashes())
     if wanted("refresh"):

@@ -10,7 +10,7 @@ use crate::{
 const NEW: &str = "New-Horse-8";
 
 /// The page on which somebody with this identifier asks for another password, after it was sent.
-async fn forgotten(site: &Site, browser: &mut Browser, email: &str) -> Page {
+pub(crate) async fn forgotten(site: &Site, browser: &mut Browser, email: &str) -> Page {
     let page = site.begin(browser).await;
     let state = page.parameter("state").unwrap();
     let page = browser.visit(&format!("/u/login/password-reset-start/{CONNECTION}?state={state}")).await;
@@ -18,12 +18,12 @@ async fn forgotten(site: &Site, browser: &mut Browser, email: &str) -> Page {
     browser.submit(&page, &[("email", email), ("username", email), ("action", "default")]).await
 }
 
-fn twice(password: &str) -> [(&'static str, &str); 2] {
+pub(crate) fn twice(password: &str) -> [(&'static str, &str); 2] {
     [("password-reset", password), ("re-enter-password", password)]
 }
 
 /// Has the database send codes instead of links.
-async fn use_codes(site: &Site) {
+pub(crate) async fn use_codes(site: &Site) {
     let email = json!({
         "identifier": {"active": true}, "profile_required": true, "verification_method": "otp",
         "signup": {"status": "required", "verification": {"active": true}},

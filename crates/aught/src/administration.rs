@@ -2,9 +2,9 @@
 //! a running server.
 
 use extensibility::Dispatcher;
-use kernel::{TenantId, port_of};
+use kernel::{TenantId, Value, port_of};
 use serde::{Deserialize, Serialize};
-use store::{Domain, Store};
+use store::{Domain, Snapshot, Store};
 
 use crate::{
     Failure, Fresh, InitialClient,
@@ -33,6 +33,13 @@ pub(crate) enum Wish {
     },
     /// Run a script of a custom database.
     Try(Trial),
+    /// Tell with what code was called.
+    Recorded {
+        /// The tenant; without one, that at the installation's domain.
+        tenant: Option<String>,
+        /// Identifier of a log entry or of an execution.
+        id: String,
+    },
 }
 
 /// What was done, in words for the person who asked.
@@ -55,8 +62,22 @@ pub(crate) async fn perform(dispatcher: &Dispatcher, wish: Wish) -> Result<Told,
         }
         Wish::Delete { name } => delete(store, &name).await?,
         Wish::Try(trial) => return trial::run(dispatcher, trial).await,
+        Wish::Recorded { tenant, id } => recorded(store, tenant, id).await?,
     };
     Ok(Told { text, status: 0 })
+}
+
+/// What code was called with, as JSON.
+async fn recorded(store: &Store, tenant: Option<String>, id: String) -> Result<String, Failure> {
+    let tenant = trial::tenant(store, tenant).await?;
+    let wanted = id.clone();
+    let find = move |reader: &Snapshot| identity::triggers::recorded(reader, &wanted);
+    let found = store.read(&tenant, find).await.map_err(|error| Failure::new("the event", error))?;
+    let found = found.ok_or_else(|| {
+        let text = "no event of it is kept: events are while developer tools are on, for three days";
+        Failure::new(format!("the log entry or execution {id}"), text)
+    })?;
+    Ok(Value::Object(found).to_string())
 }
 
 async fn list(store: &Store) -> Result<String, Failure> {

@@ -8,7 +8,7 @@ use extensibility::Dispatcher;
 
 use crate::{
     Failure, Server,
-    administration::{self, Wish},
+    administration::{self, Told, Wish},
     config::{DnsChecks, Settings},
     control, developer, flows, forms, pages, run,
     scripts::{self, RunAction, Sample},
@@ -154,8 +154,13 @@ enum Actions {
     /// Run a file's Action, rule or hook and print its console, what it asked for, and how long it took
     ///
     /// The same runtime and limits as a server's. Ends with 1 when the code fails, as it does on a syntax error.
-    // It has many options, and there is one of it.
-    Run(Box<RunAction>),
+    Run {
+        // It has many options, and there is one of it.
+        #[command(flatten)]
+        asked: Box<RunAction>,
+        #[command(flatten)]
+        place: Place,
+    },
     /// Print a sample event of a trigger, to be changed and given to `run --event`
     Sample(Sample),
 }
@@ -212,7 +217,7 @@ pub fn command_line() -> ExitCode {
         Command::Run(run) => on_runtime(run::run(run.log, run.log_level, run.dns, run.command)),
         Command::Tenants(wish) => on_runtime(self::tenants(wish)),
         Command::Connections(Connections::Try { asked, place }) => on_runtime(self::attempt(asked, place)),
-        Command::Actions(Actions::Run(asked)) => on_runtime(scripts::run(*asked)),
+        Command::Actions(Actions::Run { asked, place }) => on_runtime(run_action(*asked, place)),
         Command::Actions(Actions::Sample(asked)) => scripts::sample(&asked),
         Command::Flows(Flows::Run(asked)) => on_runtime(flows::run(asked)),
         Command::Forms(Forms::Preview(asked)) => on_runtime(forms::preview(asked)),
@@ -247,24 +252,37 @@ async fn attempt(asked: trial::Asked, place: Place) -> Result<ExitCode, Failure>
     wish_for(Wish::Try(asked.into_trial()?), place).await
 }
 
-/// Asks the running server, else does it on the database itself.
-async fn wish_for(wish: Wish, place: Place) -> Result<ExitCode, Failure> {
-    let settings = Settings::of_place(place.database, place.state_dir).resolve(place.config.as_deref())?;
+/// Runs a file's code, on what code was told before where that is asked for.
+async fn run_action(asked: RunAction, place: Place) -> Result<ExitCode, Failure> {
     telemetry::start_log("warn", None)?;
-    let config = settings.config()?;
-    let told = if let Some(told) = control::ask(&config.state, &wish).await? {
-        told
-    } else {
-        let store = tenants::open_store(&config).await?;
-        let (_kept, packages) = scripts::packages_of(&config.state)?;
-        // An operator's own machine: what they can call, their code may, unless they say otherwise.
-        let runtime = Runtime::new(config.scripts(packages), Arc::new(config.outbound(true)));
-        let told = administration::perform(&Dispatcher::new(store.clone(), runtime), wish).await;
-        store.close().await;
-        told?
+    let recorded = match asked.recorded() {
+        Some(wish) => Some(granted(wish, place).await?.text),
+        None => None,
     };
+    scripts::run(asked, recorded.as_deref()).await
+}
+
+async fn wish_for(wish: Wish, place: Place) -> Result<ExitCode, Failure> {
+    telemetry::start_log("warn", None)?;
+    let told = granted(wish, place).await?;
     telemetry::say(&told.text);
     Ok(ExitCode::from(told.status))
+}
+
+/// Asks the running server, else does it on the database itself.
+async fn granted(wish: Wish, place: Place) -> Result<Told, Failure> {
+    let settings = Settings::of_place(place.database, place.state_dir).resolve(place.config.as_deref())?;
+    let config = settings.config()?;
+    if let Some(told) = control::ask(&config.state, &wish).await? {
+        return Ok(told);
+    }
+    let store = tenants::open_store(&config).await?;
+    let (_kept, packages) = scripts::packages_of(&config.state)?;
+    // An operator's own machine: what they can call, their code may, unless they say otherwise.
+    let runtime = Runtime::new(config.scripts(packages), Arc::new(config.outbound(true)));
+    let told = administration::perform(&Dispatcher::new(store.clone(), runtime), wish).await;
+    store.close().await;
+    told
 }
 
 /// Tells what makes a flaw in this server or in tenants' code worse than it need be.

@@ -13,12 +13,16 @@ use std::{
 use actions::{Dependency, Engine, Invocation, Module, Outcome, Program, ProgramKind, Runtime, samples};
 use clap::{Args, ValueEnum};
 use kernel::{Document, TenantId, Value};
+use serde::Deserialize;
 use tempfile::TempDir;
 
-use crate::{ActionsConfinement, ActionsEngine, Failure, State, config::variable, telemetry};
+use crate::{ActionsConfinement, ActionsEngine, Failure, State, administration::Wish, config::variable, telemetry};
 
 /// The hidden command that starts the embedded engine's worker.
 pub(crate) const WORKER: &str = "script-worker";
+
+/// How often files that are watched are looked at: a change shows within a tenth of a second.
+const LOOK: Duration = Duration::from_millis(40);
 
 /// How the runtime is set up on this machine, with packages in `directory`.
 pub(crate) fn settings(engine: Engine, directory: PathBuf) -> actions::Settings {
@@ -63,6 +67,19 @@ pub(crate) struct RunAction {
     #[arg(long, conflicts_with = "event")]
     sample: bool,
 
+    /// Give the code the event with which code was called on a server whose developer tools are on: ID is that of a log entry or of an
+    /// execution. Its trigger, handler and version are those of then; credentials in it are masked
+    #[arg(long, value_name = "ID", conflicts_with_all = ["event", "sample", "trigger", "handler"])]
+    from_log: Option<String>,
+
+    /// Of several Actions of such an execution, the one with this name [default: the first]
+    #[arg(long, value_name = "NAME", requires = "from_log")]
+    action: Option<String>,
+
+    /// The tenant of such an execution [default: the one at the installation's domain]
+    #[arg(long, value_name = "NAME", requires = "from_log")]
+    tenant: Option<String>,
+
     /// The secrets, as a JSON object of texts; for a rule its configuration
     #[arg(long, value_name = "FILE")]
     secrets: Option<PathBuf>,
@@ -91,6 +108,24 @@ pub(crate) struct RunAction {
     /// Run again whenever one of the files changes, until Ctrl-C
     #[arg(long)]
     watch: bool,
+
+    /// What code was called with, once it has been looked up.
+    #[arg(skip)]
+    told: Option<Recorded>,
+}
+
+/// What code was called with.
+#[derive(Clone, Debug, Default, Deserialize)]
+struct Recorded {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    version: String,
+    #[serde(default)]
+    handler: String,
+    event: Value,
+    #[serde(skip)]
+    trigger: String,
 }
 
 /// The trigger to print a sample event of.
@@ -141,8 +176,8 @@ impl From<Kind> for ProgramKind {
 }
 
 /// Runs the program once, or again and again, and tells what came of it.
-pub(crate) async fn run(asked: RunAction) -> Result<ExitCode, Failure> {
-    telemetry::start_log("warn", None)?;
+pub(crate) async fn run(mut asked: RunAction, recorded: Option<&str>) -> Result<ExitCode, Failure> {
+    asked.told = recorded.map(|recorded| asked.of_log(recorded)).transpose()?;
     // An author's own machine: what they can call, their code may.
     let outbound = outbound::Client::new(true);
     let (_kept, packages) = packages()?;
@@ -163,7 +198,7 @@ pub(crate) async fn run(asked: RunAction) -> Result<ExitCode, Failure> {
         }
         telemetry::say("\nwaiting for a change …\n");
         while asked.state() == state {
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            tokio::time::sleep(LOOK).await;
         }
     }
 }
@@ -191,6 +226,26 @@ fn packages() -> Result<(Option<TempDir>, PathBuf), Failure> {
 }
 
 impl RunAction {
+    /// What the server is asked for, where the code is to run on what code was told there.
+    pub(crate) fn recorded(&self) -> Option<Wish> {
+        let id = self.from_log.clone()?;
+        Some(Wish::Recorded { tenant: self.tenant.clone(), id })
+    }
+
+    /// The call that is meant of those of an execution.
+    fn of_log(&self, recorded: &str) -> Result<Recorded, Failure> {
+        #[derive(Deserialize)]
+        struct Told {
+            trigger: Option<String>,
+            steps: Vec<Recorded>,
+        }
+        let told: Told = serde_json::from_str(recorded).map_err(|error| Failure::new("the event", error))?;
+        let is_meant = |step: &Recorded| self.action.as_ref().is_none_or(|name| step.name.as_ref() == Some(name));
+        let step = told.steps.into_iter().find(is_meant);
+        let step = step.ok_or_else(|| Failure::new("the event", "no Action of this name was called"))?;
+        Ok(Recorded { trigger: told.trigger.unwrap_or_default(), ..step })
+    }
+
     /// When each file was last written.
     fn state(&self) -> Vec<Option<SystemTime>> {
         let modules = self.modules.iter().filter_map(|module| module.split_once('=')).map(|(_, file)| Path::new(file));
@@ -201,10 +256,17 @@ impl RunAction {
 
     async fn once(&self, runtime: &Runtime) -> Result<ExitCode, Failure> {
         let mut program = self.program()?;
-        let event = self.event()?;
+        let event = match &self.told {
+            Some(told) => told.event.clone(),
+            None => self.event()?,
+        };
         program.dependencies = runtime.build(&program).await.map_err(|error| Failure::new("the build", error))?;
         // A rule has no trigger, and only an Action has handlers.
         let call = match self.kind {
+            Kind::Action if self.told.is_some() => {
+                let Recorded { version, handler, trigger, .. } = self.told.clone().unwrap_or_default();
+                Invocation { version, ..Invocation::new(&trigger, &handler, event) }
+            }
             Kind::Action => Invocation::new(&self.trigger, &self.handler, event),
             Kind::Rule => Invocation::new("", "", event),
             Kind::Hook => Invocation::new(&self.trigger, "", event),

@@ -112,7 +112,7 @@ pub(crate) async fn run(dispatcher: &Dispatcher, trial: Trial) -> Result<Told, F
 }
 
 /// The tenant with this name, else the one at the installation's domain.
-async fn tenant(store: &Store, name: Option<String>) -> Result<TenantId, Failure> {
+pub(crate) async fn tenant(store: &Store, name: Option<String>) -> Result<TenantId, Failure> {
     let failed = |error| Failure::new("the tenants", error);
     let id = match name {
         Some(name) => Some(TenantId::new(&name)),

@@ -8,6 +8,7 @@ pub(crate) mod executions;
 mod hooks;
 mod login;
 mod plan;
+mod recorded;
 mod returned;
 
 use std::{sync::Arc, time::Duration};
@@ -17,9 +18,9 @@ use delivery::events::EventAction;
 use identity::{
     credentials::Told,
     databases::{ScriptCall, ScriptError},
-    triggers::{self, BoxFuture, Firing, Suspension, Trigger, Triggers, Verdict, WaitingAction},
+    triggers::{self, BoxFuture, Execution, Firing, Suspension, Trigger, Triggers, Verdict, WaitingAction},
 };
-use kernel::{Document, TenantId, Value};
+use kernel::{Document, Record, TenantId, Value};
 use quick_cache::sync::Cache;
 use store::{Snapshot, Store, StoreResult, Tx};
 use tokio::time::Instant;
@@ -101,6 +102,12 @@ impl Dispatcher {
         (plan.epochs == plan::epochs(&self.0.store, tenant)).then_some(plan)
     }
 
+    /// The custom domain by which a request came.
+    async fn custom_domain(&self, tenant: &TenantId, firing: &Firing<'_>) -> StoreResult<Option<Arc<Record>>> {
+        let Some(request) = firing.request else { return Ok(None) };
+        self.0.store.cached_by(tenant, &model::CUSTOM_DOMAIN, "domain", events::host_of(request)).await
+    }
+
     /// Runs the deployed version of one action, which something else than the trigger's bindings names; `None` where there is no
     /// such action.
     ///
@@ -150,11 +157,13 @@ impl Dispatcher {
 
     /// Runs the steps of a plan until one refuses, fails or waits for the user to come back.
     async fn run(&self, trigger: Trigger, plan: &Plan, start: Start<'_>) -> Verdict {
-        let Start { mut event, registering, mut verdict, mut recorder, first, continuation, rules } = start;
+        let Start { mut event, registering, mut verdict, mut recorder, first, continuation, rules, has_primary_user } =
+            start;
         let context = self.0.store.context();
         let deadline = Instant::now() + TIME;
         // Whom code may ask about is decided before any of it has had the event in its hands.
         let asked = if trigger == Trigger::PostLogin { OfLogin::shared(&self.0.store, &event) } else { None };
+        let mut noted = context.has_outbox().then(Vec::new);
         for (place, step) in plan.steps.iter().enumerate().skip(first) {
             let is_hook = step.program.kind == ProgramKind::Hook;
             let argument =
@@ -164,8 +173,14 @@ impl Dispatcher {
             if let Some(handler) = continuation.filter(|_| place == first) {
                 handler.clone_into(&mut call.handler);
             }
+            if let Some(noted) = &mut noted {
+                recorded::note(noted, step, &call.handler, &call.event, &told);
+            }
             if !rules.is_empty() {
                 call.facts.insert("executed_rules".into(), rules.clone().into());
+            }
+            if has_primary_user || verdict.effects.iter().any(|effect| effect.name == commands::PRIMARY_USER) {
+                call.facts.insert("has_primary_user".into(), true.into());
             }
             call.services.clone_from(&asked);
             let started = context.now();
@@ -187,13 +202,15 @@ impl Dispatcher {
             }
             if let Some(sent) = commands::sent_away(trigger, &mut verdict) {
                 let action = step.action().map(|id| WaitingAction { id: id.to_owned(), place });
-                let execution = Some(recorder.id().to_owned());
-                verdict.suspended =
-                    Some(Suspension { action, rules, event: login::changed(&event), execution, ..sent });
+                let has_primary_user =
+                    has_primary_user || verdict.effects.iter().any(|effect| effect.name == commands::PRIMARY_USER);
+                let (event, execution) = (login::changed(&event), Some(recorder.id().to_owned()));
+                verdict.suspended = Some(Suspension { action, rules, event, execution, has_primary_user, ..sent });
                 break;
             }
         }
-        verdict.execution = Some(recorder.finish(&verdict, context.now()));
+        let told = noted.unwrap_or_default();
+        verdict.execution = Some(Execution { told, ..recorder.finish(&verdict, context.now()) });
         verdict
     }
 }
@@ -211,6 +228,8 @@ struct Start<'a> {
     continuation: Option<&'static str>,
     /// Identifiers of the rules that ran before.
     rules: Vec<String>,
+    /// Whether code that ran before has set the primary user.
+    has_primary_user: bool,
 }
 
 impl<'a> Start<'a> {
@@ -224,6 +243,7 @@ impl<'a> Start<'a> {
             first: 0,
             continuation: None,
             rules: Vec::new(),
+            has_primary_user: false,
         }
     }
 }
@@ -260,14 +280,15 @@ impl Triggers for Dispatcher {
     fn fire<'a>(&'a self, tenant: &'a TenantId, firing: Firing<'a>) -> BoxFuture<'a, identity::Result<Verdict>> {
         Box::pin(async move {
             let plan = self.plan(tenant, firing.trigger).await?;
-            if firing.trigger == Trigger::PostLogin {
-                return Ok(self.log_in(tenant, &plan, &firing).await?);
+            if firing.trigger.continuation().is_some() {
+                return Ok(self.go_on(tenant, &plan, &firing).await?);
             }
             if plan.steps.is_empty() {
                 return Ok(Verdict::default());
             }
+            let custom_domain = self.custom_domain(tenant, &firing).await?;
             let registering = Registering { user: firing.user, password: firing.password.as_ref() };
-            let event = events::build(tenant, &firing);
+            let event = events::build(tenant, &firing, custom_domain.as_deref());
             let start = Start::of(event, Some(registering), self.recorder(firing.trigger));
             Ok(self.run(firing.trigger, &plan, start).await)
         })
@@ -279,8 +300,11 @@ impl Triggers for Dispatcher {
         action: &'a str,
         firing: Firing<'a>,
     ) -> BoxFuture<'a, identity::Result<Option<Verdict>>> {
-        let event = events::build(tenant, &firing);
-        Box::pin(async move { Ok(self.run_action(tenant, firing.trigger, action, event).await?) })
+        Box::pin(async move {
+            let custom_domain = self.custom_domain(tenant, &firing).await?;
+            let event = events::build(tenant, &firing, custom_domain.as_deref());
+            Ok(self.run_action(tenant, firing.trigger, action, event).await?)
+        })
     }
 
     fn run_script<'a>(
@@ -299,7 +323,9 @@ impl Triggers for Dispatcher {
     }
 
     fn defer(&self, tx: &mut Tx, firing: Firing<'_>) -> identity::Result {
-        let event = events::build(tx.tenant(), &firing);
+        let host = firing.request.map(|request| events::host_of(request).to_owned());
+        let custom_domain = host.map(|host| tx.find(&model::CUSTOM_DOMAIN, "domain", &host)).transpose()?.flatten();
+        let event = events::build(tx.tenant(), &firing, custom_domain.as_ref());
         Ok(deferred::enqueue(tx, firing.trigger, &event)?)
     }
 }

@@ -59,6 +59,31 @@ pub fn without(parameters: &Document) -> Document {
     told.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
+/// A value with every credential in it masked, at any depth.
+pub fn masked(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(masked).collect(),
+        Value::Object(members) => {
+            let shown = members.iter().map(|(name, value)| {
+                let is_hidden = is_credential(name) && (value.is_string() || value.is_number());
+                (name.clone(), if is_hidden { MASK.into() } else { masked(value) })
+            });
+            Value::Object(shown.collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// Changes every text of a value.
+pub fn each_text(value: &mut Value, change: &impl Fn(&mut String)) {
+    match value {
+        Value::String(text) => change(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| each_text(item, change)),
+        Value::Object(members) => members.values_mut().for_each(|member| each_text(member, change)),
+        _ => {}
+    }
+}
+
 /// The credentials that code was told because it cannot do its work without them.
 #[derive(Default)]
 pub struct Told(BTreeSet<String>);
@@ -144,6 +169,13 @@ mod tests {
             "grant_type": "client_credentials", "client_id": "c", "client_assertion_type": "urn:t", "scope": "read:a",
         }));
         assert_eq!(without(&request), told);
+    }
+
+    #[test]
+    fn a_value_is_masked_at_any_depth() {
+        let value = json!([{"password": "p", "a": {"subject_token": "t", "code": 7, "codes": ["x"]}}]);
+        let shown = json!([{"password": "*****", "a": {"subject_token": "*****", "code": "*****", "codes": ["x"]}}]);
+        assert_eq!(masked(&value), shown);
     }
 
     #[test]

@@ -32,6 +32,8 @@ const FAILED_LOGINS: &str = "failed_logins";
 const LOGINS_OF_IP: &str = "failed_logins_of_ip";
 /// Tallies of sign-ups, by address.
 const SIGNUPS_OF_IP: &str = "signups_of_ip";
+/// Tallies of foreign tokens that were rejected, by address.
+const EXCHANGES_OF_IP: &str = "rejected_tokens_of_ip";
 /// Tallies of logins, failed or not, by user and address.
 const LOGINS_OF_USER: &str = "logins_of_user";
 /// Tallies of failed logins of an address in the last hour, from which it is known as a risk.
@@ -233,6 +235,7 @@ pub(crate) fn forget_failures(tx: &mut Tx, connection: &str, identifier: &str) -
 /// Lets an address that failed too often try again.
 pub fn lift_ip(tx: &mut Tx, ip: &str) -> StoreResult {
     discard(tx, &IP_BLOCK, ip)?;
+    tx.forget_tally(EXCHANGES_OF_IP, ip)?;
     tx.forget_tally(LOGINS_OF_IP, ip).map(drop)
 }
 
@@ -251,6 +254,32 @@ pub(crate) fn count_signup(tx: &mut Tx, actor: &Actor) -> Result<Option<Limited>
         }
         Permit::Granted { .. } => Ok(None),
     }
+}
+
+/// Whether an address that has brought too many foreign tokens that were rejected is refused, before another one is looked at.
+pub fn before_exchange(reader: &Snapshot, ip: &str) -> StoreResult<Option<Limited>> {
+    let throttling: SuspiciousIpThrottling = settings(reader, &SUSPICIOUS_IP_THROTTLING)?;
+    if !is_throttled(&throttling, ip) || !has(&throttling.shields, "block") {
+        return Ok(None);
+    }
+    let rate = rate(&throttling.stage.pre_custom_token_exchange);
+    let retry = refused_until(reader, EXCHANGES_OF_IP, ip, rate)?;
+    Ok(retry.map(|retry| Limited::SuspiciousIp { retry }))
+}
+
+/// Counts a foreign token that the tenant's code has rejected against the address.
+pub fn exchange_rejected(tx: &mut Tx, actor: &Actor) -> Result {
+    let throttling: SuspiciousIpThrottling = settings(tx, &SUSPICIOUS_IP_THROTTLING)?;
+    if !is_throttled(&throttling, &actor.ip) {
+        return Ok(());
+    }
+    let permit = tx.take_permit(EXCHANGES_OF_IP, &actor.ip, rate(&throttling.stage.pre_custom_token_exchange))?;
+    let is_last = !matches!(permit, Permit::Granted { remaining: 1.., .. });
+    if is_last && is_news(tx, "limit_mu", &actor.ip)? {
+        Entry { details: object(json!({"flow": "custom_token_exchange"})), ..Entry::of("limit_mu") }
+            .append(tx, actor)?;
+    }
+    Ok(())
 }
 
 /// Whether a password that is right is refused, since it is known to have leaked.

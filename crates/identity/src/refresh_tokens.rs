@@ -30,7 +30,7 @@ fn after(now: Timestamp, seconds: Option<u64>) -> Option<Timestamp> {
 }
 
 /// A refresh token to be issued.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Grant {
     /// The identifier, where it is known already.
     pub id: Option<String>,
@@ -48,6 +48,12 @@ pub struct Grant {
     pub agent: Agent,
     /// Whether it ends together with the session (`online_access`).
     pub is_online: bool,
+    /// It ends at this time, where the tenant's code decides that.
+    pub expires: Option<Timestamp>,
+    /// It ends at this time unless it is exchanged before, where the tenant's code decides that.
+    pub idle_expires: Option<Timestamp>,
+    /// What the tenant's code has noted.
+    pub metadata: Option<Document>,
 }
 
 /// Issues a refresh token and gives it with what the client presents. A user who has too many for the client loses the oldest.
@@ -65,7 +71,11 @@ pub fn issue(tx: &mut Tx, settings: &RefreshTokenSettings, grant: Grant) -> Stor
     let (idle_expires, expires) = if grant.is_online {
         (None, None)
     } else {
-        (after(now, settings.idle_lifetime()), after(now, settings.lifetime()))
+        let earlier = |limit: Option<Timestamp>, wanted: Option<Timestamp>| limit.into_iter().chain(wanted).min();
+        (
+            earlier(after(now, settings.idle_lifetime()), grant.idle_expires),
+            earlier(after(now, settings.lifetime()), grant.expires),
+        )
     };
     let token = RefreshToken {
         id: grant.id.unwrap_or_else(|| tx.context().id(Form::Alnum16("rt_"))),
@@ -82,7 +92,7 @@ pub fn issue(tx: &mut Tx, settings: &RefreshTokenSettings, grant: Grant) -> Stor
             device: Device::of(grant.agent),
             resource_servers: grant.access,
             login: grant.login,
-            metadata: None,
+            metadata: grant.metadata,
         },
     };
     let presented = tx.insert_refresh_token(&token)?;

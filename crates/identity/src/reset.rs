@@ -1,5 +1,7 @@
 //! Passwords that are forgotten: the message with a link, and the new password.
 
+pub mod challenge;
+
 use std::time::Duration;
 
 use kernel::{Document, Record, Sealed, Secret, Timestamp, object};

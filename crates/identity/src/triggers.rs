@@ -3,6 +3,8 @@
 //! Whoever serves a flow fires its triggers through the one [`Triggers`] interface and knows neither JavaScript nor how code is
 //! bound.
 
+mod recorded;
+
 use std::{fmt, time::Duration};
 
 use kernel::{Document, Record, Secret, TenantId, Value};
@@ -17,6 +19,7 @@ use crate::{
 };
 
 pub use crate::refusals::Denial;
+pub use recorded::find as recorded;
 
 /// The future of a trigger.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -77,7 +80,11 @@ impl Trigger {
 
     /// The function that an Action exports for when the user comes back from where it sent them; none where flows cannot wait for that.
     pub fn continuation(self) -> Option<&'static str> {
-        (self == Self::PostLogin).then_some("onContinuePostLogin")
+        match self {
+            Self::PostLogin => Some("onContinuePostLogin"),
+            Self::PasswordResetPostChallenge => Some("onContinuePostChallenge"),
+            _ => None,
+        }
     }
 
     /// The name that the API knows it by; legacy hooks have the same names.
@@ -207,6 +214,9 @@ pub struct Suspension {
     /// The execution that goes on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub execution: Option<String>,
+    /// Whether code has set the primary user, which it may once.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub has_primary_user: bool,
 }
 
 /// Which of the Actions at a trigger waits.
@@ -245,16 +255,19 @@ pub struct Execution {
     pub document: Document,
     /// Log entries about code that failed.
     pub failures: Vec<Document>,
+    /// What the code was called with, where developers may want to know; without credentials.
+    pub told: Vec<Value>,
 }
 
 impl Execution {
     /// The execution as a document, from which [`Execution::from_document`] makes it again.
     pub fn to_document(&self) -> Document {
         let failures: Vec<Value> = self.failures.iter().cloned().map(Value::Object).collect();
-        let members: [(&str, Value); 3] = [
+        let members: [(&str, Value); 4] = [
             ("id", self.id.as_str().into()),
             ("document", self.document.clone().into()),
             ("failures", failures.into()),
+            ("told", self.told.clone().into()),
         ];
         members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
@@ -266,6 +279,7 @@ impl Execution {
             id: document.get("id")?.as_str()?.to_owned(),
             document: document.get("document")?.as_object()?.clone(),
             failures: failures.iter().filter_map(Value::as_object).cloned().collect(),
+            told: document.get("told").and_then(Value::as_array).cloned().unwrap_or_default(),
         })
     }
 }
@@ -273,7 +287,11 @@ impl Execution {
 /// Keeps what happened when triggers fired, in the transaction that their flow ends with. An execution that went on replaces what was
 /// known of it.
 pub fn keep<'e>(tx: &mut Tx, executions: impl IntoIterator<Item = &'e Execution>) -> StoreResult<()> {
-    for Execution { id, document, failures } in executions {
+    for execution in executions {
+        let Execution { id, document, failures, told } = execution;
+        if !told.is_empty() {
+            recorded::keep(tx, execution)?;
+        }
         let expires = tx.now() + EXECUTIONS_KEPT;
         if let Some(mut known) = tx.get(&model::ACTION_EXECUTION, id)? {
             known.document.clone_from(document);

@@ -8,6 +8,7 @@ pub mod accounts;
 mod attributes;
 pub mod changes;
 pub mod deletion;
+pub mod exchanged;
 mod form;
 mod identifier;
 mod linking;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
-use kernel::{Record, Tenant, TenantId};
+use kernel::{Record, Tenant, TenantId, Value};
 use model::{
     BLACKLISTED_TOKEN, CLIENT, CLIENT_GRANT, SIGNING_KEY,
     views::{ClientGrant, View as _},
@@ -40,6 +40,8 @@ pub struct AccessToken {
     pub organization: Option<String>,
     /// `org_name`.
     pub organization_name: Option<String>,
+    /// `act`: who acts for the user.
+    pub actor: Option<Value>,
 }
 
 /// Why a token is refused.
@@ -171,6 +173,7 @@ impl<T> Verifier<T> {
             is_user: !subject.ends_with(MACHINE),
             organization: jwt.text("org_id").map(str::to_owned),
             organization_name: jwt.text("org_name").map(str::to_owned),
+            actor: jwt.claims.get("act").cloned(),
         };
         Ok(Signed { kid, issuer: issuer.to_owned(), token, expires })
     }

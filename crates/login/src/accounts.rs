@@ -1,6 +1,9 @@
 //! What pages need done to users, by whoever keeps them.
 
-use identity::passwordless::Link;
+use identity::{
+    passwordless::Link,
+    reset::challenge::{Back, Judgement},
+};
 use kernel::{Document, Secret, TenantId, Timestamp};
 use store::{Snapshot, StoreError, StoreResult, Tx};
 
@@ -208,6 +211,14 @@ pub trait Accounts: Send + Sync {
 
     /// What a ticket for a reset stands for. It is not used up.
     fn reset_ticket<'a>(&'a self, call: &'a Call, ticket: &'a str) -> BoxFuture<'a, Result<ResetTicket, TicketError>>;
+
+    /// Asks the tenant's code about the reset of a ticket, or has it go on when the user comes back to it.
+    fn judge_reset<'a>(
+        &'a self,
+        call: &'a Call,
+        ticket: &'a str,
+        back: Option<Back>,
+    ) -> BoxFuture<'a, Result<Judgement, TicketError>>;
 
     /// Uses a ticket for a reset up, and sets the password.
     fn set_password<'a>(

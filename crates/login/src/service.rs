@@ -286,6 +286,11 @@ impl Login {
             Effect::CheckResetCode { reset, code } => {
                 self.accounts.check_reset_code(&call, reset, &code).await.map(Done::Ticket)
             }
+            Effect::JudgeReset { ticket } => {
+                let judged = self.accounts.judge_reset(&call, &ticket, None).await;
+                let judgement = judged.map_err(|error| Refused::Fault(Fault::whole(error.code())))?;
+                Ok(Done::Judged { ticket, judgement })
+            }
             Effect::FindOrganizations { entered, by_email } => {
                 self.accounts.find_organizations(&call, &entered, by_email).await.map(Done::Organizations)
             }
@@ -309,6 +314,7 @@ impl Login {
         let mut reply = match step {
             Step::Show(show) => self.show(tenant, scene, &mut found.transaction, state, &show).await?,
             Step::Go(path) => Reply::to(format!("{path}?state={state}")),
+            Step::Leave(location) => Reply::to(location),
             Step::Resume => {
                 let resume =
                     if found.transaction.progress.answers.contains_key("logout") { RESUME_LOGOUT } else { RESUME };

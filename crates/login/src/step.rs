@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use identity::reset::challenge::Judgement;
 use kernel::Secret;
 use model::login::{OrganizationChoice, Progress, Refusal, Transaction};
 
@@ -41,6 +42,8 @@ pub enum Step {
     Show(Show),
     /// Another page of ours: `302`.
     Go(String),
+    /// An address that is none of ours: `302`.
+    Leave(String),
     /// The protocol's turn: `302` to `/authorize/resume`.
     Resume,
     /// Something must be done first; [`machine::done`](crate::machine::done) tells what comes of it.
@@ -141,6 +144,11 @@ pub enum Effect {
         /// As it was entered: six digits.
         code: String,
     },
+    /// Ask the tenant's code about a reset whose code or link was right.
+    JudgeReset {
+        /// What sets the password.
+        ticket: String,
+    },
     /// Find the organizations that somebody names.
     FindOrganizations {
         /// As it was entered: a name, or an e-mail address.
@@ -238,6 +246,13 @@ pub enum Done {
     Well,
     /// It was done, and this ticket came of it.
     Ticket(String),
+    /// The tenant's code has judged the reset of a ticket.
+    Judged {
+        /// What sets the password.
+        ticket: String,
+        /// What the code says.
+        judgement: Judgement,
+    },
     /// These organizations were found.
     Organizations(Vec<OrganizationChoice>),
     /// The user is who they say, and the transaction is stored as [`machine::logged_in`](crate::machine::logged_in) left it.

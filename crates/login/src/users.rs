@@ -9,14 +9,16 @@ mod reset;
 use identity::{
     Actor, Channel, Services,
     passwordless::Link,
+    reset::challenge::{self, Back, Judgement},
     tickets::{self, Ticket},
     users::{self, Realm, registration, verification},
 };
-use kernel::{Document, Record, Secret};
+use kernel::{Document, Record, Secret, object};
 use model::{
     CONNECTION,
-    login::{BoxFuture, OrganizationChoice},
+    login::{BoxFuture, OrganizationChoice, Transaction},
 };
+use serde_json::json;
 use store::{Snapshot, Store, Tx};
 
 use crate::{
@@ -49,8 +51,46 @@ fn actor(call: &Call) -> Actor {
         client_id: Some(call.client_id.clone()).filter(|id| !id.is_empty()),
         organization: call.organization.clone(),
         fields: call.transaction.as_ref().map(|transaction| transaction.progress.own_fields()).unwrap_or_default(),
+        event: call.transaction.as_ref().and_then(told).unwrap_or_default(),
         ..Actor::new(call.tenant.clone(), Channel::Public, browser.host.clone())
     }
+}
+
+/// What triggers are told of a login on the pages, as `transaction`; nothing of what is no login.
+fn told(transaction: &Transaction) -> Option<Document> {
+    let request = &transaction.request;
+    let redirect_uri = request.redirect_uri.as_ref()?;
+    let parameter = |name: &str| request.protocol.get("parameters")?.get(name)?.as_str();
+    let mut told = object(json!({
+        "id": transaction.id,
+        "acr_values": request.acr_values,
+        "locale": transaction.progress.language.as_deref().unwrap_or("en"),
+        "redirect_uri": redirect_uri,
+        "requested_scopes": request.scope,
+        "ui_locales": request.ui_locales,
+    }));
+    if !request.prompt.is_empty() {
+        told.insert("prompt".into(), request.prompt.clone().into());
+    }
+    let response_type: Vec<&str> = parameter("response_type").unwrap_or_default().split_ascii_whitespace().collect();
+    let has_code = response_type.contains(&"code");
+    let protocol = match response_type.as_slice() {
+        ["code"] => "oidc-basic-profile",
+        _ if has_code => "oidc-hybrid-profile",
+        _ => "oidc-implicit-profile",
+    };
+    told.insert("protocol".into(), protocol.into());
+    told.insert("response_type".into(), response_type.into());
+    let optional = [
+        ("login_hint", request.login_hint.as_deref()),
+        ("correlation_id", request.correlation_id.as_deref()),
+        ("response_mode", parameter("response_mode")),
+        ("state", parameter("state")),
+    ];
+    for (name, value) in optional {
+        told.extend(value.map(|value| (name.to_owned(), value.into())));
+    }
+    Some(Document::from_iter([("transaction".to_owned(), told.into())]))
 }
 
 /// The connection with this name.
@@ -184,6 +224,18 @@ impl Accounts for Users {
                 Ok::<_, identity::Error>(ResetTicket { connection, client_id, email })
             };
             self.store.read(&call.tenant, find).await.map_err(ticket_error)
+        })
+    }
+
+    fn judge_reset<'a>(
+        &'a self,
+        call: &'a Call,
+        ticket: &'a str,
+        back: Option<Back>,
+    ) -> BoxFuture<'a, Result<Judgement, TicketError>> {
+        Box::pin(async move {
+            let judged = challenge::judge(&self.services, &self.store, &actor(call), ticket, back).await;
+            judged.map_err(ticket_error)
         })
     }
 

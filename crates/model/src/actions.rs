@@ -16,6 +16,9 @@ pub static ACTION_MODULE_VERSION: Kind =
 /// What happened when code of the tenant ran; of use until it expires.
 pub static ACTION_EXECUTION: Kind =
     Kind::new("action_execution").id("id", Form::Uuid).indexed(&["expires"]).dates(&["expires"]);
+/// What code was told when it ran, for developers; its id is the execution's.
+pub static ACTION_EVENT: Kind =
+    Kind::new("action_event").id_given("").sealed(&["events"]).indexed(&["user_id", "expires"]).dates(&["expires"]);
 /// The Actions bound to a trigger, in their order; its id is the trigger's.
 pub static TRIGGER_BINDINGS: Kind = Kind::new("trigger_bindings").id_given("trigger_id");
 /// A hook.
@@ -32,6 +35,7 @@ pub(crate) static KINDS: &[&Kind] = &[
     &ACTION_MODULE,
     &ACTION_MODULE_VERSION,
     &ACTION_EXECUTION,
+    &ACTION_EVENT,
     &TRIGGER_BINDINGS,
     &HOOK,
     &RULE,

@@ -414,6 +414,16 @@ pub trait Pages: Send + Sync {
         browser: &'a Browser,
     ) -> BoxFuture<'a, Result<Redirect, PagesError>>;
 
+    /// Goes on with what waits on the pages for this `state` to come back from elsewhere, such as a reset of a password; `sent` is what came
+    /// with it, in the address and in the body. `None` where nothing does.
+    fn come_back<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        state: &'a str,
+        sent: (Document, Document),
+        browser: &'a Browser,
+    ) -> BoxFuture<'a, Result<Option<Redirect>, PagesError>>;
+
     /// Ends a transaction, within the one that stores what the response promises; `false` when that was done before,
     /// and nothing may be promised again.
     fn finish(&self, tx: &mut Tx, transaction: &Transaction) -> StoreResult<bool>;

@@ -14,7 +14,9 @@ use crate::{
     OAuthError, Site,
     authorize::CodeChallenge,
     facts::Facts,
-    log, refresh_token,
+    log,
+    post_login::TokenChanges,
+    refresh_token,
     token::{Exchange, Grant, Granted, Granting, Stored},
     user_grant::{self, Issue},
 };
@@ -49,6 +51,9 @@ pub(crate) struct Code {
     pub(crate) nonce: Option<String>,
     #[serde(rename = "f")]
     pub(crate) facts: Facts,
+    /// What the tenant's code changes of the refresh token to come.
+    #[serde(rename = "t", default, skip_serializing_if = "TokenChanges::is_none")]
+    pub(crate) refresh_token: TokenChanges,
 }
 
 /// A new code's text: 48 characters of the base64url alphabet.
@@ -104,7 +109,14 @@ async fn redeem(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Gr
         Some(audience) => Some(site.api_for_users(audience, exchange.record, client).await?),
         None => None,
     };
-    let issue = Issue { scopes: code.scopes, shows_scopes: !code.is_as_asked, nonce: code.nonce, facts, gty: None };
+    let issue = Issue {
+        scopes: code.scopes,
+        shows_scopes: !code.is_as_asked,
+        nonce: code.nonce,
+        facts,
+        gty: None,
+        refresh_token: code.refresh_token,
+    };
     let body = user_grant::issue(&exchange, &issue, &user, api.as_deref()).await?;
     let refresh_token = refresh_token::plan(&exchange, &issue, &user.id, api.as_deref())?;
     let alone = Some(text.clone());

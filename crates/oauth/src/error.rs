@@ -25,7 +25,7 @@ pub struct OAuthError {
     /// HTTP status.
     pub status: StatusCode,
     /// `error`.
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// `error_description`.
     pub description: Cow<'static, str>,
     /// The tenant log's description, where it differs.
@@ -41,10 +41,10 @@ pub struct OAuthError {
 }
 
 impl OAuthError {
-    fn new(status: StatusCode, code: &'static str, description: impl Into<Cow<'static, str>>) -> Self {
+    fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, description: impl Into<Cow<'static, str>>) -> Self {
         Self {
             status,
-            code,
+            code: code.into(),
             description: description.into(),
             logged: None,
             log_type: None,
@@ -204,6 +204,14 @@ impl OAuthError {
             _ => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
         };
         Self::new(status, code, denial.reason)
+    }
+
+    /// The refusal of an Action that exchanges a foreign token, in its own words: 400, or 500 where it failed or says `server_error`.
+    pub(crate) fn exchange_denied(denial: Denial) -> Self {
+        match denial.code.filter(|_| !denial.is_failure) {
+            Some(code) if code != "server_error" => Self::new(StatusCode::BAD_REQUEST, code, denial.reason),
+            _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", denial.reason),
+        }
     }
 
     /// The refusal of a custom database's script, in its own words where they are for the user; 500 where it has failed.

@@ -1,6 +1,6 @@
 //! What tokens need of the login that they come from, after it is over: kept with codes and refresh tokens.
 
-use kernel::{Document, Timestamp};
+use kernel::{Document, Timestamp, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::issue::{CustomClaims, Organization};
@@ -27,6 +27,9 @@ pub(crate) struct Facts {
     /// Methods of authentication, as ID tokens show them.
     #[serde(rename = "m", skip_serializing_if = "Vec::is_empty")]
     pub(crate) amr: Vec<String>,
+    /// Who acts for the user, where somebody does.
+    #[serde(rename = "p", skip_serializing_if = "Option::is_none")]
+    pub(crate) actor: Option<Value>,
     /// Claims of the tenant's code.
     #[serde(rename = "x")]
     pub(crate) custom: CustomClaims,
@@ -41,7 +44,7 @@ impl Facts {
     /// As it is kept.
     pub(crate) fn to_document(&self) -> Document {
         match serde_json::to_value(self).expect("facts are texts and numbers") {
-            kernel::Value::Object(document) => document,
+            Value::Object(document) => document,
             _ => Document::new(),
         }
     }

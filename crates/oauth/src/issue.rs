@@ -3,7 +3,7 @@
 use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use identity::{Algorithm, Signing, claims};
-use kernel::{Document, Record, Secret, Timestamp, id, object};
+use kernel::{Document, Record, Secret, Timestamp, Value, id, object};
 use serde_json::json;
 
 use crate::{
@@ -38,6 +38,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) gty: Option<&'static str>,
     /// What the tenant's code sets.
     pub(crate) custom: &'a CustomClaims,
+    /// Who acts for the user, where somebody does: `act` (RFC 8693 §4.1).
+    pub(crate) actor: Option<&'a Value>,
 }
 
 /// The organization of a login.
@@ -139,6 +141,9 @@ impl Site {
             claims.insert("scope".into(), subject.scopes.join(" ").into());
         }
         add_organization(subject.organization, &mut claims);
+        if let Some(actor) = subject.actor {
+            claims.insert("act".into(), actor.clone());
+        }
         if is_rfc9068(api) {
             claims.insert("jti".into(), self.store.context().text(id::ALNUM, 22).into());
             claims.insert("client_id".into(), subject.client.id.as_str().into());
@@ -169,7 +174,7 @@ impl Site {
         for (name, value) in profile::claims(subject.user, subject.scopes) {
             claims.entry(name).or_insert(value);
         }
-        let mut add = |name: &str, value: kernel::Value| claims.insert(name.to_owned(), value);
+        let mut add = |name: &str, value: Value| claims.insert(name.to_owned(), value);
         add("iss", self.tenant.issuer().into());
         add("aud", client.id.as_str().into());
         add("sub", subject.user.id.as_str().into());
@@ -197,6 +202,9 @@ impl Site {
             add("nonce", nonce.into());
         }
         add_organization(subject.organization, &mut claims);
+        if let Some(actor) = subject.actor {
+            claims.insert("act".into(), actor.clone());
+        }
         let signing = match configuration.alg.as_deref().and_then(Algorithm::named) {
             Some(Algorithm::Hs256) => {
                 let secret: Option<Secret> = client.secret.clone();

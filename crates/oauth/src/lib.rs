@@ -14,6 +14,7 @@ mod dbconnections;
 mod described;
 mod error;
 mod facts;
+mod id_token;
 mod issue;
 mod log;
 mod logout;
@@ -33,6 +34,7 @@ mod session;
 mod signed_in;
 mod third_parties;
 mod token;
+mod token_exchange;
 mod turns;
 mod user_grant;
 mod userinfo;
@@ -101,6 +103,7 @@ impl OAuth {
             Box::new(password::Password),
             Box::new(password::PasswordRealm),
             Box::new(passwordless::Otp),
+            Box::new(token_exchange::TokenExchange),
         ];
         let user_tokens =
             Verifier::new(store.clone(), keys.clone(), |_, issuer| format!("{issuer}userinfo"), AccessToken::clone);

@@ -30,7 +30,9 @@ pub(crate) struct Subject {
     /// Name, identifier and strategy of the user's connection.
     pub(crate) connection: Option<[String; 3]>,
     /// What the tenant's code did; stored with the entry that names it.
-    pub(crate) execution: Option<Execution>,
+    pub(crate) executions: Vec<Execution>,
+    /// Members of the entry's details that only this grant has.
+    pub(crate) more: Document,
 }
 
 impl Subject {
@@ -117,9 +119,11 @@ fn details(subject: &Subject, error: Option<&OAuthError>) -> Value {
     if let Some(reason) = error.and_then(|error| error.authentication) {
         details.insert("client_authentication_error".into(), reason.into());
     }
-    if let Some(execution) = &subject.execution {
-        details.insert("actions".into(), json!({ "executions": [execution.id] }));
+    if !subject.executions.is_empty() {
+        let ids: Vec<&str> = subject.executions.iter().map(|execution| execution.id.as_str()).collect();
+        details.insert("actions".into(), json!({ "executions": ids }));
     }
+    details.extend(subject.more.clone());
     if details.is_empty() { Value::Null } else { details.into() }
 }
 

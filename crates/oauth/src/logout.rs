@@ -10,7 +10,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{Request, StatusCode};
-use identity::{Algorithm, jwt::Jwt, signature};
 use kernel::{Value, object};
 use model::{
     CLIENT,
@@ -30,7 +29,7 @@ use crate::{
         response::redirect,
     },
     error::shortened,
-    log,
+    id_token, log,
     request::Parameters,
     session, third_parties,
     views::Client,
@@ -218,27 +217,10 @@ fn told(how: &str, client_id: &str) -> String {
 /// What an ID token of ours says; one that has expired says it too.
 async fn hint(site: &Site, token: &str) -> Result<Hint, AuthorizationError> {
     let invalid = || AuthorizationError::invalid_request("The id_token_hint is invalid");
-    let jwt = Jwt::parse(token).ok_or_else(invalid)?;
-    let client_id = jwt.text("aud").ok_or_else(invalid)?.to_owned();
-    let client = client(site, &client_id).await.map_err(|_| invalid())?;
-    let is_genuine = match jwt.algorithm {
-        Some(Algorithm::Hs256) => client.secret.as_ref().is_some_and(|secret| {
-            let is_encoded = client.jwt_configuration.secret_encoded;
-            let key = if is_encoded { signature::decoded(secret) } else { Some(secret.reveal().as_bytes().to_vec()) };
-            key.is_some_and(|key| signature::verify_hmac_sha256(&key, jwt.signed, &jwt.signature))
-        }),
-        Some(algorithm) => {
-            let keys = site.keys.of(site.tenant.id()).await.map_err(OAuthError::from)?;
-            let key = jwt.kid.as_deref().and_then(|kid| keys.key(kid));
-            key.is_some_and(|key| key.verify(algorithm, jwt.signed, &jwt.signature))
-        }
-        None => false,
-    };
-    if !is_genuine || jwt.text("iss") != Some(site.tenant.issuer()) {
-        return Err(invalid());
-    }
+    let (client, jwt) = id_token::genuine(site, token).await?.ok_or_else(invalid)?;
+    third_parties::admit_endpoint(&client, "Logouts").map_err(|_| invalid())?;
     let text = |claim: &str| jwt.text(claim).map(str::to_owned);
-    Ok(Hint { client_id, user_id: text("sub"), session_id: text("sid") })
+    Ok(Hint { client_id: client.id.clone(), user_id: text("sub"), session_id: text("sid") })
 }
 
 fn with_state(target: &str, state: Option<&str>) -> String {

@@ -1,7 +1,7 @@
 //! Opaque access tokens: what a client gets that asks for no API. They open the user's profile (`/userinfo`) alone. Nothing is
 //! stored for them: they are encrypted under a key of the tenant, so nobody else can read or make one.
 
-use kernel::Document;
+use kernel::{Document, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::{OAuthError, Site, issue};
@@ -27,6 +27,9 @@ pub(crate) struct Opaque {
     /// When it ends, in seconds since 1970.
     #[serde(rename = "e")]
     pub(crate) expires: i64,
+    /// Who acts for the user, where somebody does.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) actor: Option<Value>,
     /// Claims that the tenant's code set.
     #[serde(rename = "x", default, skip_serializing_if = "Document::is_empty")]
     pub(crate) claims: Document,
@@ -42,6 +45,7 @@ pub(crate) async fn seal(site: &Site, subject: &issue::Subject<'_>, lifetime: i6
         scope: subject.scopes.join(" "),
         organization: subject.organization.cloned(),
         expires: site.store.context().now().seconds().saturating_add(lifetime),
+        actor: subject.actor.cloned(),
         claims,
     };
     let envelope = site.store.read(site.tenant.id(), store::Snapshot::envelope).await?;

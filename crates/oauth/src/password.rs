@@ -111,7 +111,7 @@ async fn grant(exchange: Exchange<'_>, subject: &mut log::Subject, connection: S
     let organization_id = asked.actor.organization.as_ref().map(|[id, _]| id.clone());
     let attempt = Attempt { connection, identifier: username, kinds: Vec::new(), password, organization_id };
     let found = log_in(site, &asked.actor, attempt).await?;
-    let way = Way { method: "pwd", protocol: "oauth2-password", gty: Some("password") };
+    let way = Way { method: Some("pwd"), protocol: "oauth2-password", gty: Some("password"), ..Way::default() };
     signed_in::tokens(exchange, subject, asked, found, way).await
 }
 

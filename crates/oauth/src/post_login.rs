@@ -6,9 +6,11 @@ use identity::triggers::{Firing, Request, Suspension, Trigger};
 use kernel::{Document, Record, Value, object};
 use model::login::{Authentication, FormAnswers};
 use serde_json::json;
-use store::{RefreshToken, Session};
+use store::{Agent, AuthenticationMethod, Device, RefreshToken, Session};
 
-pub(crate) use decision::{Decision, SessionChanges, keep_in, kept, time_of, waits, waits_for_form};
+pub(crate) use decision::{
+    Decision, SessionChanges, TokenChanges, change_metadata, keep_in, kept, primary, time_of, waits, waits_for_form,
+};
 
 use crate::{
     OAuthError, Site,
@@ -77,6 +79,10 @@ pub(crate) async fn fire(
         "response_type": request.response_type.words(),
         "ui_locales": request.ui_locales,
     }));
+    if let Some(prompts) = request.query.get("prompt").and_then(Value::as_str) {
+        let prompts: Vec<&str> = prompts.split_ascii_whitespace().collect();
+        transaction.insert("prompt".into(), prompts.into());
+    }
     let optional = [
         ("id", login.transaction.as_ref().map(|kept| kept.id.clone())),
         ("login_hint", request.login_hint.clone()),
@@ -102,7 +108,7 @@ pub(crate) async fn fire(
         api: asked.api.as_deref(),
         session: Some(session),
         refresh_token: None,
-        methods: methods(&login.authentication),
+        methods: methods(site, &login.authentication, kept),
         transaction,
         resumed: kept.and_then(|kept| kept.suspended.as_ref()),
         prompt: kept.and(login.transaction.as_ref()).and_then(|kept| kept.progress.form.as_deref()),
@@ -135,6 +141,7 @@ async fn session_to_come(site: &Site, login: &Login<'_>, id: &str) -> Result<Doc
         "idle_expires_at": now + lifetimes.idle(is_persistent),
         "last_interacted_at": now,
         "clients": [],
+        "device": device_told(&Device::of(Agent::new(&login.visit.origin.user_agent, &login.visit.origin.ip, ""))),
         "cookie": {"mode": if is_persistent { "persistent" } else { "non-persistent" }},
         "metadata": {},
     })))
@@ -159,11 +166,13 @@ pub(crate) async fn decide(site: &Site, told: Told<'_>, scopes: &[String]) -> Re
 
 async fn run(site: &Site, told: Told<'_>, scopes: &[String]) -> Result<Decision, OAuthError> {
     let roles = roles(site, &told.user.id, told.roles_at).await?;
+    let mut transaction = told.transaction;
+    transaction.entry("metadata").or_insert_with(|| Document::new().into());
     let mut own = object(json!({
         "authentication": {"methods": told.methods},
         "authorization": {"roles": roles},
         "stats": {"logins_count": told.user.document.get("logins_count").cloned().unwrap_or(0.into())},
-        "transaction": told.transaction,
+        "transaction": transaction,
         "accessToken": {"scope": scopes, "customClaims": {}},
     }));
     if let Some(api) = told.api {
@@ -192,12 +201,42 @@ async fn run(site: &Site, told: Told<'_>, scopes: &[String]) -> Result<Decision,
     Ok(Decision::of(verdict))
 }
 
-fn methods(authentication: &Authentication) -> Vec<Value> {
+/// How the user has proven who they are: on the pages, by the session, and elsewhere, as code has recorded it in this login.
+fn methods(site: &Site, authentication: &Authentication, kept: Option<&Decision>) -> Vec<Value> {
     let told = |method: &model::login::Method| json!({"name": method.name, "timestamp": method.timestamp});
-    authentication.methods.iter().map(told).collect()
+    let now = site.store.context().now();
+    let recorded = kept.into_iter().flat_map(|kept| &kept.session.methods);
+    let recorded = recorded.map(|name| json!({"name": name, "timestamp": now}));
+    authentication.methods.iter().map(told).chain(recorded).collect()
 }
 
-fn session_told(session: &Session) -> Document {
+/// The methods by which the user of a session has proven who they are.
+pub(crate) fn methods_of(session: &Session) -> Vec<Value> {
+    let told = |method: &AuthenticationMethod| {
+        let mut told = object(json!({"name": method.name, "timestamp": method.at}));
+        if let Some(kind) = &method.kind {
+            told.insert("type".into(), kind.as_str().into());
+        }
+        told.into()
+    };
+    session.details.methods.iter().map(told).collect()
+}
+
+/// `device` of a session or a refresh token: who used it first and last.
+fn device_told(device: &Device) -> Value {
+    let mut told = Document::new();
+    for (which, agent) in [("initial", &device.initial), ("last", device.last())] {
+        for (what, text) in [("asn", &agent.asn), ("ip", &agent.ip), ("user_agent", &agent.user_agent)] {
+            if !text.is_empty() {
+                told.insert(format!("{which}_{what}"), text.as_str().into());
+            }
+        }
+    }
+    told.into()
+}
+
+/// `event.session` of a session that is there.
+pub(crate) fn session_told(session: &Session) -> Document {
     let clients: Vec<Value> = session.details.clients.iter().map(|id| json!({"client_id": id})).collect();
     let mode = if session.is_persistent { "persistent" } else { "non-persistent" };
     object(json!({
@@ -210,6 +249,7 @@ fn session_told(session: &Session) -> Document {
         "idle_expires_at": session.idle_expires,
         "last_interacted_at": session.last_interacted,
         "clients": clients,
+        "device": device_told(&session.details.device),
         "cookie": {"mode": mode},
         "metadata": session.details.metadata.clone().unwrap_or_default(),
     }))
@@ -231,6 +271,7 @@ fn token_told(token: &RefreshToken) -> Document {
         "rotating": token.is_rotating,
         "access": if token.is_online { "online" } else { "offline" },
         "resource_servers": servers,
+        "device": device_told(&token.details.device),
         "metadata": token.details.metadata.clone().unwrap_or_default(),
     }))
 }

@@ -49,6 +49,9 @@ pub(crate) fn plan(
         login: issue.facts.to_document(),
         agent: agent(exchange),
         is_online,
+        expires: issue.refresh_token.expires.map(post_login::time_of),
+        idle_expires: issue.refresh_token.idle_expires.map(post_login::time_of),
+        metadata: issue.refresh_token.metadata.as_ref().and_then(|changes| session::merged(None, changes)),
     };
     Ok(Some(Plan { settings: settings(exchange)?, grant }))
 }
@@ -134,6 +137,10 @@ async fn renew(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Gra
     let permissions = site.permissions(&user.id, api.as_deref(), roles_at.as_ref()).await?;
     let scopes = site.granted_scopes(&wanted.scopes, record, client, api.as_deref(), &permissions).await?;
     let connection = site.store.cached_by(site.tenant.id(), &model::CONNECTION, "name", &facts.connection).await?;
+    let session = match token.session_id.clone() {
+        Some(id) => site.store.read(site.tenant.id(), move |reader: &store::Snapshot| reader.session(&id)).await?,
+        None => None,
+    };
     let told = post_login::Told {
         record,
         connection: connection.as_deref(),
@@ -141,9 +148,9 @@ async fn renew(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Gra
         organization: organization.as_deref(),
         roles_at,
         api: api.as_deref(),
-        session: None,
+        session: session.as_ref().map(post_login::session_told),
         refresh_token: Some(&token),
-        methods: Vec::new(),
+        methods: session.as_ref().map(post_login::methods_of).unwrap_or_default(),
         transaction: object(json!({
             "acr_values": [], "locale": "en", "protocol": "oauth2-refresh-token", "requested_scopes": wanted.scopes, "ui_locales": [],
         })),
@@ -160,7 +167,7 @@ async fn renew(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Gra
         prompt: None,
     };
     let mut decision = post_login::decide(site, told, &scopes).await?;
-    subject.execution = decision.take_execution();
+    subject.executions.extend(decision.take_execution());
     if let Some(reason) = decision.denied.clone() {
         refuse(site, decision, &token).await?;
         return Err(OAuthError::access_denied(reason));
@@ -168,6 +175,7 @@ async fn renew(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Gra
     if decision.suspended.is_some() {
         return Err(OAuthError::interaction_required());
     }
+    let user = post_login::primary(site, user, &decision).await?;
     let scopes = decision.changed(scopes);
     let issue = Issue {
         shows_scopes: true,
@@ -175,10 +183,12 @@ async fn renew(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Gra
         nonce: None,
         facts: Facts { custom: decision.custom.clone(), ..facts },
         gty: Some("refresh_token"),
+        refresh_token: post_login::TokenChanges::default(),
     };
     let body = user_grant::issue(&exchange, &issue, &user, api.as_deref()).await?;
     let (client_id, agent, user_id) = (client.id.clone(), agent(&exchange), user.id.clone());
     let alone = Some(presented.clone());
+    let session_id = session.map(|session| session.id);
     let online_session = token.session_id.clone().filter(|_| token.is_online);
     let lifetimes = site.session_lifetimes().await?;
     let storing = move |tx: &mut Tx| -> Result<Stored, OAuthError> {
@@ -190,6 +200,12 @@ async fn renew(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Gra
             return Ok(Stored::Refused(invalid()));
         }
         decision.apply(tx, &user_id)?;
+        if let Some(id) = &session_id
+            && let Some(mut session) = tx.session(id)?
+            && session::change(&mut session, &decision.session, tx.now())
+        {
+            tx.update_session(&session)?;
+        }
         match exchanged {
             Exchanged::Kept(_) => Ok(Stored::Members(Document::new())),
             Exchanged::Rotated(_, next) => Ok(Stored::Members(member(&next))),

@@ -14,6 +14,9 @@ use crate::{
 /// Names of the cookie: the second is for browsers that mishandle `SameSite=None`.
 const NAMES: [&str; 2] = ["auth0", "auth0_compat"];
 
+/// How many methods of authentication a session notes.
+const MOST_METHODS: usize = 20;
+
 /// The session that a browser's cookie stands for.
 pub(crate) async fn of(site: &Site, browser: &Browser) -> StoreResult<Option<Session>> {
     let Some(secret) = secret(site, browser) else { return Ok(None) };
@@ -103,7 +106,9 @@ pub(crate) async fn plan(site: &Site, login: &Login<'_>, decision: &Decision) ->
     let new = || decision.session.id.clone().unwrap_or_else(|| new_id(site));
     let id = standing.map_or_else(new, |session| session.id.clone());
     let changes = decision.session.clone();
-    let proof = login.is_interactive().then(|| sessions::Login {
+    // Whoever is another user now has no session yet.
+    let begins = login.is_interactive() || (decision.primary_user.is_some() && standing.is_none());
+    let proof = begins.then(|| sessions::Login {
         id: Some(id.clone()),
         user_id: authentication.user_id.clone(),
         connection: Some(authentication.connection.clone()),
@@ -147,30 +152,37 @@ impl Plan {
         };
         let mut has_changed = client_id.is_some_and(|id| sessions::note_client(&mut session, id));
         has_changed |= self.organization.as_deref().is_some_and(|id| sessions::note_organization(&mut session, id));
-        has_changed |= self.change(&mut session);
+        has_changed |= change(&mut session, &self.changes, tx.now());
         if has_changed {
             tx.update_session(&session)?;
         }
         Ok(Some(Planned { session, secret }))
     }
+}
 
-    /// Makes the changes that the tenant's code asked for.
-    fn change(&self, session: &mut Session) -> bool {
-        let SessionChanges { expires, idle_expires, is_persistent, metadata, .. } = &self.changes;
-        let before = session.clone();
-        if let Some(expires) = expires.map(time_of) {
-            session.expires = session.expires.min(expires);
-        }
-        if let Some(idle) = idle_expires.map(time_of) {
-            session.idle_expires = session.idle_expires.min(idle);
-        }
-        session.idle_expires = session.idle_expires.min(session.expires);
-        session.is_persistent = is_persistent.unwrap_or(session.is_persistent);
-        if let Some(changes) = metadata {
-            session.details.metadata = merged(session.details.metadata.take(), changes);
-        }
-        *session != before
+/// Makes the changes of a session that the tenant's code asked for; whether there were any.
+pub(crate) fn change(session: &mut Session, changes: &SessionChanges, now: Timestamp) -> bool {
+    let SessionChanges { expires, idle_expires, is_persistent, metadata, methods, .. } = changes;
+    let before = session.clone();
+    if let Some(expires) = expires.map(time_of) {
+        session.expires = session.expires.min(expires);
     }
+    if let Some(idle) = idle_expires.map(time_of) {
+        session.idle_expires = session.idle_expires.min(idle);
+    }
+    session.idle_expires = session.idle_expires.min(session.expires);
+    session.is_persistent = is_persistent.unwrap_or(session.is_persistent);
+    if let Some(changes) = metadata {
+        session.details.metadata = merged(session.details.metadata.take(), changes);
+    }
+    for name in methods {
+        let known = &mut session.details.methods;
+        known.retain(|method| method.name != *name);
+        if known.len() < MOST_METHODS {
+            known.push(AuthenticationMethod { name: name.clone(), at: now, kind: None });
+        }
+    }
+    *session != before
 }
 
 /// Metadata with changes; `null` removes an entry, and no entries remove all.

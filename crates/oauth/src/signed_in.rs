@@ -8,7 +8,7 @@ use identity::{
     organizations::{self, Standing},
     triggers::Request,
 };
-use kernel::{Document, Record, object};
+use kernel::{Document, Record, Value, object};
 use serde_json::json;
 use store::Tx;
 
@@ -29,14 +29,31 @@ const DEFAULT_SCOPES: [&str; 5] = ["openid", "profile", "email", "address", "pho
 /// Parameters that no code is told.
 const SECRETS: [&str; 5] = ["password", "client_secret", "client_assertion", "otp", "auth_session"];
 
+/// Nobody else shows the factors of the user for whom somebody acts.
+fn mfa_refused(is_acted_for: bool) -> OAuthError {
+    if is_acted_for {
+        return OAuthError::invalid_request(
+            "MFA is not supported using actor_token with the requested token exchange profile.",
+        );
+    }
+    mfa::not_built()
+}
+
 /// How the user has shown who they are.
+#[derive(Default)]
 pub(crate) struct Way {
-    /// The name of the method.
-    pub(crate) method: &'static str,
+    /// The name of the method; none where the tenant's code says who it is.
+    pub(crate) method: Option<&'static str>,
     /// What a tenant's code calls the flow.
     pub(crate) protocol: &'static str,
     /// The grant, where access tokens tell it.
     pub(crate) gty: Option<&'static str>,
+    /// Members of `event.transaction` that only this way has.
+    pub(crate) transaction: Document,
+    /// Who acts for the user, where somebody does. Then there is no refresh token.
+    pub(crate) actor: Option<Value>,
+    /// Members of the response that only this way has.
+    pub(crate) answers: Document,
 }
 
 /// What a request means, which must be there for the client before anything is verified.
@@ -50,11 +67,15 @@ pub(crate) struct Asked {
 
 /// What a request means.
 pub(crate) async fn ask(exchange: &Exchange<'_>, subject: &mut log::Subject) -> Result<Asked, OAuthError> {
+    let asked = ask_before_code(exchange, subject).await?;
+    asked.demand_organization(exchange)?;
+    Ok(asked)
+}
+
+/// The same where the tenant's code may still name an organization.
+pub(crate) async fn ask_before_code(exchange: &Exchange<'_>, subject: &mut log::Subject) -> Result<Asked, OAuthError> {
     let Exchange { site, record, client, parameters, origin } = exchange;
     let organization = site.organization_for_users(parameters.get("organization"), client).await?;
-    if organization.is_none() && client.requires_organization() {
-        return Err(OAuthError::invalid_request("parameter organization is required for this client"));
-    }
     subject.note_organization(organization.as_deref());
     let api = site.api_asked(parameters.get("audience"), record, client).await?;
     capabilities::admit(client, api.as_deref())?;
@@ -65,6 +86,34 @@ pub(crate) async fn ask(exchange: &Exchange<'_>, subject: &mut log::Subject) -> 
         ..password::actor(site, origin, Some(&client.id))
     };
     Ok(Asked { api, organization, actor })
+}
+
+impl Asked {
+    /// The organization.
+    pub(crate) fn organization(&self) -> Option<&Record> {
+        self.organization.as_deref()
+    }
+
+    /// The API; none for the user's profile alone.
+    pub(crate) fn api(&self) -> Option<&ResourceServer> {
+        self.api.as_deref()
+    }
+
+    /// Another organization instead of the one that was asked for.
+    pub(crate) fn enter(&mut self, organization: Arc<Record>, subject: &mut log::Subject) {
+        subject.note_organization(Some(&organization));
+        self.actor.organization =
+            Some([organization.id.clone(), organization.text("name").unwrap_or_default().to_owned()]);
+        self.organization = Some(organization);
+    }
+
+    /// Refuses a login outside of organizations to clients whose users sign in to these alone.
+    pub(crate) fn demand_organization(&self, exchange: &Exchange<'_>) -> Result<(), OAuthError> {
+        if self.organization.is_none() && exchange.client.requires_organization() {
+            return Err(OAuthError::invalid_request("parameter organization is required for this client"));
+        }
+        Ok(())
+    }
 }
 
 /// The tokens of a user whose login was counted.
@@ -103,6 +152,11 @@ pub(crate) async fn tokens(
     let mut shown = parameters.all();
     shown.retain(|name, _| !SECRETS.contains(&name.as_str()));
     let now = site.store.context().now();
+    let user = Arc::new(user);
+    let mut transaction = object(json!({
+        "acr_values": [], "locale": "en", "protocol": way.protocol, "requested_scopes": asked, "ui_locales": [],
+    }));
+    transaction.extend(way.transaction);
     let told = post_login::Told {
         record,
         connection: stored_connection.as_deref(),
@@ -112,10 +166,8 @@ pub(crate) async fn tokens(
         api: api.as_deref(),
         session: None,
         refresh_token: None,
-        methods: vec![json!({"name": way.method, "timestamp": now})],
-        transaction: object(json!({
-            "acr_values": [], "locale": "en", "protocol": way.protocol, "requested_scopes": asked, "ui_locales": [],
-        })),
+        methods: way.method.map(|name| json!({"name": name, "timestamp": now})).into_iter().collect(),
+        transaction,
         request: Request {
             ip: origin.ip.clone(),
             method: "POST".to_owned(),
@@ -129,15 +181,16 @@ pub(crate) async fn tokens(
         prompt: None,
     };
     let mut decision = post_login::decide(site, told, &scopes).await?;
-    subject.execution = decision.take_execution();
+    subject.executions.extend(decision.take_execution());
+    let primary = post_login::primary(site, Arc::clone(&user), &decision).await;
     let refusal = if let Some(reason) = &decision.denied {
         Some(OAuthError::access_denied(reason.clone()))
     } else if decision.suspended.is_some() {
         Some(OAuthError::interaction_required())
     } else if !decision.cancels_factors && site.demands_factors(&[mfa::ALWAYS]).await? {
-        Some(mfa::not_built())
+        Some(mfa_refused(way.actor.is_some()))
     } else {
-        None
+        primary.as_ref().err().cloned()
     };
     if let Some(refusal) = refusal {
         // What the tenant's code decided stays, though nobody is signed in.
@@ -145,6 +198,8 @@ pub(crate) async fn tokens(
         site.store.write(site.tenant.id(), move |tx: &mut Tx| decision.apply(tx, &user_id)).await?;
         return Err(refusal);
     }
+    let user = primary?;
+    subject.user_id = Some(user.id.clone());
     let scopes = decision.changed(scopes);
     subject.audience = api.as_ref().map(|api| api.identifier.clone());
     subject.scope = Some(scopes.join(" "));
@@ -156,16 +211,23 @@ pub(crate) async fn tokens(
         organization: told_organization,
         authenticated: now.micros(),
         connection: realm.name.clone(),
+        actor: way.actor,
         custom: decision.custom.clone(),
         ..Facts::default()
     };
-    let issue = Issue { scopes, shows_scopes: true, nonce: None, facts, gty: way.gty };
+    let refresh_token = decision.refresh_token.clone();
+    let issue = Issue { scopes, shows_scopes: true, nonce: None, facts, gty: way.gty, refresh_token };
     let mut body = user_grant::issue(&exchange, &issue, &user, api.as_deref()).await?;
     if !names_scopes {
         // Who did not ask for `openid` gets its claims from `/userinfo` alone.
         body.shift_remove("id_token");
     }
-    let refresh_token = refresh_token::plan(&exchange, &issue, &user.id, api.as_deref())?;
+    body.extend(way.answers);
+    // Nobody goes on acting for a user without asking again.
+    let refresh_token = match issue.facts.actor {
+        Some(_) => None,
+        None => refresh_token::plan(&exchange, &issue, &user.id, api.as_deref())?,
+    };
     let user_id = user.id.clone();
     let storing = move |tx: &mut Tx| -> Result<Stored, OAuthError> {
         if let Some(organization) = &joins {

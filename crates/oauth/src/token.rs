@@ -35,6 +35,11 @@ pub(crate) trait Grant: Send + Sync {
     /// Types of the tenant log entries of success and failure.
     fn log_types(&self) -> (&'static str, &'static str);
 
+    /// Whether the client's `grant_types` say if it may use this.
+    fn is_by_grant_type(&self) -> bool {
+        true
+    }
+
     /// Judges the request of an authenticated client that may use this grant, and makes its tokens. What it learns
     /// about the request goes to `subject`, also when it fails.
     fn exchange<'a>(&'a self, exchange: Exchange<'a>, subject: &'a mut Subject) -> Granting<'a>;
@@ -143,9 +148,9 @@ async fn answer(site: &Site, request: Request<Body>) -> Result<Answer, OAuthErro
             Some(error),
             site.store.context().now(),
         );
-        let execution = subject.execution;
+        let executions = subject.executions;
         let work = move |tx: &mut store::Tx| {
-            triggers::keep(tx, &execution)?;
+            triggers::keep(tx, &executions)?;
             tx.append_log(event.clone()).map(drop)
         };
         let appended = site.store.write(site.tenant.id(), work).await;
@@ -169,7 +174,8 @@ async fn granted(
     subject.of_client(&client);
     third_parties::admit_grant(&client, grant.name())?;
     // Clients from before the property existed, and the global client, have none: they may use every grant.
-    let is_allowed = client.grant_types.as_ref().is_none_or(|types| types.iter().any(|name| name == grant.name()));
+    let is_allowed = !grant.is_by_grant_type()
+        || client.grant_types.as_ref().is_none_or(|types| types.iter().any(|name| name == grant.name()));
     if !is_allowed {
         return Err(OAuthError::grant_not_allowed(grant.name()));
     }
@@ -188,7 +194,7 @@ async fn commit(
 ) -> Result<Answer, OAuthError> {
     let Granted { mut body, keep, storing, alone, quotas } = granted;
     let event = log::exchange(site, log_type, origin, subject, None, site.store.context().now());
-    let execution = subject.execution.clone();
+    let executions = subject.executions.clone();
     let (warned, from) = (subject.clone(), origin.clone());
     let warn = {
         let site = site.clone();
@@ -210,7 +216,7 @@ async fn commit(
         }
         let stored = storing.as_ref().map_or_else(|| Ok(Stored::Members(Document::new())), |store| store(tx))?;
         if matches!(stored, Stored::Members(_)) {
-            triggers::keep(tx, &execution)?;
+            triggers::keep(tx, &executions)?;
             tx.append_log(event.clone())?;
         }
         Ok((stored, headers))

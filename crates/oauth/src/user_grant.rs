@@ -12,6 +12,7 @@ use crate::{
     OAuthError, Site, capabilities,
     facts::Facts,
     issue::{IdTokenParts, Subject},
+    post_login::TokenChanges,
     rights::{self, RolesAt},
     token::Exchange,
     views::ResourceServer,
@@ -27,6 +28,8 @@ pub(crate) struct Issue {
     pub(crate) facts: Facts,
     /// The grant, where access tokens tell it.
     pub(crate) gty: Option<&'static str>,
+    /// What the tenant's code changes of the refresh token that is issued with the others.
+    pub(crate) refresh_token: TokenChanges,
 }
 
 /// The response's members, in the service's order; a refresh token is added by whoever stores it.
@@ -51,6 +54,7 @@ pub(crate) async fn issue(
         organization,
         gty: issue.gty,
         custom: &issue.facts.custom,
+        actor: issue.facts.actor.as_ref(),
     };
     let token = site.access_token(&subject, false).await?;
     let mut body = Document::new();

@@ -7,7 +7,7 @@ use axum::{
 };
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use identity::{AccessToken, TokenError};
-use kernel::Document;
+use kernel::{Document, Value};
 use model::{
     CLIENT, USER,
     views::{User, View as _},
@@ -32,6 +32,7 @@ struct Access {
     client_id: Option<String>,
     scopes: Vec<String>,
     organization: Option<Organization>,
+    actor: Option<Value>,
     claims: Document,
 }
 
@@ -85,6 +86,9 @@ async fn answer(site: &Site, request: Request<Body>) -> Result<Document, Refusal
     claims.insert("sub".into(), user.id.as_str().into());
     claims.extend(profile::claims(&user, &access.scopes));
     issue::add_organization(access.organization.as_ref(), &mut claims);
+    if let Some(actor) = access.actor {
+        claims.insert("act".into(), actor);
+    }
     for (name, value) in access.claims {
         let is_shown = identity::claims::admits(&name, false) && !profile::leaves_out(&name, &access.scopes);
         if is_shown {
@@ -121,7 +125,8 @@ async fn open(site: &Site, token: &str) -> Result<Access, Refusal> {
             TokenError::Failed(error) => Refusal::from(error),
             _ => Refusal::Invalid,
         })?;
-        let AccessToken { subject, client_id, scopes, is_user: true, organization, organization_name, .. } = &*verified
+        let AccessToken { subject, client_id, scopes, is_user: true, organization, organization_name, actor, .. } =
+            &*verified
         else {
             return Err(Refusal::Invalid);
         };
@@ -131,13 +136,14 @@ async fn open(site: &Site, token: &str) -> Result<Access, Refusal> {
             client_id: client_id.clone(),
             scopes: scopes.clone(),
             organization: organization.as_ref().map(named),
+            actor: actor.clone(),
             claims: Document::new(),
         });
     }
     let opened = opaque::open(site, token).await?.ok_or(Refusal::Invalid)?;
     let scopes = opened.scope.split_ascii_whitespace().map(str::to_owned).collect();
-    let Opaque { user_id, client_id, organization, claims, .. } = opened;
-    Ok(Access { user_id, client_id: Some(client_id), scopes, organization, claims })
+    let Opaque { user_id, client_id, organization, actor, claims, .. } = opened;
+    Ok(Access { user_id, client_id: Some(client_id), scopes, organization, actor, claims })
 }
 
 fn refuse(refusal: Refusal) -> Response {

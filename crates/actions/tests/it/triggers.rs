@@ -541,3 +541,74 @@ async fn a_first_version_trigger_answers_by_its_return_value() {
         assert_eq!(outcome.result, Some(json!({"accessToken": {"customClaims": {"k": "v"}}, "id": "c1"})));
     }
 }
+
+#[tokio::test]
+async fn every_command_about_sessions_tokens_factors_and_saml_is_told() {
+    let mut event = login();
+    event["refresh_token"] = json!({"id": "rt_1", "metadata": {"a": "1"}});
+    event["session"]["metadata"] = json!({"a": "1"});
+    expect_commands(
+        "post-login",
+        event,
+        "api.session.setIdleExpiresAt(new Date(7)); api.session.deleteMetadata('a'); api.session.setMetadata('b', '2');
+         api.session.evictMetadata(); api.session.setCookieMode('non-persistent'); api.session.revoke();
+         api.refreshToken.setExpiresAt(5); api.refreshToken.setMetadata('b', null); api.refreshToken.deleteMetadata('a');
+         api.refreshToken.evictMetadata(); api.refreshToken.revoke('why');
+         api.authentication.challengeWith({ type: 'otp' }, { additionalFactors: [{ type: 'email' }] });
+         api.authentication.challengeWithAny([{ type: 'push', options: { otpFallback: true } }]);
+         api.authentication.enrollWith({ type: 'phone' }); api.authentication.enrollWithAny([{ type: 'webauthn-roaming' }]);
+         api.prompt.render('form', { fields: { a: 1 }, vars: { b: 2 } });
+         api.transaction.setMetadata('k', 1);
+         for (const [name, value] of Object.entries({ Audience: 'a', Recipient: 'r', Destination: 'd', CreateUpnClaim: false,
+             PassthroughClaimsWithNoMapping: true, MapUnknownClaimsAsIs: true, MapIdentities: false, SignatureAlgorithm: 'rsa-sha256',
+             DigestAlgorithm: 'sha1', LifetimeInSeconds: 9, SignResponse: true, NameIdentifierFormat: 'f', NameIdentifierProbes: ['p'],
+             AuthnContextClassRef: 'c', SigningCert: 's', EncryptionCert: 'e', EncryptionPublicKey: 'k', Cert: 'c', Key: 'k',
+             IncludeAttributeNameFormat: true, TypedAttributes: false, RelayState: 's', Issuer: 'i', EncryptionAlgorithm: 'aes256-gcm' })) {
+             api.samlResponse[`set${name}`](value);
+         }",
+        json!([
+            ["session.setIdleExpiresAt", 7],
+            ["session.deleteMetadata", "a"],
+            ["session.setMetadata", "b", "2"],
+            ["session.evictMetadata"],
+            ["session.setCookieMode", "non-persistent"],
+            ["session.revoke", null, {"preserveRefreshTokens": false}],
+            ["refreshToken.setExpiresAt", 5],
+            ["refreshToken.setMetadata", "b", null],
+            ["refreshToken.deleteMetadata", "a"],
+            ["refreshToken.evictMetadata"],
+            ["refreshToken.revoke", "why"],
+            ["authentication.challengeWith", {"type": "otp"}, {"additionalFactors": [{"type": "email"}]}],
+            ["authentication.challengeWithAny", [{"type": "push", "options": {"otpFallback": true}}]],
+            ["authentication.enrollWith", {"type": "phone"}, {}],
+            ["authentication.enrollWithAny", [{"type": "webauthn-roaming"}]],
+            ["prompt.render", "form", {"fields": {"a": 1}, "vars": {"b": 2}}],
+            ["transaction.setMetadata", "k", 1],
+            ["samlResponse.setAudience", "a"],
+            ["samlResponse.setRecipient", "r"],
+            ["samlResponse.setDestination", "d"],
+            ["samlResponse.setCreateUpnClaim", false],
+            ["samlResponse.setPassthroughClaimsWithNoMapping", true],
+            ["samlResponse.setMapUnknownClaimsAsIs", true],
+            ["samlResponse.setMapIdentities", false],
+            ["samlResponse.setSignatureAlgorithm", "rsa-sha256"],
+            ["samlResponse.setDigestAlgorithm", "sha1"],
+            ["samlResponse.setLifetimeInSeconds", 9],
+            ["samlResponse.setSignResponse", true],
+            ["samlResponse.setNameIdentifierFormat", "f"],
+            ["samlResponse.setNameIdentifierProbes", ["p"]],
+            ["samlResponse.setAuthnContextClassRef", "c"],
+            ["samlResponse.setSigningCert", "s"],
+            ["samlResponse.setEncryptionCert", "e"],
+            ["samlResponse.setEncryptionPublicKey", "k"],
+            ["samlResponse.setCert", "c"],
+            ["samlResponse.setKey", "k"],
+            ["samlResponse.setIncludeAttributeNameFormat", true],
+            ["samlResponse.setTypedAttributes", false],
+            ["samlResponse.setRelayState", "s"],
+            ["samlResponse.setIssuer", "i"],
+            ["samlResponse.setEncryptionAlgorithm", "aes256-gcm"],
+        ]),
+    )
+    .await;
+}

@@ -10,9 +10,15 @@ pub(super) const REDIRECT: &str = "redirect.sendUserTo";
 /// The command that has a form shown to the user.
 const FORM: &str = "prompt.render";
 
+/// The command that makes the login another user's.
+pub(super) const PRIMARY_USER: &str = "authentication.setPrimaryUser";
+
 /// Adds what an Action asked for to the verdict.
 pub(super) fn interpret(trigger: Trigger, outcome: &Outcome, verdict: &mut Verdict) {
-    for command in &outcome.commands {
+    // What such an Action writes of the user it means of the one who is not the user any more.
+    let changes_user = outcome.commands.iter().any(|command| command.name == PRIMARY_USER);
+    let is_lost = |command: &&Command| changes_user && command.name == "user.setUserMetadata";
+    for command in outcome.commands.iter().filter(|command| !is_lost(command)) {
         carry_out(trigger, command, verdict);
     }
 }

@@ -28,11 +28,12 @@ const OF_PASSWORD: &[&str] =
 const DATES: &[&str] = &["created_at", "updated_at", "last_login", "last_password_reset"];
 
 /// The event of a firing, without the secrets that only the code itself sees.
-pub(super) fn build(tenant: &TenantId, firing: &Firing<'_>) -> Document {
+pub(super) fn build(tenant: &TenantId, firing: &Firing<'_>, custom_domain: Option<&Record>) -> Document {
     let mut event = Document::new();
     let members = [
         ("client", firing.client.map(client)),
         ("connection", firing.connection.map(connection)),
+        ("custom_domain", custom_domain.map(domain)),
         ("organization", firing.organization.map(organization)),
         ("request", firing.request.map(request)),
         ("tenant", Some(object(json!({ "id": tenant.as_str() })))),
@@ -45,6 +46,18 @@ pub(super) fn build(tenant: &TenantId, firing: &Firing<'_>) -> Document {
     }
     event.extend(firing.own.clone());
     event
+}
+
+/// The host that was asked, without its port.
+pub(super) fn host_of(request: &Request) -> &str {
+    request.hostname.split(':').next().unwrap_or_default()
+}
+
+fn domain(record: &Record) -> Document {
+    object(json!({
+        "domain": record.text("domain").unwrap_or_default(),
+        "domain_metadata": or_empty(record, "domain_metadata"),
+    }))
 }
 
 fn client(record: &Record) -> Document {
@@ -183,7 +196,7 @@ mod tests {
             own,
             ..Firing::new(Trigger::CredentialsExchange)
         };
-        let event = Value::from(build(&TenantId::new("t"), &firing));
+        let event = Value::from(build(&TenantId::new("t"), &firing, None));
         expect![[r#"{"client":{"client_id":"c1","name":"Job","metadata":{"tier":"1"}},"organization":{"id":"org_1","name":"acme","display_name":"Acme","metadata":{}},"request":{"ip":"::1","method":"POST","body":{},"query":{},"geoip":{},"hostname":"","user_agent":""},"tenant":{"id":"t"},"resource_server":{"identifier":"https://api"}}"#]]
         .assert_eq(&event.to_string());
     }

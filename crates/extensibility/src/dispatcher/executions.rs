@@ -85,7 +85,7 @@ impl Recorder {
             "created_at": self.started,
             "updated_at": now,
         }));
-        Execution { id: self.id, document, failures: self.failures }
+        Execution { id: self.id, document, failures: self.failures, told: Vec::new() }
     }
 
     /// The tenant log entry about code that failed.

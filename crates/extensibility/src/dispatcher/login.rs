@@ -19,9 +19,11 @@ impl Dispatcher {
         Ok(self.pipeline(tenant).await?.has_any(LOGIN))
     }
 
-    /// Fires post-login.
-    pub(super) async fn log_in(&self, tenant: &TenantId, plan: &Plan, firing: &Firing<'_>) -> StoreResult<Verdict> {
-        let mut event = events::build(tenant, firing);
+    /// Fires a trigger whose code may send the user elsewhere and go on when they come back; at a login the rules run before.
+    pub(super) async fn go_on(&self, tenant: &TenantId, plan: &Plan, firing: &Firing<'_>) -> StoreResult<Verdict> {
+        let trigger = firing.trigger;
+        let custom_domain = self.custom_domain(tenant, firing).await?;
+        let mut event = events::build(tenant, firing, custom_domain.as_deref());
         let resumed = firing.resumed;
         if let Some(resumed) = resumed {
             see(&mut event, &resumed.event);
@@ -29,7 +31,7 @@ impl Dispatcher {
         let waiting = resumed.and_then(|resumed| resumed.action.as_ref());
         let mut verdict = Verdict::default();
         let mut rules = resumed.map(|resumed| resumed.rules.clone()).unwrap_or_default();
-        if waiting.is_none() && self.has_rules(tenant).await? {
+        if waiting.is_none() && trigger == Trigger::PostLogin && self.has_rules(tenant).await? {
             let is_back = resumed.is_some();
             let (user, told) = (context::user(&event), context::of(&event, is_back));
             let run = self.run_rules(tenant, LOGIN, user, told, &context::globals(&event)).await?;
@@ -46,7 +48,7 @@ impl Dispatcher {
         };
         let Some(first) = first else {
             // Who was to go on has been taken away meanwhile: nobody knows what it would have decided.
-            let reason = "The Action that the login waits for is not bound any more.".to_owned();
+            let reason = "The Action that was waited for is not bound any more.".to_owned();
             verdict.denied = Some(Denial { reason, is_failure: true, ..Denial::default() });
             return Ok(verdict);
         };
@@ -54,18 +56,19 @@ impl Dispatcher {
             return Ok(verdict);
         }
         let kept = resumed.and_then(|resumed| resumed.execution.clone());
-        let recorder = self.recorder_of(tenant, kept).await?;
-        let continuation = waiting.and(Trigger::PostLogin.continuation());
-        let start = Start { verdict, first, continuation, rules, ..Start::of(event, None, recorder) };
-        Ok(self.run(Trigger::PostLogin, plan, start).await)
+        let recorder = self.recorder_of(tenant, trigger, kept).await?;
+        let continuation = waiting.and(trigger.continuation());
+        let has_primary_user = resumed.is_some_and(|resumed| resumed.has_primary_user);
+        let start = Start { verdict, first, continuation, rules, has_primary_user, ..Start::of(event, None, recorder) };
+        Ok(self.run(trigger, plan, start).await)
     }
 
     /// Takes notes of an execution that goes on, or of a new one.
-    async fn recorder_of(&self, tenant: &TenantId, kept: Option<String>) -> StoreResult<Recorder> {
-        let Some(id) = kept else { return Ok(self.recorder(Trigger::PostLogin)) };
+    async fn recorder_of(&self, tenant: &TenantId, trigger: Trigger, kept: Option<String>) -> StoreResult<Recorder> {
+        let Some(id) = kept else { return Ok(self.recorder(trigger)) };
         let read = move |reader: &Snapshot| reader.get(&model::ACTION_EXECUTION, &id);
         let kept = self.store().read(tenant, read).await?;
-        Ok(kept.map_or_else(|| self.recorder(Trigger::PostLogin), |kept| Recorder::resumed(Trigger::PostLogin, &kept)))
+        Ok(kept.map_or_else(|| self.recorder(trigger), |kept| Recorder::resumed(trigger, &kept)))
     }
 }
 

@@ -51,6 +51,7 @@ fn grant() -> Grant {
         login: Document::new(),
         agent: Agent::new("first", "10.0.0.1", ""),
         is_online: false,
+        ..Grant::default()
     }
 }
 

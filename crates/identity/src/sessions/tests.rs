@@ -156,6 +156,7 @@ async fn what_is_bound_to_a_session_ends_with_it() {
                     login: kernel::Document::new(),
                     agent: Agent::default(),
                     is_online,
+                    ..Grant::default()
                 };
                 issue(tx, &RefreshTokenSettings::default(), grant)?;
             }

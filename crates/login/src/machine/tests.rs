@@ -68,6 +68,7 @@ impl User {
                 format!("show {screen}{}", faults.collect::<String>())
             }
             Step::Do(effect) => format!("{effect:?}"),
+            Step::Leave(address) => format!("leave {address}"),
             Step::Resume => "resume".to_owned(),
             Step::Lost => "lost".to_owned(),
         }

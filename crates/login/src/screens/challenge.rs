@@ -97,7 +97,8 @@ impl Behaviour for Challenge {
         // A code was checked or sent again: only the first leaves the address to be verified.
         let checked = at.progress().fields.remove(CHECKED);
         match (done, checked) {
-            (Done::Ticket(ticket), _) => reset::change(at, &ticket),
+            (Done::Ticket(ticket), _) => Step::Do(Effect::JudgeReset { ticket }),
+            (Done::Judged { ticket, judgement }, _) => reset::judged(at, &ticket, judgement),
             (Done::Well, Some(identifier)) => {
                 at.progress().fields.insert(signup::verified(self.kind).to_owned(), identifier);
                 signed_up(at)

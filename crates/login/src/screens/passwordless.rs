@@ -94,7 +94,9 @@ impl Behaviour for Code {
             Done::Fault(fault) => Step::Show(Show::fault(self.name, fault)),
             // By a redirect: the way back in the browser must not send another one.
             Done::Well => Step::Go(paths::of(self.name).to_owned()),
-            Done::Authenticated | Done::Refused(_) | Done::Ticket(_) | Done::Organizations(_) => Step::Resume,
+            Done::Authenticated | Done::Refused(_) | Done::Ticket(_) | Done::Judged { .. } | Done::Organizations(_) => {
+                Step::Resume
+            }
         }
     }
 
@@ -163,7 +165,9 @@ impl Behaviour for EmailLink {
         match done {
             Done::Fault(fault) => Step::Show(Show::fault(self.name(), fault)),
             Done::Well => Step::Go(paths::of(self.name()).to_owned()),
-            Done::Authenticated | Done::Refused(_) | Done::Ticket(_) | Done::Organizations(_) => Step::Resume,
+            Done::Authenticated | Done::Refused(_) | Done::Ticket(_) | Done::Judged { .. } | Done::Organizations(_) => {
+                Step::Resume
+            }
         }
     }
 

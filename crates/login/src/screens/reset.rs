@@ -1,7 +1,12 @@
 //! `reset-password-request`, `reset-password-email` and `reset-password`.
 
+use identity::{reset::challenge::Judgement, triggers::Suspension};
+use serde::Deserialize;
+use serde_json::json;
+
 use super::{Behaviour, View, login::invalid_identifier, parts};
 use crate::{
+    carrier,
     form::Form,
     page::{Action, Field, Link, Page},
     paths,
@@ -15,7 +20,11 @@ pub(crate) const SENT_TO: &str = "reset.to";
 /// Where it is noted to whom a code was sent.
 pub(crate) const CODE_FOR: &str = "reset.code";
 /// Member of what the prompt shows: the ticket that was redeemed.
-pub(crate) const TICKET: &str = "ticket";
+const TICKET: &str = "ticket";
+/// The same: where the tenant's code waits.
+const WAITING: &str = "waiting";
+/// The same: where the browser goes afterwards.
+const RESULT_URL: &str = "result_url";
 
 /// The message that whoever has this identifier is sent.
 pub(super) fn message(database: &Database, identifier: String, puzzle: Option<String>) -> SendReset {
@@ -23,13 +32,47 @@ pub(super) fn message(database: &Database, identifier: String, puzzle: Option<St
     SendReset { connection, kinds, identifier, by_code: database.resets_by_code, puzzle }
 }
 
-/// Goes on to the page for the new password, which a ticket opens.
-pub(super) fn change(at: &mut At<'_>, ticket: &str) -> Step {
+/// Goes on as the tenant's code says: to the page for the new password, which a ticket opens, elsewhere, or to a page that refuses.
+pub(crate) fn judged(at: &mut At<'_>, ticket: &str, judgement: Judgement) -> Step {
+    let id = at.transaction.id.clone();
     let progress = at.progress();
-    "reset-password".clone_into(&mut progress.screen);
-    progress.shown = serde_json::json!({TICKET: ticket});
     progress.stage = Stage::Prompt;
-    Step::Go(paths::of("reset-password").to_owned())
+    match judgement {
+        Judgement::Passed(result_url) => {
+            "reset-password".clone_into(&mut progress.screen);
+            progress.shown = json!({TICKET: ticket, RESULT_URL: result_url});
+            Step::Go(paths::of("reset-password").to_owned())
+        }
+        Judgement::Away(waiting) => {
+            let Some(mut address) =
+                url::Url::parse(&waiting.url).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
+            else {
+                return denied(at, "The address of the redirect is invalid".to_owned());
+            };
+            "reset-password".clone_into(&mut progress.screen);
+            progress.step = progress.step.saturating_add(1);
+            address.query_pairs_mut().append_pair("state", &carrier::state(&id, progress.step));
+            progress.shown = json!({TICKET: ticket, WAITING: waiting});
+            Step::Leave(address.into())
+        }
+        Judgement::Denied(reason) => denied(at, reason),
+    }
+}
+
+fn denied(at: &mut At<'_>, reason: String) -> Step {
+    let progress = at.progress();
+    "reset-password-error".clone_into(&mut progress.screen);
+    progress.shown = kernel::Value::Null;
+    progress.fields.insert(FAILURE.to_owned(), DENIED.to_owned());
+    progress.fields.insert(REASON.to_owned(), reason);
+    Step::Go(paths::of("reset-password-error").to_owned())
+}
+
+/// Where the tenant's code waits for the user of a reset, and for which ticket.
+pub(crate) fn waiting(transaction: &Transaction) -> Option<(String, Suspension)> {
+    let shown = &transaction.progress.shown;
+    let waiting = Suspension::deserialize(shown.get(WAITING)?).ok()?;
+    Some((shown.get(TICKET)?.as_str()?.to_owned(), waiting))
 }
 
 pub(super) struct Request;
@@ -227,7 +270,18 @@ impl Behaviour for Change {
         "reset-password"
     }
 
+    fn visit(&self, at: &mut At<'_>) -> Step {
+        // What the tenant's code waits for cannot be left out.
+        match waiting(at.transaction) {
+            Some((ticket, suspended)) => judged(at, &ticket, Judgement::Away(Box::new(suspended))),
+            None => Step::Show(Show::of(self.name())),
+        }
+    }
+
     fn post(&self, at: &mut At<'_>, form: &Form) -> Step {
+        if waiting(at.transaction).is_some() {
+            return self.visit(at);
+        }
         let Some(ticket) = at.transaction.progress.shown.get(TICKET).and_then(kernel::Value::as_str) else {
             return Step::Lost;
         };
@@ -257,6 +311,10 @@ impl Behaviour for Change {
             Done::Fault(fault) => Step::Show(Show::fault(self.name(), fault)),
             _ => {
                 "reset-password-success".clone_into(&mut at.progress().screen);
+                let result_url = at.progress().shown.get(RESULT_URL).and_then(kernel::Value::as_str);
+                if let Some(address) = result_url {
+                    return Step::Leave(address.to_owned());
+                }
                 Step::Go(paths::of("reset-password-success").to_owned())
             }
         }
@@ -281,6 +339,10 @@ impl Behaviour for Change {
 
 /// Where it is noted why a reset failed.
 pub(crate) const FAILURE: &str = "reset.failure";
+/// That the tenant's code has refused it.
+pub(super) const DENIED: &str = "denied";
+/// Where its reason is noted.
+pub(super) const REASON: &str = "reset.reason";
 
 /// The link back to where the client's login begins.
 pub(super) fn back(view: &View<'_>, key: &str) -> Option<Link> {

@@ -37,7 +37,10 @@ pub(super) static RESET_ERROR: Told = Told {
             _ => ("eventTitleGeneric", "descriptionGeneric"),
         };
         page.heading = view.text(title);
-        page.description = vec![view.text(description)];
+        page.description = match view.transaction.progress.fields.get(reset::REASON) {
+            Some(reason) if why == reset::DENIED => vec![reason.clone()],
+            _ => vec![view.text(description)],
+        };
         page.button = reset::back(view, "backToLoginLinkText");
     },
 };

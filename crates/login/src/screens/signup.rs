@@ -128,7 +128,9 @@ impl Behaviour for Signup {
                 let to = to_verify(at).map_or(Identifier::Email, |to| to.kind);
                 Step::Go(paths::of(paths::challenge(to)).to_owned())
             }
-            Done::Authenticated | Done::Refused(_) | Done::Ticket(_) | Done::Organizations(_) => Step::Resume,
+            Done::Authenticated | Done::Refused(_) | Done::Ticket(_) | Done::Judged { .. } | Done::Organizations(_) => {
+                Step::Resume
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     form::LONGEST_CODE,
     paths::{self, FORM},
+    reply::Reply,
     screens::passwordless::BROUGHT,
 };
 use flows::journey::Journey;
@@ -168,6 +169,21 @@ impl Pages for Login {
             }
             let envelope = self.store.read(tenant, |reader: &store::Snapshot| reader.envelope()).await?;
             self.carried(&envelope, browser, &transaction, &location)
+        })
+    }
+
+    fn come_back<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        state: &'a str,
+        sent: (kernel::Document, kernel::Document),
+        browser: &'a Browser,
+    ) -> BoxFuture<'a, Result<Option<Redirect>, PagesError>> {
+        Box::pin(async move {
+            match self.reset_goes_on(tenant, state, browser, sent).await? {
+                Some(Reply::Redirect(redirect)) => Ok(Some(redirect)),
+                _ => Ok(None),
+            }
         })
     }
 

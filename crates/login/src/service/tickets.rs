@@ -1,19 +1,19 @@
 //! Links in mails: a page redeems them, so that whatever only looks at links uses nothing up.
 
-use kernel::TenantId;
-use serde_json::json;
+use identity::reset::challenge::{Back, Judgement};
+use kernel::{Document, TenantId};
 use store::StoreResult;
 
-use super::{Login, Scene, Stage, carrier, screens};
+use super::{Found, Login, Scene, Stage, carrier, screens};
 use crate::{
-    accounts::{TicketError, Verified},
+    accounts::{Call, TicketError, Verified},
     paths,
     reply::Reply,
     screens::{View, reset},
-    step::{Fault, Show},
+    step::{At, Fault, Show, Step},
     texts::Texts,
 };
-use model::login::{Browser, LoginRequest, PagesError, Transaction};
+use model::login::{Browser, LoginRequest, Transaction};
 
 /// What a link is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,28 +84,63 @@ impl Login {
                 let found = self.accounts.reset_ticket(&call, &ticket).await;
                 let asked = LoginRequest { ui_locales: locales.to_vec(), ..LoginRequest::default() };
                 let mut transaction = self.transaction(asked);
-                let location = match found {
+                let judged = match found {
                     Ok(found) => {
                         transaction.request.client_id = found.client_id;
                         transaction.request.connection = Some(found.connection);
-                        "reset-password".clone_into(&mut transaction.progress.screen);
-                        transaction.progress.shown = json!({reset::TICKET: ticket});
-                        paths::of("reset-password")
+                        self.accounts.judge_reset(&call, &ticket, None).await
                     }
-                    Err(error) => {
-                        "reset-password-error".clone_into(&mut transaction.progress.screen);
-                        transaction.progress.fields.insert(reset::FAILURE.to_owned(), error.code().to_owned());
-                        paths::of("reset-password-error")
-                    }
+                    Err(error) => Err(error),
                 };
-                transaction.progress.stage = Stage::Prompt;
-                match self.carried(&scene.envelope, browser, &transaction, location) {
-                    Ok(redirect) => Ok(Reply::Redirect(redirect)),
-                    Err(PagesError::TooLong) => Ok(self.lost_page(&scene).await),
-                    Err(PagesError::Store(error)) => Err(error),
-                }
+                let found = Found { transaction, is_stored: false, step: 0 };
+                self.judged(tenant, &scene, browser, found, &ticket, judged).await
             }
         }
+    }
+
+    /// The user comes back from where the tenant's code has sent them in a reset; `None` where no reset waits for this.
+    pub(super) async fn reset_goes_on(
+        &self,
+        tenant: &TenantId,
+        state: &str,
+        browser: &Browser,
+        (query, body): (Document, Document),
+    ) -> StoreResult<Option<Reply>> {
+        let mut scene = self.scene(tenant, state, browser, "reset-password", &[]).await?;
+        let Some(found) = scene.found.take() else { return Ok(None) };
+        let Some((ticket, waiting)) = reset::waiting(&found.transaction) else { return Ok(None) };
+        if !found.transaction.is_at(state) {
+            return Ok(None);
+        }
+        let transaction = Some(found.transaction.clone());
+        let call = Call { transaction, ..scene.call(tenant, browser, &found.transaction.request.client_id) };
+        let judged = self.accounts.judge_reset(&call, &ticket, Some(Back { waiting, query, body })).await;
+        self.judged(tenant, &scene, browser, found, &ticket, judged).await.map(Some)
+    }
+
+    /// Goes on with a reset as the tenant's code says.
+    async fn judged(
+        &self,
+        tenant: &TenantId,
+        scene: &Scene,
+        browser: &Browser,
+        mut found: Found,
+        ticket: &str,
+        judged: Result<Judgement, TicketError>,
+    ) -> StoreResult<Reply> {
+        let before = found.transaction.clone();
+        let mut at = At { world: &scene.setting.world, transaction: &mut found.transaction };
+        let step = match judged {
+            Ok(judgement) => reset::judged(&mut at, ticket, judgement),
+            Err(error) => {
+                let progress = at.progress();
+                progress.stage = Stage::Prompt;
+                "reset-password-error".clone_into(&mut progress.screen);
+                progress.fields.insert(reset::FAILURE.to_owned(), error.code().to_owned());
+                Step::Go(paths::of("reset-password-error").to_owned())
+            }
+        };
+        self.respond(tenant, scene, browser, found, &before, step).await
     }
 
     /// The result of a verification: at the address that the ticket names, else a page of ours.

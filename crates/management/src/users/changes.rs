@@ -68,7 +68,7 @@ async fn create(services: Identity, task: Task) -> ApiResult<Answer> {
         password: text("password").map(Secret::new),
         verify_email: body.get("verify_email").and_then(Value::as_bool),
         client_id: text("client_id"),
-        organization_id: None,
+        ..NewUser::default()
     };
     let prepared = registration::prepare(&services, &task.store, &actor, new).await?;
     let work = move |tx: &mut Tx, call: &Call| {

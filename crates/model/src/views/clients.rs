@@ -67,6 +67,9 @@ pub struct Client {
     /// Its applications for phones.
     #[serde(deserialize_with = "or_default")]
     pub mobile: Mobile,
+    /// Which exchanges of foreign tokens it may ask for.
+    #[serde(deserialize_with = "or_default")]
+    pub token_exchange: TokenExchange,
     /// Where a login at it begins.
     pub initiate_login_uri: Option<String>,
     require_proof_of_possession: Option<bool>,
@@ -77,6 +80,15 @@ pub struct Client {
     /// Its secret.
     #[serde(skip)]
     pub secret: Option<Secret>,
+}
+
+/// Which exchanges of foreign tokens a client may ask for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct TokenExchange {
+    /// The types of profiles of which it may use any.
+    #[serde(deserialize_with = "or_default")]
+    pub allow_any_profile_of_type: Vec<String>,
 }
 
 /// A client's applications for phones.

@@ -68,6 +68,9 @@ pub struct ThrottlingStages {
     /// Of sign-ups.
     #[serde(rename = "pre-user-registration")]
     pub pre_user_registration: ThrottlingStage,
+    /// Of foreign tokens that an Action rejects.
+    #[serde(rename = "pre-custom-token-exchange")]
+    pub pre_custom_token_exchange: ThrottlingStage,
 }
 
 impl Default for ThrottlingStages {
@@ -75,6 +78,7 @@ impl Default for ThrottlingStages {
         Self {
             pre_login: ThrottlingStage { max_attempts: 100, rate: 864_000 },
             pre_user_registration: ThrottlingStage { max_attempts: 50, rate: 1_200 },
+            pre_custom_token_exchange: ThrottlingStage { max_attempts: 10, rate: 600_000 },
         }
     }
 }

@@ -60,6 +60,9 @@ impl<E: Into<AuthorizationError>> From<E> for Stopped {
 
 /// Decides what is left, asks the user where that is needed, and gives the response.
 pub(super) async fn conclude(site: &Site, mut login: Login<'_>) -> Result<Response, Failure> {
+    if let Some(id) = owner(site, &login).await.map_err(Failure::inside)? {
+        login.authentication.user_id = id;
+    }
     let outcome = match organization::settle(site, &mut login).await {
         Ok(Settled::Ask(prompt)) => return ask(site, login, prompt, None).await,
         Ok(Settled::LogIn(id)) => {
@@ -67,7 +70,7 @@ pub(super) async fn conclude(site: &Site, mut login: Login<'_>) -> Result<Respon
                 LoginRequest { organization: Some(id), organization_prompt: None, ..login_request(login.asked) };
             return show_login(site, login.visit, login.asked, request).await;
         }
-        Ok(Settled::Decided) => match decide(site, &login).await {
+        Ok(Settled::Decided) => match decide(site, &mut login).await {
             Ok(Step::Ask(prompt, decision)) => return ask(site, login, prompt, Some(*decision)).await,
             Ok(Step::Respond(decided)) => respond(site, &login, *decided).await.map_err(Stopped::from),
             Err(stopped) => Err(stopped),
@@ -88,8 +91,19 @@ pub(super) async fn conclude(site: &Site, mut login: Login<'_>) -> Result<Respon
     Ok(response)
 }
 
-async fn decide(site: &Site, login: &Login<'_>) -> Result<Step, Stopped> {
-    let Asked { request, record, client, api, .. } = login.asked;
+/// Whose the account of the login has become meanwhile: code may have linked it to another user's, while it ran or while the user was
+/// elsewhere.
+async fn owner(site: &Site, login: &Login<'_>) -> store::StoreResult<Option<String>> {
+    let (tenant, account) = (site.tenant.id(), login.authentication.user_id.clone());
+    if site.store.cached(tenant, &model::USER, &account).await?.is_some() {
+        return Ok(None);
+    }
+    let find = move |reader: &store::Snapshot| identity::users::of_identity(reader, &account);
+    Ok(site.store.read(tenant, find).await?.map(|owner| owner.id))
+}
+
+async fn decide(site: &Site, login: &mut Login<'_>) -> Result<Step, Stopped> {
+    let Asked { request, record, api, .. } = login.asked;
     let user = site.store.cached(site.tenant.id(), &model::USER, &login.authentication.user_id).await?;
     let user = user.ok_or_else(AuthorizationError::login_required)?;
     if User::of(&user)?.blocked {
@@ -99,8 +113,7 @@ async fn decide(site: &Site, login: &Login<'_>) -> Result<Step, Stopped> {
         Some(entrance) => entrance.leaves(user),
         None => user,
     };
-    let permissions = site.permissions(&user.id, api.as_deref(), login.roles_at().as_ref()).await?;
-    let scopes = site.granted_scopes(&request.scope, record, client, api.as_deref(), &permissions).await?;
+    let (mut permissions, mut scopes) = rights(site, login, &user.id).await?;
     let verdict = match (post_login::kept(login), &login.returned) {
         (None, _) => post_login::fire(site, login, &user, &scopes, None).await?,
         (Some(kept), Some(_)) if kept.suspended.is_some() => {
@@ -131,6 +144,14 @@ async fn decide(site: &Site, login: &Login<'_>) -> Result<Step, Stopped> {
         };
         // Whoever left before, and comes by another way than back, is sent there again.
         return Ok(Step::Ask(Prompt::Elsewhere { url }, Box::new(verdict)));
+    }
+    let user = match post_login::primary(site, user, &verdict).await {
+        Ok(user) => user,
+        Err(error) => return Err(Stopped { error: error.into(), decision: Some(verdict) }),
+    };
+    if user.id != login.authentication.user_id {
+        login.authentication.user_id.clone_from(&user.id);
+        (permissions, scopes) = rights(site, login, &user.id).await?;
     }
     let is_policy = !verdict.cancels_factors && site.demands_factors(&[mfa::ALWAYS, mfa::UNUSUAL]).await?;
     if is_policy || mfa::is_asked_for(&request.acr_values) {
@@ -176,6 +197,18 @@ async fn decide(site: &Site, login: &Login<'_>) -> Result<Step, Stopped> {
 /// Whether the user has come to the end of the form that the code waits for.
 fn answered(login: &Login<'_>) -> bool {
     login.returned.is_none() && login.transaction.as_ref().is_some_and(|kept| kept.progress.form.is_some())
+}
+
+/// What a user may do with the API, and the scopes that follow from that.
+async fn rights(
+    site: &Site,
+    login: &Login<'_>,
+    user_id: &str,
+) -> Result<(Vec<String>, Vec<String>), AuthorizationError> {
+    let Asked { request, record, client, api, .. } = login.asked;
+    let permissions = site.permissions(user_id, api.as_deref(), login.roles_at().as_ref()).await?;
+    let scopes = site.granted_scopes(&request.scope, record, client, api.as_deref(), &permissions).await?;
+    Ok((permissions, scopes))
 }
 
 /// How a client stands with the user's consent.
@@ -262,9 +295,10 @@ async fn ask(
     let Login { asked, authentication, transaction, visit, organization, .. } = login;
     let fail = |error: AuthorizationError| Failure::Redirect(asked.request.addressee.clone(), error);
     // Where it waits for a form or a page, its author sees that.
-    if let Some(decision) = decision.as_mut().filter(|decision| decision.suspended.is_some())
-        && let Some(execution) = decision.take_execution()
-    {
+    let noted = decision.as_mut().and_then(|decision| {
+        if decision.suspended.is_some() { decision.take_execution() } else { decision.take_told() }
+    });
+    if let Some(execution) = noted {
         let keep = move |tx: &mut Tx| identity::triggers::keep(tx, &Some(execution.clone()));
         site.store.write(site.tenant.id(), keep).await.map_err(Failure::inside)?;
     }
@@ -309,6 +343,7 @@ async fn respond(site: &Site, login: &Login<'_>, decided: Decided) -> Result<Res
         connection: login.authentication.connection.clone(),
         organization,
         amr: Vec::new(),
+        actor: None,
         custom: verdict.custom.clone(),
     };
     let issues = request.response_type;
@@ -323,6 +358,7 @@ async fn respond(site: &Site, login: &Login<'_>, decided: Decided) -> Result<Res
         organization: facts.organization.as_ref(),
         gty: None,
         custom: &facts.custom,
+        actor: None,
     };
     let token = if issues.token { Some(site.access_token(&subject, true).await?) } else { None };
     let id_token = if issues.id_token && request.asks_for("openid") {
@@ -369,6 +405,7 @@ async fn respond(site: &Site, login: &Login<'_>, decided: Decided) -> Result<Res
             scopes: scopes.clone(),
             nonce: request.nonce.clone(),
             facts: facts.clone(),
+            refresh_token: verdict.refresh_token.clone(),
         };
         (text, code)
     });

@@ -102,7 +102,7 @@ impl AuthorizationError {
 
 impl From<OAuthError> for AuthorizationError {
     fn from(error: OAuthError) -> Self {
-        Self { code: error.code.into(), description: error.description, cause: error.cause, client_id: None }
+        Self { code: error.code, description: error.description, cause: error.cause, client_id: None }
     }
 }
 
@@ -110,7 +110,7 @@ impl From<AuthorizationError> for OAuthError {
     /// An error of a request that was handed in beforehand: the client reads what `/authorize` would have said.
     fn from(error: AuthorizationError) -> Self {
         let code = KNOWN.iter().find(|known| **known == error.code).copied().unwrap_or("invalid_request");
-        Self { code, cause: error.cause, ..Self::invalid_request(error.description) }
+        Self { code: code.into(), cause: error.cause, ..Self::invalid_request(error.description) }
     }
 }
 

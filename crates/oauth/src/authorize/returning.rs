@@ -33,8 +33,15 @@ pub(crate) async fn endpoint(site: Site, request: Request<Body>) -> Response {
 async fn come_back(site: &Site, visit: &Visit, query: &Parameters, form: &Parameters) -> Result<Response, Failure> {
     let state = query.get("state").or_else(|| form.get("state")).unwrap_or_default();
     let outcome = site.pages.outcome(site.tenant.id(), state, &visit.browser).await;
-    let Outcome::Authenticated(transaction) = outcome.map_err(|error| Failure::Page(error.into()))? else {
-        return Err(Failure::Lost);
+    let transaction = match outcome.map_err(|error| Failure::Page(error.into()))? {
+        Outcome::Authenticated(transaction) => transaction,
+        Outcome::Pending(_) => {
+            let sent = (query.all(), form.all());
+            let back = site.pages.come_back(site.tenant.id(), state, sent, &visit.browser).await;
+            let back = back.map_err(|error| Failure::Page(error.into()))?;
+            return back.map(|redirect| browser::send(&redirect)).ok_or(Failure::Lost);
+        }
+        _ => return Err(Failure::Lost),
     };
     if !transaction.is_at(state) || !post_login::waits(&transaction) || !is_first(site, &transaction, state).await? {
         return Err(Failure::Lost);

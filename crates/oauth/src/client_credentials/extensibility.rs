@@ -54,7 +54,7 @@ pub(super) async fn fire(
         ..Firing::new(Trigger::CredentialsExchange)
     };
     let mut verdict = site.services.triggers.fire(site.tenant.id(), firing).await?;
-    subject.execution = verdict.execution.take();
+    subject.executions.extend(verdict.execution.take());
     match verdict.denied.take() {
         Some(denial) => Err(OAuthError::denied(denial)),
         None => Ok(verdict),

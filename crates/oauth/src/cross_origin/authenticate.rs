@@ -218,10 +218,10 @@ fn invalid_body(secret: &str) -> OAuthError {
 
 /// A refusal in the words that scripts of such pages know.
 fn worded(error: OAuthError) -> OAuthError {
-    match error.code {
-        "invalid_grant" => OAuthError { code: "access_denied", ..error },
+    match &*error.code {
+        "invalid_grant" => OAuthError { code: "access_denied".into(), ..error },
         "unauthorized" if error.description == OAuthError::blocked().description => {
-            OAuthError { code: "blocked_user", description: "Blocked user".into(), ..error }
+            OAuthError { code: "blocked_user".into(), description: "Blocked user".into(), ..error }
         }
         _ => error,
     }

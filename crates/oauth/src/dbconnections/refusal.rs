@@ -193,7 +193,7 @@ impl From<OAuthError> for Refusal {
         if let Some(cause) = error.cause.as_ref().filter(|_| error.status.is_server_error()) {
             tracing::error!(status = error.status.as_u16(), cause, "a request about a database's users failed");
         }
-        Self::named(error.status, "Error", error.code, &error.description)
+        Self::named(error.status, "Error", &error.code, &error.description)
     }
 }
 

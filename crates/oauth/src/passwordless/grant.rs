@@ -64,7 +64,8 @@ async fn by_realm(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<
         }
         Err((refusal, is_phone)) => return Err(refused(refusal, is_phone)),
     };
-    signed_in::tokens(exchange, subject, asked, found, Way { method: kind, protocol: PROTOCOL, gty: None }).await
+    let way = Way { method: Some(kind), protocol: PROTOCOL, ..Way::default() };
+    signed_in::tokens(exchange, subject, asked, found, way).await
 }
 
 /// At a database, by what `/otp/challenge` gave.
@@ -97,7 +98,8 @@ async fn by_session(exchange: Exchange<'_>, subject: &mut log::Subject) -> Resul
     let end = move |tx: &mut Tx| otp::end(tx, &session);
     site.store.write(site.tenant.id(), end).await?;
     let method = if begun.is_phone { "sms" } else { "email" };
-    signed_in::tokens(exchange, subject, asked, found, Way { method, protocol: PROTOCOL, gty: None }).await
+    let way = Way { method: Some(method), protocol: PROTOCOL, ..Way::default() };
+    signed_in::tokens(exchange, subject, asked, found, way).await
 }
 
 /// Verifies the code, and makes somebody new a user; the login is counted whatever comes of it.

@@ -1,12 +1,14 @@
 //! What a tenant's code decided about a login, and how a transaction keeps it while the user is elsewhere.
 
+use std::sync::Arc;
+
 use identity::triggers::{self, Effect, Execution, ScopeChange, Suspension, Verdict};
-use kernel::{Document, Timestamp, Value, merge_first_level};
+use kernel::{Document, Record, Timestamp, Value, merge_first_level};
 use model::login::{LoginRequest, Transaction};
 use serde::{Deserialize, Serialize};
-use store::Tx;
+use store::{Snapshot, Tx};
 
-use crate::{authorize::login::Login, issue::CustomClaims};
+use crate::{OAuthError, Site, authorize::login::Login, issue::CustomClaims};
 
 /// Where a transaction keeps what the code decided while a page is shown.
 const KEPT: &str = "decision";
@@ -33,6 +35,9 @@ pub(crate) struct Decision {
     pub(crate) app_metadata: Document,
     /// No second factor is asked for, whatever the tenant's policies say.
     pub(crate) cancels_factors: bool,
+    /// The user whom the login is for instead: the one whose account has become theirs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) primary_user: Option<String>,
     /// What becomes of the session.
     pub(crate) session: SessionChanges,
     /// What becomes of the refresh token.
@@ -57,10 +62,13 @@ pub(crate) struct SessionChanges {
     pub(crate) is_persistent: Option<bool>,
     /// Its metadata; `null` removes.
     pub(crate) metadata: Option<Document>,
+    /// Names of further methods by which the user has proven who they are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) methods: Vec<String>,
 }
 
 /// Changes of a refresh token.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct TokenChanges {
     /// It ends.
@@ -71,6 +79,13 @@ pub(crate) struct TokenChanges {
     pub(crate) idle_expires: Option<i64>,
     /// Its metadata.
     pub(crate) metadata: Option<Document>,
+}
+
+impl TokenChanges {
+    /// Whether nothing is changed.
+    pub(crate) fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Decision {
@@ -121,7 +136,11 @@ impl Decision {
                 note(&mut self.refresh_token.metadata, effect);
             }
             "refreshToken.evictMetadata" => self.refresh_token.metadata = Some(Document::new()),
+            "authentication.setPrimaryUser" => self.primary_user = text(0),
+            "authentication.recordMethod" => self.session.methods.extend(text(0)),
             "transaction.setMetadata" => {}
+            // Of SAML responses alone, which no login of this protocol ends with.
+            name if name.starts_with("samlResponse.") => {}
             "multifactor.enable" if text(0).as_deref() == Some("none") => self.cancels_factors = true,
             name => {
                 let reason = format!("The tenant's code asks for {name}, which is not available on this server");
@@ -150,6 +169,7 @@ impl Decision {
         earliest(&mut session.idle_expires, later.idle_expires);
         session.is_persistent = later.is_persistent.or(session.is_persistent);
         more(&mut session.metadata, later.metadata);
+        session.methods.extend(later.methods);
         let later = self.refresh_token;
         refresh_token.is_revoked |= later.is_revoked;
         earliest(&mut refresh_token.expires, later.expires);
@@ -164,6 +184,7 @@ impl Decision {
             user_metadata,
             app_metadata,
             cancels_factors: self.cancels_factors || earlier.cancels_factors,
+            primary_user: self.primary_user.or(earlier.primary_user),
             session,
             refresh_token,
             execution: self.execution,
@@ -173,6 +194,16 @@ impl Decision {
     /// Takes what happened out, to be stored.
     pub(crate) fn take_execution(&mut self) -> Option<Execution> {
         self.execution.take().as_ref().and_then(Execution::from_document)
+    }
+
+    /// Takes what the code was told out, to be kept before a page is shown: a browser may have to carry the rest.
+    pub(crate) fn take_told(&mut self) -> Option<Execution> {
+        let execution = self.execution.as_ref().and_then(Execution::from_document)?;
+        if execution.told.is_empty() {
+            return None;
+        }
+        self.execution = Some(Execution { told: Vec::new(), ..execution.clone() }.to_document());
+        Some(Execution { failures: Vec::new(), ..execution })
     }
 
     /// The scopes after the code's changes.
@@ -191,20 +222,43 @@ impl Decision {
     pub(crate) fn apply(&self, tx: &mut Tx, user_id: &str) -> identity::Result {
         let execution = self.execution.as_ref().and_then(Execution::from_document);
         triggers::keep(tx, &execution)?;
-        if self.user_metadata.is_empty() && self.app_metadata.is_empty() {
-            return Ok(());
-        }
-        let Some(mut user) = tx.get(&model::USER, user_id)? else { return Ok(()) };
-        for (field, changes) in [("user_metadata", &self.user_metadata), ("app_metadata", &self.app_metadata)] {
-            if changes.is_empty() {
-                continue;
-            }
-            let place = user.document.entry(field).or_insert_with(|| Document::new().into());
-            let Some(metadata) = place.as_object_mut() else { continue };
-            merge_first_level(metadata, changes.clone());
-        }
-        identity::users::update(tx, user, Document::new()).map(drop)
+        change_metadata(tx, user_id, &self.user_metadata, &self.app_metadata)
     }
+}
+
+/// Changes a user's metadata as code wants it; `null` removes.
+pub(crate) fn change_metadata(
+    tx: &mut Tx,
+    user_id: &str,
+    user_metadata: &Document,
+    app_metadata: &Document,
+) -> identity::Result {
+    if user_metadata.is_empty() && app_metadata.is_empty() {
+        return Ok(());
+    }
+    let Some(mut user) = tx.get(&model::USER, user_id)? else { return Ok(()) };
+    for (field, changes) in [("user_metadata", user_metadata), ("app_metadata", app_metadata)] {
+        if changes.is_empty() {
+            continue;
+        }
+        let place = user.document.entry(field).or_insert_with(|| Document::new().into());
+        let Some(metadata) = place.as_object_mut() else { continue };
+        merge_first_level(metadata, changes.clone());
+    }
+    identity::users::update(tx, user, Document::new()).map(drop)
+}
+
+/// The user whom the login is for after the code's decision: another one only where the account of the one who has logged in belongs
+/// to them by now.
+pub(crate) async fn primary(site: &Site, user: Arc<Record>, decision: &Decision) -> Result<Arc<Record>, OAuthError> {
+    let Some(id) = decision.primary_user.as_ref().filter(|id| **id != user.id) else { return Ok(user) };
+    let account = user.id.clone();
+    let find = move |reader: &Snapshot| identity::users::of_identity(reader, &account);
+    let owner = site.store.read(site.tenant.id(), find).await?.filter(|owner| owner.id == *id);
+    let owner = owner.ok_or_else(|| {
+        OAuthError::access_denied("The account of the login is not linked to the primary user that was set")
+    })?;
+    if owner.is("blocked") { Err(OAuthError::blocked()) } else { Ok(Arc::new(owner)) }
 }
 
 fn milliseconds(value: &Value) -> Option<i64> {
