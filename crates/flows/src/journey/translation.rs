@@ -4,6 +4,9 @@ use kernel::{Document, Value, merge_deep};
 
 use super::form::pointed;
 
+/// What translations say of a component: what it is stays.
+const TRANSLATED: [&str; 3] = ["label", "hint", "config"];
+
 /// The languages of a form, the first one for visitors who understand none of them.
 pub fn languages_of(document: &Document) -> Vec<String> {
     let named = |name: &str| pointed(document, &format!("languages/{name}")).and_then(Value::as_str);
@@ -40,7 +43,9 @@ pub(super) fn translated(document: &Document, language: &str) -> Document {
         for component in shown.filter_map(Value::as_object_mut) {
             let id = component.get("id").and_then(Value::as_str).unwrap_or_default();
             if let Some(theirs) = components.get(id).and_then(Value::as_object) {
-                translate(component, theirs);
+                let texts = theirs.iter().filter(|(name, _)| TRANSLATED.contains(&name.as_str()));
+                let texts: Document = texts.map(|(name, text)| (name.clone(), text.clone())).collect();
+                translate(component, &texts);
             }
         }
     }
