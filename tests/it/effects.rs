@@ -24,7 +24,7 @@ const SECTIONS: [(&str, &str); 10] = [
     ("partials", "PartialGroupsEnum"),
 ];
 /// How many lines name no test. The number may only become smaller.
-const WITHOUT: usize = 33;
+const WITHOUT: usize = 32;
 
 fn resolved<'c>(contract: &'c Value, mut schema: &'c Value) -> &'c Value {
     while let Some(name) = schema["$ref"].as_str() {

@@ -256,7 +256,7 @@ async fn attempt(asked: trial::Asked, place: Place) -> Result<ExitCode, Failure>
 async fn run_action(asked: RunAction, place: Place) -> Result<ExitCode, Failure> {
     telemetry::start_log("warn", None)?;
     let recorded = match asked.recorded() {
-        Some(wish) => Some(granted(wish, place).await?.text),
+        Some((tenant, id)) => Some(granted(Wish::Recorded { tenant, id }, place).await?.text),
         None => None,
     };
     scripts::run(asked, recorded.as_deref()).await

@@ -16,7 +16,7 @@ use kernel::{Document, TenantId, Value};
 use serde::Deserialize;
 use tempfile::TempDir;
 
-use crate::{ActionsConfinement, ActionsEngine, Failure, State, administration::Wish, config::variable, telemetry};
+use crate::{ActionsConfinement, ActionsEngine, Failure, State, config::variable, telemetry};
 
 /// The hidden command that starts the embedded engine's worker.
 pub(crate) const WORKER: &str = "script-worker";
@@ -226,10 +226,9 @@ fn packages() -> Result<(Option<TempDir>, PathBuf), Failure> {
 }
 
 impl RunAction {
-    /// What the server is asked for, where the code is to run on what code was told there.
-    pub(crate) fn recorded(&self) -> Option<Wish> {
-        let id = self.from_log.clone()?;
-        Some(Wish::Recorded { tenant: self.tenant.clone(), id })
+    /// Where the code is to run on what code was told by a server: the tenant, and the log entry or execution.
+    pub(crate) fn recorded(&self) -> Option<(Option<String>, String)> {
+        Some((self.tenant.clone(), self.from_log.clone()?))
     }
 
     /// The call that is meant of those of an execution.

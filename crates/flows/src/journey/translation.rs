@@ -52,9 +52,12 @@ pub(super) fn translated(document: &Document, language: &str) -> Document {
     form
 }
 
+/// Texts that no visitor sees: what a component is, and what it names.
+const FIXED: [&str; 5] = ["id", "type", "category", "next_node", "flow_id"];
+
 /// Lays texts over members of the same name. Nothing but texts changes, and options are known by their values.
 fn translate(own: &mut Document, theirs: &Document) {
-    for (name, theirs) in theirs {
+    for (name, theirs) in theirs.iter().filter(|(name, _)| !FIXED.contains(&name.as_str())) {
         match (own.get_mut(name), theirs) {
             (Some(Value::Object(own)), Value::Object(theirs)) => translate(own, theirs),
             (Some(Value::Array(options)), Value::Array(theirs)) => translate_options(options, theirs),

@@ -147,6 +147,10 @@ fn read(verdict: Verdict) -> Judgement {
         }
     }
     match verdict.suspended {
+        // Pages of a reset show no forms.
+        Some(suspended) if suspended.form.is_some() => Judgement::Denied(
+            "The tenant's code asks for prompt.render, which is not available on this server".to_owned(),
+        ),
         Some(suspended) => Judgement::Away(Box::new(suspended)),
         None => Judgement::Passed(result_url),
     }
