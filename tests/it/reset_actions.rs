@@ -39,7 +39,7 @@ async fn an_action_refuses_a_reset_whose_link_was_right() {
     let page = browser.visit(&link).await;
     let refused = browser.submit(&page, &[]).await;
     assert!(refused.address.starts_with("/u/reset-password/error?state="), "{}", refused.address);
-    assert!(refused.html.contains("Ask your &lt;b&gt;administrator&lt;/b&gt;."), "{}", refused.html);
+    assert!(refused.html.contains("Ask your &#60;b&#62;administrator&#60;/b&#62;."), "{}", refused.html);
     let entry = logged(&site.server, "fcp").await;
     assert_eq!((&entry["description"], &entry["user_name"]), (&"Ask your <b>administrator</b>.".into(), &EMAIL.into()));
     let id = entry["details"]["actions"]["executions"][0].as_str().unwrap();

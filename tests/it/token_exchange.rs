@@ -22,7 +22,7 @@ async fn profile(server: &TestServer, body: &str) {
     let code = format!("exports.onExecuteCustomTokenExchange = async (event, api) => {{ {body} }};");
     let action = deployed(server, "Exchange", ("custom-token-exchange", "v1"), &code).await;
     let profile =
-        json!({"name": "p", "subject_token_type": TYPE, "action_id": action, "type": "custom_authentication"});
+        json!({"name": "legacy", "subject_token_type": TYPE, "action_id": action, "type": "custom_authentication"});
     let profile = server.post("/token-exchange-profiles", profile).await;
     assert_eq!(profile.status, 201, "{profile:?}");
 }

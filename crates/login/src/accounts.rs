@@ -11,10 +11,9 @@ use crate::{
     machine,
     step::{Coded, Fault, LogIn, SendLogin, SendReset, SignUp},
 };
+pub(crate) use model::login::TRANSACTION;
 use model::login::{Authentication, BoxFuture, Browser, OrganizationChoice, Refusal, Transaction};
 
-/// The kind under which transactions are stored.
-pub(crate) const TRANSACTION: &str = "login_transaction";
 /// The kind under which solved puzzles are noted.
 const PUZZLE: &str = "login_puzzle";
 

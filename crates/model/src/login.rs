@@ -6,6 +6,9 @@ use kernel::{Document, TenantId, Timestamp, Value};
 use serde::{Deserialize, Serialize};
 use store::{StoreError, StoreResult, Tx};
 
+/// The kind under which transactions are stored, as things of single use that are about their user once that is known.
+pub const TRANSACTION: &str = "login_transaction";
+
 /// The future of an operation of [`Pages`].
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 

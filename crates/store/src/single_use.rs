@@ -132,6 +132,13 @@ impl Tx {
         self.connection.execute(sql, &[self.number(), user.into(), kind.into()])
     }
 
+    /// Makes what is of one kind and about a user another user's, and tells how many there were.
+    pub fn give_single_use(&mut self, kind: &str, from: &str, to: &str) -> StoreResult<u64> {
+        let Some(kind) = self.number_of(kind)? else { return Ok(0) };
+        let sql = "UPDATE single_use SET user_id = $1 WHERE tenant = $2 AND user_id = $3 AND kind = $4";
+        self.connection.execute(sql, &[indexed(to).into(), self.number(), indexed(from).into(), kind.into()])
+    }
+
     fn sealed_payload(&mut self, id: &str, payload: Document) -> StoreResult<Option<Vec<u8>>> {
         let mut sealed = Sealed::new();
         sealed.set(PAYLOAD, payload);

@@ -1,7 +1,7 @@
 //! Accounts that come to a user, and go again.
 
 use kernel::Record;
-use model::USER;
+use model::{USER, login::TRANSACTION};
 use store::Tx;
 
 use super::{changes, link, realm_named, registration, set_identifiers, unlink};
@@ -9,6 +9,8 @@ use crate::{Actor, Result, deletion::delete_at_once};
 
 /// Makes the user `secondary` an account of `primary`: the user is gone, with all that belonged to it. Gives the primary user.
 pub fn join(tx: &mut Tx, actor: &Actor, primary: &Record, secondary: &Record) -> Result<Record> {
+    // Code at a login may have sent the user to where accounts are linked: the login goes on as the other user's.
+    tx.give_single_use(TRANSACTION, &secondary.id, &primary.id)?;
     delete_at_once(tx, &actor.event_context(), &USER, secondary)?;
     let mut user = primary.clone();
     link(&mut user, secondary);

@@ -342,7 +342,10 @@ pub(super) async fn something_of_single_use_goes_with_its_user_and_its_time(lab:
     })
     .await;
     assert_eq!(lab.write(|tx| tx.delete_single_use_of("u", Some("ticket"))).await, 1);
-    assert_eq!(lab.write(|tx| tx.delete_single_use_of("u", None)).await, 1);
+    // What becomes another user's goes with that one.
+    assert_eq!(lab.write(|tx| tx.give_single_use("code", "u", "v")).await, 1);
+    assert_eq!(lab.write(|tx| tx.delete_single_use_of("u", None)).await, 0);
+    assert_eq!(lab.write(|tx| tx.delete_single_use_of("v", None)).await, 1);
     assert!(lab.read(|snapshot| snapshot.peek_single_use("code", "3")).await.is_some());
     lab.clock.advance(HOUR);
     assert_eq!(lab.read(|snapshot| snapshot.peek_single_use("code", "3")).await, None);
