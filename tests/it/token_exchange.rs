@@ -154,7 +154,7 @@ async fn an_exchange_is_refused_as_its_action_says() {
     let server = TestServer::start().await;
     let code = "
         const { subject_token: token } = event.transaction;
-        if (token === 'expired') return api.access.deny('expired_token', 'It is too old.');
+        if (token === 'stale') return api.access.deny('expired_token', 'It is too old.');
         if (token === 'broken') throw new Error('bang');
         if (token === 'down') api.access.deny('server_error', 'Try later.');
         if (token === 'forged') api.access.rejectInvalidSubjectToken('It is not one of ours.');
@@ -164,7 +164,7 @@ async fn an_exchange_is_refused_as_its_action_says() {
     let one =
         "Exactly one of api.authentication.setUserById and api.authentication.setUserByConnection must be called.";
     for (token, status, error, text) in [
-        ("expired", 400, "expired_token", "It is too old."),
+        ("stale", 400, "expired_token", "It is too old."),
         ("broken", 500, "server_error", "bang"),
         ("down", 500, "server_error", "Try later."),
         ("nobody", 500, "server_error", one),
