@@ -9,6 +9,7 @@ import { dirname, join, relative } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { dump, load } from "js-yaml";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const aught = process.env.AUGHT ?? join(here, "../../target/release/aught");
@@ -96,14 +97,29 @@ const fetchInto = (folder, format) => [tool, "export", "--env", "--format", form
 const lookInto = (file) => ["sh", "-c", `node look.js > ${file}`];
 const domainInto = (file) => ["sh", "-c", `printf %s "$AUTH0_DOMAIN" > ${file}`];
 
+/** The tool enables the connections of an organization all at once: they are there in whichever order they arrived. */
+function inOrder(file, text) {
+  const sorted = (organization) => organization.connections?.sort((one, other) => one.name.localeCompare(other.name));
+  if (file.endsWith("tenant.yaml")) {
+    const tenant = load(text);
+    tenant.organizations?.forEach(sorted);
+    return dump(tenant, { lineWidth: -1 });
+  }
+  if (!/organizations\/[^/]+\.json$/.test(file)) return text;
+  const organization = JSON.parse(text);
+  sorted(organization);
+  return JSON.stringify(organization, null, 2);
+}
+
 /** An export as texts by file name, with the tenant's own domain as the tool's keyword, so that any tenant can take it in. */
 async function neutral(folder, domain) {
   const texts = {};
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const file = join(entry.parentPath ?? entry.path, entry.name);
-    const text = (await readFile(file, "utf8")).replaceAll(domain, "##AUTH0_DOMAIN##");
-    await writeFile(file, text);
+    const read = await readFile(file, "utf8");
+    await writeFile(file, read.replaceAll(domain, "##AUTH0_DOMAIN##"));
+    const text = inOrder(file, read).replaceAll(domain, "##AUTH0_DOMAIN##");
     // The proof that a domain is one's own is another one in each tenant; no export holds what makes a vault connection ready.
     texts[relative(folder, file).replaceAll(domain, "domain")] = text.replaceAll(
       /("?(verification_(host|txt)|record|created_at|ready)"?: ).*/g,
