@@ -74,6 +74,13 @@ pub struct LoginRequest {
     pub protocol: Value,
 }
 
+impl LoginRequest {
+    /// Whether the login has to do with an organization: it is named, asked about, or invites the user.
+    pub fn is_of_organization(&self) -> bool {
+        self.organization.is_some() || self.organization_prompt.is_some() || self.invitation.is_some()
+    }
+}
+
 /// How users tell to which organization they want to sign in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -9,9 +9,8 @@ use model::{
     CLIENT,
     views::{AndroidApp, Client, IosApp, View as _},
 };
-use quick_cache::sync::Cache;
 use serde_json::{Value, json};
-use store::{Query, Snapshot};
+use store::{Derived, Query, Snapshot};
 
 use crate::{OAuthError, Site};
 
@@ -22,12 +21,12 @@ pub(crate) const ANDROID: &str = "/.well-known/assetlinks.json";
 /// For how many tenants the answers are kept.
 const KEPT: usize = 1_000;
 
-/// The answers of tenants for both systems, as of an epoch of their clients.
-pub(crate) struct AppLinks(Cache<TenantId, (u64, [Bytes; 2])>);
+/// The answers of tenants for both systems.
+pub(crate) struct AppLinks(Derived<TenantId, [Bytes; 2]>);
 
 impl Default for AppLinks {
     fn default() -> Self {
-        Self(Cache::new(KEPT))
+        Self(Derived::new(KEPT))
     }
 }
 
@@ -53,7 +52,7 @@ fn public(body: Bytes) -> Response {
 
 async fn answers(site: &Site) -> Result<[Bytes; 2], OAuthError> {
     let epoch = site.store.epoch(site.tenant.id(), &CLIENT);
-    if let Some((_, answers)) = site.app_links.0.get(site.tenant.id()).filter(|(as_of, _)| *as_of == epoch) {
+    if let Some(answers) = site.app_links.0.get(site.tenant.id(), &epoch) {
         return Ok(answers);
     }
     let read = |reader: &Snapshot| reader.list(&CLIENT, &Query::default());
@@ -63,7 +62,7 @@ async fn answers(site: &Site) -> Result<[Bytes; 2], OAuthError> {
     let apple = for_apple(apps().filter_map(|mobile| mobile.ios.as_ref()));
     let android = for_android(apps().filter_map(|mobile| mobile.android.as_ref()));
     let answers = [apple, android].map(|answer| Bytes::from(answer.to_string()));
-    site.app_links.0.insert(site.tenant.id().clone(), (epoch, answers.clone()));
+    site.app_links.0.keep(site.tenant.id().clone(), epoch, answers.clone());
     Ok(answers)
 }
 

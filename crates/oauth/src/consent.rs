@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use kernel::{Record, TenantId, Value, id::Form, object};
 use model::GRANT;
-use quick_cache::sync::Cache;
 use serde_json::json;
-use store::{Filter, Query, Snapshot, StoreError, StoreResult, Tx};
+use store::{Derived, Filter, Query, Snapshot, StoreError, StoreResult, Tx};
 
 use crate::{
     Site,
@@ -39,17 +38,14 @@ pub(crate) fn is_needed(client: &Client, api: Option<&ResourceServer>) -> bool {
 }
 
 /// What users have granted, as far as logins have asked for it.
-pub(crate) struct Consents(Cache<Key, Known>);
+pub(crate) struct Consents(Derived<Key, Arc<[String]>>);
 
 /// Tenant, user, client, audience and organization.
 type Key = (TenantId, String, String, String, Option<String>);
 
-/// The scopes, and the epoch of grants in which they were read.
-type Known = (u64, Arc<[String]>);
-
 impl Default for Consents {
     fn default() -> Self {
-        Self(Cache::new(REMEMBERED))
+        Self(Derived::new(REMEMBERED))
     }
 }
 
@@ -71,14 +67,14 @@ impl Site {
         let key =
             (self.tenant.id().clone(), user_id.to_owned(), client_id.clone(), audience.clone(), organization.clone());
         let epoch = self.store.epoch(self.tenant.id(), &GRANT);
-        if let Some((_, scopes)) = self.consents.0.get(&key).filter(|(known, _)| *known == epoch) {
+        if let Some(scopes) = self.consents.0.get(&key, &epoch) {
             return Ok(scopes);
         }
         let (user, asked) = (user_id.to_owned(), wanted.clone());
         let read =
             move |reader: &Snapshot| Ok::<_, StoreError>(find(reader, &user, &asked)?.map(|grant| scopes(&grant)));
         let scopes: Arc<[String]> = self.store.read(self.tenant.id(), read).await?.unwrap_or_default().into();
-        self.consents.0.insert(key, (epoch, Arc::clone(&scopes)));
+        self.consents.0.keep(key, epoch, Arc::clone(&scopes));
         Ok(scopes)
     }
 }

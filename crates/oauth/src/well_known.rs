@@ -7,17 +7,17 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use kernel::{Document, Value, object};
 use model::TENANT_SETTINGS;
-use quick_cache::sync::Cache;
 use serde_json::json;
+use store::Derived;
 
 use crate::{OAuthError, Site, capabilities, views::Settings};
 
-/// The metadata of tenants by the issuer that a request names, ready to send, as of an epoch of the settings.
-pub(crate) struct Documents(Cache<String, (u64, Bytes)>);
+/// The metadata of tenants by the issuer that a request names, ready to send.
+pub(crate) struct Documents(Derived<String, Bytes>);
 
 impl Default for Documents {
     fn default() -> Self {
-        Self(Cache::new(KEPT))
+        Self(Derived::new(KEPT))
     }
 }
 
@@ -33,13 +33,12 @@ pub(crate) async fn metadata(site: Site) -> Result<Response, OAuthError> {
     let epoch = site.store.epoch(site.tenant.id(), &TENANT_SETTINGS);
     // A name that another tenant has taken over since leads to other settings: their epoch is asked by tenant.
     let key = format!("{} {}", site.tenant.id(), site.tenant.issuer());
-    let kept = site.documents.0.get(&key);
-    if let Some((_, bytes)) = kept.filter(|(as_of, _)| *as_of == epoch) {
+    if let Some(bytes) = site.documents.0.get(&key, &epoch) {
         return Ok(public(bytes));
     }
     let settings = site.settings().await?;
     let bytes = Bytes::from(Value::Object(describe(site.tenant.issuer(), &settings)).to_string());
-    site.documents.0.insert(key, (epoch, bytes.clone()));
+    site.documents.0.keep(key, epoch, bytes.clone());
     Ok(public(bytes))
 }
 

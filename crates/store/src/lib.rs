@@ -10,6 +10,7 @@ mod conformance;
 mod connection;
 mod covering;
 mod deletion;
+mod derived;
 mod device;
 mod envelope;
 mod error;
@@ -47,6 +48,7 @@ mod tx;
 mod veil;
 mod verify;
 
+pub use derived::Derived;
 pub use device::{Agent, Device};
 pub use envelope::Envelope;
 pub use error::{StoreError, StoreResult};

@@ -23,9 +23,7 @@ pub(crate) fn login_page(
     prompts: &Document,
     request: &LoginRequest,
 ) -> StoreResult<Option<LoginPage>> {
-    let is_of_organization =
-        request.organization.is_some() || request.organization_prompt.is_some() || request.invitation.is_some();
-    let Some(client) = client.filter(|_| !is_of_organization) else { return Ok(None) };
+    let Some(client) = client.filter(|_| !request.is_of_organization()) else { return Ok(None) };
     if let Some(html) = own_page(reader, client)? {
         return Ok(Some(LoginPage::Own(html)));
     }

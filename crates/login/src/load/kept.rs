@@ -6,8 +6,7 @@ use kernel::TenantId;
 use model::{
     BRANDING, CLIENT, CONNECTION, CONNECTION_CLIENTS, PROMPT_SETTINGS, TENANT_SETTINGS, THEME, login::LoginRequest,
 };
-use quick_cache::{Weighter, sync::Cache};
-use store::{Kind, Snapshot, Store, StoreResult};
+use store::{Derived, Kind, Snapshot, Store, StoreResult};
 
 use super::{Setting, puzzles, read};
 use crate::classic::settings::LoginPage;
@@ -17,49 +16,42 @@ const KINDS: [&Kind; 6] = [&TENANT_SETTINGS, &PROMPT_SETTINGS, &BRANDING, &THEME
 /// What settings take in memory in all, in bytes.
 const ALL: u64 = 16 << 20;
 /// What one takes, beside pages that the tenant wrote.
-const EACH: usize = 8 << 10;
+const EACH: u64 = 8 << 10;
 
 /// In which state of the store something was read.
-type Epochs = [u64; KINDS.len() + 1];
+type Epochs = ([u64; KINDS.len()], u64);
 
 /// For whom: tenant, client, and the connection that the request names.
 type Key = (TenantId, String, Option<String>);
 
-type Known = (Epochs, Arc<Setting>);
+type Kept = Derived<Key, Arc<Setting>, Epochs>;
 
 /// The settings of a node.
-pub(crate) struct Settings(Arc<Cache<Key, Known, Weight>>);
+pub(crate) struct Settings(Arc<Kept>);
 
 /// Settings as they can be read by one transaction. Made before it begins.
 pub(crate) struct Reading {
-    kept: Arc<Cache<Key, Known, Weight>>,
+    kept: Arc<Kept>,
     epochs: Epochs,
 }
 
-#[derive(Clone)]
-struct Weight;
-
-impl Weighter<Key, Known> for Weight {
-    fn weight(&self, _: &Key, (_, setting): &Known) -> u64 {
-        let reset = setting.reset_page.as_ref().map_or(0, String::len);
-        let classic =
-            setting.classic.as_ref().map_or(0, |page| if let LoginPage::Own(html) = page { html.len() } else { 0 });
-        (EACH + reset + classic + setting.brand.style.len()) as u64
-    }
+fn weight(setting: &Arc<Setting>) -> u64 {
+    let reset = setting.reset_page.as_ref().map_or(0, String::len);
+    let classic =
+        setting.classic.as_ref().map_or(0, |page| if let LoginPage::Own(html) = page { html.len() } else { 0 });
+    EACH + (reset + classic + setting.brand.style.len()) as u64
 }
 
 impl Settings {
     pub(crate) fn new() -> Self {
-        let count = usize::try_from(ALL).unwrap_or(usize::MAX) / EACH;
-        Self(Arc::new(Cache::with_weighter(count, ALL, Weight)))
+        let count = usize::try_from(ALL / EACH).unwrap_or(usize::MAX);
+        Self(Arc::new(Derived::weighing(count, ALL, weight)))
     }
 
     /// For one transaction that begins later than now.
     pub(crate) fn reading(&self, store: &Store, tenant: &TenantId) -> Reading {
-        let mut epochs = [store.epoch_of_relation(tenant, &CONNECTION_CLIENTS); KINDS.len() + 1];
-        for (epoch, kind) in epochs.iter_mut().zip(KINDS) {
-            *epoch = store.epoch(tenant, kind);
-        }
+        let of_kinds = KINDS.map(|kind| store.epoch(tenant, kind));
+        let epochs = (of_kinds, store.epoch_of_relation(tenant, &CONNECTION_CLIENTS));
         Reading { kept: Arc::clone(&self.0), epochs }
     }
 }
@@ -68,17 +60,17 @@ impl Reading {
     /// The settings for a request that comes from an address. Options that cannot be read are an error, never the lack of a rule.
     pub(crate) fn setting(&self, reader: &Snapshot, request: &LoginRequest, ip: &str) -> StoreResult<Setting> {
         // An organization has its own members, connections and looks, of which an epoch does not tell.
-        if request.organization.is_some() || request.organization_prompt.is_some() || request.invitation.is_some() {
+        if request.is_of_organization() {
             return puzzles(reader, ip, read(reader, request)?);
         }
         let key = (reader.tenant().clone(), request.client_id.clone(), request.connection.clone());
-        if let Some((_, setting)) = self.kept.get(&key).filter(|(epochs, _)| *epochs == self.epochs) {
+        if let Some(setting) = self.kept.get(&key, &self.epochs) {
             return puzzles(reader, ip, Setting::clone(&setting));
         }
         let setting = read(reader, request)?;
         // What strangers name and is not there is not worth a place.
         if !setting.world.client.id.is_empty() && (request.connection.is_none() || setting.world.has_connection()) {
-            self.kept.insert(key, (self.epochs, Arc::new(setting.clone())));
+            self.kept.keep(key, self.epochs, Arc::new(setting.clone()));
         }
         puzzles(reader, ip, setting)
     }
