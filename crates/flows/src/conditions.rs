@@ -7,7 +7,7 @@ use kernel::Value;
 
 use crate::expressions::{Evaluator, Unevaluated, number_of, text_of};
 
-/// Conditions of one condition; what is beyond does not hold.
+/// Conditions of one condition; one with more is refused.
 const MOST: usize = 500;
 /// How deep they may lie in one another.
 const DEPTH: usize = 24;

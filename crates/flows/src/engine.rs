@@ -152,7 +152,7 @@ impl Engine {
             }
             resolved?
         };
-        state.veil.learn(&Value::Object(resolved.params.clone()));
+        state.veil.learn_members(&resolved.params);
         *input = Value::Object(resolved.shown);
         if let Some((taken, actions)) = resolved.branch {
             return Ok(Done::Branch { taken, actions });

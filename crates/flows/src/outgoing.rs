@@ -10,7 +10,7 @@ use outbound::{Client, Limits};
 use serde_json::json;
 use url::{Url, form_urlencoded};
 
-use crate::Failure;
+use crate::{Failure, expressions::text_of};
 
 /// Bounds of a call.
 pub(crate) const LIMITS: Limits = Limits { time: Duration::from_secs(20), bytes: 1 << 20, redirects: 3 };
@@ -43,6 +43,21 @@ pub(crate) enum Body {
     Json(Value),
     Form(Vec<(String, String)>),
     Text { media_type: &'static str, text: String },
+}
+
+impl Body {
+    /// A form of these members: arrays give several pairs, objects are written as JSON.
+    pub(crate) fn form(members: &Document) -> Self {
+        let mut pairs = Vec::new();
+        for (name, value) in members {
+            match value {
+                Value::Null => {}
+                Value::Array(several) => pairs.extend(several.iter().map(|one| (name.clone(), text_of(one)))),
+                one => pairs.push((name.clone(), text_of(one))),
+            }
+        }
+        Self::Form(pairs)
+    }
 }
 
 impl Outgoing {

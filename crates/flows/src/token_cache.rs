@@ -33,8 +33,17 @@ impl Default for Tokens {
 impl Tokens {
     /// The place of the token of a tenant's connection with this set-up.
     pub(crate) fn slot(&self, tenant: &TenantId, connection: &str, fingerprint: &str) -> Slot {
-        let key = (tenant.clone(), connection.to_owned(), fingerprint.to_owned());
+        let key = key(tenant, connection, fingerprint);
         let Ok(slot) = self.0.get_or_insert_with(&key, || Ok::<_, std::convert::Infallible>(Slot::default()));
         slot
     }
+
+    /// Forgets the token of a tenant's connection with this set-up.
+    pub(crate) fn forget(&self, tenant: &TenantId, connection: &str, fingerprint: &str) {
+        self.0.remove(&key(tenant, connection, fingerprint));
+    }
+}
+
+fn key(tenant: &TenantId, connection: &str, fingerprint: &str) -> Key {
+    (tenant.clone(), connection.to_owned(), fingerprint.to_owned())
 }

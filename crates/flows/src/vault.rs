@@ -1,5 +1,6 @@
 //! The vault: connections that vouch for requests, and the tokens that are fetched for them.
 
+mod google;
 mod tokens;
 
 use kernel::{Document, Secret, Value};

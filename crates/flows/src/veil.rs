@@ -30,7 +30,9 @@ impl Veil {
     pub(crate) fn hide(&mut self, text: impl Into<String>) {
         let text = text.into();
         if !text.is_empty() && self.0.len() < MOST && !self.0.contains(&text) {
-            self.0.push(text);
+            // The longer ones first: one may be part of another.
+            let place = self.0.partition_point(|known| known.len() >= text.len());
+            self.0.insert(place, text);
         }
     }
 
@@ -45,16 +47,19 @@ impl Veil {
         }
     }
 
-    /// Hides what members of secret names hold.
+    /// Hides what members of secret names hold, at any depth.
     pub(crate) fn learn(&mut self, value: &Value) {
         match value {
             Value::Array(items) => items.iter().for_each(|item| self.learn(item)),
-            Value::Object(members) => {
-                for (name, member) in members {
-                    if is_secret(name) { self.hide_all(member) } else { self.learn(member) }
-                }
-            }
+            Value::Object(members) => self.learn_members(members),
             _ => {}
+        }
+    }
+
+    /// The same for the members of one object.
+    pub(crate) fn learn_members(&mut self, members: &Document) {
+        for (name, member) in members {
+            if is_secret(name) { self.hide_all(member) } else { self.learn(member) }
         }
     }
 
@@ -126,6 +131,9 @@ mod tests {
             json!({"body": "you said p:word at 12 o'clock", "n": 12, "list": ["12"], "token_endpoint": "https://x"});
         let shown = json!({"body": format!("you said {HIDDEN} at 12 o'clock"), "n": HIDDEN, "list": [HIDDEN], "token_endpoint": "https://x"});
         assert_eq!(veil.over(&echo), shown);
+        veil.hide("key-1");
+        veil.hide("key-1-and-more");
+        assert_eq!(veil.over_text("it was key-1-and-more"), format!("it was {HIDDEN}"));
         assert_eq!(veil.over(&json!("x".repeat(20_000))), json!("(too long to be shown)"));
     }
 }

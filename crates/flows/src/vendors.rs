@@ -1,6 +1,5 @@
 //! Services of others: each action a row of one table, and what sends it.
 
-mod google;
 mod table;
 mod template;
 
@@ -81,7 +80,7 @@ impl Doing<'_> {
         }
         outgoing.body = body(row, &known, &outgoing.method);
         outgoing.authorize(self.vendor_auth(row, &connection).await?);
-        let response = outgoing.send(&self.services.outbound).await?;
+        let response = self.send_for(&connection, outgoing).await?;
         let shown = output(&response);
         // Slack says so in the body that it refuses.
         let is_refused = row.kind == "SLACK" && shown["body"]["ok"] == json!(false);
@@ -129,7 +128,7 @@ impl Doing<'_> {
             VendorAuth::BasicAs(user, field) => Auth::Basic(user.to_owned(), connection.secret(field)?),
             VendorAuth::Header(name, field) => Auth::Header(name.to_owned(), connection.secret(field)?),
             VendorAuth::Query(name, field) => Auth::Query(name.to_owned(), connection.secret(field)?),
-            VendorAuth::Google => Auth::Bearer(self.google_token(connection).await?),
+            VendorAuth::Google => Auth::Bearer(self.token(connection).await?),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Questions to the domain name system: whether a name carries the record that proves whose it is.
+//! Questions to the domain name system: whether a name carries the record that proves whose it is, and whether it takes mail.
 
 use std::{
     collections::HashMap,

@@ -11,7 +11,7 @@ use super::http as requests;
 use crate::{
     Failure,
     doing::Doing,
-    outgoing::{Body, Outgoing, output},
+    outgoing::{Auth, Body, Outgoing, output},
     params::Params,
     site::Site,
     vault::Connection,
@@ -28,12 +28,12 @@ impl Doing<'_> {
         let mut has_tried = false;
         loop {
             let mut outgoing = make(&site)?;
-            outgoing.header("authorization", format!("Bearer {}", self.token(connection).await?.reveal()));
+            outgoing.authorize(Auth::Bearer(self.token(connection).await?));
             let response = self.send_to(&site, outgoing).await?;
             if response.status() != StatusCode::UNAUTHORIZED || has_tried {
                 return Ok(response);
             }
-            self.forget_token(connection).await;
+            self.forget_token(connection);
             has_tried = true;
         }
     }

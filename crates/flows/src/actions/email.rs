@@ -1,5 +1,6 @@
 //! `EMAIL`: whether an address may be used, by rules of the flow.
 
+use identity::users::is_email;
 use kernel::Value;
 use serde_json::json;
 
@@ -65,16 +66,8 @@ fn fits(rule: &str, email: &str, domain: &str) -> bool {
 }
 
 fn domain_of(email: &str) -> Option<&str> {
-    let (name, domain) = email.rsplit_once('@')?;
-    let is_label = |label: &str| {
-        !label.is_empty() && label.len() <= 63 && label.chars().all(|letter| letter.is_alphanumeric() || letter == '-')
-    };
-    let is_sound = !name.is_empty()
-        && email.len() <= 254
-        && !name.contains(char::is_whitespace)
-        && domain.contains('.')
-        && domain.split('.').all(is_label);
-    is_sound.then_some(domain)
+    let is_sound = email.len() <= 254 && is_email(email);
+    email.rsplit_once('@').map(|(_, domain)| domain).filter(|_| is_sound)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `HTTP`: requests to other servers.
 
 use http::Method;
-use kernel::{Document, Value};
+use kernel::Value;
 
 use super::xml;
 use crate::{
@@ -35,24 +35,11 @@ pub(crate) fn complete(outgoing: &mut Outgoing, params: Params<'_>) {
     }
 }
 
-/// Pairs of a form: arrays give several, objects are written as JSON.
-pub(crate) fn pairs(members: &Document) -> Vec<(String, String)> {
-    let mut pairs = Vec::new();
-    for (name, value) in members {
-        match value {
-            Value::Null => {}
-            Value::Array(several) => pairs.extend(several.iter().map(|one| (name.clone(), text_of(one)))),
-            one => pairs.push((name.clone(), text_of(one))),
-        }
-    }
-    pairs
-}
-
 fn body(params: Params<'_>) -> Result<Body, Failure> {
     let Some(payload) = params.value("payload") else { return Ok(Body::None) };
     let text = |media_type, value: &Value| Body::Text { media_type, text: text_of(value) };
     Ok(match (params.text("content_type").as_deref(), payload) {
-        (Some("FORM"), Value::Object(members)) => Body::Form(pairs(members)),
+        (Some("FORM"), Value::Object(members)) => Body::form(members),
         (Some("FORM"), plain) => text("application/x-www-form-urlencoded", plain),
         (Some("XML"), Value::Object(members)) => {
             Body::Text { media_type: "application/xml", text: xml::written(members)? }
@@ -74,10 +61,14 @@ impl Doing<'_> {
             let password = kernel::Secret::new(basic.text("password").unwrap_or_default());
             outgoing.authorize(Auth::Basic(basic.text("username").unwrap_or_default(), password));
         }
-        if let Some(id) = params.text("connection_id") {
-            let connection = self.open(&id, "HTTP").await?;
-            outgoing.authorize(self.auth(&connection).await?);
-        }
-        Ok(output(&outgoing.send(&self.services.outbound).await?))
+        let response = match params.text("connection_id") {
+            Some(id) => {
+                let connection = self.open(&id, "HTTP").await?;
+                outgoing.authorize(self.auth(&connection).await?);
+                self.send_for(&connection, outgoing).await?
+            }
+            None => outgoing.send(&self.services.outbound).await?,
+        };
+        Ok(output(&response))
     }
 }

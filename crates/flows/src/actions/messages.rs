@@ -3,6 +3,7 @@
 use identity::{
     Actor, Channel, PhoneNumber,
     messages::{Accepted, Email, Own, PhoneMessage, may_reach},
+    users::is_email,
 };
 use kernel::{Document, Value, object};
 use model::EMAIL_PROVIDER;
@@ -107,16 +108,13 @@ fn variables(params: Params<'_>) -> Result<Document, Failure> {
 /// An address, alone and without anything that could be another header's.
 fn address(text: &str) -> Result<String, Failure> {
     let text = text.trim();
-    let is_sound = text.len() <= 254
-        && text
-            .split_once('@')
-            .is_some_and(|(name, domain)| !name.is_empty() && domain.len() > 2 && !domain.contains('@'))
-        && !text
-            .contains(|letter: char| letter.is_control() || letter.is_whitespace() || "<>(),;:\"\\".contains(letter));
     if text.is_empty() {
         return Err(Failure::required("to"));
     }
-    if is_sound { Ok(text.to_owned()) } else { Err(Failure::invalid("to", "an e-mail address")) }
+    if text.len() > 254 || !is_email(text) {
+        return Err(Failure::invalid("to", "an e-mail address"));
+    }
+    Ok(text.to_owned())
 }
 
 /// `Name <address>`. It is read as a template later: it must hold no braces of one.

@@ -207,8 +207,7 @@ fn executed(tx: &mut Tx, state: &State) -> StoreResult<()> {
 }
 
 /// Ends a run that nobody goes on with.
-pub(super) fn give_up(tx: &mut Tx, state: &State, end: &End) -> StoreResult<()> {
-    keep(tx, state, end, Some(&Outcome::Failed))?;
-    let End::Failed(failure) = end else { return Ok(()) };
+pub(super) fn give_up(tx: &mut Tx, state: &State, failure: &Failure) -> StoreResult<()> {
+    keep(tx, state, &End::Failed(failure.clone()), Some(&Outcome::Failed))?;
     log(tx, state, Some(failure), &host_name(&state.host))
 }

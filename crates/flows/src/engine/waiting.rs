@@ -7,7 +7,7 @@ use identity::Result;
 use model::{FLOW_EXECUTION, queues};
 use store::{Job, StoreResult, Tx};
 
-use super::{End, Engine, execution};
+use super::{Engine, execution};
 use crate::Failure;
 
 const QUEUE: Queue = Queue {
@@ -60,5 +60,5 @@ fn given_up(tx: &mut Tx, job: &Job) -> StoreResult<()> {
     let Some(record) = tx.get(&FLOW_EXECUTION, &execution_of(job))? else { return Ok(()) };
     let Some(state) = execution::waiting_state(&record) else { return Ok(()) };
     let failure = Failure::new("INTERNAL_ERROR", "The flow could not be gone on with.");
-    execution::give_up(tx, &state, &End::Failed(failure))
+    execution::give_up(tx, &state, &failure)
 }

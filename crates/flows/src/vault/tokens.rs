@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use http::Method;
-use kernel::{Document, Secret, Timestamp, Value, object};
+use bytes::Bytes;
+use http::{Method, Response, StatusCode};
+use kernel::{Document, Secret, Timestamp, object};
 use serde_json::json;
 
-use super::Connection;
+use super::{Connection, google};
 use crate::{
     Failure,
     doing::Doing,
@@ -20,7 +21,7 @@ const MARGIN: i64 = 60;
 const UNTOLD: i64 = 300;
 
 impl Doing<'_> {
-    /// The token of a connection with client credentials.
+    /// The token of a connection that has to fetch one.
     pub(crate) async fn token(&mut self, connection: &Connection) -> Result<Secret, Failure> {
         let slot = self.slot(connection);
         let mut slot = slot.lock().await;
@@ -36,8 +37,21 @@ impl Doing<'_> {
     }
 
     /// Forgets the token of a connection: it was refused.
-    pub(crate) async fn forget_token(&self, connection: &Connection) {
-        *self.slot(connection).lock().await = None;
+    pub(crate) fn forget_token(&self, connection: &Connection) {
+        self.tokens.forget(self.tenant.id(), &connection.id, &connection.fingerprint);
+    }
+
+    /// Sends a request that a connection vouches for. A token that the server refuses is not used again.
+    pub(crate) async fn send_for(
+        &self,
+        connection: &Connection,
+        outgoing: Outgoing,
+    ) -> Result<Response<Bytes>, Failure> {
+        let response = outgoing.send(&self.services.outbound).await?;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            self.forget_token(connection);
+        }
+        Ok(response)
     }
 
     fn slot(&self, connection: &Connection) -> Slot {
@@ -45,28 +59,26 @@ impl Doing<'_> {
     }
 
     async fn fetch(&mut self, connection: &Connection, now: Timestamp) -> Result<Token, Failure> {
-        let mut form = object(json!({
-            "grant_type": "client_credentials",
-            "client_id": connection.text("client_id")?,
-            "client_secret": connection.text("client_secret")?,
-        }));
-        for name in ["audience", "resource", "scope"] {
-            if let Some(value) = connection.optional(name) {
-                form.insert(name.into(), value.into());
+        let response = match connection.kind().as_str() {
+            "OAUTH_APP" => {
+                let mut form = grant(connection)?;
+                let site = self.site(&connection.text("domain")?).await?;
+                form.entry("audience").or_insert_with(|| site.audience().into());
+                let mut outgoing = site.request(Method::POST, "/oauth/token")?;
+                outgoing.body = Body::Json(form.into());
+                self.send_to(&site, outgoing).await?
             }
-        }
-        let response = if connection.kind() == "OAUTH_APP" {
-            let domain = connection.text("domain")?;
-            let site = self.site(&domain).await?;
-            form.entry("audience").or_insert_with(|| site.audience().into());
-            let mut outgoing = site.request(Method::POST, "/oauth/token")?;
-            outgoing.body = Body::Json(form.into());
-            self.send_to(&site, outgoing).await?
-        } else {
-            let mut outgoing = Outgoing::new(Method::POST, &connection.text("token_endpoint")?)?;
-            outgoing.header("accept", "application/json");
-            outgoing.body = Body::Form(pairs(form));
-            outgoing.send(&self.services.outbound).await?
+            "OAUTH_JWT" => {
+                let outgoing = google::token_request(connection, &self.services.vendors, now.seconds())?;
+                outgoing.send(&self.services.outbound).await?
+            }
+            _ => {
+                let form = grant(connection)?;
+                let mut outgoing = Outgoing::new(Method::POST, &connection.text("token_endpoint")?)?;
+                outgoing.header("accept", "application/json");
+                outgoing.body = Body::form(&form);
+                outgoing.send(&self.services.outbound).await?
+            }
         };
         let body = read_body(&response);
         let Some(secret) = body["access_token"].as_str().filter(|_| response.status().is_success()) else {
@@ -85,7 +97,17 @@ impl Doing<'_> {
     }
 }
 
-fn pairs(form: Document) -> Vec<(String, String)> {
-    let text = |value: Value| if let Value::String(text) = value { text } else { String::new() };
-    form.into_iter().map(|(name, value)| (name, text(value))).collect()
+/// What asks for a token with the client credentials of a connection (RFC 6749 §4.4).
+fn grant(connection: &Connection) -> Result<Document, Failure> {
+    let mut form = object(json!({
+        "grant_type": "client_credentials",
+        "client_id": connection.text("client_id")?,
+        "client_secret": connection.text("client_secret")?,
+    }));
+    for name in ["audience", "resource", "scope"] {
+        if let Some(value) = connection.optional(name) {
+            form.insert(name.into(), value.into());
+        }
+    }
+    Ok(form)
 }
