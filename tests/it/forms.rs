@@ -187,13 +187,14 @@ async fn a_form_is_in_the_language_and_the_style_of_its_tenant() {
     let server = TestServer::start().await;
     let form = json!({
         "name": "Styled", "languages": {"primary": "en"},
-        "messages": {"custom": {"hello": "Hello"}},
+        "messages": {"custom": {"hello": "Hello"}, "errors": {"ERR_TOO_SHORT_STRING": "At least {{minLength}}."}},
         "start": {"next_node": "one"},
         "nodes": [step("one", &json!([
             block("intro", "RICH_TEXT", &json!({"content": "<p>{{t('hello')}}</p>"})),
             block("picture", "IMAGE", &json!({"src": "https://pictures.example/a.png", "height": 40, "position": "CENTER"})),
             block("line", "DIVIDER", &json!({"text": "or"})),
-            {"id": "code", "category": "FIELD", "type": "TEXT", "label": "Code", "hint": "As sent", "required": true, "config": {}},
+            {"id": "code", "category": "FIELD", "type": "TEXT", "label": "Code", "hint": "As sent", "required": true, "config": {"min_length": 4}},
+            {"id": "terms", "category": "FIELD", "type": "LEGAL", "config": {"text": "<p><img src=\"https://texts.example/a.png\">Terms</p>"}},
             block("skip", "JUMP_BUTTON", &json!({"text": "Skip", "next_node": "$ending", "style": {"background_color": "#204060"}})),
             next("Go on"),
         ]), "$ending")],
@@ -212,12 +213,13 @@ async fn a_form_is_in_the_language_and_the_style_of_its_tenant() {
         ">Seguir<",
         "lang=\"es\"",
         "As sent",
+        "At least 4.",
         "@scope (.af-custom-form-container){h1 { color: white }}",
     ] {
         assert!(page.html.contains(part), "{part}\n{}", page.html);
     }
     let policy = page.headers["content-security-policy"].to_str().unwrap();
-    assert!(policy.contains("img-src 'self' data: https://pictures.example"), "{policy}");
+    assert!(policy.contains("img-src 'self' data: https://pictures.example https://texts.example"), "{policy}");
     let faulty = browser.submit(&page, &[]).await;
     assert!(faulty.html.contains("Este campo es obligatorio."), "{}", faulty.html);
     let end = browser.submit(&page, &[("action", "jump:skip")]).await;

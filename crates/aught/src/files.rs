@@ -1,10 +1,13 @@
-//! Files that only their owner may read: written whole or not at all.
+//! Files: read with what their failures are told by, and written whole or not at all.
 
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
+
+use serde::de::DeserializeOwned;
 
 use crate::Failure;
 
@@ -15,6 +18,21 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>, Failure> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Failure::new(path.display(), error)),
     }
+}
+
+/// The text of a file that must be there.
+pub(crate) fn text(path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path).map_err(|error| Failure::new(path.display(), error))
+}
+
+/// The JSON of a file that must be there.
+pub(crate) fn json<T: DeserializeOwned>(path: &Path) -> Result<T, Failure> {
+    serde_json::from_str(&text(path)?).map_err(|error| Failure::new(path.display(), error))
+}
+
+/// When each file was last written.
+pub(crate) fn written<'f>(files: impl IntoIterator<Item = &'f Path>) -> Vec<Option<SystemTime>> {
+    files.into_iter().map(|file| fs::metadata(file).and_then(|found| found.modified()).ok()).collect()
 }
 
 /// Writes a file that everyone may read, replacing an earlier one.
@@ -42,9 +60,7 @@ pub(crate) fn write_once(path: &Path, text: &str) -> Result<String, Failure> {
     };
     match link() {
         Ok(()) => Ok(text.to_owned()),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            fs::read_to_string(path).map_err(|error| Failure::new(path.display(), error))
-        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => self::text(path),
         Err(error) => Err(Failure::new(path.display(), error)),
     }
 }

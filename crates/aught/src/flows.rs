@@ -46,20 +46,14 @@ struct Input {
 /// Runs the flow and prints what came of it.
 pub(crate) async fn run(asked: RunFlow) -> Result<ExitCode, Failure> {
     telemetry::start_log("warn", None)?;
-    let flow: Document = read(&asked.flow)?;
-    let input: Input = asked.input.as_deref().map(read).transpose()?.unwrap_or_default();
+    let flow: Document = files::json(&asked.flow)?;
+    let input: Input = asked.input.as_deref().map(files::json).transpose()?.unwrap_or_default();
     let running = Server::start(Config::in_memory()).await?;
     let ended = carried_out(&running, flow, input, &asked.vault).await;
     running.stop().await;
     let (told, has_failed) = ended?;
     telemetry::say(&format!("{told:#}\n"));
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Failure> {
-    let shown = path.display();
-    let text = files::read(path)?.ok_or_else(|| Failure::new(shown.to_string(), "there is no such file"))?;
-    serde_json::from_str(&text).map_err(|error| Failure::new(shown, error))
 }
 
 /// The tenant, as its own Management API sees who works on it.
@@ -109,7 +103,7 @@ async fn carried_out(
     api.token = token["access_token"].as_str().map(str::to_owned);
     for given in vault {
         let (name, file) = given.split_once('=').ok_or_else(|| Failure::new(given, "expected NAME=FILE"))?;
-        let mut connection: Document = read(Path::new(file))?;
+        let mut connection: Document = files::json(Path::new(file))?;
         own(&mut connection, &running.domain, &fresh.client_id, fresh.client_secret.reveal());
         let made = api.ask(Method::POST, "/api/v2/flows/vault/connections", Some(connection.into())).await?;
         flow.values_mut().for_each(|value| rename(value, name, &made["id"]));

@@ -1,6 +1,6 @@
 //! `aught forms preview`: the steps of a form, made from its file, and again whenever it changes.
 
-use std::{fs, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use axum::{
     Router,
@@ -15,7 +15,7 @@ use http::StatusCode;
 use kernel::{Context, Document, Value};
 use login::preview;
 
-use crate::{Failure, pages};
+use crate::{Failure, files, pages};
 
 /// What is looked at.
 #[derive(Clone, Debug, Args)]
@@ -62,9 +62,7 @@ fn router(shown: Shown) -> Router {
 impl Preview {
     /// What stands in the file now.
     fn form(&self) -> Result<Document, Failure> {
-        let failed = |error: &dyn std::fmt::Display| Failure::new(self.file.display().to_string(), error);
-        let text = fs::read_to_string(&self.file).map_err(|error| failed(&error))?;
-        let mut document: Document = serde_json::from_str(&text).map_err(|error| failed(&error))?;
+        let mut document: Document = files::json(&self.file)?;
         Ok(match document.shift_remove("form") {
             Some(Value::Object(form)) => form,
             _ => document,
@@ -73,7 +71,7 @@ impl Preview {
 
     /// Tells whether the file has changed.
     fn version(&self) -> String {
-        format!("{:?}", fs::metadata(&self.file).and_then(|found| found.modified()).ok())
+        format!("{:?}", files::written([self.file.as_path()]))
     }
 }
 
@@ -118,6 +116,8 @@ async fn changes(State(shown): State<Shown>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use axum::body::{Body, to_bytes};
     use tower::ServiceExt;
 

@@ -2,9 +2,8 @@
 
 use std::{
     convert::Infallible,
-    fs,
     net::{Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
     sync::Arc,
 };
@@ -23,13 +22,13 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto::Builder,
 };
-use kernel::{Context, Document};
+use kernel::Context;
 use login::preview::{self, Draft};
 use serde::Deserialize;
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
-use crate::{Failure, signals::Stop, telemetry};
+use crate::{Failure, files, signals::Stop, telemetry};
 
 /// What the pages of a preview ask for, to learn whether to be loaded anew.
 pub(crate) const CHANGES: &str = "/u/preview/changes";
@@ -157,16 +156,10 @@ pub(crate) fn files<S: Clone + Send + Sync + 'static>() -> Router<S> {
 impl Preview {
     /// What stands in the files now.
     fn draft(&self) -> Result<Draft, Failure> {
-        let read =
-            |path: &Path| fs::read_to_string(path).map_err(|error| Failure::new(path.display().to_string(), error));
-        let document = |path: &Option<PathBuf>| -> Result<Option<Document>, Failure> {
-            let Some(path) = path else { return Ok(None) };
-            let text = read(path)?;
-            serde_json::from_str(&text).map(Some).map_err(|error| Failure::new(path.display().to_string(), error))
-        };
+        let document = |path: &Option<PathBuf>| path.as_deref().map(files::json).transpose();
         Ok(Draft {
             language: self.lang.clone(),
-            template: self.template.as_deref().map(read).transpose()?,
+            template: self.template.as_deref().map(files::text).transpose()?,
             branding: document(&self.branding)?,
             organization: document(&self.organization)?,
             theme: document(&self.theme)?,
@@ -178,8 +171,7 @@ impl Preview {
     /// Tells whether the files have changed: the times of their last changes.
     fn version(&self) -> String {
         let files = [&self.template, &self.branding, &self.organization, &self.theme, &self.text, &self.partials];
-        let times = files.into_iter().flatten().map(|path| fs::metadata(path).and_then(|found| found.modified()).ok());
-        format!("{:?}", times.collect::<Vec<_>>())
+        format!("{:?}", files::written(files.into_iter().flatten().map(PathBuf::as_path)))
     }
 }
 
@@ -271,6 +263,8 @@ fn typed(content: String, kind: &'static str) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use axum::body::{Body, to_bytes};
 
     use super::*;

@@ -3,7 +3,6 @@
 use std::{
     ffi::OsString,
     fmt::Write,
-    fs,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -16,7 +15,7 @@ use kernel::{Document, TenantId, Value};
 use serde::Deserialize;
 use tempfile::TempDir;
 
-use crate::{ActionsConfinement, ActionsEngine, Failure, State, config::variable, telemetry};
+use crate::{ActionsConfinement, ActionsEngine, Failure, State, config::variable, files, telemetry};
 
 /// The hidden command that starts the embedded engine's worker.
 pub(crate) const WORKER: &str = "script-worker";
@@ -115,7 +114,7 @@ pub(crate) struct RunAction {
 }
 
 /// What code was called with.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 struct Recorded {
     #[serde(default)]
     name: Option<String>,
@@ -250,7 +249,7 @@ impl RunAction {
         let modules = self.modules.iter().filter_map(|module| module.split_once('=')).map(|(_, file)| Path::new(file));
         let given =
             [Some(&self.code), self.event.as_ref(), self.secrets.as_ref()].into_iter().flatten().map(PathBuf::as_path);
-        given.chain(modules).map(|file| fs::metadata(file).and_then(|found| found.modified()).ok()).collect()
+        files::written(given.chain(modules))
     }
 
     async fn once(&self, runtime: &Runtime) -> Result<ExitCode, Failure> {
@@ -261,14 +260,13 @@ impl RunAction {
         };
         program.dependencies = runtime.build(&program).await.map_err(|error| Failure::new("the build", error))?;
         // A rule has no trigger, and only an Action has handlers.
-        let call = match self.kind {
-            Kind::Action if self.told.is_some() => {
-                let Recorded { version, handler, trigger, .. } = self.told.clone().unwrap_or_default();
-                Invocation { version, ..Invocation::new(&trigger, &handler, event) }
+        let call = match (self.kind, &self.told) {
+            (Kind::Action, Some(Recorded { version, handler, trigger, .. })) => {
+                Invocation { version: version.clone(), ..Invocation::new(trigger, handler, event) }
             }
-            Kind::Action => Invocation::new(&self.trigger, &self.handler, event),
-            Kind::Rule => Invocation::new("", "", event),
-            Kind::Hook => Invocation::new(&self.trigger, "", event),
+            (Kind::Action, None) => Invocation::new(&self.trigger, &self.handler, event),
+            (Kind::Rule, _) => Invocation::new("", "", event),
+            (Kind::Hook, _) => Invocation::new(&self.trigger, "", event),
         };
         let outcome = runtime.run(&Arc::new(program), call).await;
         telemetry::say(&told(&outcome));
@@ -278,7 +276,7 @@ impl RunAction {
     /// What the code is called with: the file, the sample, or as little as there can be.
     fn event(&self) -> Result<Value, Failure> {
         let event = match &self.event {
-            Some(file) => json(file)?,
+            Some(file) => files::json(file)?,
             None if self.sample => sample_of(self.kind, &self.trigger)?,
             None => match self.kind {
                 Kind::Action => Value::Object(Document::new()),
@@ -292,8 +290,8 @@ impl RunAction {
     }
 
     fn program(&self) -> Result<Program, Failure> {
-        let code = text(&self.code)?;
-        let secrets = match self.secrets.as_deref().map(json).transpose()? {
+        let code = files::text(&self.code)?;
+        let secrets = match self.secrets.as_deref().map(files::json).transpose()? {
             None => Document::new(),
             Some(Value::Object(secrets)) => secrets,
             Some(_) => return Err(Failure::new("the secrets", "expected an object of texts")),
@@ -328,18 +326,10 @@ fn module(given: &str) -> Result<Module, Failure> {
     let (name, file) = given.split_once('=').ok_or_else(|| Failure::new(given, "expected NAME=FILE"))?;
     Ok(Module {
         name: name.to_owned(),
-        code: text(Path::new(file))?,
+        code: files::text(Path::new(file))?,
         secrets: Document::new(),
         dependencies: Vec::new(),
     })
-}
-
-fn text(file: &Path) -> Result<String, Failure> {
-    fs::read_to_string(file).map_err(|error| Failure::new(file.display(), error))
-}
-
-fn json(file: &Path) -> Result<Value, Failure> {
-    serde_json::from_str(&text(file)?).map_err(|error| Failure::new(file.display(), error))
 }
 
 /// An outcome for a person who reads it on a terminal.

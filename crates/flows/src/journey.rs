@@ -176,6 +176,11 @@ impl Journey {
         Self::deserialize(value).ok()
     }
 
+    /// The step that the visitor is at, where the form has it.
+    pub fn step<'f>(&self, form: &'f Form) -> Option<&'f Step> {
+        self.at.as_deref().and_then(|at| form.step(at))
+    }
+
     /// Whether the first node was reached.
     pub fn has_begun(&self) -> bool {
         self.turn > 0
@@ -208,6 +213,17 @@ impl Journey {
         self.walk(form, form.first.as_deref(), known, None)
     }
 
+    /// Whether [`Journey::act`] would find no fault.
+    ///
+    /// # Errors
+    /// What is wrong with what was entered.
+    pub fn check(&self, form: &Form, act: &Act, entered: &Entered) -> Result<(), Vec<FieldFault>> {
+        match self.step(form) {
+            Some(step) if *act == Act::Next => self.filled(step, entered).map(drop),
+            _ => Ok(()),
+        }
+    }
+
     /// The visitor did something. Faults of fields change nothing.
     ///
     /// # Errors
@@ -234,17 +250,7 @@ impl Journey {
         let Some(step) = form.step(&at) else { return Ok(self.break_off("the step is not there any more")) };
         let next = match act {
             Act::Next => {
-                let values = fields::read(step, entered, &self.fields)?;
-                let mut fields = self.fields.clone();
-                fields.extend(values);
-                if fields::size(&fields) > LARGEST / 2 {
-                    return Err(vec![FieldFault::new(
-                        step.fields().next().map_or("", |field| field.id.as_str()),
-                        "ERR_TOO_LARGE",
-                    )]);
-                }
-                fields.retain(|_, value| !value.is_null());
-                self.fields = fields;
+                self.fields = self.filled(step, entered)?;
                 self.turn += 1;
                 self.act_anew();
                 self.walk(form, step.next.as_deref(), known, Some(at))
@@ -346,6 +352,19 @@ impl Journey {
         if left > 0 { Resend::Waiting(left) } else { Resend::Ready }
     }
 
+    /// The values of fields as they are once a step is left forwards.
+    fn filled(&self, step: &Step, entered: &Entered) -> Result<Document, Vec<FieldFault>> {
+        let values = fields::read(step, entered, &self.fields)?;
+        let mut fields = self.fields.clone();
+        fields.extend(values);
+        if fields::size(&fields) > LARGEST / 2 {
+            let first = step.fields().next().map_or("", |field| field.id.as_str());
+            return Err(vec![FieldFault::new(first, "ERR_TOO_LARGE")]);
+        }
+        fields.retain(|_, value| !value.is_null());
+        Ok(fields)
+    }
+
     fn act_anew(&mut self) {
         self.fault = None;
         self.walked = 0;
@@ -382,7 +401,7 @@ impl Journey {
                     return self.run(flow.clone(), Then::Node(next.clone()), known.now());
                 }
                 Some(Node::Router { rules, fallback }) => {
-                    let rule = rules.iter().find(|rule| known.holds(self, form, &rule.condition));
+                    let rule = known.first(self, form, rules);
                     place = rule.map_or_else(|| fallback.clone(), |rule| rule.next.clone());
                 }
             }

@@ -3,10 +3,6 @@
   var all = function (selector, root) { return Array.prototype.slice.call((root || document).querySelectorAll(selector)); };
   var announcer = document.getElementById("ulp-error-announcer");
 
-  var filled = function (text, details) {
-    return text.replace(/\{\{\s*(\w+)\s*\}\}/g, function (whole, name) { return name in details ? details[name] : whole; });
-  };
-
   // Finds what the server would find, as far as this page can.
   var faultOf = function (wrapper) {
     var checks = JSON.parse(wrapper.getAttribute("data-checks")), rules = checks.rules, texts = checks.texts;
@@ -21,21 +17,21 @@
     if (input.type === "file") {
       var files = Array.prototype.slice.call(input.files);
       if (!files.length) return checks.required && !wrapper.querySelector(".items") ? texts.ERR_REQUIRED_PROPERTY : null;
-      if (files.length > rules.maxFiles) return filled(texts.ERR_TOO_MANY_FILES, rules);
-      return files.some(function (file) { return file.size > rules.maxSize; }) ? filled(texts.ERR_FILE_TOO_LARGE, rules) : null;
+      if (files.length > rules.maxFiles) return texts.ERR_TOO_MANY_FILES;
+      return files.some(function (file) { return file.size > rules.maxSize; }) ? texts.ERR_FILE_TOO_LARGE : null;
     }
     var value = checks.type === "PASSWORD" ? input.value : input.value.trim();
     if (!value) return checks.required ? texts.ERR_REQUIRED_PROPERTY : null;
     var length = Array.from(value).length, number = Number(value);
-    if (rules.min_length && length < rules.min_length) return filled(texts.ERR_TOO_SHORT_STRING, { minLength: rules.min_length });
-    if (rules.max_length && length > rules.max_length) return filled(texts.ERR_TOO_LONG_STRING, { maxLength: rules.max_length });
+    if (rules.min_length && length < rules.min_length) return texts.ERR_TOO_SHORT_STRING;
+    if (rules.max_length && length > rules.max_length) return texts.ERR_TOO_LONG_STRING;
     if (checks.type === "EMAIL" && !/^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(value)) return texts.ERR_EMAIL_EXPECTED;
     if (checks.type === "URL" && !/^https?:\/\/[^\s/]+/i.test(value)) return texts.ERR_URL_EXPECTED;
     if (checks.type === "TEL" && !/^[+0-9 ()./-]{3,}$/.test(value)) return texts.ERR_TEL_EXPECTED;
     if (checks.type === "NUMBER") {
       if (isNaN(number)) return texts.ERR_NUMBER_EXPECTED;
-      if (rules.min_value !== undefined && number < rules.min_value) return filled(texts.ERR_TOO_SMALL_NUMBER, { minValue: rules.min_value });
-      if (rules.max_value !== undefined && number > rules.max_value) return filled(texts.ERR_TOO_LARGE_NUMBER, { maxValue: rules.max_value });
+      if (rules.min_value !== undefined && number < rules.min_value) return texts.ERR_TOO_SMALL_NUMBER;
+      if (rules.max_value !== undefined && number > rules.max_value) return texts.ERR_TOO_LARGE_NUMBER;
     }
     return null;
   };

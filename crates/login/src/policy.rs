@@ -28,25 +28,28 @@ pub(crate) struct Policy<'a> {
 pub(crate) fn of(policy: &Policy<'_>) -> String {
     let Policy { setting, nonce, target, written, own } = policy;
     let brand = &setting.brand;
-    let pictures: Vec<String> =
-        own.iter().flat_map(|own| &own.pictures).take(PICTURES).filter_map(|address| origin(address)).collect();
+    let pictures = own.iter().flat_map(|own| &own.pictures).take(PICTURES).filter_map(|address| destination(address));
+    let pictures: Vec<String> = pictures.filter(|source| source.starts_with("https:")).collect();
     let images = joined(brand.image_origins.iter().chain(&pictures));
     let own_frames = if own.is_some_and(|own| own.has_frames) { " 'self'" } else { "" };
     let font = brand.font_origin.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
+    let frames = |others: &str| match format!("{own_frames}{others}") {
+        sources if sources.is_empty() => sources,
+        sources => format!("; frame-src{sources}"),
+    };
     let end = end(setting, *target);
     let Some((named, host)) = written else {
         let font = if font.is_empty() { String::new() } else { format!("; font-src {font}") };
         return format!(
             "default-src 'none'; base-uri 'none'; style-src 'self' 'nonce-{nonce}'; script-src 'self'; connect-src 'self'; \
              img-src 'self' data:{images}{font}{}; {end}",
-            if own_frames.is_empty() { String::new() } else { format!("; frame-src{own_frames}") }
+            frames("")
         );
     };
     let (all, scripts, pictures) = (joined(&named.all), joined(&named.scripts), joined(&named.pictures));
     let hashes = hashed(&named.handlers);
     let handlers = if hashes.is_empty() { hashes } else { format!(" 'unsafe-hashes'{hashes}") };
-    let frames =
-        if all.is_empty() && own_frames.is_empty() { String::new() } else { format!("; frame-src{own_frames}{all}") };
+    let frames = frames(&all);
     let font = if font.is_empty() { font } else { format!(" {font}") };
     // Its scripts can ask the pages, but neither the APIs nor the tools of developers that the same host has.
     format!(
@@ -54,13 +57,6 @@ pub(crate) fn of(policy: &Policy<'_>) -> String {
          script-src 'self' 'nonce-{nonce}'{scripts}{handlers}; connect-src {host}/u/{all}{frames}; media-src data:{all}; \
          img-src 'self' data:{images}{all}{pictures}; font-src data:{font}{all}; {end}"
     )
-}
-
-/// The origin of a picture that comes by https.
-fn origin(address: &str) -> Option<String> {
-    let address = Url::parse(address).ok().filter(|address| address.scheme() == "https")?;
-    let origin = address.origin().ascii_serialization();
-    origin.bytes().all(|byte| byte.is_ascii_graphic() && !b";,'\"".contains(&byte)).then_some(origin)
 }
 
 /// Where a page's forms may lead, and who may show it in a frame.

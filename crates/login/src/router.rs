@@ -83,6 +83,16 @@ impl Visit {
     pub(crate) fn locales(&self) -> Vec<String> {
         self.query.get("ui_locales").split_whitespace().take(10).map(str::to_owned).collect()
     }
+
+    /// The `state` of the login that a form is sent to: as the form has it, else as the address does.
+    pub(crate) fn state<'s>(&'s self, sent: &'s str) -> &'s str {
+        match (sent, self.query.get("state")) {
+            ("", state) | (state, "") => state,
+            // Two different ones: nobody can tell which login is meant.
+            (sent, asked) if sent != asked => "",
+            (state, _) => state,
+        }
+    }
 }
 
 /// A query, of which the first of each name counts.
@@ -148,13 +158,7 @@ async fn post(State(login): State<Login>, visit: Visit, request: Request) -> Res
             Box::pin(login.redeem_link(tenant, query.get("ticket"), browser, &visit.locales())).await
         }
         _ => {
-            let (sent, asked) = (form.get("state"), query.get("state"));
-            let state = match (sent, asked) {
-                ("", state) | (state, "") => state,
-                // Two different ones: nobody can tell which login is meant.
-                (sent, asked) if sent != asked => "",
-                (state, _) => state,
-            };
+            let state = visit.state(form.get("state"));
             login.post(tenant, path, state, browser, &visit.locales(), &form).await
         }
     };

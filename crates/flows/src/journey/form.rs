@@ -1,6 +1,6 @@
 //! A form as it is stored, read leniently: what is missing leads nowhere, and nothing here fails.
 
-use kernel::{Document, Value};
+use kernel::{Document, Value, value_at};
 
 use super::{Component, translation};
 
@@ -92,30 +92,30 @@ impl Form {
     /// A form with the texts of a language.
     pub fn of(id: &str, document: &Document, language: &str) -> Self {
         let document = translation::translated(document, language);
-        let at = |pointer: &str| pointed(&document, pointer);
-        let text = |pointer: &str| at(pointer).and_then(Value::as_str).map(str::to_owned);
-        let members = |pointer: &str| at(pointer).and_then(Value::as_object).cloned().unwrap_or_default();
-        let items = |pointer: &str| at(pointer).and_then(Value::as_array).into_iter().flatten();
-        let hidden = items("start/hidden_fields").filter_map(|hidden| {
+        let at = |path: &str| value_at(&document, path);
+        let text = |path: &str| at(path).and_then(Value::as_str).map(str::to_owned);
+        let members = |path: &str| at(path).and_then(Value::as_object).cloned().unwrap_or_default();
+        let items = |path: &str| at(path).and_then(Value::as_array).into_iter().flatten();
+        let hidden = items("start.hidden_fields").filter_map(|hidden| {
             let text = |name: &str| hidden.get(name).and_then(Value::as_str).map(str::to_owned);
             Some(Hidden { key: text("key")?, value: text("value") })
         });
         let nodes = items("nodes").filter_map(|node| Some((node.get("id")?.as_str()?.to_owned(), Node::of(node)?)));
-        let delay = at("ending/redirection/delay").and_then(Value::as_u64).unwrap_or(0).min(10);
+        let delay = at("ending.redirection.delay").and_then(Value::as_u64).unwrap_or(0).min(10);
         Self {
             id: id.to_owned(),
             name: text("name").unwrap_or_default(),
             language: language.to_owned(),
             hidden: hidden.collect(),
-            first: text("start/next_node"),
+            first: text("start.next_node"),
             nodes: nodes.collect(),
             ending: Ending {
-                flow: text("ending/after_submit/flow_id"),
-                redirection: text("ending/redirection/target").map(|target| (target, delay)),
+                flow: text("ending.after_submit.flow_id"),
+                redirection: text("ending.redirection.target").map(|target| (target, delay)),
             },
-            errors: members("messages/errors"),
-            messages: members("messages/custom"),
-            css: text("style/css"),
+            errors: members("messages.errors"),
+            messages: members("messages.custom"),
+            css: text("style.css"),
         }
     }
 
@@ -193,15 +193,5 @@ impl Step {
     /// A button of it.
     pub(crate) fn button(&self, id: &str, kind: &str) -> Option<&Component> {
         self.components.iter().find(|component| component.id == id && component.kind == kind)
-    }
-}
-
-/// What stands at a path of members.
-pub(super) fn pointed<'d>(document: &'d Document, pointer: &str) -> Option<&'d Value> {
-    let (first, rest) = pointer.split_once('/').map_or((pointer, None), |(first, rest)| (first, Some(rest)));
-    let value = document.get(first)?;
-    match rest {
-        None => Some(value),
-        Some(rest) => rest.split('/').try_fold(value, |value, name| value.get(name)),
     }
 }

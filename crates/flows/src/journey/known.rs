@@ -2,7 +2,7 @@
 
 use kernel::{Context, Document, Timestamp, Value};
 
-use super::{Form, Journey};
+use super::{Form, Journey, form::Rule};
 use crate::{Scope, conditions, expressions::Evaluator};
 
 /// What a journey's expressions know beside its own fields and variables.
@@ -37,8 +37,10 @@ impl Known<'_> {
         Evaluator::new(&scope, self.of).resolve(&text.into()).ok()?.value.filter(|value| !value.is_null())
     }
 
-    pub(super) fn holds(&self, journey: &Journey, form: &Form, condition: &Value) -> bool {
+    /// The first rule that holds.
+    pub(super) fn first<'r>(&self, journey: &Journey, form: &Form, rules: &'r [Rule]) -> Option<&'r Rule> {
         let scope = self.scope(journey, form);
-        conditions::holds(condition, &Evaluator::new(&scope, self.of)).unwrap_or(false)
+        let holds = |condition: &Value| conditions::holds(condition, &Evaluator::new(&scope, self.of)).unwrap_or(false);
+        rules.iter().find(|rule| holds(&rule.condition))
     }
 }

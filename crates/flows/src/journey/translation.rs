@@ -1,15 +1,10 @@
 //! Languages of a form: which one a visitor sees, and its texts over those that the form was written in.
 
-use kernel::{Document, Value, merge_deep};
-
-use super::form::pointed;
-
-/// What translations say of a component: what it is stays.
-const TRANSLATED: [&str; 3] = ["label", "hint", "config"];
+use kernel::{Document, Value, merge_deep, value_at};
 
 /// The languages of a form, the first one for visitors who understand none of them.
 pub fn languages_of(document: &Document) -> Vec<String> {
-    let named = |name: &str| pointed(document, &format!("languages/{name}")).and_then(Value::as_str);
+    let named = |name: &str| value_at(document, &format!("languages.{name}")).and_then(Value::as_str);
     let primary = named("primary").unwrap_or("en");
     let translations = document.get("translations").and_then(Value::as_object);
     let translated = translations.into_iter().flat_map(|all| all.keys().map(String::as_str));
@@ -25,15 +20,11 @@ pub fn languages_of(document: &Document) -> Vec<String> {
 /// The form with the texts of a language.
 pub(super) fn translated(document: &Document, language: &str) -> Document {
     let mut form = document.clone();
-    let Some(texts) = pointed(document, "translations").and_then(|all| all.get(language)).and_then(Value::as_object)
-    else {
-        return form;
-    };
+    let texts = document.get("translations").and_then(|all| all.get(language)?.as_object());
+    let Some(texts) = texts else { return form };
     for part in ["messages", "ending"] {
-        if let (Some(Value::Object(own)), Some(Value::Object(theirs))) = (form.get_mut(part), texts.get(part)) {
-            merge_deep(own, theirs.clone());
-        } else if let Some(theirs @ Value::Object(_)) = texts.get(part) {
-            form.insert(part.to_owned(), theirs.clone());
+        if let Some(theirs @ Value::Object(_)) = texts.get(part) {
+            merge_deep(&mut form, Document::from_iter([(part.to_owned(), theirs.clone())]));
         }
     }
     let Some(components) = texts.get("components").and_then(Value::as_object) else { return form };
@@ -43,9 +34,7 @@ pub(super) fn translated(document: &Document, language: &str) -> Document {
         for component in shown.filter_map(Value::as_object_mut) {
             let id = component.get("id").and_then(Value::as_str).unwrap_or_default();
             if let Some(theirs) = components.get(id).and_then(Value::as_object) {
-                let texts = theirs.iter().filter(|(name, _)| TRANSLATED.contains(&name.as_str()));
-                let texts: Document = texts.map(|(name, text)| (name.clone(), text.clone())).collect();
-                translate(component, &texts);
+                translate(component, theirs);
             }
         }
     }

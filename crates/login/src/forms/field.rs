@@ -77,21 +77,22 @@ pub(super) struct Around<'a> {
     pub(super) faults: &'a [FieldFault],
 }
 
+/// The bounds of fields that the page's own script knows.
 const RULES: [&str; 6] = ["min_length", "max_length", "min_value", "max_value", "maxSize", "maxFiles"];
-/// The faults that the page's own script finds.
-const FOUND: [&str; 12] = [
-    "ERR_REQUIRED_PROPERTY",
-    "ERR_ACCEPTANCE_REQUIRED",
-    "ERR_TOO_SHORT_STRING",
-    "ERR_TOO_LONG_STRING",
-    "ERR_EMAIL_EXPECTED",
-    "ERR_URL_EXPECTED",
-    "ERR_TEL_EXPECTED",
-    "ERR_NUMBER_EXPECTED",
-    "ERR_TOO_SMALL_NUMBER",
-    "ERR_TOO_LARGE_NUMBER",
-    "ERR_TOO_MANY_FILES",
-    "ERR_FILE_TOO_LARGE",
+/// The faults that the page's own script finds, with the detail that a text may name and the bound that it tells.
+const FOUND: [(&str, Option<(&str, &str)>); 12] = [
+    ("ERR_REQUIRED_PROPERTY", None),
+    ("ERR_ACCEPTANCE_REQUIRED", None),
+    ("ERR_TOO_SHORT_STRING", Some(("minLength", "min_length"))),
+    ("ERR_TOO_LONG_STRING", Some(("maxLength", "max_length"))),
+    ("ERR_EMAIL_EXPECTED", None),
+    ("ERR_URL_EXPECTED", None),
+    ("ERR_TEL_EXPECTED", None),
+    ("ERR_NUMBER_EXPECTED", None),
+    ("ERR_TOO_SMALL_NUMBER", Some(("minValue", "min_value"))),
+    ("ERR_TOO_LARGE_NUMBER", Some(("maxValue", "max_value"))),
+    ("ERR_TOO_MANY_FILES", Some(("maxFiles", "maxFiles"))),
+    ("ERR_FILE_TOO_LARGE", Some(("maxSize", "maxSize"))),
 ];
 
 impl Around<'_> {
@@ -239,7 +240,7 @@ impl Around<'_> {
         }
     }
 
-    /// What the page's script needs to find the same faults.
+    /// What the page's script needs to find the same faults, and to tell them in the same words.
     fn rules(&self, field: &Component) -> String {
         let mut rules = kernel::Document::new();
         for name in RULES {
@@ -253,10 +254,9 @@ impl Around<'_> {
         }
         let texts: kernel::Document = FOUND
             .iter()
-            .map(|code| {
-                let own = self.form.errors.get(*code).and_then(Value::as_str).map(|text| self.written.text(text));
-                let text = own.unwrap_or_else(|| default_text(code, &self.form.language).to_owned());
-                ((*code).to_owned(), text.into())
+            .map(|(code, named)| {
+                let detail = named.and_then(|(name, rule)| Some((name, rules.get(rule)?.as_f64()?.to_string())));
+                ((*code).to_owned(), self.fault_text(code, detail.as_slice()).into())
             })
             .collect();
         json!({"required": field.is_required, "type": field.kind, "rules": rules, "texts": texts}).to_string()

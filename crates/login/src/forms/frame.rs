@@ -32,8 +32,8 @@ pub(crate) fn frame(field: &Component, form: &Form, journey: &Journey, written: 
     let params = field.config("params").and_then(Value::as_object).into_iter().flatten();
     let params: Document =
         params.filter_map(|(name, value)| Some((name.clone(), written.text(value.as_str()?).into()))).collect();
-    let step = journey.at.as_deref().and_then(|at| form.step(at));
-    let ids: Vec<&str> = step.into_iter().flat_map(|step| step.fields().map(|field| field.id.as_str())).collect();
+    let ids: Vec<&str> =
+        journey.step(form).into_iter().flat_map(|step| step.fields().map(|field| field.id.as_str())).collect();
     let hidden: Document = form
         .hidden
         .iter()

@@ -105,19 +105,10 @@ pub(crate) fn page(shown: &Shown<'_>) -> Page {
         entered: refused.map(|(entered, _)| entered),
         faults: refused.map_or(&[][..], |(_, faults)| faults),
     };
-    let step = journey.at.as_deref().and_then(|at| form.step(at));
+    let step = journey.step(form);
     let parts: Vec<Part> =
         step.into_iter().flat_map(|step| &step.components).filter_map(|part| part_of(part, &around, shown)).collect();
     let [style, script] = reply::form_assets();
-    let mut pictures: Vec<String> = Vec::new();
-    for part in &parts {
-        match part {
-            Part::Html(html) => pictures.extend(html::pictures(html).map(str::to_owned)),
-            Part::Image { src, .. } => pictures.push(src.clone()),
-            Part::Field(field) => pictures.extend(field.options.iter().filter_map(|option| option.image.clone())),
-            _ => {}
-        }
-    }
     let alert = journey.fault.as_ref().filter(|_| refused.is_none()).map(|fault| match fault {
         Fault::Told(message) => Message { code: "flow-error".to_owned(), text: message.clone() },
         Fault::Failed => Message { code: "flow-failed".to_owned(), text: around.fault_text(FAILED, &[]) },
@@ -137,7 +128,9 @@ pub(crate) fn page(shown: &Shown<'_>) -> Page {
     };
     let has_frames = html.parts.iter().any(|part| matches!(part, Part::Custom { .. }));
     let css = style_sheet(form, &html.parts);
-    let own = Own { html: html.render().expect(IN_MEMORY), css, pictures, has_frames };
+    let html = html.render().expect(IN_MEMORY);
+    let pictures = html::pictures(&html).map(str::to_owned).collect();
+    let own = Own { html, css, pictures, has_frames };
     Page { alert, ..around_own(frame, state, own) }
 }
 

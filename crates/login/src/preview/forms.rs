@@ -2,7 +2,7 @@
 
 use flows::{
     Outcome,
-    journey::{Act, Entered, Form, Journey, Known, Next, languages_of},
+    journey::{Act, Form, Journey, Known, Next, languages_of},
 };
 use http::StatusCode;
 use kernel::{Context, Document, id, object};
@@ -16,6 +16,7 @@ use crate::{
     load::Setting,
     paths,
     reply::Reply,
+    service::Sent,
 };
 
 const FORM: &str = "ap_preview";
@@ -48,8 +49,7 @@ pub fn form_page(
     let mut journey = Journey::at_step(FORM, step);
     let mut refused = None;
     if let Some(sent) = sent {
-        let pairs = url::form_urlencoded::parse(sent).take(500);
-        let entered = Entered::of(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())));
+        let Sent { entered } = Sent::without_files(sent);
         match journey.act(&form, &Act::of(entered.first("action")), &entered, &known) {
             Ok(mut next) => {
                 while let Next::Run(_) = next {

@@ -106,19 +106,13 @@ impl Login {
         let Ok(Ok(standing)) = Box::pin(self.standing(visit, visit.query.get("state"), id)).await else {
             return false;
         };
-        let step = standing.journey.at.as_deref().and_then(|at| standing.form.step(at));
-        step.is_some_and(|step| step.has("FILE"))
+        standing.journey.step(&standing.form).is_some_and(|step| step.has("FILE"))
     }
 
     /// A form is sent.
     pub(crate) async fn post_form(&self, visit: &Visit, sent: Sent) -> StoreResult<Reply> {
         let (id, _) = parts(&visit.path);
-        let (posted, asked) = (sent.entered.first("state"), visit.query.get("state"));
-        let state = if posted.is_empty() || posted == asked || asked.is_empty() {
-            if posted.is_empty() { asked } else { posted }
-        } else {
-            ""
-        };
+        let state = visit.state(sent.entered.first("state"));
         let standing = match Box::pin(self.standing(visit, state, id)).await? {
             Ok(standing) => standing,
             Err(reply) => return Ok(reply),
@@ -128,10 +122,7 @@ impl Login {
             return Ok(standing.page());
         }
         let act = Act::of(sent.entered.first("action"));
-        let context = self.store.context().clone();
-        let mut tried = standing.journey.clone();
-        let faults = tried.act(&standing.form, &act, &sent.entered, &standing.known(&context)).err();
-        if let Some(faults) = faults {
+        if let Err(faults) = standing.journey.check(&standing.form, &act, &sent.entered) {
             return self.step(visit, &standing, Some((&sent, &faults))).await;
         }
         let turn = standing.journey.turn;

@@ -70,7 +70,7 @@ impl Login {
 
     /// A component of the tenant's own script.
     pub(super) fn component(&self, standing: &Standing, id: &str) -> Reply {
-        let step = standing.journey.at.as_deref().and_then(|at| standing.form.step(at));
+        let step = standing.journey.step(&standing.form);
         let field = step.and_then(|step| step.fields().find(|field| field.id == id && field.kind == "CUSTOM"));
         let Some(field) = field else { return standing.page() };
         let known = standing.known(self.store.context());

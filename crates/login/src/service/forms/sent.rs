@@ -41,9 +41,14 @@ impl Sent {
             return Self::with_files(place, request.into_body(), boundary, context).await;
         }
         let body = axum::body::to_bytes(request.into_body(), LONGEST).await.ok()?;
-        let pairs = url::form_urlencoded::parse(&body).take(FIELDS);
+        Some(Self::without_files(&body))
+    }
+
+    /// A form without files.
+    pub(crate) fn without_files(body: &[u8]) -> Self {
+        let pairs = url::form_urlencoded::parse(body).take(FIELDS);
         let entered = Entered::of(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())));
-        Some(Self { entered })
+        Self { entered }
     }
 
     async fn with_files(place: &str, body: Body, boundary: String, context: &Context) -> Option<Self> {

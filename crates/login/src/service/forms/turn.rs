@@ -119,13 +119,11 @@ impl Login {
 
 /// Notes when a form was last shown, or submitted.
 fn used(tx: &mut Tx, form: &str, what: &str) -> StoreResult {
-    // Of a form that is gone nobody is told anything.
-    if tx.get(&model::FORM, form)?.is_none() {
-        return Ok(());
-    }
     let now = tx.now();
     let mut record = match tx.get(&model::FORM_TIMES, form)? {
         Some(record) => record,
+        // Of a form that is gone nobody is told anything.
+        None if tx.get(&model::FORM, form)?.is_none() => return Ok(()),
         None => Record::new(form, Document::new(), now),
     };
     record.document.insert(what.to_owned(), now.into());
