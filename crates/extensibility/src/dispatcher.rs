@@ -20,7 +20,7 @@ use identity::{
     databases::{ScriptCall, ScriptError},
     triggers::{self, BoxFuture, Execution, Firing, Suspension, Trigger, Triggers, Verdict, WaitingAction},
 };
-use kernel::{Document, Record, TenantId, Value};
+use kernel::{Document, TenantId, Value, host_name};
 use quick_cache::sync::Cache;
 use store::{Snapshot, Store, StoreResult, Tx};
 use tokio::time::Instant;
@@ -102,10 +102,16 @@ impl Dispatcher {
         (plan.epochs == plan::epochs(&self.0.store, tenant)).then_some(plan)
     }
 
-    /// The custom domain by which a request came.
-    async fn custom_domain(&self, tenant: &TenantId, firing: &Firing<'_>) -> StoreResult<Option<Arc<Record>>> {
-        let Some(request) = firing.request else { return Ok(None) };
-        self.0.store.cached_by(tenant, &model::CUSTOM_DOMAIN, "domain", events::host_of(request)).await
+    /// The event of a firing.
+    async fn event(&self, tenant: &TenantId, firing: &Firing<'_>) -> StoreResult<Document> {
+        let custom_domain = match firing.request {
+            Some(request) => {
+                let name = host_name(&request.hostname);
+                self.0.store.cached_by(tenant, &model::CUSTOM_DOMAIN, "domain", &name).await?
+            }
+            None => None,
+        };
+        Ok(events::build(tenant, firing, custom_domain.as_deref()))
     }
 
     /// Runs the deployed version of one action, which something else than the trigger's bindings names; `None` where there is no
@@ -157,8 +163,8 @@ impl Dispatcher {
 
     /// Runs the steps of a plan until one refuses, fails or waits for the user to come back.
     async fn run(&self, trigger: Trigger, plan: &Plan, start: Start<'_>) -> Verdict {
-        let Start { mut event, registering, mut verdict, mut recorder, first, continuation, rules, has_primary_user } =
-            start;
+        let Start { mut event, registering, mut verdict, mut recorder, first, continuation, rules, .. } = start;
+        let mut has_primary_user = start.has_primary_user || commands::has_primary_user(&verdict);
         let context = self.0.store.context();
         let deadline = Instant::now() + TIME;
         // Whom code may ask about is decided before any of it has had the event in its hands.
@@ -179,7 +185,7 @@ impl Dispatcher {
             if !rules.is_empty() {
                 call.facts.insert("executed_rules".into(), rules.clone().into());
             }
-            if has_primary_user || verdict.effects.iter().any(|effect| effect.name == commands::PRIMARY_USER) {
+            if has_primary_user {
                 call.facts.insert("has_primary_user".into(), true.into());
             }
             call.services.clone_from(&asked);
@@ -197,13 +203,12 @@ impl Dispatcher {
                 commands::fail(&outcome, &mut verdict);
             }
             follow_event(outcome, &mut event, &mut verdict);
+            has_primary_user |= commands::has_primary_user(&verdict);
             if verdict.denied.is_some() {
                 break;
             }
             if let Some(sent) = commands::sent_away(trigger, &mut verdict) {
                 let action = step.action().map(|id| WaitingAction { id: id.to_owned(), place });
-                let has_primary_user =
-                    has_primary_user || verdict.effects.iter().any(|effect| effect.name == commands::PRIMARY_USER);
                 let (event, execution) = (login::changed(&event), Some(recorder.id().to_owned()));
                 verdict.suspended = Some(Suspension { action, rules, event, execution, has_primary_user, ..sent });
                 break;
@@ -286,9 +291,8 @@ impl Triggers for Dispatcher {
             if plan.steps.is_empty() {
                 return Ok(Verdict::default());
             }
-            let custom_domain = self.custom_domain(tenant, &firing).await?;
+            let event = self.event(tenant, &firing).await?;
             let registering = Registering { user: firing.user, password: firing.password.as_ref() };
-            let event = events::build(tenant, &firing, custom_domain.as_deref());
             let start = Start::of(event, Some(registering), self.recorder(firing.trigger));
             Ok(self.run(firing.trigger, &plan, start).await)
         })
@@ -301,8 +305,7 @@ impl Triggers for Dispatcher {
         firing: Firing<'a>,
     ) -> BoxFuture<'a, identity::Result<Option<Verdict>>> {
         Box::pin(async move {
-            let custom_domain = self.custom_domain(tenant, &firing).await?;
-            let event = events::build(tenant, &firing, custom_domain.as_deref());
+            let event = self.event(tenant, &firing).await?;
             Ok(self.run_action(tenant, firing.trigger, action, event).await?)
         })
     }
@@ -323,7 +326,7 @@ impl Triggers for Dispatcher {
     }
 
     fn defer(&self, tx: &mut Tx, firing: Firing<'_>) -> identity::Result {
-        let host = firing.request.map(|request| events::host_of(request).to_owned());
+        let host = firing.request.map(|request| host_name(&request.hostname));
         let custom_domain = host.map(|host| tx.find(&model::CUSTOM_DOMAIN, "domain", &host)).transpose()?.flatten();
         let event = events::build(tx.tenant(), &firing, custom_domain.as_ref());
         Ok(deferred::enqueue(tx, firing.trigger, &event)?)

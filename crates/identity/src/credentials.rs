@@ -74,16 +74,6 @@ pub fn masked(value: &Value) -> Value {
     }
 }
 
-/// Changes every text of a value.
-pub fn each_text(value: &mut Value, change: &impl Fn(&mut String)) {
-    match value {
-        Value::String(text) => change(text),
-        Value::Array(items) => items.iter_mut().for_each(|item| each_text(item, change)),
-        Value::Object(members) => members.values_mut().for_each(|member| each_text(member, change)),
-        _ => {}
-    }
-}
-
 /// The credentials that code was told because it cannot do its work without them.
 #[derive(Default)]
 pub struct Told(BTreeSet<String>);

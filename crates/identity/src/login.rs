@@ -292,8 +292,13 @@ fn note_login(
     if let Some(hash) = rehashed {
         users::set_password(&mut new, account, hash, 0);
     }
-    count(&mut new, actor, tx.now());
-    users::update(tx, new, actor.event_context())
+    counted(tx, actor, new)
+}
+
+/// The user after one more login.
+pub(crate) fn counted(tx: &mut Tx, actor: &Actor, mut user: Record) -> Result<Record> {
+    count(&mut user, actor, tx.now());
+    users::update(tx, user, actor.event_context())
 }
 
 /// Counts a login in a user's record: `last_login`, `last_ip`, `logins_count`, `updated_at`. Logins by other means, and those by a

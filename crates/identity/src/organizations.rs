@@ -106,6 +106,16 @@ pub fn roles_of(reader: &Snapshot, user: &str, organization: Option<&str>) -> St
     Ok(roles)
 }
 
+/// The names of roles; one that was deleted meanwhile has none.
+pub fn role_names<'r>(reader: &Snapshot, roles: impl IntoIterator<Item = &'r String>) -> StoreResult<Vec<String>> {
+    let mut names = Vec::new();
+    for role in roles {
+        let role = reader.get(&ROLE, role)?;
+        names.extend(role.and_then(|role| role.text("name").map(str::to_owned)));
+    }
+    Ok(names)
+}
+
 /// The only organization that takes in whoever comes by a connection; none where there are several.
 pub fn only_joinable(reader: &Snapshot, connection: &str) -> StoreResult<Option<String>> {
     let entries = reader.related(&ORGANIZATION_CONNECTIONS, Side::Right(connection), &first(MOST_LOOKED_AT))?.items;

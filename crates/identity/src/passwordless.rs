@@ -10,7 +10,7 @@ mod link;
 mod method;
 mod send;
 
-use kernel::{Document, Record, Secret, Value, object};
+use kernel::{Document, Secret, Value, object};
 use serde_json::json;
 use store::{Snapshot, Tx};
 
@@ -206,7 +206,7 @@ pub fn verify(tx: &mut Tx, actor: &Actor, presented: &Presented) -> Result<Verif
     };
     // Whoever reads what is sent there holds it.
     let user = verification::verify(tx, actor, &user.id, Some(&account), method.kind)?;
-    let user = counted(tx, actor, user)?;
+    let user = login::counted(tx, actor, user)?;
     if user.is("blocked") {
         protection::note_refused(tx, actor, "f", "user is blocked", &method.realm, &subject, Some(&user))?;
         return Ok(Verified::Refused(Refusal::Blocked));
@@ -247,13 +247,8 @@ pub fn register(
     let account = user.id.clone();
     let main = users::identities(&user).into_iter().next().map(|main| main.connection).unwrap_or_default();
     let realm = users::realm_named(tx, &main)?.ok_or(Error::ConnectionMissing)?;
-    let user = counted(tx, actor, user)?;
+    let user = login::counted(tx, actor, user)?;
     Ok(LoggedIn { user, realm, account })
-}
-
-fn counted(tx: &mut Tx, actor: &Actor, mut user: Record) -> Result<Record> {
-    login::count(&mut user, actor, tx.now());
-    users::update(tx, user, actor.event_context())
 }
 
 fn newcomer(reader: &Snapshot, actor: &Actor, method: &Method, address: &str) -> Result<NewUser> {

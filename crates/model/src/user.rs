@@ -5,7 +5,7 @@
 
 mod index;
 
-use kernel::{Record, Value, id::Form};
+use kernel::{Document, Record, Value, id::Form};
 use serde::Deserialize;
 use store::Kind;
 
@@ -63,6 +63,13 @@ pub(crate) static KINDS: &[&Kind] = &[
     &JOB,
     &USER_EXPORT,
 ];
+
+/// What may be shown of a user's document.
+pub fn shown(document: &Document) -> Document {
+    let mut shown = document.clone();
+    shown.retain(|field, _| !HIDDEN.contains(&field.as_str()));
+    shown
+}
 
 /// One of the accounts of a user.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]

@@ -141,9 +141,7 @@ impl Site {
             claims.insert("scope".into(), subject.scopes.join(" ").into());
         }
         add_organization(subject.organization, &mut claims);
-        if let Some(actor) = subject.actor {
-            claims.insert("act".into(), actor.clone());
-        }
+        add_actor(subject.actor, &mut claims);
         if is_rfc9068(api) {
             claims.insert("jti".into(), self.store.context().text(id::ALNUM, 22).into());
             claims.insert("client_id".into(), subject.client.id.as_str().into());
@@ -202,9 +200,7 @@ impl Site {
             add("nonce", nonce.into());
         }
         add_organization(subject.organization, &mut claims);
-        if let Some(actor) = subject.actor {
-            claims.insert("act".into(), actor.clone());
-        }
+        add_actor(subject.actor, &mut claims);
         let signing = match configuration.alg.as_deref().and_then(Algorithm::named) {
             Some(Algorithm::Hs256) => {
                 let secret: Option<Secret> = client.secret.clone();
@@ -225,6 +221,13 @@ pub(crate) fn add_organization(organization: Option<&Organization>, claims: &mut
         if let Some(name) = &organization.name {
             claims.insert("org_name".into(), name.as_str().into());
         }
+    }
+}
+
+/// Tells who acts for the user, where somebody does.
+pub(crate) fn add_actor(actor: Option<&Value>, claims: &mut Document) {
+    if let Some(actor) = actor {
+        claims.insert("act".into(), actor.clone());
     }
 }
 

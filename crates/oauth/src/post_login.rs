@@ -164,7 +164,14 @@ pub(crate) async fn decide(site: &Site, told: Told<'_>, scopes: &[String]) -> Re
     run(site, told, scopes).await
 }
 
-async fn run(site: &Site, told: Told<'_>, scopes: &[String]) -> Result<Decision, OAuthError> {
+async fn run(site: &Site, mut told: Told<'_>, scopes: &[String]) -> Result<Decision, OAuthError> {
+    if let Some(id) = told.refresh_token.and_then(|token| token.session_id.clone()) {
+        let read = move |reader: &store::Snapshot| reader.session(&id);
+        if let Some(session) = site.store.read(site.tenant.id(), read).await? {
+            told.methods = methods_of(&session);
+            told.session = Some(session_told(&session));
+        }
+    }
     let roles = roles(site, &told.user.id, told.roles_at).await?;
     let mut transaction = told.transaction;
     transaction.entry("metadata").or_insert_with(|| Document::new().into());
@@ -211,7 +218,7 @@ fn methods(site: &Site, authentication: &Authentication, kept: Option<&Decision>
 }
 
 /// The methods by which the user of a session has proven who they are.
-pub(crate) fn methods_of(session: &Session) -> Vec<Value> {
+fn methods_of(session: &Session) -> Vec<Value> {
     let told = |method: &AuthenticationMethod| {
         let mut told = object(json!({"name": method.name, "timestamp": method.at}));
         if let Some(kind) = &method.kind {
@@ -236,7 +243,7 @@ fn device_told(device: &Device) -> Value {
 }
 
 /// `event.session` of a session that is there.
-pub(crate) fn session_told(session: &Session) -> Document {
+fn session_told(session: &Session) -> Document {
     let clients: Vec<Value> = session.details.clients.iter().map(|id| json!({"client_id": id})).collect();
     let mode = if session.is_persistent { "persistent" } else { "non-persistent" };
     object(json!({

@@ -1,9 +1,6 @@
 //! Refresh tokens at the token endpoint (RFC 6749 §6; reference: authentication-api §4 and §6).
 
-use identity::{
-    refresh_tokens::{self, Found},
-    triggers::Request,
-};
+use identity::refresh_tokens::{self, Found};
 use kernel::{Document, Secret, object};
 use model::views::RefreshTokenSettings;
 use serde_json::json;
@@ -104,7 +101,7 @@ fn invalid() -> OAuthError {
 }
 
 async fn renew(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Granted, OAuthError> {
-    let Exchange { site, record, client, parameters, origin } = &exchange;
+    let Exchange { site, record, client, parameters, .. } = &exchange;
     let presented = parameters.require("refresh_token")?.to_owned();
     let settings = settings(&exchange)?;
     let found = {
@@ -137,10 +134,6 @@ async fn renew(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Gra
     let permissions = site.permissions(&user.id, api.as_deref(), roles_at.as_ref()).await?;
     let scopes = site.granted_scopes(&wanted.scopes, record, client, api.as_deref(), &permissions).await?;
     let connection = site.store.cached_by(site.tenant.id(), &model::CONNECTION, "name", &facts.connection).await?;
-    let session = match token.session_id.clone() {
-        Some(id) => site.store.read(site.tenant.id(), move |reader: &store::Snapshot| reader.session(&id)).await?,
-        None => None,
-    };
     let told = post_login::Told {
         record,
         connection: connection.as_deref(),
@@ -148,21 +141,13 @@ async fn renew(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Gra
         organization: organization.as_deref(),
         roles_at,
         api: api.as_deref(),
-        session: session.as_ref().map(post_login::session_told),
+        session: None,
         refresh_token: Some(&token),
-        methods: session.as_ref().map(post_login::methods_of).unwrap_or_default(),
+        methods: Vec::new(),
         transaction: object(json!({
             "acr_values": [], "locale": "en", "protocol": "oauth2-refresh-token", "requested_scopes": wanted.scopes, "ui_locales": [],
         })),
-        request: Request {
-            ip: origin.ip.clone(),
-            method: "POST".to_owned(),
-            body: parameters.all(),
-            query: Document::new(),
-            hostname: site.tenant.host().to_owned(),
-            user_agent: origin.user_agent.clone(),
-            language: origin.language.clone(),
-        },
+        request: exchange.told(),
         resumed: None,
         prompt: None,
     };
@@ -188,7 +173,7 @@ async fn renew(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Gra
     let body = user_grant::issue(&exchange, &issue, &user, api.as_deref()).await?;
     let (client_id, agent, user_id) = (client.id.clone(), agent(&exchange), user.id.clone());
     let alone = Some(presented.clone());
-    let session_id = session.map(|session| session.id);
+    let changed_session = token.session_id.clone().filter(|_| !decision.session.is_none());
     let online_session = token.session_id.clone().filter(|_| token.is_online);
     let lifetimes = site.session_lifetimes().await?;
     let storing = move |tx: &mut Tx| -> Result<Stored, OAuthError> {
@@ -200,7 +185,7 @@ async fn renew(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Gra
             return Ok(Stored::Refused(invalid()));
         }
         decision.apply(tx, &user_id)?;
-        if let Some(id) = &session_id
+        if let Some(id) = &changed_session
             && let Some(mut session) = tx.session(id)?
             && session::change(&mut session, &decision.session, tx.now())
         {

@@ -132,12 +132,7 @@ fn roles(reader: &Snapshot, user_id: &str, at: Option<&RolesAt>) -> StoreResult<
 
 /// The names of a user's roles.
 pub(crate) fn role_names(reader: &Snapshot, user_id: &str, at: Option<&RolesAt>) -> StoreResult<Vec<String>> {
-    let mut names = Vec::new();
-    for role in roles(reader, user_id, at)? {
-        let role = reader.get(&model::ROLE, &role)?;
-        names.extend(role.and_then(|role| role.text("name").map(str::to_owned)));
-    }
-    Ok(names)
+    organizations::role_names(reader, &roles(reader, user_id, at)?)
 }
 
 /// What a user may do with an API, directly and by roles; within an organization also by the roles there.

@@ -6,7 +6,6 @@ use identity::{
     Actor,
     login::LoggedIn,
     organizations::{self, Standing},
-    triggers::Request,
 };
 use kernel::{Document, Record, Value, object};
 use serde_json::json;
@@ -79,9 +78,8 @@ pub(crate) async fn ask_before_code(exchange: &Exchange<'_>, subject: &mut log::
     subject.note_organization(organization.as_deref());
     let api = site.api_asked(parameters.get("audience"), record, client).await?;
     capabilities::admit(client, api.as_deref())?;
-    let named = |known: &Arc<Record>| [known.id.clone(), known.text("name").unwrap_or_default().to_owned()];
     let actor = Actor {
-        organization: organization.as_ref().map(named),
+        organization: organization.as_deref().map(named),
         client_name: Some(client.name.clone()),
         ..password::actor(site, origin, Some(&client.id))
     };
@@ -102,8 +100,7 @@ impl Asked {
     /// Another organization instead of the one that was asked for.
     pub(crate) fn enter(&mut self, organization: Arc<Record>, subject: &mut log::Subject) {
         subject.note_organization(Some(&organization));
-        self.actor.organization =
-            Some([organization.id.clone(), organization.text("name").unwrap_or_default().to_owned()]);
+        self.actor.organization = Some(named(&organization));
         self.organization = Some(organization);
     }
 
@@ -116,6 +113,11 @@ impl Asked {
     }
 }
 
+/// Identifier and name of an organization.
+fn named(organization: &Record) -> [String; 2] {
+    [organization.id.clone(), organization.text("name").unwrap_or_default().to_owned()]
+}
+
 /// The tokens of a user whose login was counted.
 pub(crate) async fn tokens(
     exchange: Exchange<'_>,
@@ -126,7 +128,7 @@ pub(crate) async fn tokens(
 ) -> Result<Granted, OAuthError> {
     let Asked { api, organization, actor } = asked;
     let LoggedIn { user, realm, .. } = found;
-    let Exchange { site, record, client, parameters, origin } = &exchange;
+    let Exchange { site, record, client, parameters, .. } = &exchange;
     subject.user_id = Some(user.id.clone());
     subject.user_name = log::name_of(&user);
     subject.connection = Some([realm.name.clone(), realm.id.clone(), realm.strategy.to_string()]);
@@ -149,8 +151,8 @@ pub(crate) async fn tokens(
     asked.retain(|scope| scope != profile::ONLINE);
     let scopes = site.granted_scopes(&asked, record, client, api.as_deref(), &permissions).await?;
     let stored_connection = site.store.cached(site.tenant.id(), &model::CONNECTION, &realm.id).await?;
-    let mut shown = parameters.all();
-    shown.retain(|name, _| !SECRETS.contains(&name.as_str()));
+    let mut request = exchange.told();
+    request.body.retain(|name, _| !SECRETS.contains(&name.as_str()));
     let now = site.store.context().now();
     let user = Arc::new(user);
     let mut transaction = object(json!({
@@ -168,15 +170,7 @@ pub(crate) async fn tokens(
         refresh_token: None,
         methods: way.method.map(|name| json!({"name": name, "timestamp": now})).into_iter().collect(),
         transaction,
-        request: Request {
-            ip: origin.ip.clone(),
-            method: "POST".to_owned(),
-            body: shown,
-            query: Document::new(),
-            hostname: site.tenant.host().to_owned(),
-            user_agent: origin.user_agent.clone(),
-            language: origin.language.clone(),
-        },
+        request,
         resumed: None,
         prompt: None,
     };

@@ -54,6 +54,22 @@ pub(crate) struct Exchange<'a> {
     pub(crate) origin: &'a Origin,
 }
 
+impl Exchange<'_> {
+    /// The request, as the tenant's code is told it.
+    pub(crate) fn told(&self) -> triggers::Request {
+        let Self { site, parameters, origin, .. } = self;
+        triggers::Request {
+            ip: origin.ip.clone(),
+            method: "POST".to_owned(),
+            body: parameters.all(),
+            query: Document::new(),
+            hostname: site.tenant.host().to_owned(),
+            user_agent: origin.user_agent.clone(),
+            language: origin.language.clone(),
+        }
+    }
+}
+
 /// Stores what a response rests on.
 pub(crate) type Storing = Box<dyn Fn(&mut Tx) -> Result<Stored, OAuthError> + Send>;
 

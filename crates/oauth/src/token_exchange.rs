@@ -13,7 +13,9 @@ use serde_json::json;
 use store::{Snapshot, Tx};
 
 use crate::{
-    OAuthError, log,
+    OAuthError,
+    error::shortened,
+    log,
     post_login::change_metadata,
     signed_in::{self, Asked, Way},
     token::{Exchange, Grant, Granted, Granting},
@@ -55,10 +57,10 @@ async fn custom(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Gr
     let Exchange { site, client, parameters, origin, .. } = &exchange;
     let kind = parameters.require("subject_token_type")?.to_owned();
     let token = parameters.require("subject_token")?.to_owned();
-    subject.more.insert("subject_token_type".into(), crate::error::shortened(&kind).into());
+    subject.more.insert("subject_token_type".into(), shortened(&kind).into());
     let requested = parameters.get("requested_token_type").unwrap_or(ACCESS_TOKEN).to_owned();
     if requested != ACCESS_TOKEN {
-        let text = format!("Unsupported requested_token_type: {}", crate::error::shortened(&requested));
+        let text = format!("Unsupported requested_token_type: {}", shortened(&requested));
         return Err(OAuthError::invalid_request(text));
     }
     let acting = match (parameters.get("actor_token"), parameters.get("actor_token_type")) {
@@ -134,18 +136,18 @@ fn way(foreign: &Foreign, actor: Option<Value>) -> Way {
 
 /// Why the user whom the code names cannot be signed in, for the client.
 fn refused(refusal: Refusal) -> OAuthError {
-    let shown = |name: &str| crate::error::shortened(name);
     match refusal {
         Refusal::Blocked => OAuthError::blocked(),
         Refusal::NoUser => OAuthError::invalid_request("The user does not exist."),
         Refusal::NoConnection(name) => {
-            OAuthError::invalid_request(format!("The connection {} does not exist.", shown(&name)))
+            OAuthError::invalid_request(format!("The connection {} does not exist.", shortened(&name)))
         }
         Refusal::Disabled(name) => {
-            OAuthError::invalid_request(format!("The connection {} is not enabled for the client.", shown(&name)))
+            OAuthError::invalid_request(format!("The connection {} is not enabled for the client.", shortened(&name)))
         }
         Refusal::Elsewhere(name) => {
-            let text = format!("Users of the connection {} are created in the tenant's own database.", shown(&name));
+            let text =
+                format!("Users of the connection {} are created in the tenant's own database.", shortened(&name));
             OAuthError::invalid_request(text)
         }
         Refusal::Taken => OAuthError::invalid_request("The user_id belongs to a user of another connection."),

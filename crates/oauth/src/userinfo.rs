@@ -86,9 +86,7 @@ async fn answer(site: &Site, request: Request<Body>) -> Result<Document, Refusal
     claims.insert("sub".into(), user.id.as_str().into());
     claims.extend(profile::claims(&user, &access.scopes));
     issue::add_organization(access.organization.as_ref(), &mut claims);
-    if let Some(actor) = access.actor {
-        claims.insert("act".into(), actor);
-    }
+    issue::add_actor(access.actor.as_ref(), &mut claims);
     for (name, value) in access.claims {
         let is_shown = identity::claims::admits(&name, false) && !profile::leaves_out(&name, &access.scopes);
         if is_shown {

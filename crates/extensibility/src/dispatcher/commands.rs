@@ -11,7 +11,7 @@ pub(super) const REDIRECT: &str = "redirect.sendUserTo";
 const FORM: &str = "prompt.render";
 
 /// The command that makes the login another user's.
-pub(super) const PRIMARY_USER: &str = "authentication.setPrimaryUser";
+const PRIMARY_USER: &str = "authentication.setPrimaryUser";
 
 /// Adds what an Action asked for to the verdict.
 pub(super) fn interpret(trigger: Trigger, outcome: &Outcome, verdict: &mut Verdict) {
@@ -56,6 +56,11 @@ fn carry_out(trigger: Trigger, command: &Command, verdict: &mut Verdict) {
         | "transaction.clearTargetScopes" => {}
         name => verdict.effects.push(Effect { name: name.to_owned(), arguments: command.arguments.clone() }),
     }
+}
+
+/// Whether code has made the login another user's.
+pub(super) fn has_primary_user(verdict: &Verdict) -> bool {
+    verdict.effects.iter().any(|effect| effect.name == PRIMARY_USER)
 }
 
 /// Where an Action sends the user, or which form it has shown, if it does; of several calls the last counts.

@@ -48,11 +48,6 @@ pub(super) fn build(tenant: &TenantId, firing: &Firing<'_>, custom_domain: Optio
     event
 }
 
-/// The host that was asked, without its port.
-pub(super) fn host_of(request: &Request) -> &str {
-    request.hostname.split(':').next().unwrap_or_default()
-}
-
 fn domain(record: &Record) -> Document {
     object(json!({
         "domain": record.text("domain").unwrap_or_default(),
@@ -140,10 +135,7 @@ fn user(trigger: Trigger, profile: &Document) -> Document {
 
 /// All that is known of a user.
 fn whole(profile: &Document, with_identities: bool) -> Document {
-    let mut shown = profile.clone();
-    for field in model::user::HIDDEN {
-        shown.shift_remove(*field);
-    }
+    let mut shown = model::user::shown(profile);
     let identities = shown.shift_remove("identities");
     for field in ["user_metadata", "app_metadata"] {
         shown.entry(field).or_insert_with(|| Document::new().into());

@@ -6,7 +6,7 @@ use kernel::{Document, TenantId, Value, object};
 use serde_json::json;
 use store::{Snapshot, StoreResult};
 
-use super::{Dispatcher, Recorder, Start, events, plan::Plan};
+use super::{Dispatcher, Recorder, Start, plan::Plan};
 use crate::rules::{LOGIN, context};
 
 /// What code may change of the event, by the member that it is in.
@@ -22,8 +22,7 @@ impl Dispatcher {
     /// Fires a trigger whose code may send the user elsewhere and go on when they come back; at a login the rules run before.
     pub(super) async fn go_on(&self, tenant: &TenantId, plan: &Plan, firing: &Firing<'_>) -> StoreResult<Verdict> {
         let trigger = firing.trigger;
-        let custom_domain = self.custom_domain(tenant, firing).await?;
-        let mut event = events::build(tenant, firing, custom_domain.as_deref());
+        let mut event = self.event(tenant, firing).await?;
         let resumed = firing.resumed;
         if let Some(resumed) = resumed {
             see(&mut event, &resumed.event);

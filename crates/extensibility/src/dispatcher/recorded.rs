@@ -1,7 +1,7 @@
 //! What code is told, noted for the developer who runs it again on that: without credentials.
 
 use identity::credentials::{self, Told};
-use kernel::{Value, value_at};
+use kernel::{Value, change_texts, value_at};
 use serde_json::json;
 
 use super::plan::Step;
@@ -13,9 +13,16 @@ const LONGEST: usize = 128 * 1024;
 
 /// Notes what a step is called with.
 pub(super) fn note(noted: &mut Vec<Value>, step: &Step, handler: &str, event: &Value, told: &Told) {
+    if noted.len() >= MOST {
+        return;
+    }
     let mut event = credentials::masked(event);
-    credentials::each_text(&mut event, &|text| told.mask(text));
-    if noted.len() >= MOST || event.to_string().len() > LONGEST {
+    change_texts(&mut event, &|text| {
+        let mut text = text.to_owned();
+        told.mask(&mut text);
+        text
+    });
+    if event.to_string().len() > LONGEST {
         return;
     }
     let user = event.as_object().and_then(|event| value_at(event, "user.user_id")).cloned();

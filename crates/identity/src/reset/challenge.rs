@@ -2,9 +2,9 @@
 //! (reference: actions §3.6).
 
 use kernel::{Document, Record, Value, object};
-use model::{CLIENT, CONNECTION, ORGANIZATION, ROLE, USER};
+use model::{CLIENT, CONNECTION, ORGANIZATION, USER};
 use serde_json::json;
-use store::{Snapshot, Store, StoreResult, Tx};
+use store::{Snapshot, Store, Tx};
 
 use crate::{
     Actor, Error, Result,
@@ -118,17 +118,9 @@ fn told(reader: &Snapshot, presented: &str) -> Result<Told> {
     };
     let client = ticket.client_id.as_deref().map(|id| reader.get(&CLIENT, id)).transpose()?.flatten();
     let organization = ticket.organization_id.as_deref().map(|id| reader.get(&ORGANIZATION, id)).transpose()?.flatten();
-    let roles = role_names(reader, &user.id, ticket.organization_id.as_deref())?;
+    let roles = organizations::roles_of(reader, &user.id, ticket.organization_id.as_deref())?;
+    let roles = organizations::role_names(reader, roles.iter().take(MOST_ROLES))?;
     Ok(Told { user, connection, client, organization, roles })
-}
-
-fn role_names(reader: &Snapshot, user: &str, organization: Option<&str>) -> StoreResult<Vec<String>> {
-    let mut names = Vec::new();
-    for role in organizations::roles_of(reader, user, organization)?.iter().take(MOST_ROLES) {
-        let role = reader.get(&ROLE, role)?;
-        names.extend(role.and_then(|role| role.text("name").map(str::to_owned)));
-    }
-    Ok(names)
 }
 
 fn read(verdict: Verdict) -> Judgement {

@@ -2,7 +2,7 @@
 //! be created or renewed with that (reference: actions §3.7).
 
 use kernel::{Document, Record, Value};
-use model::{CONNECTION, USER};
+use model::CONNECTION;
 use serde_json::json;
 use store::{Snapshot, Store, Tx};
 
@@ -17,7 +17,7 @@ use crate::{
     connections,
     log::Entry,
     login::{self, LoggedIn},
-    users,
+    passwordless, users,
 };
 
 /// Attributes that a renewal replaces.
@@ -72,9 +72,10 @@ pub enum Refusal {
     Blocked,
 }
 
-/// What was found, outside of a transaction.
+/// What comes of looking for the user.
 enum Found {
-    User(String),
+    User(Box<LoggedIn>),
+    /// The account is to be created.
     Nobody(Box<Realm>),
 }
 
@@ -90,15 +91,11 @@ pub async fn settle(
 ) -> Result<std::result::Result<LoggedIn, Refusal>> {
     // Somebody else may create the same account meanwhile: then it is there.
     for _ in 0..2 {
-        let (asked, wanted) = (actor.clone(), named.clone());
-        let found = store.read(&actor.tenant, move |reader| find(reader, &asked, &wanted)).await?;
-        let realm = match found {
+        let (acting, wanted) = (actor.clone(), named.clone());
+        let enter = move |tx: &mut Tx| enter(tx, &acting, &wanted);
+        let realm = match store.write(&actor.tenant, enter).await? {
             Err(refusal) => return Ok(Err(refusal)),
-            Ok(Found::User(id)) => {
-                let (acting, wanted) = (actor.clone(), named.clone());
-                let enter = move |tx: &mut Tx| enter(tx, &acting, &id, &wanted);
-                return store.write(&actor.tenant, enter).await;
-            }
+            Ok(Found::User(found)) => return Ok(Ok(*found)),
             Ok(Found::Nobody(realm)) => realm,
         };
         let Named::Account(account) = &named else { return Ok(Err(Refusal::NoUser)) };
@@ -114,76 +111,59 @@ pub async fn settle(
     Ok(Err(Refusal::Unfit(Error::UserExists)))
 }
 
-fn find(reader: &Snapshot, actor: &Actor, named: &Named) -> Result<std::result::Result<Found, Refusal>> {
-    let client = actor.client_id.as_deref().unwrap_or_default();
-    match named {
-        Named::Id(id) => Ok(match of_identity(reader, id)? {
-            Some(user) => Ok(Found::User(user.id)),
-            None => Err(Refusal::NoUser),
-        }),
-        Named::Account(account) => {
-            let Some(connection) = reader.find(&CONNECTION, "name", &account.connection)? else {
-                return Ok(Err(Refusal::NoConnection(account.connection.clone())));
-            };
-            if !connections::is_used(reader, &connection, client)? {
-                return Ok(Err(Refusal::Disabled(account.connection.clone())));
+/// Signs in a user who is known.
+fn enter(tx: &mut Tx, actor: &Actor, named: &Named) -> Result<std::result::Result<Found, Refusal>> {
+    let (mut user, name, is_main, realm) = match named {
+        Named::Id(id) => {
+            let Some(user) = of_identity(tx, id)? else { return Ok(Err(Refusal::NoUser)) };
+            let own = identities(&user);
+            let place = own.iter().position(|identity| identity.name() == *id).unwrap_or(0);
+            let Some(identity) = own.get(place) else { return Err(Error::failed("a user without identities")) };
+            match used_realm(tx, actor, &identity.connection)? {
+                Ok(realm) => (user, identity.name(), place == 0, realm),
+                Err(refusal) => return Ok(Err(refusal)),
             }
-            let realm = Realm::of(&connection)?;
-            let name = name_of(&realm, account);
-            let Some(user) = of_identity(reader, &name)? else {
-                let outcome = match (account.is_created, realm.is_external()) {
+        }
+        Named::Account(account) => {
+            let realm = match used_realm(tx, actor, &account.connection)? {
+                Ok(realm) => realm,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            let name = format!("{}|{}", realm.strategy, account.local_id);
+            let Some(user) = of_identity(tx, &name)? else {
+                return Ok(match (account.is_created, realm.is_external()) {
                     (false, _) => Err(Refusal::NoUser),
                     (true, true) => Err(Refusal::Elsewhere(account.connection.clone())),
                     (true, false) => Ok(Found::Nobody(Box::new(realm))),
-                };
-                return Ok(outcome);
+                });
             };
             let is_own = |own: &users::Identity| own.name() == name && own.connection == realm.name;
-            let is_known = identities(&user).iter().any(is_own);
-            Ok(if is_known { Ok(Found::User(user.id)) } else { Err(Refusal::Taken) })
-        }
-    }
-}
-
-fn name_of(realm: &Realm, account: &Account) -> String {
-    format!("{}|{}", realm.strategy, account.local_id)
-}
-
-/// Signs a known user in.
-fn enter(tx: &mut Tx, actor: &Actor, id: &str, named: &Named) -> Result<std::result::Result<LoggedIn, Refusal>> {
-    let Some(mut user) = tx.get(&USER, id)? else { return Ok(Err(Refusal::NoUser)) };
-    let own = identities(&user);
-    let place = match named {
-        Named::Id(id) => own.iter().position(|identity| identity.name() == *id).unwrap_or(0),
-        Named::Account(account) => {
-            let is_meant = |identity: &users::Identity| {
-                identity.connection == account.connection && identity.user_id == account.local_id.as_str()
-            };
-            let Some(place) = own.iter().position(is_meant) else { return Ok(Err(Refusal::NoUser)) };
-            place
+            let Some(place) = identities(&user).iter().position(is_own) else { return Ok(Err(Refusal::Taken)) };
+            (user, name, place == 0, realm)
         }
     };
-    let Some(identity) = own.get(place) else { return Err(Error::failed("a user without identities")) };
-    let name = identity.name();
-    let Some(connection) = tx.find(&CONNECTION, "name", &identity.connection)? else {
-        return Ok(Err(Refusal::NoConnection(identity.connection.clone())));
-    };
-    if !connections::is_used(tx, &connection, actor.client_id.as_deref().unwrap_or_default())? {
-        return Ok(Err(Refusal::Disabled(identity.connection.clone())));
-    }
-    let realm = Realm::of(&connection)?;
     if let Named::Account(account) = named
         && account.is_replaced
-        && let Err(refusal) = replace(&mut user, &name, place == 0, &account.attributes)
+        && let Err(refusal) = replace(&mut user, &name, is_main, &account.attributes)
     {
         return Ok(Err(refusal));
     }
-    login::count(&mut user, actor, tx.now());
-    let user = users::update(tx, user, actor.event_context())?;
+    let user = login::counted(tx, actor, user)?;
     if user.is("blocked") {
         return Ok(Err(Refusal::Blocked));
     }
-    Ok(Ok(LoggedIn { user, realm, account: name }))
+    Ok(Ok(Found::User(Box::new(LoggedIn { user, realm, account: name }))))
+}
+
+/// What a connection says that the client uses.
+fn used_realm(reader: &Snapshot, actor: &Actor, name: &str) -> Result<std::result::Result<Realm, Refusal>> {
+    let Some(connection) = reader.find(&CONNECTION, "name", name)? else {
+        return Ok(Err(Refusal::NoConnection(name.to_owned())));
+    };
+    if !connections::is_used(reader, &connection, actor.client_id.as_deref().unwrap_or_default())? {
+        return Ok(Err(Refusal::Disabled(name.to_owned())));
+    }
+    Ok(Ok(Realm::of(&connection)?))
 }
 
 /// Replaces what the account says of the user; what the code leaves out goes.
@@ -240,30 +220,20 @@ async fn create(
         };
         let prepared = registration::prepare(services, store, actor, new).await?;
         let services = services.clone();
-        let work = move |tx: &mut Tx| {
-            let user = registration::apply(tx, &services, &acting, &prepared)?;
-            counted(tx, &acting, user)
-        };
+        let work = move |tx: &mut Tx| passwordless::register(tx, &services, &acting, &prepared);
         return store.write(&actor.tenant, work).await;
     }
-    let (realm, account) = (realm.clone(), account.clone());
+    let (name, account) = (realm.name.clone(), account.clone());
     let work = move |tx: &mut Tx| {
+        let realm = users::realm_named(tx, &name)?.ok_or(Error::ConnectionMissing)?;
         let local_id = Some(account.local_id.clone());
         let user = registration::create(tx, &acting, &realm, account.attributes.clone(), local_id, None)?;
         let details = Document::from_iter([("strategy".to_owned(), json!(realm.strategy.name()))]);
         Entry { details, ..Entry::of("ss").about(&user, Some(&realm)) }.append(tx, &acting)?;
-        counted(tx, &acting, user)
+        let user = login::counted(tx, &acting, user)?;
+        Ok(LoggedIn { account: user.id.clone(), user, realm })
     };
     store.write(&actor.tenant, work).await
-}
-
-fn counted(tx: &mut Tx, actor: &Actor, mut user: Record) -> Result<LoggedIn> {
-    login::count(&mut user, actor, tx.now());
-    let user = users::update(tx, user, actor.event_context())?;
-    let main = identities(&user).into_iter().next().map(|main| main.connection).unwrap_or_default();
-    let realm = users::realm_named(tx, &main)?.ok_or(Error::ConnectionMissing)?;
-    let account = user.id.clone();
-    Ok(LoggedIn { user, realm, account })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use identity::{
     claims,
-    triggers::{Firing, Request, Trigger, Verdict},
+    triggers::{Firing, Trigger, Verdict},
 };
 use kernel::{Document, object};
 use serde_json::json;
@@ -23,19 +23,11 @@ pub(super) async fn fire(
     organization: Option<&Organization>,
     subject: &mut Subject,
 ) -> Result<Verdict, OAuthError> {
-    let Exchange { site, record, parameters, origin, .. } = exchange;
+    let Exchange { site, record, parameters, .. } = exchange;
     if !site.services.triggers.listens(site.tenant.id(), Trigger::CredentialsExchange).await? {
         return Ok(Verdict::default());
     }
-    let request = Request {
-        ip: origin.ip.clone(),
-        method: "POST".to_owned(),
-        body: parameters.all(),
-        query: Document::new(),
-        hostname: site.tenant.host().to_owned(),
-        user_agent: origin.user_agent.clone(),
-        language: origin.language.clone(),
-    };
+    let request = exchange.told();
     let requested: Vec<&str> = parameters.get("scope").unwrap_or_default().split_whitespace().collect();
     let mut transaction = object(json!({ "requested_scopes": requested }));
     if let Some(id) = parameters.get("correlation_id") {

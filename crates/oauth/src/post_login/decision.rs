@@ -47,7 +47,7 @@ pub(crate) struct Decision {
 }
 
 /// Changes of a session.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct SessionChanges {
     /// The identifier of the session that begins with the login, where code was told of it.
@@ -79,6 +79,13 @@ pub(crate) struct TokenChanges {
     pub(crate) idle_expires: Option<i64>,
     /// Its metadata.
     pub(crate) metadata: Option<Document>,
+}
+
+impl SessionChanges {
+    /// Whether nothing is changed.
+    pub(crate) fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl TokenChanges {
@@ -291,14 +298,16 @@ fn note(metadata: &mut Option<Document>, effect: &Effect) {
 
 /// Whether code waits for the user of a login to come back.
 pub(crate) fn waits(transaction: &Transaction) -> bool {
-    let kept = transaction.request.protocol.get(KEPT);
-    kept.and_then(|kept| kept.get("suspended")).is_some_and(|suspended| !suspended.is_null())
+    suspended(transaction).is_some()
 }
 
 /// Whether it waits for a form to be filled in.
 pub(crate) fn waits_for_form(transaction: &Transaction) -> bool {
-    let kept = transaction.request.protocol.get(KEPT);
-    kept.and_then(|kept| kept.get("suspended")?.get("form")).is_some_and(|form| !form.is_null())
+    suspended(transaction).and_then(|suspended| suspended.get("form")).is_some_and(|form| !form.is_null())
+}
+
+fn suspended(transaction: &Transaction) -> Option<&Value> {
+    transaction.request.protocol.get(KEPT)?.get("suspended").filter(|suspended| !suspended.is_null())
 }
 
 /// What the code decided before a page was shown.

@@ -1,10 +1,10 @@
 //! What the Action of a profile is told of a foreign token, and what it says of it.
 
 use identity::{
-    triggers::{Denial, Effect, Firing, Request, Trigger, Verdict},
+    triggers::{Denial, Effect, Firing, Trigger, Verdict},
     users::exchanged::{Account, Named},
 };
-use kernel::{Document, Record, Value, object};
+use kernel::{Document, Value, object};
 use serde_json::json;
 
 use super::Asked;
@@ -53,7 +53,7 @@ pub(super) async fn ask(
     foreign: &Foreign,
     subject: &mut log::Subject,
 ) -> Result<Result<Answer, Refusal>, OAuthError> {
-    let Exchange { site, record, parameters, origin, .. } = exchange;
+    let Exchange { site, record, parameters, .. } = exchange;
     let scopes = parameters.get("scope").unwrap_or_default().split_ascii_whitespace();
     let mut transaction = object(json!({
         "subject_token": foreign.token,
@@ -73,15 +73,7 @@ pub(super) async fn ask(
     let audience =
         asked.api().map_or_else(|| format!("{}userinfo", site.tenant.issuer()), |api| api.identifier.clone());
     let own = object(json!({"resource_server": {"identifier": audience}, "transaction": transaction}));
-    let request = Request {
-        ip: origin.ip.clone(),
-        method: "POST".to_owned(),
-        body: parameters.all(),
-        query: Document::new(),
-        hostname: site.tenant.host().to_owned(),
-        user_agent: origin.user_agent.clone(),
-        language: origin.language.clone(),
-    };
+    let request = exchange.told();
     let firing = Firing {
         client: Some(record),
         organization: asked.organization(),
@@ -103,13 +95,7 @@ async fn user_of(site: &Site, token: &str) -> Result<Option<Document>, OAuthErro
     let is_over = jwt.seconds("exp").is_none_or(|end| end <= site.store.context().now().seconds());
     let Some(id) = jwt.text("sub").filter(|_| !is_over) else { return Ok(None) };
     let user = site.store.cached(site.tenant.id(), &model::USER, id).await?;
-    Ok(user.map(|user| shown(&user)))
-}
-
-fn shown(user: &Record) -> Document {
-    let mut shown = user.document.clone();
-    shown.retain(|name, _| !model::user::HIDDEN.contains(&name.as_str()));
-    shown
+    Ok(user.map(|user| model::user::shown(&user.document)))
 }
 
 fn read(verdict: Verdict) -> Result<Answer, Refusal> {
