@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { connect } from "node:tls";
 import { chromium } from "playwright-core";
+import { args, executablePath } from "./chromium.js";
 import { application, authorization, domain, go, issuer, logIn, PASSWORD, servePage, signUp, unique, user } from "./support.js";
 
 const profile = mkdtempSync(join(tmpdir(), "passwords-"));
@@ -40,9 +41,8 @@ after(async () => {
 /** A browser with this file's profile, in which nothing says that a program drives it: the manager would be off. */
 async function browser() {
   const keys = await Promise.all([issuer, site.origin].map(key));
-  const args = ["--no-sandbox", "--disable-dev-shm-usage", `--ignore-certificate-errors-spki-list=${keys.join(",")}`];
-  const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-  return chromium.launchPersistentContext(profile, { executablePath, ignoreDefaultArgs: ["--enable-automation"], args });
+  const trust = `--ignore-certificate-errors-spki-list=${keys.join(",")}`;
+  return chromium.launchPersistentContext(profile, { executablePath, ignoreDefaultArgs: ["--enable-automation"], args: [...args, trust] });
 }
 
 /** What the manager has noted since its log was opened; it is asked until it says this. */

@@ -6,6 +6,7 @@ import { execFileSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
+import { args, executablePath } from "./chromium.js";
 import { previews } from "./previews.js";
 
 const NEW = "#b5179e";
@@ -97,7 +98,7 @@ async function served(...names) {
 }
 
 const [ours, themes] = [await served("branding", "organization"), await served("branding", "organization", "theme")];
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+const browser = await chromium.launch({ executablePath, args });
 const context = await browser.newContext({ viewport: { width: 520, height: 620 }, colorScheme: "light" });
 await context.route("https://acme.example/**", (route) => {
   const name = new URL(route.request().url()).pathname;

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch } from "chrome-launcher";
 import lighthouse from "lighthouse";
+import { args, executablePath } from "./chromium.js";
 import { previews } from "./previews.js";
 import { examine, reflect, reflection } from "./support.js";
 
@@ -53,8 +54,7 @@ test("every screen is accessible in each of its states and languages", async () 
 });
 
 test("lighthouse finds no fault on the pages on which users log in", async () => {
-  const chromePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-  const chrome = await launch({ chromePath, chromeFlags: ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage"], logLevel: "silent" });
+  const chrome = await launch({ chromePath: executablePath, chromeFlags: ["--headless=new", ...args], logLevel: "silent" });
   try {
     for (const path of ["/u/preview/login-id/plain", "/u/preview/login-password/wrong-email-credentials"]) {
       const settings = { port: chrome.port, onlyCategories: ["accessibility"], logLevel: "silent", disableFullPageScreenshot: true, blockedUrlPatterns: ["*live.js"] };

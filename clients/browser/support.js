@@ -12,12 +12,13 @@ import { join } from "node:path";
 import { after } from "node:test";
 import { chromium } from "playwright-core";
 import { ManagementClient } from "auth0";
+import { args, executablePath } from "./chromium.js";
 
 const require = createRequire(import.meta.url);
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
-function setting(name, otherwise) {
-  const value = process.env[name] ?? otherwise;
+function setting(name) {
+  const value = process.env[name];
   assert.ok(value, `${name} is not set: start this suite with \`aught run --dns trust -- npm test\``);
   return value;
 }
@@ -41,10 +42,7 @@ let started;
 
 /** The browser of this file's tests. Without one it fails. */
 function browser() {
-  started ??= chromium.launch({
-    executablePath: setting("CHROMIUM", "/usr/bin/chromium"),
-    args: ["--no-sandbox", "--disable-dev-shm-usage"],
-  });
+  started ??= chromium.launch({ executablePath, args });
   return started;
 }
 

@@ -27,12 +27,14 @@ async function api(method, path, value) {
   return answer.text && JSON.parse(answer.text);
 }
 
+/** The cookies of a browser, as it sends them. */
+const cookies = (jar) => Object.entries(jar).map(([name, value]) => `${name}=${value}`).join("; ");
+
 /** A browser without cookies opens an address of this host: what it shows in the end, and where. Other hosts are not asked. */
 async function visit(host, path, language = "en") {
   const jar = {};
   for (let address = path; ; ) {
-    const cookie = Object.entries(jar).map(([name, value]) => `${name}=${value}`).join("; ");
-    const answer = await send("GET", host, address, { headers: { "accept-language": language, cookie } });
+    const answer = await send("GET", host, address, { headers: { "accept-language": language, cookie: cookies(jar) } });
     for (const set of answer.headers["set-cookie"] ?? []) {
       const [name, value] = set.split(";")[0].split(/=(.*)/s);
       jar[name] = value;
@@ -69,8 +71,7 @@ const page = await visit(domain, authorize("Shop"));
 const own = await visit(CUSTOM, authorize("Shop"));
 const organized = await visit(domain, authorize("Shop", { organization: north.id }));
 const state = /name="state" value="([^"]+)"/.exec(page.text)?.[1];
-const cookie = Object.entries(page.jar).map(([name, value]) => `${name}=${value}`).join("; ");
-const drawn = await send("GET", domain, `/u/reset-password/request/Customers?state=${state}`, { headers: { cookie } });
+const drawn = await send("GET", domain, `/u/reset-password/request/Customers?state=${state}`, { headers: { cookie: cookies(page.jar) } });
 const form = await visit(domain, ticket.replace(/^https:\/\/[^/]*/, "").replace("#", ""));
 const german = await visit(domain, authorize("Shop"), "de");
 await api("DELETE", `/users/${encodeURIComponent(ada.user_id)}`);

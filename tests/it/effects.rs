@@ -42,10 +42,9 @@ fn properties(contract: &Value, schema: &Value, prefix: &str, depth: u8, found: 
             properties(contract, property, &format!("{prefix}{name}."), depth - 1, found);
         }
     }
-    found.extend(schema["enum"].as_array().into_iter().flatten().filter_map(|value| {
-        let is_whole = prefix.is_empty();
-        value.as_str().filter(|_| is_whole).map(str::to_owned)
-    }));
+    if prefix.is_empty() {
+        found.extend(schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
+    }
     for form in ["oneOf", "anyOf", "allOf"] {
         for variant in schema[form].as_array().into_iter().flatten() {
             properties(contract, variant, prefix, depth, found);

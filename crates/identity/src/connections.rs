@@ -33,11 +33,16 @@ pub fn of_client(reader: &Snapshot, client_id: &str) -> StoreResult<Vec<Record>>
         found = reader.get_all(&CONNECTION, &ids)?;
     }
     if client.is_strict() || !client.is_first_party() {
-        for connection in reader.list(&CONNECTION, &Query::of(Filter::equals(OF_DOMAIN, true)))?.items {
+        for connection in of_domain(reader)? {
             if found.iter().all(|known| known.id != connection.id) {
                 found.push(connection);
             }
         }
     }
     Ok(found)
+}
+
+/// The connections of the whole domain.
+pub fn of_domain(reader: &Snapshot) -> StoreResult<Vec<Record>> {
+    Ok(reader.list(&CONNECTION, &Query::of(Filter::equals(OF_DOMAIN, true)))?.items)
 }

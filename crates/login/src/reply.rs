@@ -11,30 +11,22 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use crate::load::Setting;
 use model::{languages, login::Redirect};
 
-/// The stylesheet of all pages.
-const STYLE: &str = include_str!("../assets/login.css");
-/// The script of all pages.
-const SCRIPT: &str = include_str!("../assets/login.js");
-/// The script of our own classic page.
-const CLASSIC: &str = include_str!("../assets/classic.js");
+const CSS: &str = "text/css; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+/// What pages have beside them, with its type: stylesheet and script of all pages, the script of our own classic page, stylesheet and script of
+/// forms.
+const FILES: [(&str, &str, &str); 5] = [
+    ("login.css", include_str!("../assets/login.css"), CSS),
+    ("login.js", include_str!("../assets/login.js"), JAVASCRIPT),
+    ("classic.js", include_str!("../assets/classic.js"), JAVASCRIPT),
+    ("forms.css", include_str!("../assets/forms.css"), CSS),
+    ("forms.js", include_str!("../assets/forms.js"), JAVASCRIPT),
+];
 
-/// The stylesheet of forms.
-const FORM_STYLE: &str = include_str!("../assets/forms.css");
-/// The script of forms.
-const FORM_SCRIPT: &str = include_str!("../assets/forms.js");
-
-/// The paths of all files: they change with their content, so that browsers may keep them for ever.
-fn paths() -> &'static [String; 5] {
-    static PATHS: OnceLock<[String; 5]> = OnceLock::new();
-    PATHS.get_or_init(|| {
-        [
-            asset("login.css", STYLE),
-            asset("login.js", SCRIPT),
-            asset("classic.js", CLASSIC),
-            asset("forms.css", FORM_STYLE),
-            asset("forms.js", FORM_SCRIPT),
-        ]
-    })
+/// The paths of the files, in their order: they change with their content, so that browsers may keep them for ever.
+fn paths() -> &'static [String; FILES.len()] {
+    static PATHS: OnceLock<[String; FILES.len()]> = OnceLock::new();
+    PATHS.get_or_init(|| FILES.map(|(name, content, _)| asset(name, content)))
 }
 
 /// The paths of the stylesheet, the script, and that of the classic page.
@@ -51,11 +43,9 @@ pub(crate) fn form_assets() -> [&'static String; 2] {
 
 /// The file at a path, with its type.
 pub(crate) fn asset_at(path: &str) -> Option<(&'static str, &'static str)> {
-    const CSS: &str = "text/css; charset=utf-8";
-    const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
-    let files =
-        [(STYLE, CSS), (SCRIPT, JAVASCRIPT), (CLASSIC, JAVASCRIPT), (FORM_STYLE, CSS), (FORM_SCRIPT, JAVASCRIPT)];
-    paths().iter().zip(files).find(|(known, _)| *known == path).map(|(_, file)| file)
+    let place = paths().iter().position(|known| known == path)?;
+    let (_, content, kind) = FILES[place];
+    Some((content, kind))
 }
 
 fn asset(name: &str, content: &str) -> String {

@@ -4,7 +4,7 @@
 use kernel::{Document, Record, TenantId, Value, script_literal, value_at};
 use model::views::{self, Strategy, View as _};
 use serde_json::json;
-use store::{Filter, Query, Snapshot, Store, StoreResult};
+use store::{Snapshot, Store, StoreResult};
 
 /// The script that tells Lock of a client; `None` where there is none.
 pub(super) async fn script(store: &Store, tenant: &TenantId, client_id: &str) -> StoreResult<Option<String>> {
@@ -59,7 +59,7 @@ pub(super) async fn of_tenant(store: &Store, tenant: &TenantId) -> StoreResult<S
 
 fn of_domain(reader: &Snapshot) -> StoreResult<Value> {
     let mut databases = Vec::new();
-    for record in reader.list(&model::CONNECTION, &Query::of(Filter::equals("is_domain_connection", true)))?.items {
+    for record in identity::connections::of_domain(reader)? {
         let connection = views::Connection::of(&record)?;
         if !connection.strategy.is_database() {
             continue;

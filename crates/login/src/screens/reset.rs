@@ -61,10 +61,17 @@ pub(crate) fn judged(at: &mut At<'_>, ticket: &str, judgement: Judgement) -> Ste
 
 fn denied(at: &mut At<'_>, reason: String) -> Step {
     let progress = at.progress();
-    "reset-password-error".clone_into(&mut progress.screen);
     progress.shown = kernel::Value::Null;
-    progress.fields.insert(FAILURE.to_owned(), DENIED.to_owned());
     progress.fields.insert(REASON.to_owned(), reason);
+    failed(at, DENIED)
+}
+
+/// Goes on to the page that tells why a reset failed.
+pub(crate) fn failed(at: &mut At<'_>, why: &str) -> Step {
+    let progress = at.progress();
+    progress.stage = Stage::Prompt;
+    "reset-password-error".clone_into(&mut progress.screen);
+    progress.fields.insert(FAILURE.to_owned(), why.to_owned());
     Step::Go(paths::of("reset-password-error").to_owned())
 }
 
@@ -303,11 +310,7 @@ impl Behaviour for Change {
 
     fn done(&self, at: &mut At<'_>, done: Done) -> Step {
         match done {
-            Done::Fault(fault) if fault.code.ends_with("-ticket") => {
-                "reset-password-error".clone_into(&mut at.progress().screen);
-                at.progress().fields.insert(FAILURE.to_owned(), fault.code);
-                Step::Go(paths::of("reset-password-error").to_owned())
-            }
+            Done::Fault(fault) if fault.code.ends_with("-ticket") => failed(at, &fault.code),
             Done::Fault(fault) => Step::Show(Show::fault(self.name(), fault)),
             _ => {
                 "reset-password-success".clone_into(&mut at.progress().screen);

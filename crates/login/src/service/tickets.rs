@@ -4,13 +4,13 @@ use identity::reset::challenge::{Back, Judgement};
 use kernel::{Document, TenantId};
 use store::StoreResult;
 
-use super::{Found, Login, Scene, Stage, carrier, screens};
+use super::{Found, Login, Scene, carrier, screens};
 use crate::{
     accounts::{Call, TicketError, Verified},
     paths,
     reply::Reply,
     screens::{View, reset},
-    step::{At, Fault, Show, Step},
+    step::{At, Fault, Show},
     texts::Texts,
 };
 use model::login::{Browser, LoginRequest, Transaction};
@@ -132,13 +132,7 @@ impl Login {
         let mut at = At { world: &scene.setting.world, transaction: &mut found.transaction };
         let step = match judged {
             Ok(judgement) => reset::judged(&mut at, ticket, judgement),
-            Err(error) => {
-                let progress = at.progress();
-                progress.stage = Stage::Prompt;
-                "reset-password-error".clone_into(&mut progress.screen);
-                progress.fields.insert(reset::FAILURE.to_owned(), error.code().to_owned());
-                Step::Go(paths::of("reset-password-error").to_owned())
-            }
+            Err(error) => reset::failed(&mut at, error.code()),
         };
         self.respond(tenant, scene, browser, found, &before, step).await
     }
