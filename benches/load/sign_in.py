@@ -7,10 +7,10 @@ import threading
 import time
 import urllib.parse
 import urllib.request
+from contextlib import contextmanager
 
 PASSWORD = "Correct-Horse-7-Battery"
 REDIRECT_URI = "https://app.example.com/callback"
-NOTES = "https://notes.example.com"
 
 
 class Browser:
@@ -60,16 +60,17 @@ class Browser:
 class Setting:
     """A client, an API and users of the tenant."""
 
-    def __init__(self, bench, server, token, users=64):
+    def __init__(self, bench, server, token, users=64, name="Notes"):
         self.bench, self.server = bench, server
 
         def create(path, body):
             return bench.call(server.base, "POST", f"/api/v2/{path}", body, token)
 
+        self.audience = f"https://{name.lower()}.example.com"
         self.client = create(
             "clients",
             {
-                "name": "Notes",
+                "name": name,
                 "app_type": "regular_web",
                 "token_endpoint_auth_method": "client_secret_post",
                 "grant_types": ["authorization_code", "refresh_token", "http://auth0.com/oauth/grant-type/password-realm"],
@@ -82,7 +83,7 @@ class Setting:
         create(
             "resource-servers",
             {
-                "identifier": NOTES,
+                "identifier": self.audience,
                 "allow_offline_access": True,
                 "skip_consent_for_verifiable_first_party_clients": True,
                 "scopes": [{"value": "read:notes"}],
@@ -91,7 +92,7 @@ class Setting:
         found = bench.call(server.base, "GET", "/api/v2/connections?name=Username-Password-Authentication", token=token)
         enabled = [{"client_id": self.client["client_id"], "status": True}]
         bench.call(server.base, "PATCH", f"/api/v2/connections/{found[0]['id']}/clients", enabled, token)
-        self.emails = [f"login{number}@example.com" for number in range(users)]
+        self.emails = [f"{name.lower()}{number}@example.com" for number in range(users)]
         for email in self.emails:
             user = {"connection": "Username-Password-Authentication", "email": email, "password": PASSWORD}
             create("users", {**user, "email_verified": True})
@@ -102,7 +103,7 @@ class Setting:
             "redirect_uri": REDIRECT_URI,
             "response_type": "code",
             "scope": "openid profile email offline_access read:notes",
-            "audience": NOTES,
+            "audience": self.audience,
             "state": "s",
             **settings,
         }
@@ -156,23 +157,22 @@ def session_logins(setting, seconds):
     return rate / 2 * signatures_of(answer), p99
 
 
-def bind_action(setting, token):
-    """Has an Action that does nothing run at each login."""
+@contextmanager
+def bound_action(bench, server, token, trigger, version, function):
+    """Has an Action that does nothing run at a trigger."""
 
     def ask(method, path, body=None):
-        return setting.bench.call(setting.server.base, method, f"/api/v2/actions/{path}", body, token)
+        return bench.call(server.base, method, f"/api/v2/actions/{path}", body, token)
 
-    trigger, code = {"id": "post-login", "version": "v3"}, "exports.onExecutePostLogin = async () => {};"
-    action = ask("POST", "actions", {"name": "Nothing", "supported_triggers": [trigger], "code": code})
+    body = {"name": f"Nothing at {trigger}", "supported_triggers": [{"id": trigger, "version": version}]}
+    action = ask("POST", "actions", {**body, "code": f"exports.{function} = async () => {{}};"})
     while ask("GET", f"actions/{action['id']}")["status"] != "built":
         time.sleep(0.05)
     ask("POST", f"actions/{action['id']}/deploy")
     bindings = [{"ref": {"type": "action_id", "value": action["id"]}}]
-    ask("PATCH", "triggers/post-login/bindings", {"bindings": bindings})
-
-
-def unbind_actions(setting, token):
-    setting.bench.call(setting.server.base, "PATCH", "/api/v2/actions/triggers/post-login/bindings", {"bindings": []}, token)
+    ask("PATCH", f"triggers/{trigger}/bindings", {"bindings": bindings})
+    yield
+    ask("PATCH", f"triggers/{trigger}/bindings", {"bindings": []})
 
 
 def refreshes(setting, seconds, families=64):
@@ -237,30 +237,31 @@ def run(bench, server, token, options, report, floor, wanted):
         return
     setting = Setting(bench, server, token)
     if wanted("session-login"):
-        rate, p99 = session_logins(setting, options.seconds)
+        rate, p99 = bench.median(lambda: session_logins(setting, options.seconds))
         report("session-login", rate, bench.signatures(), p99, "(× signatures)")
     if wanted("action-login"):
-        without, _ = session_logins(setting, options.seconds)
-        bind_action(setting, token)
-        rate, p99 = session_logins(setting, options.seconds)
-        unbind_actions(setting, token)
+        without, _ = bench.median(lambda: session_logins(setting, options.seconds))
+        with bound_action(bench, server, token, "post-login", "v3", "onExecutePostLogin"):
+            rate, p99 = bench.median(lambda: session_logins(setting, options.seconds))
         report("action-login", rate, without, p99, "(an Action that does nothing, ÷ without)")
     if wanted("password-login"):
-        report("password-login", password_logins(setting, options.seconds), bench.hashes())
+        rate, _ = bench.median(lambda: (password_logins(setting, options.seconds), 0))
+        report("password-login", rate, bench.hashes())
     if wanted("refresh"):
-        rate, p99 = refreshes(setting, options.seconds)
+        rate, p99 = bench.median(lambda: refreshes(setting, options.seconds))
         report("refresh", rate, bench.signatures(), p99, "(× signatures)")
     browser = Browser(server.base)
     answer = setting.tokens(browser, setting.emails[-1])
     session = {"cookie": "; ".join(f"{name}={value}" for name, value in browser.cookies.items())}
     silent = setting.authorize(prompt="none", response_mode="web_message", scope="openid")
     path, headers, _, total = page(setting)
-    for name, path, headers, note in [
-        ("userinfo", "/userinfo", {"authorization": f"Bearer {answer['access_token']}"}, ""),
-        ("silent-auth", silent, session, ""),
-        ("login-page", path, headers, f", {total} with style and script"),
+    for name, asked, shown, note, more in [
+        ("userinfo", "/userinfo", {"authorization": f"Bearer {answer['access_token']}"}, "", {}),
+        ("silent-auth", silent, session, "", {}),
+        ("login-page", path, headers, f", {total} with style and script", {"kilobytes": round(total / 1000, 1)}),
     ]:
         if wanted(name):
-            sample = visited(setting, path, headers)
-            rate, p99 = bench.wrk(server, with_headers(path, headers), options.seconds)
-            report(name, rate, floor(sample), p99, f"({len(sample)} bytes{note})")
+            sample = visited(setting, asked, shown)
+            script = with_headers(asked, shown)
+            rate, p99 = bench.median(lambda script=script: bench.wrk(server, script, options.seconds))
+            report(name, rate, floor(sample), p99, f"({len(sample)} bytes{note})", **more)
