@@ -1,6 +1,8 @@
 //! Where lines of HTTP/1 end. RFC 9112 §2.2 lets a server take a line feed alone for a line's end; a proxy that does not
 //! would see other requests than we do, so such lines are made unreadable, and the parser behind refuses them.
 
+use memchr::memchr;
+
 /// What is kept of a line: enough to read the two headers that tell where a body ends.
 const KEPT: usize = 128;
 /// No request's line holds it, so the parser refuses the request.
@@ -65,26 +67,32 @@ impl Lines {
                         }
                     };
                 }
+                // A header may be some kilobytes long.
                 _ => {
-                    self.byte(&mut bytes[at]);
-                    at += 1;
+                    let end = memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |length| at + length);
+                    self.within(&bytes[at..end]);
+                    if let Some(byte) = bytes.get_mut(end) {
+                        self.end(byte);
+                    }
+                    at = end + 1;
                 }
             }
         }
     }
 
-    fn byte(&mut self, byte: &mut u8) {
-        if *byte != b'\n' {
-            if self.line.len() < KEPT {
-                self.line.push(*byte);
-            }
-            self.length += 1;
-            // Beyond what is kept only the last byte matters.
-            if self.length > KEPT {
-                self.line[KEPT - 1] = *byte;
-            }
-            return;
+    /// Takes in a piece of a line.
+    fn within(&mut self, piece: &[u8]) {
+        let room = KEPT - self.line.len();
+        self.line.extend_from_slice(&piece[..room.min(piece.len())]);
+        self.length += piece.len();
+        // Beyond what is kept only the last byte matters.
+        if let Some(last) = piece.last().filter(|_| self.length > KEPT) {
+            self.line[KEPT - 1] = *last;
         }
+    }
+
+    /// Takes in the line feed after a line.
+    fn end(&mut self, byte: &mut u8) {
         if self.line.last() != Some(&b'\r') {
             *byte = UNREADABLE;
             self.part = Part::Lost;
