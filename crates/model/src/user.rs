@@ -25,7 +25,7 @@ pub const BROWSERS_FORGOTTEN: &str = "browsers_forgotten_at";
 pub const HIDDEN: &[&str] = &[IDENTIFIERS, LINKED, BROWSERS_FORGOTTEN];
 
 /// A user.
-pub static USER: Kind = Kind::new("user").id("user_id", Form::Hex24).indexed_by(index::index);
+pub static USER: Kind = Kind::new("user").id("user_id", Form::Ordered24).indexed_by(index::index);
 /// A factor that a user has enrolled.
 pub static AUTHENTICATION_METHOD: Kind = Kind::new("authentication_method")
     .id("id", Form::Alnum16("dev_"))

@@ -1,28 +1,37 @@
 //! A validated, authorised call: what shapes, hooks and operations of their own are given.
 
-use std::{borrow::Cow, collections::HashSet, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::HashSet,
+    sync::{Arc, OnceLock},
+};
 
 use bytes::Bytes;
 use contract::{Arguments, Contract, Operation};
 use kernel::{Document, TenantId, Value, object};
 use serde_json::json;
+use store::SharedScopes;
 
 use crate::{ApiError, ApiResult};
 use serde::de::DeserializeOwned;
 
 /// Scopes of a token.
 #[derive(Clone, Debug, Default)]
-pub struct Scopes(HashSet<String>);
+pub struct Scopes {
+    held: HashSet<String>,
+    /// As log entries name them.
+    logged: OnceLock<Option<SharedScopes>>,
+}
 
 impl Scopes {
     /// From the space-separated text of a token (RFC 6749 §3.3).
     pub fn parse(text: &str) -> Self {
-        Self(text.split_ascii_whitespace().map(str::to_owned).collect())
+        Self { held: text.split_ascii_whitespace().map(str::to_owned).collect(), logged: OnceLock::new() }
     }
 
     /// Whether the scope is held.
     pub fn contains(&self, scope: &str) -> bool {
-        self.0.contains(scope)
+        self.held.contains(scope)
     }
 
     /// Whether one scope of each group is held.
@@ -32,7 +41,12 @@ impl Scopes {
 
     /// The scopes, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+        self.held.iter().map(String::as_str)
+    }
+
+    /// The scopes as log entries share them, if they do.
+    pub(crate) fn logged(&self) -> Option<&SharedScopes> {
+        self.logged.get_or_init(|| SharedScopes::of(self.iter())).as_ref()
     }
 }
 

@@ -14,7 +14,9 @@ pub(crate) fn audit(tx: &mut Tx, call: &Call, answer: &Answer, sealed: &[&str]) 
     if let Some(id) = &call.caller.token_id {
         credentials.insert("jti".into(), id.as_str().into());
     }
-    credentials.insert("scopes".into(), call.caller.scopes.iter().collect());
+    let shared = call.caller.scopes.logged();
+    let scopes = if shared.is_some() { Value::Null } else { call.caller.scopes.iter().collect() };
+    credentials.insert("scopes".into(), scopes);
     let mut event = object(json!({
         "date": tx.now(),
         "type": "sapi",
@@ -50,7 +52,7 @@ pub(crate) fn audit(tx: &mut Tx, call: &Call, answer: &Answer, sealed: &[&str]) 
     if let Some(id) = &call.origin.correlation_id {
         event.insert("references".into(), json!({"correlation_id": id}));
     }
-    tx.append_log(event)?;
+    tx.append_log_of(event, shared)?;
     Ok(())
 }
 

@@ -167,6 +167,8 @@ suites! {
     no_update_is_lost
     an_error_of_the_closure_writes_nothing
     a_panic_harms_nobody
+    what_fails_takes_nothing_of_others_along
+    what_was_just_written_is_found_and_counted
     tenants_do_not_see_each_other
     every_filter_finds_what_it_means
     lists_come_in_every_order
@@ -409,6 +411,73 @@ async fn a_panic_harms_nobody(lab: &mut Lab) {
     let mut left = lab.read(|snapshot| snapshot.list(&THING, &Query::default().order(Order::Id))).await;
     assert_eq!(ids(&left), ["1", "3"]);
     left.items.clear();
+}
+
+/// Transactions that wait together are committed together: those that fail, before or after they have written, leave the others alone.
+async fn what_fails_takes_nothing_of_others_along(lab: &mut Lab) {
+    static ENDED: AtomicU32 = AtomicU32::new(0);
+    let insert = |tx: &mut Tx, id: &str| {
+        let index = Index::new().key("n", id).term("t", "x");
+        tx.insert_indexed(&THING, record(id, json!({})), &index).map(drop)
+    };
+    let turn = |round: u32, kind: u32| {
+        let (store, tenant) = (lab.store.clone(), if kind == 4 { lab.two.clone() } else { lab.one.clone() });
+        let id = format!("{round}-{kind}");
+        async move {
+            let outcome = store.write(&tenant, move |tx| {
+                match kind {
+                    // Nothing is written yet.
+                    1 => return Err(StoreError::Conflict),
+                    // A record with a term that nobody has asked for.
+                    2 => insert(tx, &id).and(Err(StoreError::BadCursor))?,
+                    // What others have pending is written by the list.
+                    3 => {
+                        insert(tx, &id)?;
+                        tx.list(&THING, &Query::of(Filter::equals("t", "x")))?;
+                        panic!("as hostile code may");
+                    }
+                    _ => insert(tx, &id)?,
+                }
+                Ok(())
+            });
+            let outcome = outcome.await;
+            ENDED.fetch_add(1, Ordering::SeqCst);
+            assert_eq!(outcome.is_ok(), matches!(kind, 0 | 4 | 5), "{kind}: {outcome:?}");
+        }
+    };
+    for round in 0..4 {
+        tokio::join!(turn(round, 0), turn(round, 1), turn(round, 2), turn(round, 4), turn(round, 3), turn(round, 5));
+    }
+    assert!(ENDED.load(Ordering::SeqCst) >= 24);
+    let mut there = lab
+        .read(|snapshot| {
+            let page = snapshot.list(&THING, &Query::of(Filter::equals("t", "x")).with_total())?;
+            assert_eq!(page.total, Some(8));
+            assert_eq!(snapshot.count(&THING, &Filter::All)?, 8);
+            Ok(ids(&page).into_iter().map(str::to_owned).collect::<Vec<_>>())
+        })
+        .await;
+    there.sort_unstable();
+    assert_eq!(there, ["0-0", "0-5", "1-0", "1-5", "2-0", "2-5", "3-0", "3-5"]);
+}
+
+async fn what_was_just_written_is_found_and_counted(lab: &mut Lab) {
+    lab.write(|tx| {
+        let total = |tx: &mut Tx, text: &str| {
+            let page = tx.list(&THING, &Query::of(Filter::equals("t", text)).with_total())?;
+            Ok::<_, StoreError>((page.total, page.items.len(), tx.count(&THING, &Filter::All)?))
+        };
+        let new = tx.insert_indexed(&THING, record("1", json!({})), &Index::new().term("t", "x"))?;
+        assert_eq!(total(tx, "x")?, (Some(1), 1, 1));
+        let new = tx.update_indexed(&THING, new, &Index::new().term("t", "y").term("t", "z"))?;
+        assert_eq!((total(tx, "x")?, total(tx, "z")?), ((Some(0), 0, 1), (Some(1), 1, 1)));
+        tx.update_indexed(&THING, new, &Index::new().term("t", "y"))?;
+        tx.insert_indexed(&THING, record("2", json!({})), &Index::new().term("t", "y"))?;
+        tx.delete(&THING, "2")?;
+        assert_eq!((total(tx, "y")?, total(tx, "z")?), ((Some(1), 1, 1), (Some(0), 0, 1)));
+        Ok(())
+    })
+    .await;
 }
 
 async fn tenants_do_not_see_each_other(lab: &mut Lab) {

@@ -5,7 +5,7 @@ mod words;
 
 use std::{
     borrow::Cow,
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::HashSet,
     fmt::{Display, Write as _},
 };
@@ -14,7 +14,7 @@ pub(crate) use self::{
     postgres::{CHANNEL, LOCK, PostgresConnection},
     words::Words,
 };
-use crate::{StoreError, StoreResult};
+use crate::{StoreError, StoreResult, pending::Pending};
 
 /// A value bound to a statement.
 #[derive(Clone, Debug)]
@@ -145,6 +145,10 @@ pub(crate) struct Connection {
     failure: RefCell<Option<StoreError>>,
     /// Names that are not in the database, where nothing but this connection could add them.
     absent: Option<RefCell<HashSet<Box<str>>>>,
+    /// What the open transaction has still to write.
+    pending: Pending,
+    /// The number of the newest log event, where nothing but this connection could add one.
+    log_number: Cell<Option<i64>>,
 }
 
 enum Driver {
@@ -152,15 +156,22 @@ enum Driver {
     Postgres(Box<PostgresConnection>),
 }
 
+impl From<Driver> for Connection {
+    fn from(driver: Driver) -> Self {
+        let (failure, log_number) = (RefCell::new(None), Cell::new(None));
+        Self { driver, failure, absent: None, pending: Pending::default(), log_number }
+    }
+}
+
 impl From<rusqlite::Connection> for Connection {
     fn from(connection: rusqlite::Connection) -> Self {
-        Self { driver: Driver::Sqlite(connection), failure: RefCell::new(None), absent: None }
+        Driver::Sqlite(connection).into()
     }
 }
 
 impl From<PostgresConnection> for Connection {
     fn from(connection: PostgresConnection) -> Self {
-        Self { driver: Driver::Postgres(Box::new(connection)), failure: RefCell::new(None), absent: None }
+        Driver::Postgres(Box::new(connection)).into()
     }
 }
 
@@ -173,6 +184,27 @@ impl Connection {
     /// Whether this is the one connection that writes, for all writers.
     pub(crate) fn is_writer(&self) -> bool {
         self.absent.is_some()
+    }
+
+    /// What the open transaction has still to write.
+    pub(crate) fn pending(&self) -> &Pending {
+        &self.pending
+    }
+
+    /// How many rows were written on this connection, also in what was rolled back; of SQLite alone.
+    pub(crate) fn written(&self) -> u64 {
+        match &self.driver {
+            Driver::Sqlite(connection) => connection.total_changes(),
+            Driver::Postgres(_) => 0,
+        }
+    }
+
+    /// Whether a transaction is open, as SQLite knows it: it ends one itself where the disk is full.
+    pub(crate) fn is_in_transaction(&self) -> bool {
+        match &self.driver {
+            Driver::Sqlite(connection) => !connection.is_autocommit(),
+            Driver::Postgres(_) => true,
+        }
     }
 
     /// Whether a name is known not to be in the database.
@@ -259,43 +291,45 @@ impl Connection {
         }
     }
 
-    /// Inserts one row into `table` and gives a column of it that the database filled; nothing where the statement left a
-    /// conflict alone. SQLite opens a table in memory for every `RETURNING`: asking afterwards costs far less.
-    pub(crate) fn insert<T>(
-        &self,
-        sql: &str,
-        params: &[Param<'_>],
-        (table, column): (&str, &str),
-        read: impl FnMut(&Row<'_>) -> StoreResult<T>,
-    ) -> StoreResult<Option<T>> {
-        if let Driver::Postgres(_) = self.driver {
-            return self.first(&format!("{sql} RETURNING {column}"), params, read);
+    /// Inserts one row and gives its `seq`; nothing where the statement left a conflict alone. SQLite opens a table in memory for
+    /// every `RETURNING`.
+    pub(crate) fn insert(&self, sql: &str, params: &[Param<'_>]) -> StoreResult<Option<i64>> {
+        match &self.driver {
+            Driver::Postgres(_) => self.first(&format!("{sql} RETURNING seq"), params, |row| row.int(0)),
+            Driver::Sqlite(connection) => {
+                let count = self.execute(sql, params)?;
+                Ok((count > 0).then(|| connection.last_insert_rowid()))
+            }
         }
-        if self.execute(sql, params)? == 0 {
-            return Ok(None);
-        }
-        self.first(&format!("SELECT {column} FROM {table} WHERE seq = last_insert_rowid()"), &[], read)
     }
 
     /// Inserts rows of `columns` values each: `INSERT INTO … VALUES` is `head`, one round trip where trips cost.
     pub(crate) fn insert_rows(&self, head: &str, columns: usize, values: &[Param<'_>]) -> StoreResult {
         // More parameters than this a statement of PostgreSQL cannot have.
         const MOST: usize = 60_000;
+        /// Rows of one statement of SQLite.
+        const AT_ONCE: usize = 50;
         if values.is_empty() {
             return Ok(());
         }
         match &self.driver {
             Driver::Sqlite(connection) => {
-                let sql = insertion(head, columns, 1);
-                let run = || -> rusqlite::Result<()> {
-                    let mut statement = connection.prepare_cached(&sql)?;
-                    for row in values.chunks(columns) {
-                        bind(&mut statement, &sql, row)?;
-                        statement.raw_execute()?;
-                    }
-                    Ok(())
-                };
-                run().map_err(|error| self.failed(error.into(), &sql))
+                // Several rows share what it takes to begin and end a statement.
+                let (many, one) = (insertion(head, columns, AT_ONCE), insertion(head, columns, 1));
+                for rows in values.chunks(AT_ONCE * columns) {
+                    let (sql, each) =
+                        if rows.len() == AT_ONCE * columns { (&many, rows.len()) } else { (&one, columns) };
+                    let run = || -> rusqlite::Result<()> {
+                        let mut statement = connection.prepare_cached(sql)?;
+                        for row in rows.chunks(each) {
+                            bind(&mut statement, sql, row)?;
+                            statement.raw_execute()?;
+                        }
+                        Ok(())
+                    };
+                    run().map_err(|error| self.failed(error.into(), sql))?;
+                }
+                Ok(())
             }
             Driver::Postgres(_) => {
                 for rows in values.chunks(MOST / columns * columns) {
@@ -379,12 +413,23 @@ impl Connection {
         }
     }
 
-    /// The growing number at the end of a log id, as text of 33 digits.
+    /// What adds the growing number at the end of a log id to an id that has none yet: 33 digits.
     pub(crate) fn log_number(&self) -> &'static str {
         match self.driver {
-            Driver::Sqlite(_) => "printf('%033d', (SELECT coalesce(max(seq), 0) + 1 FROM logs))",
-            Driver::Postgres(_) => "lpad(nextval(pg_get_serial_sequence('logs', 'seq'))::text, 33, '0')",
+            Driver::Sqlite(_) => "",
+            Driver::Postgres(_) => " || lpad(nextval(pg_get_serial_sequence('logs', 'seq'))::text, 33, '0')",
         }
+    }
+
+    /// The growing number at the end of the next log id, where this connection alone numbers them. What is rolled back leaves a gap.
+    pub(crate) fn next_log_number(&self) -> StoreResult<Option<i64>> {
+        if self.absent.is_none() {
+            return Ok(None);
+        }
+        let newest = || self.only("SELECT coalesce(max(seq), 0) FROM logs", &[], |row| row.int(0));
+        let number = self.log_number.get().map_or_else(newest, Ok)? + 1;
+        self.log_number.set(Some(number));
+        Ok(Some(number))
     }
 
     /// The running transaction's number, for [`Connection::below_horizon`].

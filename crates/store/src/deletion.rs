@@ -50,6 +50,7 @@ impl Store {
 
 /// Deletes some rows of a deleted tenant, or what stood for it; `false` when there is none any more.
 fn delete_some(tx: &mut Tx) -> StoreResult<bool> {
+    tx.connection.settle()?;
     // A range, which an index serves: what is asked at each start must not cost by tenant. `;` follows `:`.
     let sql = "SELECT number FROM tenants WHERE name > 'deleted:' AND name < 'deleted;' LIMIT 1";
     let Some(number) = tx.connection.first(sql, &[], |row| row.int(0))? else { return Ok(false) };

@@ -75,6 +75,7 @@ impl Snapshot {
             query.paging.position::<Position>()?;
             return Ok(Page::empty(query.with_total));
         };
+        self.settle(number)?;
         let node = Node::of(self, &query.filter)?;
         let total = query.with_total.then(|| self.count_of(number, &node)).transpose()?;
         let list = List { snapshot: self, kind: kind.name, number, node: &node, paging: &query.paging, make: &make };
@@ -98,6 +99,7 @@ impl Snapshot {
     }
 
     fn count_of(&self, kind: i64, node: &Node<'_>) -> StoreResult<u64> {
+        self.settle(kind)?;
         let mut sql = Sql::default();
         match node {
             Node::Nothing => return Ok(0),

@@ -3,7 +3,8 @@
 mod bounds;
 mod parts;
 
-use std::ops::Bound;
+pub use self::parts::SharedScopes;
+use std::{fmt::Write as _, ops::Bound};
 
 use kernel::{Document, TenantId, Timestamp, Value};
 
@@ -262,29 +263,39 @@ impl Tx {
     /// before. `date` is the event's own; without one it is now.
     ///
     /// What is too long of it is cut: what strangers send must not fill the disk.
-    pub fn append_log(&mut self, mut event: Document) -> StoreResult<String> {
+    pub fn append_log(&mut self, event: Document) -> StoreResult<String> {
+        self.append_log_of(event, None)
+    }
+
+    /// As [`Tx::append_log`], for an event with null where it has its token's scopes, which are these.
+    pub fn append_log_of(&mut self, mut event: Document, scopes: Option<&SharedScopes>) -> StoreResult<String> {
         bounds::cut(&mut event);
-        let part = self.take_part(&mut event)?;
+        let part = match scopes {
+            Some(scopes) => Some(self.number_of_part(scopes)?),
+            None => self.take_part(&mut event)?,
+        };
         self.changes.has_logs = true;
         let tenant = self.known.as_ref().ok_or_else(|| StoreError::Corrupt("no tenant to log for".to_owned()))?;
         let now = self.context().now().micros();
         let time = tenant.next_log_time(now);
         let date = event.get("date").and_then(Value::as_str).and_then(|date| date.parse::<Timestamp>().ok());
-        let mut sql = Sql::new("INSERT INTO logs (tenant, log_id, horizon, date");
-        for column in TEXTS {
-            sql.push(", ").push(column);
+        let texts = TEXTS.map(|column| event.get(column).and_then(Value::as_str).filter(|text| !text.is_empty()));
+        let document = serde_json::to_string(&event)?;
+        let date = date.map_or(now, Timestamp::micros);
+        let mut id = id_of_time(time);
+        let number = self.connection.next_log_number()?;
+        if let Some(number) = number {
+            write!(id, "{number:033}").expect("a String takes all");
         }
-        sql.push(", part, document) VALUES (").bind(self.number()).push(", ").bind(id_of_time(time)).push(" || ");
-        sql.push(self.connection.log_number()).push(", ").push(self.connection.horizon());
-        sql.push(", ").bind(date.map_or(now, Timestamp::micros));
-        for column in TEXTS {
-            let text = event.get(column).and_then(Value::as_str).filter(|text| !text.is_empty());
-            sql.push(", ").bind(text.map(indexed));
+        let first = [self.number(), id.as_str().into(), date.into()];
+        let texts = texts.into_iter().map(|text| text.map(indexed).into());
+        let params: Vec<_> = first.into_iter().chain(texts).chain([part.into(), document.into()]).collect();
+        let sql = insertion(self.connection.log_number(), self.connection.horizon());
+        if number.is_some() {
+            self.connection.execute(&sql, &params)?;
+            return Ok(id);
         }
-        sql.push(", ").bind(part).push(", ").bind(serde_json::to_string(&event)?).push(")");
-        let id =
-            self.connection.insert(&sql.text, &sql.params, ("logs", "log_id"), |row| Ok(row.text(0)?.to_owned()))?;
-        id.ok_or_else(|| StoreError::Corrupt("no log event was appended".to_owned()))
+        self.connection.only(&(sql + " RETURNING log_id"), &params, |row| Ok(row.text(0)?.to_owned()))
     }
 
     /// Removes at most so many of the events ingested before a time, the oldest first, and tells how many they were.
@@ -308,6 +319,17 @@ impl Store {
     pub fn logs_appended(&self) -> tokio::sync::futures::Notified<'_> {
         self.shared().logs.notified()
     }
+}
+
+/// The statement that inserts an event; `number` and `horizon` are SQL, the first to be added to the id that is bound.
+fn insertion(number: &str, horizon: &str) -> String {
+    let columns = TEXTS.join(", ");
+    let mut sql = format!("INSERT INTO logs (tenant, log_id, horizon, date, {columns}, part, document) VALUES ");
+    write!(sql, "($1, $2{number}, {horizon}, $3").expect("a String takes all");
+    for parameter in 4..TEXTS.len() + 6 {
+        write!(sql, ", ${parameter}").expect("a String takes all");
+    }
+    sql + ")"
 }
 
 fn nothing(sql: &mut Sql<'_>) {

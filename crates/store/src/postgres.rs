@@ -193,6 +193,7 @@ impl Pool {
             _ => connection.batch("ROLLBACK"),
         };
         connection.take_failure();
+        connection.pending().clear();
         if matches!(outcome, Ok(true)) && ended.is_ok() {
             self.shared.names.keep(snapshot.names.take());
             self.shared.publish(tenant, &changes);

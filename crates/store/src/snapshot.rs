@@ -183,6 +183,11 @@ impl Snapshot {
         Ok(number)
     }
 
+    /// Has what is pending of a kind written, before it is asked for or removed.
+    pub(crate) fn settle(&self, kind: i64) -> StoreResult {
+        if self.connection.pending().concerns(self.tenant_number(), kind) { self.connection.settle() } else { Ok(()) }
+    }
+
     /// The tenant's number.
     pub(crate) fn number(&self) -> Param<'static> {
         self.tenant_number().into()

@@ -1,6 +1,7 @@
 //! SQLite: one writer thread that commits waiting transactions together, and readers that never wait for it.
 
 use std::{
+    collections::HashMap,
     fs::{File, OpenOptions, TryLockError},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, mpsc},
@@ -18,6 +19,8 @@ use crate::{
 
 /// How many transactions are committed together at most.
 const GROUP: usize = 128;
+/// How many transactions have savepoints of their own after one has failed that had written something.
+const CAREFUL: usize = 1_024;
 /// Statements that a connection keeps prepared.
 const STATEMENTS: usize = 256;
 
@@ -57,7 +60,7 @@ impl Sqlite {
         let readers = path.map(Readers::open).transpose()?.map(Arc::new);
         let (sender, tasks) = mpsc::channel();
         let connection = Some(connection.sole_writer());
-        let writer = Writer { shared: Arc::clone(&shared), connection, _lock: lock };
+        let writer = Writer { shared: Arc::clone(&shared), connection, careful: 0, _lock: lock };
         let writer = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || writer.run(&tasks))
@@ -235,89 +238,138 @@ struct Writer {
     shared: Arc<Shared>,
     /// Out only while a transaction has it.
     connection: Option<Connection>,
+    /// So many of the next transactions get a savepoint of their own.
+    careful: usize,
     _lock: Option<File>,
 }
 
-/// A transaction of the group that waits for the commit.
-struct Waiting {
-    reply: oneshot::Sender<StoreResult>,
-    outcome: StoreResult,
-    tenant: Option<TenantId>,
+/// What a transaction of the group has done, while it waits for the commit.
+#[derive(Default)]
+struct Done {
     changes: Changes,
-    names: std::collections::HashMap<Box<str>, i64>,
+    names: HashMap<Box<str>, i64>,
 }
+
+/// A transaction that failed after it had written something, without a savepoint to which that could be undone.
+struct Spoilt;
 
 impl Writer {
     /// Runs tasks until the last sender is gone.
     fn run(mut self, tasks: &mpsc::Receiver<Task>) {
         while let Ok(first) = tasks.recv() {
             let mut group = Vec::new();
-            let begun = self.execute("BEGIN IMMEDIATE");
+            let mut begun = self.execute("BEGIN IMMEDIATE");
             let mut next = Some(first);
-            while let Some(task) = next {
-                group.push(match &begun {
-                    Ok(()) => self.perform(task),
-                    Err(error) => waiting(task.reply, task.tenant, Err(error.clone())),
-                });
+            while let Some(mut task) = next {
+                let outcome = match &begun {
+                    Ok(()) => self.perform(&mut task),
+                    Err(error) => Ok(Err(error.clone())),
+                };
+                begun = begun.and_then(|()| self.still_open());
+                let Ok(outcome) = outcome else {
+                    begun = self.repeat(&mut group);
+                    next = Some(task);
+                    continue;
+                };
+                group.push((task, outcome));
                 next = if group.len() < GROUP { tasks.try_recv().ok() } else { None };
             }
-            let committed = begun.and_then(|()| self.execute("COMMIT"));
+            let committed = begun.and_then(|()| self.settle()).and_then(|()| self.execute("COMMIT"));
             if committed.is_err() {
-                // Fails when nothing is open any more, which is what is wanted.
-                let _ = self.execute("ROLLBACK");
-                // One of the group may have read keys that another made.
-                self.shared.forget_tenants();
+                self.undo();
             }
-            for waiting in group {
-                self.acknowledge(waiting, &committed);
+            for (task, outcome) in group {
+                self.acknowledge(task, outcome, &committed);
             }
         }
     }
 
-    /// Runs one task in a savepoint of the open transaction.
-    fn perform(&mut self, task: Task) -> Waiting {
-        let Task { tenant, mut work, reply } = task;
-        if let Err(error) = self.execute("SAVEPOINT task") {
-            return waiting(reply, tenant, Err(error));
+    /// Begins anew without the transaction that spoilt the group: what the others did is done again, each in a savepoint.
+    fn repeat(&mut self, group: &mut [(Task, StoreResult<Done>)]) -> StoreResult {
+        self.undo();
+        self.careful = CAREFUL;
+        self.execute("BEGIN IMMEDIATE")?;
+        for (task, outcome) in group {
+            *outcome = self.perform(task).unwrap_or_else(|Spoilt| Err(StoreError::Conflict));
+            self.still_open()?;
+        }
+        Ok(())
+    }
+
+    fn still_open(&self) -> StoreResult {
+        let given_up = || StoreError::Unavailable("the database has given the transaction up".to_owned());
+        self.connection().is_in_transaction().then_some(()).ok_or_else(given_up)
+    }
+
+    fn undo(&mut self) {
+        self.connection().pending().clear();
+        // Fails when nothing is open any more, which is what is wanted.
+        let _ = self.execute("ROLLBACK");
+        // One of the group may have read keys that another made.
+        self.shared.forget_tenants();
+    }
+
+    /// Runs one task in the open transaction. Most that fail have written nothing: only after one that had, the next ones have
+    /// savepoints, for which SQLite would copy every page that they change.
+    fn perform(&mut self, task: &mut Task) -> Result<StoreResult<Done>, Spoilt> {
+        let is_careful = self.careful > 0;
+        self.careful = self.careful.saturating_sub(1);
+        if is_careful {
+            // What others have pending is not to be undone with this one.
+            if let Err(error) = self.settle().and_then(|()| self.execute("SAVEPOINT task")) {
+                return Ok(Err(error));
+            }
         }
         let connection = self.connection.take().expect("every transaction gives the connection back");
+        let (mark, written) = (connection.pending().mark(), connection.written());
         let mut tx = Tx::new(connection, Arc::clone(&self.shared));
-        let outcome = tx.run(tenant.as_ref(), &mut work);
+        let outcome = tx.run(task.tenant.as_ref(), &mut task.work);
         let Tx { snapshot, changes, .. } = tx;
-        self.connection = Some(snapshot.connection);
+        let names = snapshot.names.take();
+        let connection = self.connection.insert(snapshot.connection);
         let is_kept = matches!(outcome, Ok(true));
-        let ended = if is_kept {
-            self.execute("RELEASE task")
-        } else {
-            self.execute("ROLLBACK TO task").and_then(|()| self.execute("RELEASE task"))
-        };
-        let outcome = outcome.map(drop).and(ended);
-        if is_kept && outcome.is_ok() {
-            Waiting { reply, outcome, tenant, changes, names: snapshot.names.take() }
-        } else {
-            waiting(reply, tenant, outcome)
+        if !is_kept {
+            let has_written = connection.written() != written;
+            if has_written && !is_careful {
+                return Err(Spoilt);
+            }
+            if has_written { connection.pending().clear() } else { connection.pending().forget_since(mark) }
         }
+        let ended = match (is_careful, is_kept) {
+            (false, _) => Ok(()),
+            (true, true) => self.execute("RELEASE task"),
+            (true, false) => self.execute("ROLLBACK TO task").and_then(|()| self.execute("RELEASE task")),
+        };
+        let done = if is_kept { Done { changes, names } } else { Done::default() };
+        Ok(outcome.and(ended).map(|()| done))
     }
 
-    fn acknowledge(&self, waiting: Waiting, committed: &StoreResult) {
-        let Waiting { reply, outcome, tenant, changes, names } = waiting;
-        if committed.is_ok() {
-            self.shared.names.keep(names);
-            self.shared.publish(tenant.as_ref(), &changes);
-        }
+    fn acknowledge(&self, task: Task, outcome: StoreResult<Done>, committed: &StoreResult) {
+        let outcome = match (outcome, committed) {
+            (Ok(done), Ok(())) => {
+                self.shared.names.keep(done.names);
+                self.shared.publish(task.tenant.as_ref(), &done.changes);
+                Ok(())
+            }
+            (outcome, committed) => committed.clone().and(outcome.map(drop)),
+        };
         // Whoever asked may have gone; the write stands all the same.
-        let _ = reply.send(committed.clone().and(outcome));
+        let _ = task.reply.send(outcome);
+    }
+
+    fn settle(&self) -> StoreResult {
+        let outcome = self.connection().settle();
+        self.connection().take_failure();
+        outcome
     }
 
     fn execute(&self, sql: &str) -> StoreResult {
-        let connection = self.connection.as_ref().expect("every transaction gives the connection back");
-        let outcome = connection.execute(sql, &[]).map(drop);
-        connection.take_failure();
+        let outcome = self.connection().execute(sql, &[]).map(drop);
+        self.connection().take_failure();
         outcome
     }
-}
 
-/// A task that wrote nothing.
-fn waiting(reply: oneshot::Sender<StoreResult>, tenant: Option<TenantId>, outcome: StoreResult) -> Waiting {
-    Waiting { reply, outcome, tenant, changes: Changes::default(), names: std::collections::HashMap::new() }
+    fn connection(&self) -> &Connection {
+        self.connection.as_ref().expect("every transaction gives the connection back")
+    }
 }

@@ -82,12 +82,12 @@ impl Tx {
 
     /// Writes what is written once for the whole transaction.
     fn finish(&mut self) -> StoreResult {
-        let shard = self.connection.shard();
-        let counts = std::mem::take(&mut self.snapshot.counts);
-        for (kind, amount) in counts.into_iter().filter(|(_, amount)| *amount != 0) {
-            let sql = "INSERT INTO counts (tenant, kind, shard, amount) VALUES ($1, $2, $3, $4) \
-                       ON CONFLICT (tenant, kind, shard) DO UPDATE SET amount = counts.amount + excluded.amount";
-            self.connection.execute(sql, &[self.number(), kind.into(), shard.into(), amount.into()])?;
+        for (kind, amount) in std::mem::take(&mut self.snapshot.counts) {
+            self.connection.pending().add_count(self.tenant_number(), kind, amount);
+        }
+        // SQLite's writer does so for all transactions that it commits together.
+        if !self.connection.is_writer() || self.connection.pending().is_much() {
+            self.connection.settle()?;
         }
         if let Some(postgres) = self.connection.as_postgres()
             && let Some(news) = News::text(&self.shared.node, &self.snapshot.tenant, &self.changes)
@@ -122,13 +122,13 @@ impl Tx {
             sealed.as_deref().into(),
             search.to_text().into(),
         ];
-        let seq = self.connection.insert(sql, &params, ("records", "seq"), |row| row.int(0))?;
+        let seq = self.connection.insert(sql, &params)?;
         let seq = seq.ok_or_else(|| StoreError::Taken { key: "id".to_owned() })?;
         if let Err(taken) = self.insert_keys(number, seq, &search.keys.iter().collect::<Vec<_>>()) {
             self.connection.execute("DELETE FROM records WHERE seq = $1", &[seq.into()])?;
             return Err(taken);
         }
-        self.insert_terms(number, seq, search.terms.iter())?;
+        self.insert_terms(number, seq, search.terms.into_iter());
         *self.snapshot.counts.entry(number).or_insert(0) += 1;
         self.changed(kind.name, &record.id);
         Ok(Record { version: 1, ..record })
@@ -165,7 +165,7 @@ impl Tx {
             self.insert_keys(number, seq, &new.keys.iter().filter(|key| !old.keys.contains(key)).collect::<Vec<_>>())?;
             self.delete_keys(number, old.keys.iter().filter(|key| !new.keys.contains(key)))?;
             self.delete_terms(number, seq, old.terms.iter().filter(|term| !new.terms.contains(term)))?;
-            self.insert_terms(number, seq, new.terms.iter().filter(|term| !old.terms.contains(term)))?;
+            self.insert_terms(number, seq, new.terms.into_iter().filter(|term| !old.terms.contains(term)));
         }
         let sealed = self.sealed(kind.name, &record)?;
         let document = serde_json::to_string(&record.document)?;
@@ -344,25 +344,12 @@ impl Tx {
         Ok(())
     }
 
-    fn insert_terms<'t>(&self, kind: i64, seq: i64, terms: impl Iterator<Item = &'t TermRow>) -> StoreResult {
-        let mut params = Vec::new();
-        for TermRow(field, term, place) in terms {
-            let (class, number, text) = term.parts();
-            params.extend([
-                self.number(),
-                kind.into(),
-                (*field).into(),
-                class.into(),
-                Param::Real(number),
-                text.into(),
-            ]);
-            params.extend([seq.into(), (*place).into()]);
-        }
-        let head = "INSERT INTO terms (tenant, kind, field, class, number, text, seq, place) VALUES";
-        self.connection.insert_rows(head, 8, &params)
+    fn insert_terms(&self, kind: i64, seq: i64, terms: impl Iterator<Item = TermRow>) {
+        self.connection.pending().add_terms(self.tenant_number(), kind, seq, terms);
     }
 
     fn delete_terms<'t>(&self, kind: i64, seq: i64, terms: impl Iterator<Item = &'t TermRow>) -> StoreResult {
+        self.settle(kind)?;
         let sql = "DELETE FROM terms WHERE tenant = $1 AND kind = $2 AND field = $3 AND class = $4 AND number = $5 \
                    AND text = $6 AND seq = $7";
         for TermRow(field, term, _) in terms {

@@ -145,6 +145,9 @@ async fn note_failure(store: &Store, actor: &Actor, new: &NewUser, error: &Error
 }
 
 async fn admit(services: &Services, store: &Store, actor: &Actor, mut new: NewUser) -> Result<Prepared> {
+    if !needs_preparation(services, store, actor, &new).await? {
+        return Ok(Prepared { new, hash: None, decided: Decided::default(), external: None });
+    }
     let password = new.password.take();
     let is_leaked = password.as_ref().is_some_and(|password| protection::is_leaked(password.reveal()));
     let (wanted, asked) = (new.clone(), actor.clone());
@@ -173,6 +176,17 @@ async fn admit(services: &Services, store: &Store, actor: &Actor, mut new: NewUs
     let decided = ask(services, store, actor, &realm, &new, password.clone()).await?;
     let external = external::create(services, store, actor, &realm, &new, &decided, password.as_ref()).await?;
     Ok(Prepared { new, hash, decided, external })
+}
+
+/// Whether anything is to be hashed, asked or refused before the transaction, which judges everything again.
+async fn needs_preparation(services: &Services, store: &Store, actor: &Actor, new: &NewUser) -> Result<bool> {
+    if actor.channel != Channel::Management || new.password.is_some() {
+        return Ok(true);
+    }
+    let connection = store.cached_by(&actor.tenant, &CONNECTION, "name", &new.connection).await?;
+    let Some(realm) = connection.map(|connection| Realm::of(&connection)).transpose()? else { return Ok(true) };
+    let asks = services.triggers.listens(&actor.tenant, Trigger::PreUserRegistration).await?;
+    Ok(asks || realm.is_external() || realm.demands_password())
 }
 
 /// Creates the user, with everything that follows from it: the event, the log entry, the verification mail, and the code at
@@ -216,7 +230,7 @@ pub fn create(
     local_id: Option<String>,
     credential: Option<Imported>,
 ) -> Result<Record> {
-    let local_id = local_id.unwrap_or_else(|| tx.context().id(Form::Hex24));
+    let local_id = local_id.unwrap_or_else(|| tx.context().id(Form::Ordered24));
     let mut user = Record::new("", attributes, tx.now());
     user.document.insert("created_at".into(), tx.now().into());
     user.document.insert("updated_at".into(), tx.now().into());

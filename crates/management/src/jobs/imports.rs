@@ -29,7 +29,7 @@ const LONGEST: usize = 512_000;
 /// Imports of a tenant at the same time.
 const MOST_ACTIVE: usize = 2;
 /// Users that are written in one transaction.
-const BATCH: usize = 200;
+const BATCH: usize = 500;
 
 /// What an upsert changes of a user who is there.
 const CHANGED: &[&str] = &[

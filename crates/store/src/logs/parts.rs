@@ -10,6 +10,30 @@ const SHORTEST: usize = 8;
 /// Microseconds of a day.
 const DAY: i64 = 86_400_000_000;
 
+/// A longer part stands in the event itself, where it is cut.
+const LONGEST: usize = 32 * 1_024;
+
+/// A token's scopes as log events name them: written and hashed once, for all events of the token's calls.
+#[derive(Clone, Debug)]
+pub struct SharedScopes {
+    text: String,
+    digest: [u8; 32],
+}
+
+impl SharedScopes {
+    /// Scopes that are stored once for many events; none where they are so few or so many that they stand in the event.
+    pub fn of<'s>(scopes: impl Iterator<Item = &'s str>) -> Option<Self> {
+        let scopes: Vec<&str> = scopes.collect();
+        let text = serde_json::to_string(&scopes).expect("texts serialise");
+        (scopes.len() >= SHORTEST && text.len() <= LONGEST).then(|| Self::written(text))
+    }
+
+    fn written(text: String) -> Self {
+        let digest = digest::digest(&digest::SHA256, text.as_bytes());
+        Self { text, digest: digest.as_ref().try_into().expect("the digest has 32 bytes") }
+    }
+}
+
 /// Where an event has its token's scopes.
 pub(super) fn place(event: &mut Document) -> Option<&mut Value> {
     event.get_mut("details")?.get_mut("request")?.get_mut("auth")?.get_mut("credentials")?.get_mut("scopes")
@@ -20,21 +44,25 @@ impl Tx {
     pub(super) fn take_part(&mut self, event: &mut Document) -> StoreResult<Option<i64>> {
         let is_long = |value: &&mut Value| value.as_array().is_some_and(|scopes| scopes.len() >= SHORTEST);
         let Some(place) = place(event).filter(is_long) else { return Ok(None) };
-        let text = place.take().to_string();
-        let digest = digest::digest(&digest::SHA256, text.as_bytes());
-        let key = (self.tenant_number(), digest.as_ref().try_into().expect("the digest has 32 bytes"));
+        let scopes = SharedScopes::written(place.take().to_string());
+        self.number_of_part(&scopes).map(Some)
+    }
+
+    /// The number under which scopes are stored, from now on if they were not.
+    pub(super) fn number_of_part(&mut self, scopes: &SharedScopes) -> StoreResult<i64> {
+        let key = (self.tenant_number(), scopes.digest);
         let today = self.now.micros() / DAY;
         if let Some((number, day)) = self.shared.log_parts.get(&key)
             && day == today
         {
-            return Ok(Some(number));
+            return Ok(number);
         }
         let sql = "INSERT INTO log_parts (tenant, digest, used, text) VALUES ($1, $2, $3, $4) \
                    ON CONFLICT (tenant, digest) DO UPDATE SET used = excluded.used RETURNING seq";
-        let params = [self.number(), Param::Bytes(digest.as_ref().into()), today.into(), text.into()];
+        let params = [self.number(), Param::Bytes(scopes.digest[..].into()), today.into(), (&scopes.text).into()];
         let number = self.connection.only(sql, &params, |row| row.int(0))?;
         self.changes.log_parts.push((key, (number, today)));
-        Ok(Some(number))
+        Ok(number)
     }
 }
 
