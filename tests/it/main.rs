@@ -21,6 +21,8 @@ mod effects;
 mod event_streams;
 mod flows;
 mod forms;
+mod forms_journeys;
+mod forms_services;
 mod hostile;
 mod imports;
 mod keys;

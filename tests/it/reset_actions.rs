@@ -1,8 +1,11 @@
 //! Actions at password-reset-post-challenge: they judge a reset once its link or code was right, before the password is set.
 
+use serde_json::json;
+
 use crate::{
     actions::{bind, deployed, logged},
     browser::Page,
+    forms::{block, field, next, step},
     login_recovery::{forgotten, twice, use_codes},
     site::{self, EMAIL, PASSWORD, Site, code, code_in, path_of},
 };
@@ -84,6 +87,59 @@ async fn an_action_sends_the_user_of_a_reset_away_and_goes_on_when_they_come_bac
         assert_eq!(done.address, "https://app.example.com/done?how=well");
     }
     code(&site.sign_in(&mut site.browser(), EMAIL, NEW).await);
+    site.end().await;
+}
+
+#[tokio::test]
+async fn a_form_is_filled_in_before_a_password_is_set() {
+    let site = Site::start().await;
+    let reset = link(&site).await;
+    let content = json!({"content": "<p>Hello {{context.user.email}} of {{context.client.name}}</p>"});
+    let form = json!({
+        "name": "Pet", "languages": {"primary": "en"}, "start": {"next_node": "one"},
+        "nodes": [step("one", &json!([
+            block("hello", "RICH_TEXT", &content), field("pet", "TEXT", "Pet", &json!({"min_length": 2})), next("Go on"),
+        ]), "$ending")],
+    });
+    let form = site.server.post("/forms", form).await.body["id"].as_str().unwrap().to_owned();
+    let away = format!("api.prompt.render('{form}', {{ vars: {{ plan: 'trial' }} }});");
+    let back = "if (event.prompt.fields.pet !== 'Rex' || event.prompt.vars.plan !== 'trial') api.access.deny('No.');";
+    guarded(&site, &away, back).await;
+    for (pet, ends_well) in [("Tom", false), ("Rex", true)] {
+        let mut browser = site.browser();
+        let page = browser.visit(&reset).await;
+        let asked = browser.submit(&page, &[]).await;
+        assert!(asked.address.starts_with(&format!("/u/custom-prompt/{form}?state=")), "{asked:?}");
+        assert!(asked.html.contains("<p>Hello jane@example.com of Shop</p>"), "{}", asked.html);
+        // Nobody passes by the form.
+        let state = asked.parameter("state").unwrap();
+        for around in ["/u/reset-password/change", "/continue"] {
+            assert_eq!(browser.visit(&format!("{around}?state={state}")).await.address, asked.address);
+        }
+        assert_eq!(site.browser().visit(&asked.address).await.status, 400);
+        assert_eq!(browser.submit(&asked, &[("field-pet", "T")]).await.faults(), ["field-pet ERR_TOO_SHORT_STRING"]);
+        let page = browser.submit(&asked, &[("field-pet", pet)]).await;
+        if !ends_well {
+            assert!(
+                page.address.starts_with("/u/reset-password/error?state=") && page.html.contains("No."),
+                "{page:?}"
+            );
+            continue;
+        }
+        assert!(page.address.starts_with("/u/reset-password/change?state="), "{page:?}");
+        let done = browser.submit(&page, &twice(NEW)).await;
+        assert!(done.address.starts_with("/u/reset-password/success"), "{done:?}");
+    }
+    code(&site.sign_in(&mut site.browser(), EMAIL, NEW).await);
+    // By a code it is the same.
+    use_codes(&site).await;
+    let mut browser = site.browser();
+    let page = forgotten(&site, &mut browser, EMAIL).await;
+    let sent = code_in(&site.mail(EMAIL, site::CODE).await);
+    let asked = browser.submit(&page, &[("code", &sent)]).await;
+    assert!(asked.html.contains("<p>Hello jane@example.com of Shop</p>"), "{asked:?}");
+    let page = browser.submit(&asked, &[("field-pet", "Rex")]).await;
+    assert!(page.address.starts_with("/u/reset-password/change?state="), "{page:?}");
     site.end().await;
 }
 

@@ -18,6 +18,7 @@ use crate::{
     expressions::Evaluator,
     params::Params,
     token_cache::Tokens,
+    vouching::{Paid, Payment, Solved},
 };
 use state::State;
 
@@ -175,6 +176,14 @@ impl Flows for Engine {
 
     fn outcome<'a>(&'a self, tenant: &'a Tenant, execution_id: &'a str) -> BoxFuture<'a, Result<Outcome>> {
         Box::pin(self.settled(tenant, execution_id))
+    }
+
+    fn solved(&self, solved: Solved) -> BoxFuture<'_, bool> {
+        Box::pin(self.services.is_solved(solved))
+    }
+
+    fn pay(&self, payment: Payment) -> BoxFuture<'_, Paid> {
+        Box::pin(self.services.paid(payment))
     }
 }
 

@@ -6,7 +6,6 @@ mod component;
 mod fields;
 mod form;
 mod known;
-mod messages;
 mod schema;
 mod translation;
 
@@ -20,11 +19,14 @@ pub use component::{Choice, Component};
 pub use fields::{Entered, FieldFault, OTHER, Upload, countries, name_of};
 pub use form::{ENDING, Ending, Form, Node, Step};
 pub use known::Known;
-pub use messages::{FAILED, default_text};
 pub use translation::languages_of;
 
-use crate::Outcome;
+use crate::{Outcome, Paid};
 
+/// The type of fields that take payments.
+pub const PAYMENT: &str = "PAYMENT";
+/// The type of fields that ask for a proof that somebody is there.
+pub const RECAPTCHA: &str = "RECAPTCHA";
 /// Most nodes that are walked through without the visitor: routers and flows may lead to one another in circles.
 const WALKED: u32 = 50;
 /// Most flows that run in one journey.
@@ -85,6 +87,8 @@ pub enum Fault {
     Told(String),
     /// A flow has failed, or the form leads nowhere: visitors are told in general words.
     Failed,
+    /// A payment could not be made.
+    Unpaid,
 }
 
 /// A flow that is running.
@@ -110,6 +114,8 @@ enum Then {
     Node(Option<String>),
     /// The step stays.
     Stay,
+    /// The payment of this field is made: there is no flow.
+    Paid(String),
     /// The end.
     End,
 }
@@ -146,6 +152,8 @@ pub enum Next {
     Show,
     /// This flow is run, then [`Journey::ran`] is told.
     Run(String),
+    /// The payment of this field is made, then [`Journey::paid`] is told.
+    Pay(String),
     /// A flow waits for something.
     Wait,
     /// The end is reached.
@@ -219,7 +227,7 @@ impl Journey {
     /// What is wrong with what was entered.
     pub fn check(&self, form: &Form, act: &Act, entered: &Entered) -> Result<(), Vec<FieldFault>> {
         match self.step(form) {
-            Some(step) if *act == Act::Next => self.filled(step, entered).map(drop),
+            Some(step) if *act == Act::Next => self.filled(form, step, entered).map(drop),
             _ => Ok(()),
         }
     }
@@ -250,7 +258,7 @@ impl Journey {
         let Some(step) = form.step(&at) else { return Ok(self.break_off("the step is not there any more")) };
         let next = match act {
             Act::Next => {
-                self.fields = self.filled(step, entered)?;
+                self.fields = self.filled(form, step, entered)?;
                 self.turn += 1;
                 self.act_anew();
                 self.walk(form, step.next.as_deref(), known, Some(at))
@@ -311,7 +319,7 @@ impl Journey {
                         let left = self.at.clone();
                         self.walk(form, next.as_deref(), known, left)
                     }
-                    Then::Stay => Next::Show,
+                    Then::Stay | Then::Paid(_) => Next::Show,
                     Then::End => {
                         self.has_ended = true;
                         Next::Done
@@ -334,6 +342,33 @@ impl Journey {
         }
     }
 
+    /// A payment was made, or not. Whoever has to pay with another card is at its field again.
+    pub fn paid(&mut self, form: &Form, paid: Paid, now: Timestamp) -> Next {
+        let Some(Running { then: Then::Paid(id), .. }) = self.running.take() else { return Next::Show };
+        let fault = match paid {
+            Paid::Made(payment) => {
+                self.fields.insert(id, payment);
+                return self.end(form, now);
+            }
+            Paid::Refused(message) => Fault::Told(message),
+            Paid::Failed(_) => Fault::Unpaid,
+        };
+        self.fields.shift_remove(&id);
+        self.fault = Some(fault);
+        if let Some(step) = form.step_of(&id) {
+            if let Some(place) = self.trail.iter().position(|left| left == step) {
+                self.trail.truncate(place);
+            }
+            self.reach(step.to_owned(), now);
+        }
+        Next::Show
+    }
+
+    /// Whether this run of the journey has not ended yet.
+    pub fn is_running(&self, number: u32) -> bool {
+        self.running.as_ref().is_some_and(|running| running.number == number)
+    }
+
     /// Whether the flow that is running is the one that runs after the end.
     pub fn is_ending(&self) -> bool {
         self.running.as_ref().is_some_and(|running| running.then == Then::End)
@@ -353,10 +388,11 @@ impl Journey {
     }
 
     /// The values of fields as they are once a step is left forwards.
-    fn filled(&self, step: &Step, entered: &Entered) -> Result<Document, Vec<FieldFault>> {
+    fn filled(&self, form: &Form, step: &Step, entered: &Entered) -> Result<Document, Vec<FieldFault>> {
         let values = fields::read(step, entered, &self.fields)?;
         let mut fields = self.fields.clone();
         fields.extend(values);
+        fields.extend(fields::hidden(form, step, entered));
         if fields::size(&fields) > LARGEST / 2 {
             let first = step.fields().next().map_or("", |field| field.id.as_str());
             return Err(vec![FieldFault::new(first, "ERR_TOO_LARGE")]);
@@ -380,11 +416,7 @@ impl Journey {
             }
             let Some(id) = place else { return self.break_off("a node leads nowhere") };
             if id == ENDING {
-                if let Some(flow) = &form.ending.flow {
-                    return self.run(flow.clone(), Then::End, known.now());
-                }
-                self.has_ended = true;
-                return Next::Done;
+                return self.end(form, known.now());
             }
             match form.node(&id) {
                 None => return self.break_off("a node leads to one that is not there"),
@@ -406,6 +438,22 @@ impl Journey {
                 }
             }
         }
+    }
+
+    /// What the end begins with: payments, then the flow after the submission.
+    fn end(&mut self, form: &Form, now: Timestamp) -> Next {
+        let unpaid = form
+            .fields()
+            .find(|field| field.kind == PAYMENT && self.fields.get(&field.id).is_some_and(Value::is_string));
+        if let Some(field) = unpaid {
+            let next = self.run(String::new(), Then::Paid(field.id.clone()), now);
+            return if self.running.is_some() { Next::Pay(field.id.clone()) } else { next };
+        }
+        if let Some(flow) = &form.ending.flow {
+            return self.run(flow.clone(), Then::End, now);
+        }
+        self.has_ended = true;
+        Next::Done
     }
 
     fn reach(&mut self, step: String, now: Timestamp) {

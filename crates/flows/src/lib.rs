@@ -2,6 +2,7 @@
 //! their requests.
 
 mod actions;
+mod asking;
 pub mod conditions;
 mod doing;
 mod engine;
@@ -19,6 +20,7 @@ mod token_cache;
 mod vault;
 mod veil;
 mod vendors;
+mod vouching;
 
 pub use engine::Engine;
 pub use failure::Failure;
@@ -26,3 +28,4 @@ pub use own::OwnTenant;
 pub use run::{BoxFuture, Caller, Flows, Outcome, Run};
 pub use scope::Scope;
 pub use services::Services;
+pub use vouching::{Charge, Paid, Payment, Solved};

@@ -5,7 +5,10 @@ use std::pin::Pin;
 use kernel::{Document, Tenant};
 use serde::{Deserialize, Serialize};
 
-use crate::Scope;
+use crate::{
+    Scope,
+    vouching::{Paid, Payment, Solved},
+};
 
 /// The future of a run.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -69,7 +72,7 @@ pub enum Outcome {
     },
 }
 
-/// Runs flows.
+/// Runs flows, and asks other services what forms need of them.
 pub trait Flows: Send + Sync {
     /// Runs a flow until it ends or waits. Not within a transaction: actions take their time and reach out. A flow that is not there
     /// has failed.
@@ -83,6 +86,12 @@ pub trait Flows: Send + Sync {
     /// # Errors
     /// What the store fails with.
     fn outcome<'a>(&'a self, tenant: &'a Tenant, execution_id: &'a str) -> BoxFuture<'a, identity::Result<Outcome>>;
+
+    /// Whether the service that made a puzzle says that it was solved. Not within a transaction.
+    fn solved(&self, solved: Solved) -> BoxFuture<'_, bool>;
+
+    /// Makes a payment. Not within a transaction.
+    fn pay(&self, payment: Payment) -> BoxFuture<'_, Paid>;
 }
 
 impl std::fmt::Debug for dyn Flows {

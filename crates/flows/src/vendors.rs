@@ -9,6 +9,8 @@ use md5::{Digest, Md5};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 
+pub(crate) use template::form;
+
 use crate::{
     Failure,
     doing::Doing,

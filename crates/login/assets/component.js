@@ -1,6 +1,6 @@
 (function () {
   "use strict";
-  var value = given.value, values = {}, handler = null, uid = 0;
+  var value = given.value, values = {}, hidden = Object.assign({}, given.hidden), isValid = true, handler = null, uid = 0;
   var tell = function (message) { parent.postMessage(message, "*"); };
   var measure = function () { tell({ type: "height", height: document.documentElement.offsetHeight }); };
   var current = function () { return handler && typeof handler.getValue === "function" ? handler.getValue() : value; };
@@ -8,7 +8,7 @@
     return given.fields.indexOf(id) < 0 ? null : {
       getNode: function () { return null; },
       getValue: function () { return values[id]; },
-      setRequired: function () {}
+      setRequired: function (isRequired) { tell({ type: "required", id: id, isRequired: !!isRequired }); }
     };
   };
   var context = {
@@ -23,10 +23,10 @@
       getRoot: function () { return document.body; },
       goForward: function () { tell({ type: "go", forward: true }); },
       goPrevious: function () { tell({ type: "go", forward: false }); },
-      isValid: function () { return true; },
-      validate: function () { return true; },
-      getAllHiddenFields: function () { return Object.assign({}, given.hidden); },
-      setHiddenField: function () {},
+      isValid: function () { return isValid; },
+      validate: function () { tell({ type: "validate" }); return isValid; },
+      getAllHiddenFields: function () { return Object.assign({}, hidden); },
+      setHiddenField: function (key, next) { hidden[key] = next; tell({ type: "hidden", key: String(key), value: next }); },
       getValues: function () { return Object.assign({}, values); },
       getField: field
     }
@@ -38,11 +38,15 @@
     element.onload = element.onerror = function () { load(scripts, done); };
     document.head.appendChild(element);
   };
-  var call = function (name) { if (handler && typeof handler[name] === "function") handler[name](); };
+  var call = function (name, argument) { if (handler && typeof handler[name] === "function") handler[name](argument); };
   window.addEventListener("message", function (event) {
     if (event.source !== parent || !event.data) return;
     var type = event.data.type;
-    if (type === "values") values = event.data.values;
+    if (type === "values") {
+      values = event.data.values;
+      isValid = event.data.isValid;
+      call("update", given.params);
+    }
     if (type === "block" || type === "unblock") call(type);
     if (type === "value") {
       try {

@@ -3,9 +3,20 @@
   var all = function (selector, root) { return Array.prototype.slice.call((root || document).querySelectorAll(selector)); };
   var announcer = document.getElementById("ulp-error-announcer");
 
+  // What a component demands of a field beside what the form does.
+  var demanded = {};
+  var checksOf = function (wrapper) {
+    var checks = JSON.parse(wrapper.getAttribute("data-checks"));
+    if (demanded[wrapper.getAttribute("data-id")]) checks.required = true;
+    return checks;
+  };
+  var hiddenOf = function (wrapper) { return wrapper.querySelector("input[type=hidden]"); };
+
   // Finds what the server would find, as far as this page can.
   var faultOf = function (wrapper) {
-    var checks = JSON.parse(wrapper.getAttribute("data-checks")), rules = checks.rules, texts = checks.texts;
+    var checks = checksOf(wrapper), rules = checks.rules, texts = checks.texts;
+    if (wrapper.hasAttribute("data-recaptcha")) return hiddenOf(wrapper).value ? null : texts.ERR_REQUIRED_PROPERTY;
+    if (wrapper.hasAttribute("data-stripe")) return null;
     var inputs = all("input:not([type=hidden]):not(.af-country),select:not(.af-country),textarea", wrapper);
     var ticks = inputs.filter(function (input) { return input.type === "radio" || input.type === "checkbox"; });
     if (checks.type === "LEGAL") return checks.required && !ticks[0].checked ? texts.ERR_ACCEPTANCE_REQUIRED : null;
@@ -37,7 +48,7 @@
   };
 
   var tell = function (wrapper, text) {
-    var old = wrapper.querySelector(".ulp-input-error-message"), target = wrapper.querySelector("fieldset,input:not([type=hidden]),select:not(.af-country),textarea,iframe");
+    var old = wrapper.querySelector(".ulp-input-error-message"), target = wrapper.querySelector("fieldset,.af-puzzle,input:not([type=hidden]),select:not(.af-country),textarea,iframe");
     if (old) old.remove();
     wrapper.classList.toggle("ulp-error", !!text);
     if (!target) return;
@@ -48,7 +59,7 @@
     fault.id = "error-element-field-" + wrapper.getAttribute("data-id");
     fault.textContent = text;
     wrapper.appendChild(fault);
-    if (target.tagName !== "FIELDSET" && target.tagName !== "IFRAME") target.setAttribute("aria-invalid", "true");
+    if (["FIELDSET", "IFRAME", "DIV"].indexOf(target.tagName) < 0) target.setAttribute("aria-invalid", "true");
     target.setAttribute("aria-describedby", fault.id);
   };
 
@@ -66,34 +77,137 @@
     });
     return found;
   };
+  var plain = function () { return all(".af-field:not(.af-custom)"); };
+  var told = function () { return { type: "values", values: values(), isValid: !plain().some(faultOf) }; };
+  var tellFrames = function () { frames.forEach(function (known) { send(known, told()); }); };
+  var setHidden = function (wrapper, key, value) {
+    var name = "hidden-" + key;
+    var input = all("input[type=hidden]", wrapper).filter(function (known) { return known.name === name; })[0];
+    if (!input) {
+      input = document.createElement("input");
+      input.type = "hidden";
+      input.name = name;
+      wrapper.appendChild(input);
+    }
+    input.value = JSON.stringify(value === undefined ? null : value);
+  };
+  // Tells all faults of the plain fields; what is wrong first, and in words.
+  var showFaults = function () {
+    var first = null, texts = [];
+    plain().forEach(function (wrapper) {
+      var text = faultOf(wrapper);
+      tell(wrapper, text);
+      if (!text) return;
+      texts.push(text);
+      first = first || wrapper.querySelector(".af-puzzle,input:not([type=hidden]),select:not(.af-country),textarea");
+    });
+    return { first: first, texts: texts };
+  };
   window.addEventListener("message", function (event) {
     var known = frames.filter(function (known) { return known.frame.contentWindow === event.source; })[0], message = event.data;
     if (!known || !message) return;
-    if (message.type === "ready") send(known, { type: "values", values: values() });
+    if (message.type === "ready") send(known, told());
+    if (message.type === "validate") showFaults();
+    if (message.type === "required") {
+      demanded[message.id] = message.isRequired;
+      tellFrames();
+    }
+    if (message.type === "hidden") setHidden(known.wrapper, String(message.key), message.value);
     if (message.type === "height") known.frame.style.height = Math.min(Math.max(Number(message.height) || 0, 20), 2000) + "px";
-    if (message.type === "set") known.wrapper.querySelector("input[type=hidden]").value = JSON.stringify(message.value === undefined ? null : message.value);
+    if (message.type === "set") hiddenOf(known.wrapper).value = JSON.stringify(message.value === undefined ? null : message.value);
     if (message.type === "go") {
       var button = document.querySelector(message.forward ? ".af-next-button" : ".af-previous-button");
       if (button) button.click();
     }
     if (message.type === "value" && known.wanted) known.wanted(message);
   });
+  // Cards: Stripe's script takes their numbers, and gives what stands for one.
+  var cards = [];
+  var load = function (address, done) {
+    var script = document.createElement("script");
+    script.src = address;
+    script.onload = done;
+    document.head.appendChild(script);
+  };
+  var style = function () {
+    var shown = getComputedStyle(document.querySelector(".af-card"));
+    return { base: { fontSize: shown.fontSize, color: shown.color } };
+  };
+  var STRIPE = { card_number: "cardNumber", expiration_date: "cardExpiry", security_code: "cardCvc" };
+  var withCard = function (wrapper, stripe) {
+    var elements = stripe.elements({ locale: wrapper.getAttribute("data-language") }), isEmpty = {}, number;
+    all(".af-card", wrapper).forEach(function (place) {
+      var part = place.getAttribute("data-part"), label = place.parentNode.previousElementSibling.textContent;
+      var element = elements.create(STRIPE[part], { placeholder: place.getAttribute("data-placeholder") || undefined, style: style() });
+      isEmpty[part] = true;
+      element.on("change", function (change) { isEmpty[part] = change.empty; });
+      element.mount(place);
+      place.setAttribute("aria-label", label);
+      if (part === "card_number") number = element;
+    });
+    cards.push(function (done) {
+      var checks = checksOf(wrapper);
+      if (isEmpty.card_number && isEmpty.expiration_date && isEmpty.security_code) {
+        var isMissing = checks.required && !wrapper.querySelector(".items");
+        return done(wrapper, isMissing ? checks.texts.ERR_REQUIRED_PROPERTY : null);
+      }
+      stripe.createPaymentMethod({ type: "card", card: number }).then(function (made) {
+        hiddenOf(wrapper).value = made.paymentMethod ? made.paymentMethod.id : "";
+        done(wrapper, made.error ? made.error.message : null);
+      });
+    });
+  };
+  var withStripe = all("[data-stripe]"), withPuzzle = all("[data-recaptcha]"), withMaps = all("[data-maps]");
+  if (withStripe.length) {
+    load("https://js.stripe.com/v3/", function () {
+      withStripe.forEach(function (wrapper) { withCard(wrapper, window.Stripe(wrapper.getAttribute("data-stripe"))); });
+    });
+  }
+  if (withPuzzle.length) {
+    load("https://www.google.com/recaptcha/api.js?render=explicit&hl=" + encodeURIComponent(withPuzzle[0].getAttribute("data-language")), function () {
+      window.grecaptcha.ready(function () {
+        withPuzzle.forEach(function (wrapper) {
+          var input = hiddenOf(wrapper);
+          window.grecaptcha.render(wrapper.querySelector(".af-puzzle"), {
+            sitekey: wrapper.getAttribute("data-recaptcha"),
+            callback: function (response) { input.value = response; },
+            "expired-callback": function () { input.value = ""; }
+          });
+        });
+      });
+    });
+  }
+  if (withMaps.length) {
+    load("https://maps.googleapis.com/maps/api/js?libraries=places&key=" + encodeURIComponent(withMaps[0].getAttribute("data-maps")), function () {
+      withMaps.forEach(function (input) {
+        var found = new window.google.maps.places.Autocomplete(input, { fields: ["formatted_address"] });
+        found.addListener("place_changed", function () { input.value = found.getPlace().formatted_address || input.value; });
+      });
+    });
+  }
   var collect = function (done) {
-    var left = frames.length, faults = [], isDone = false;
+    var left = frames.length + cards.length, faults = [], isDone = false;
     var end = function () { if (!isDone) { isDone = true; done(faults); } };
     if (!left) return end();
-    setTimeout(end, 4000);
+    // A bank takes longer than a script of the page.
+    setTimeout(end, cards.length ? 30000 : 4000);
+    var arrived = function (wrapper, target, text) {
+      tell(wrapper, text);
+      if (text) faults.push(target);
+      left -= 1;
+      if (!left) end();
+    };
+    cards.forEach(function (card) {
+      card(function (wrapper, text) { arrived(wrapper, wrapper.querySelector("fieldset"), text); });
+    });
     frames.forEach(function (known) {
       known.wanted = function (message) {
         known.wanted = null;
-        var input = known.wrapper.querySelector("input[type=hidden]");
+        var input = hiddenOf(known.wrapper);
         input.value = message.value === undefined || message.value === null ? "" : JSON.stringify(message.value);
-        var checks = JSON.parse(known.wrapper.getAttribute("data-checks"));
+        var checks = checksOf(known.wrapper);
         var text = message.error || (checks.required && !input.value ? checks.texts.ERR_REQUIRED_PROPERTY : null);
-        tell(known.wrapper, text);
-        if (text) faults.push(known.frame);
-        left -= 1;
-        if (!left) end();
+        arrived(known.wrapper, known.frame, text);
       };
       send(known, { type: "value" });
     });
@@ -101,41 +215,36 @@
 
   all("form.af-form").forEach(function (form) {
     var isReady = false;
-    form.addEventListener("input", function () {
-      frames.forEach(function (known) { send(known, { type: "values", values: values() }); });
-    });
+    form.addEventListener("input", tellFrames);
     // Before anything else hears of it: what is not sent is not sent twice either.
     document.addEventListener("submit", function (event) {
       if (event.target !== form || isReady) return;
       var submitter = event.submitter, action = submitter ? submitter.value : "default";
       if (action !== "next" && action !== "default") return;
-      var first = null, texts = [];
-      all(".af-field:not(.af-custom)", form).forEach(function (wrapper) {
-        var text = faultOf(wrapper);
-        tell(wrapper, text);
-        if (!text) return;
-        texts.push(text);
-        first = first || wrapper.querySelector("input:not([type=hidden]),select:not(.af-country),textarea");
-      });
+      var found = showFaults();
       var refuse = function () {
         event.preventDefault();
         event.stopImmediatePropagation();
-        if (announcer) announcer.textContent = texts.join(" ");
-        if (first) first.focus();
+        if (announcer) announcer.textContent = found.texts.join(" ");
+        if (found.first) found.first.focus();
       };
-      if (first) return refuse();
-      if (!frames.length) return;
+      if (found.texts.length) return refuse();
+      if (!frames.length && !cards.length) return;
       refuse();
       frames.forEach(function (known) { send(known, { type: "block" }); });
       collect(function (faults) {
         if (faults.length) {
           frames.forEach(function (known) { send(known, { type: "unblock" }); });
+          faults[0].setAttribute("tabindex", "-1");
           faults[0].focus();
           return;
         }
-        isReady = true;
-        form.requestSubmit(submitter || undefined);
-        isReady = false;
+        // A form that is still being sent is not sent again.
+        setTimeout(function () {
+          isReady = true;
+          form.requestSubmit(submitter || undefined);
+          isReady = false;
+        });
       });
     }, true);
   });

@@ -1,5 +1,6 @@
 //! Forms of the tenant as pages: what a step shows, as HTML.
 
+mod card;
 mod css;
 mod field;
 mod frame;

@@ -6,6 +6,8 @@ use askama::Template;
 
 use model::screens::CAPABILITIES;
 
+use crate::policy::Service;
+
 /// A page: what the screen says.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Page {
@@ -49,6 +51,8 @@ pub(crate) struct Own {
     pub(crate) pictures: Vec<String>,
     /// Whether it has frames of this server.
     pub(crate) has_frames: bool,
+    /// Services whose scripts it needs.
+    pub(crate) services: Vec<Service>,
 }
 
 impl Page {

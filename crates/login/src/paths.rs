@@ -7,6 +7,8 @@ use model::login::Progress;
 
 /// The screen of forms.
 pub(crate) const FORM: &str = "custom-form";
+/// Where a protocol goes on in the code that sent its user away.
+pub(crate) const CONTINUE: &str = "/continue";
 /// Begins the paths of forms.
 pub const FORMS: &str = "/u/custom-prompt/";
 

@@ -11,6 +11,71 @@ use crate::{load::Setting, named::Named, page::Own};
 /// Most pictures of a form whose origins a policy names.
 const PICTURES: usize = 50;
 
+/// A service whose scripts a part of a form needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    /// Suggests addresses.
+    Maps,
+    /// Tells persons from programs.
+    Recaptcha,
+    /// Takes the numbers of cards.
+    Stripe,
+}
+
+/// What pages with the scripts of services may fetch and frame beside their own: sources of policies, each after a blank.
+#[derive(Default)]
+struct Sources {
+    scripts: String,
+    connects: String,
+    frames: String,
+    images: String,
+    fonts: String,
+}
+
+impl Service {
+    /// Scripts, connections, frames, images and fonts, as the services name them.
+    fn sources(self) -> [&'static str; 5] {
+        match self {
+            Self::Maps => [
+                " https://maps.googleapis.com",
+                " https://maps.googleapis.com https://places.googleapis.com",
+                "",
+                " https://maps.gstatic.com https://maps.googleapis.com",
+                " https://fonts.gstatic.com",
+            ],
+            Self::Recaptcha => [
+                " https://www.google.com/recaptcha/ https://www.gstatic.com/recaptcha/",
+                " https://www.google.com/recaptcha/",
+                " https://www.google.com/recaptcha/ https://recaptcha.google.com/recaptcha/",
+                "",
+                "",
+            ],
+            Self::Stripe => [
+                " https://js.stripe.com",
+                " https://api.stripe.com",
+                " https://js.stripe.com https://hooks.stripe.com",
+                "",
+                "",
+            ],
+        }
+    }
+}
+
+impl Sources {
+    fn of(services: &[Service]) -> Self {
+        let mut sources = Self::default();
+        for service in services {
+            let [scripts, connects, frames, images, fonts] = service.sources();
+            sources.scripts += scripts;
+            sources.connects += connects;
+            sources.frames += frames;
+            sources.images += images;
+            sources.fonts += fonts;
+        }
+        sources
+    }
+}
+
 /// What a policy is made from.
 pub(crate) struct Policy<'a> {
     pub(crate) setting: &'a Setting,
@@ -31,18 +96,23 @@ pub(crate) fn of(policy: &Policy<'_>) -> String {
     let pictures = own.iter().flat_map(|own| &own.pictures).take(PICTURES).filter_map(|address| destination(address));
     let pictures: Vec<String> = pictures.filter(|source| source.starts_with("https:")).collect();
     let images = joined(brand.image_origins.iter().chain(&pictures));
+    let theirs = Sources::of(own.map_or(&[], |own| &own.services));
     let own_frames = if own.is_some_and(|own| own.has_frames) { " 'self'" } else { "" };
     let font = brand.font_origin.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
-    let frames = |others: &str| match format!("{own_frames}{others}") {
+    let font = format!("{font}{}", theirs.fonts);
+    let Sources {
+        scripts: their_scripts, connects: their_connects, frames: their_frames, images: their_images, ..
+    } = theirs;
+    let frames = |others: &str| match format!("{own_frames}{their_frames}{others}") {
         sources if sources.is_empty() => sources,
         sources => format!("; frame-src{sources}"),
     };
     let end = end(setting, *target);
     let Some((named, host)) = written else {
-        let font = if font.is_empty() { String::new() } else { format!("; font-src {font}") };
+        let font = if font.is_empty() { String::new() } else { format!("; font-src {}", font.trim_start()) };
         return format!(
-            "default-src 'none'; base-uri 'none'; style-src 'self' 'nonce-{nonce}'; script-src 'self'; connect-src 'self'; \
-             img-src 'self' data:{images}{font}{}; {end}",
+            "default-src 'none'; base-uri 'none'; style-src 'self' 'nonce-{nonce}'; script-src 'self'{their_scripts}; \
+             connect-src 'self'{their_connects}; img-src 'self' data:{images}{their_images}{font}{}; {end}",
             frames("")
         );
     };
@@ -50,12 +120,12 @@ pub(crate) fn of(policy: &Policy<'_>) -> String {
     let hashes = hashed(&named.handlers);
     let handlers = if hashes.is_empty() { hashes } else { format!(" 'unsafe-hashes'{hashes}") };
     let frames = frames(&all);
-    let font = if font.is_empty() { font } else { format!(" {font}") };
+    let font = if font.is_empty() { font } else { format!(" {}", font.trim_start()) };
     // Its scripts can ask the pages, but neither the APIs nor the tools of developers that the same host has.
     format!(
         "default-src 'none'; base-uri 'none'; style-src 'self' 'nonce-{nonce}'{all}; style-src-attr 'unsafe-inline'; \
-         script-src 'self' 'nonce-{nonce}'{scripts}{handlers}; connect-src {host}/u/{all}{frames}; media-src data:{all}; \
-         img-src 'self' data:{images}{all}{pictures}; font-src data:{font}{all}; {end}"
+         script-src 'self' 'nonce-{nonce}'{scripts}{their_scripts}{handlers}; connect-src {host}/u/{all}{their_connects}{frames}; media-src data:{all}; \
+         img-src 'self' data:{images}{their_images}{all}{pictures}; font-src data:{font}{all}; {end}"
     )
 }
 
@@ -97,6 +167,24 @@ pub(crate) fn destination(address: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn services_are_let_in_where_a_form_needs_them() {
+        let policy = |services: &[Service]| {
+            let (setting, own) = (Setting::default(), Own { services: services.to_vec(), ..Own::default() });
+            of(&Policy { setting: &setting, nonce: "n", target: None, written: None, own: Some(&own) })
+        };
+        assert!(!policy(&[]).contains("https://"), "{}", policy(&[]));
+        let stripe = policy(&[Service::Stripe]);
+        for part in [
+            "; script-src 'self' https://js.stripe.com;",
+            "; connect-src 'self' https://api.stripe.com;",
+            "; frame-src https://js.stripe.com https://hooks.stripe.com;",
+        ] {
+            assert!(stripe.contains(part), "{part}\n{stripe}");
+        }
+        assert!(policy(&[Service::Maps]).contains("; font-src https://fonts.gstatic.com"));
+    }
 
     #[test]
     fn forms_may_lead_to_the_application() {

@@ -87,6 +87,14 @@ impl Reply {
         Self::Page { status, headers, html, cookies: Vec::new() }
     }
 
+    /// With these values of `Set-Cookie`.
+    pub(crate) fn with_cookies(mut self, new: Vec<String>) -> Self {
+        match &mut self {
+            Self::Redirect(Redirect { cookies, .. }) | Self::Page { cookies, .. } => *cookies = new,
+        }
+        self
+    }
+
     /// The response.
     pub fn response(self) -> http::Response<String> {
         match self {

@@ -26,7 +26,7 @@ use crate::{
     captcha, carrier, classic,
     form::Form,
     load::{self, Reading, Setting, Settings},
-    machine,
+    machine, paths,
     reply::Reply,
     screens::{self, View, consent, organizations},
     step::{At, Done, Effect, Fault, Show, Step},
@@ -326,6 +326,13 @@ impl Login {
         if found.transaction == *before {
             return Ok(reply);
         }
+        if !found.is_stored && found.transaction.progress.screen == paths::FORM {
+            return match self.keep(tenant, found.transaction, browser).await {
+                Ok(cookies) => Ok(reply.with_cookies(cookies)),
+                Err(PagesError::TooLong) => Ok(self.lost_page(scene).await),
+                Err(PagesError::Store(error)) => Err(error),
+            };
+        }
         if found.is_stored {
             let transaction = found.transaction;
             self.store.write(tenant, move |tx| accounts::update(tx, &transaction)).await?;
@@ -333,9 +340,7 @@ impl Login {
         }
         let now = self.store.context().now();
         match carrier::write(&scene.envelope, now, browser, &found.transaction) {
-            Ok(new) => match &mut reply {
-                Reply::Redirect(Redirect { cookies, .. }) | Reply::Page { cookies, .. } => *cookies = new,
-            },
+            Ok(cookies) => reply = reply.with_cookies(cookies),
             Err(PagesError::TooLong) => return Ok(self.lost_page(scene).await),
             Err(PagesError::Store(error)) => return Err(error),
         }

@@ -10,4 +10,5 @@ mod kills;
 mod mail;
 mod many_tenants;
 mod message_figures;
+mod open_form;
 mod program;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use kernel::{Document, Value};
 use serde_json::json;
 
-use super::{Component, Step, schema};
+use super::{Component, Form, PAYMENT, RECAPTCHA, Step, schema};
 
 pub use files::Upload;
 pub use texts::countries;
@@ -42,7 +42,8 @@ pub struct FieldFault {
 type Wrong = (&'static str, Vec<(&'static str, String)>);
 
 impl FieldFault {
-    pub(super) fn new(id: &str, code: &'static str) -> Self {
+    /// A fault of a field without details.
+    pub fn new(id: &str, code: &'static str) -> Self {
         Self { id: id.to_owned(), code, details: Vec::new() }
     }
 }
@@ -113,6 +114,22 @@ pub(super) fn sound(step: &Step, entered: &Entered, before: &Document) -> Docume
     values.filter(|(_, value)| size_of(value) <= 4 * LONGEST).collect()
 }
 
+/// Hidden fields that a component of the tenant's own script has set, as JSON. What no such component stands beside sets none.
+pub(super) fn hidden(form: &Form, step: &Step, entered: &Entered) -> Document {
+    let sets = |field: &Component| {
+        field.kind == "CUSTOM" && field.text("code").is_some_and(|code| code.contains("setHiddenField"))
+    };
+    if !step.fields().any(sets) {
+        return Document::new();
+    }
+    let set = form.hidden.iter().filter_map(|hidden| {
+        let sent = entered.first(&format!("hidden-{}", hidden.key));
+        let value: Value = serde_json::from_str(sent).ok()?;
+        (sent.len() <= LONGEST).then(|| (hidden.key.clone(), value))
+    });
+    set.collect()
+}
+
 /// How long the JSON of members is, in bytes.
 pub(super) fn size(members: &Document) -> usize {
     members.iter().map(|(name, value)| name.len() + size_of(value)).sum()
@@ -143,15 +160,27 @@ fn value_of(field: &Component, entered: &Entered, before: Option<&Value>) -> Res
         "CHOICE" | "CARDS" | "DROPDOWN" => chosen(field, entered, &name)?,
         "CUSTOM" => custom(field, entered.first(&name))?,
         "FILE" => files::read(field, entered.uploads.get(&name).map_or(&[], Vec::as_slice), before)?,
-        // What other services are needed for, and what is not described: nobody passes where it is demanded.
-        "PAYMENT" | "RECAPTCHA" | "AUTH0_VERIFIABLE_CREDENTIALS" if field.is_required => {
-            return wrong("ERR_NOT_AVAILABLE");
-        }
-        "PAYMENT" | "RECAPTCHA" | "AUTH0_VERIFIABLE_CREDENTIALS" | "SOCIAL" => return Ok(Value::Null),
+        PAYMENT => card(entered.first(&name), before)?,
+        // Whether it is solved is asked later; a puzzle that can be left out keeps nobody out.
+        RECAPTCHA if entered.first(&name).is_empty() => return wrong("ERR_REQUIRED_PROPERTY"),
+        RECAPTCHA => return Ok(Value::Null),
+        // What is not described: nobody passes where it is demanded.
+        "AUTH0_VERIFIABLE_CREDENTIALS" if field.is_required => return wrong("ERR_NOT_AVAILABLE"),
+        "AUTH0_VERIFIABLE_CREDENTIALS" | "SOCIAL" => return Ok(Value::Null),
         _ => texts::read(field, entered, &name)?,
     };
     let is_empty = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
     if field.is_required && is_empty { wrong("ERR_REQUIRED_PROPERTY") } else { Ok(value) }
+}
+
+/// What a browser was given for a card; what was given or paid before stays.
+fn card(sent: &str, before: Option<&Value>) -> Result<Value, Wrong> {
+    if sent.is_empty() || before.is_some_and(Value::is_object) {
+        return Ok(before.cloned().unwrap_or_default());
+    }
+    let is_ours = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let is_method = sent.starts_with("pm_") && sent.len() <= 100 && sent.bytes().all(is_ours);
+    if is_method { Ok(sent.into()) } else { wrong("ERR_INVALID_VALUE") }
 }
 
 fn wrong<T>(code: &'static str) -> Result<T, Wrong> {

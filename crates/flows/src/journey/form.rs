@@ -145,6 +145,11 @@ impl Form {
         self.steps().flat_map(|(_, step)| step.fields())
     }
 
+    /// The step that a field stands on.
+    pub fn step_of(&self, field: &str) -> Option<&str> {
+        self.steps().find(|(_, step)| step.fields().any(|known| known.id == field)).map(|(id, _)| id)
+    }
+
     /// Whether there is such a field or hidden field.
     pub fn knows(&self, id: &str) -> bool {
         self.hidden.iter().any(|hidden| hidden.key == id) || self.fields().any(|field| field.id == id)

@@ -42,6 +42,10 @@ impl World {
         self.journey.ran(&self.form, outcome, &known)
     }
 
+    fn paid(&mut self, paid: Paid) -> Next {
+        self.journey.paid(&self.form, paid, self.of.now())
+    }
+
     fn at(&self) -> &str {
         self.journey.at.as_deref().unwrap_or_default()
     }
@@ -348,7 +352,67 @@ fn texts_are_in_the_language_of_the_visitor() {
     assert_eq!((field.choices()[0].label.as_str(), field.is("multiple")), ("Sí", false));
     assert_eq!(spanish.errors["ERR_REQUIRED_PROPERTY"], "Obligatorio");
     assert_eq!(Form::of("ap_1", &form, "en").errors["ERR_REQUIRED_PROPERTY"], "Required");
-    for code in messages::codes() {
-        assert_ne!(default_text(code, "en"), default_text(code, "es"), "{code}");
+}
+
+#[test]
+fn a_payment_is_made_once_at_the_end() {
+    let form = json!({
+        "start": {"next_node": "card"},
+        "nodes": [
+            step("card", json!([field("pay", "PAYMENT", json!({}))]), "last"),
+            step("last", json!([field("note", "TEXT", json!({}))]), "$ending"),
+        ],
+        "ending": {"after_submit": {"flow_id": "af_1"}},
+    });
+    let mut world = world(form, json!({"id": "ap_1"}));
+    world.begin();
+    assert_eq!(world.act("next", &[("pay", "4242 4242")]), Err(vec!["pay ERR_INVALID_VALUE".to_owned()]));
+    assert_eq!((world.act("next", &[("pay", "pm_1")]), world.at()), (Ok(Next::Show), "last"));
+    assert_eq!(world.act("next", &[]), Ok(Next::Pay("pay".to_owned())));
+    // A card that is refused is asked for anew.
+    let refused = Paid::Refused("Your card was declined.".to_owned());
+    assert_eq!((world.paid(refused), world.at()), (Next::Show, "card"));
+    assert_eq!(world.journey.fault, Some(Fault::Told("Your card was declined.".to_owned())));
+    world.act("next", &[("pay", "pm_2")]).unwrap();
+    assert_eq!(world.act("next", &[]), Ok(Next::Pay("pay".to_owned())));
+    // What a crash cut short is paid with the same card again.
+    assert_eq!(world.ran(Outcome::Failed), Next::Show);
+    assert_eq!(world.act("next", &[]), Ok(Next::Pay("pay".to_owned())));
+    let made = Paid::Made(json!({"id": "pi_1", "status": "succeeded"}));
+    assert_eq!(world.paid(made), Next::Run("af_1".to_owned()));
+    assert_eq!(world.ran(Outcome::Failed), Next::Show);
+    assert_eq!(world.act("next", &[]), Ok(Next::Run("af_1".to_owned())));
+    assert_eq!(world.journey.fields["pay"]["id"], "pi_1");
+}
+
+#[test]
+fn hidden_fields_are_set_by_components_that_say_so() {
+    let custom = |code: &str| json!([field("own", "CUSTOM", json!({"code": code}))]);
+    let form = json!({
+        "start": {"next_node": "one", "hidden_fields": [{"key": "plan", "value": "none"}]},
+        "nodes": [
+            step("one", custom("() => ({})"), "two"),
+            step("two", custom("(context) => context.form.setHiddenField('plan', 1)"), "$ending"),
+        ],
+    });
+    let mut world = world(form, json!({"id": "ap_1"}));
+    world.begin();
+    let set =
+        Entered::of([("hidden-plan".to_owned(), "\"paid\"".to_owned()), ("hidden-other".to_owned(), "1".to_owned())]);
+    for expected in ["none", "paid"] {
+        let known = Known { context: &world.context, of: &world.of };
+        world.journey.act(&world.form, &Act::Next, &set, &known).unwrap();
+        assert_eq!(world.journey.fields, object(json!({"plan": expected})));
     }
+}
+
+#[test]
+fn a_puzzle_is_not_left_out() {
+    let form = json!({
+        "start": {"next_node": "one"}, "nodes": [step("one", json!([field("robot", "RECAPTCHA", json!({}))]), "$ending")],
+    });
+    let mut world = world(form, json!({"id": "ap_1"}));
+    world.begin();
+    assert_eq!(world.act("next", &[]), Err(vec!["robot ERR_REQUIRED_PROPERTY".to_owned()]));
+    assert_eq!(world.act("next", &[("robot", "token")]), Ok(Next::Done));
 }

@@ -35,7 +35,7 @@ pub(super) fn filled(template: &Value, known: &Document) -> Option<Value> {
 }
 
 /// Pairs of a form: members within members are written `address[city]`.
-pub(super) fn form(value: &Value) -> Vec<(String, String)> {
+pub(crate) fn form(value: &Value) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     flatten(String::new(), value, &mut pairs);
     pairs

@@ -2,7 +2,7 @@
 //! (reference: actions §3.6).
 
 use kernel::{Document, Record, Value, object};
-use model::{CLIENT, CONNECTION, ORGANIZATION, USER};
+use model::{CLIENT, CONNECTION, ORGANIZATION, USER, login::FormAnswers};
 use serde_json::json;
 use store::{Snapshot, Store, Tx};
 
@@ -28,6 +28,8 @@ pub struct Back {
     pub query: Document,
     /// What was sent with it.
     pub body: Document,
+    /// What the user entered into the form that the code had shown.
+    pub form: Option<FormAnswers>,
 }
 
 /// What the code says.
@@ -35,7 +37,7 @@ pub struct Back {
 pub enum Judgement {
     /// The password may be set; afterwards the browser goes to this address, where the code names one.
     Passed(Option<String>),
-    /// The user is to be sent elsewhere; the code waits.
+    /// The user is to be sent elsewhere, or shown a form; the code waits.
     Away(Box<Suspension>),
     /// The reset is refused.
     Denied(String),
@@ -73,12 +75,15 @@ pub async fn judge(
         request.query = back.query.clone();
         request.body = back.body.clone();
     }
-    let own = object(json!({
+    let mut own = object(json!({
         "authentication": {"methods": [{"name": "email", "timestamp": store.context().now()}]},
         "authorization": {"roles": told.roles},
         "stats": {"logins_count": told.user.document.get("logins_count").cloned().unwrap_or(0.into())},
         "transaction": {"acr_values": [], "locale": actor.language.as_deref().unwrap_or("en"), "ui_locales": []},
     }));
+    if let Some(FormAnswers { id, fields, vars }) = back.as_ref().and_then(|back| back.form.as_ref()) {
+        own.insert("prompt".into(), json!({"id": id, "fields": fields, "vars": vars}));
+    }
     let firing = Firing {
         client: told.client.as_ref(),
         connection: told.connection.as_ref(),
@@ -139,10 +144,6 @@ fn read(verdict: Verdict) -> Judgement {
         }
     }
     match verdict.suspended {
-        // Pages of a reset show no forms.
-        Some(suspended) if suspended.form.is_some() => Judgement::Denied(
-            "The tenant's code asks for prompt.render, which is not available on this server".to_owned(),
-        ),
         Some(suspended) => Judgement::Away(Box::new(suspended)),
         None => Judgement::Passed(result_url),
     }

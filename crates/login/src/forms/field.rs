@@ -1,11 +1,11 @@
 //! A field of a step, as its page shows it.
 
-use flows::journey::{Choice, Component, Entered, FieldFault, Form, OTHER, default_text, name_of};
+use flows::journey::{Choice, Component, Entered, FieldFault, Form, OTHER, RECAPTCHA, name_of};
 use kernel::Value;
 use serde_json::json;
 
 use super::html::Written;
-use crate::page::Message;
+use crate::{page::Message, texts::Texts};
 
 /// A field.
 #[derive(Clone, Debug, Default)]
@@ -36,10 +36,12 @@ pub(crate) struct FieldView {
     pub(crate) other: Option<Other>,
     /// Countries of telephone numbers, and the chosen one.
     pub(crate) countries: Vec<(String, String, bool)>,
-    pub(crate) country_label: &'static str,
+    pub(crate) country_label: String,
     /// What a tick accepts, as HTML.
     pub(crate) legal: String,
     pub(crate) has_meter: bool,
+    /// By what Google knows the form's author, who has it suggest addresses.
+    pub(crate) maps_key: String,
     /// What files may end with: `accept`.
     pub(crate) accept: String,
     /// Names of files that were sent before.
@@ -72,6 +74,10 @@ pub(crate) struct Other {
 pub(super) struct Around<'a> {
     pub(super) form: &'a Form,
     pub(super) written: &'a Written<'a>,
+    /// Our own words in the form's language.
+    pub(super) texts: &'a Texts,
+    /// By what Google knows the form's author, by component.
+    pub(super) maps_keys: &'a kernel::Document,
     /// What was just entered, where it was not accepted.
     pub(super) entered: Option<&'a Entered>,
     pub(super) faults: &'a [FieldFault],
@@ -80,7 +86,7 @@ pub(super) struct Around<'a> {
 /// The bounds of fields that the page's own script knows.
 const RULES: [&str; 6] = ["min_length", "max_length", "min_value", "max_value", "maxSize", "maxFiles"];
 /// The faults that the page's own script finds, with the detail that a text may name and the bound that it tells.
-const FOUND: [(&str, Option<(&str, &str)>); 12] = [
+const FOUND: [(&str, Option<(&'static str, &str)>); 12] = [
     ("ERR_REQUIRED_PROPERTY", None),
     ("ERR_ACCEPTANCE_REQUIRED", None),
     ("ERR_TOO_SHORT_STRING", Some(("minLength", "min_length"))),
@@ -99,11 +105,13 @@ impl Around<'_> {
     /// What is told of a fault: what the form says, else what we say.
     pub(super) fn fault_text(&self, code: &str, details: &[(&'static str, String)]) -> String {
         let own = self.form.errors.get(code).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let mut text = own.unwrap_or_else(|| default_text(code, &self.form.language)).to_owned();
-        for (name, value) in details {
-            text = text.replace(&format!("{{{{{name}}}}}"), value);
-        }
-        if own.is_some() { self.written.text(&text) } else { text }
+        let Some(own) = own else {
+            let texts =
+                details.iter().fold(self.texts.clone(), |texts, (name, value)| texts.with(name, value.as_str()));
+            return texts.own("forms", code);
+        };
+        let name = |text: String, (name, value): &(&str, String)| text.replace(&format!("{{{{{name}}}}}"), value);
+        self.written.text(&details.iter().fold(own.to_owned(), name))
     }
 
     pub(super) fn field(&self, field: &Component, stored: Option<&Value>) -> FieldView {
@@ -164,7 +172,7 @@ impl Around<'_> {
                     let entered = values.iter().find(|value| !known.contains(&value.as_str()));
                     let sent = self.entered.map(|entered| entered.first(&format!("{}.other", view.name)).to_owned());
                     Other {
-                        label: self.written.text(if label.is_empty() { "Other" } else { label }),
+                        label: if label.is_empty() { self.word("other") } else { self.written.text(label) },
                         placeholder: self.written.text(field.other("placeholder").unwrap_or_default()),
                         is_chosen: was_other || entered.is_some(),
                         value: sent.unwrap_or_else(|| entered.cloned().unwrap_or_default()),
@@ -173,14 +181,12 @@ impl Around<'_> {
             }
             "BOOLEAN" => {
                 view.is_group = true;
-                let is_spanish = self.form.language.starts_with("es");
-                view.options = [("true", if is_spanish { "Sí" } else { "Yes" }), ("false", "No")]
+                let label = |value: &str| field.config("options").and_then(|labels| labels.get(value)?.as_str());
+                view.options = [("true", "yes"), ("false", "no")]
                     .into_iter()
-                    .map(|(value, otherwise)| OptionView {
+                    .map(|(value, word)| OptionView {
                         id: format!("{}-{value}", view.name),
-                        label: self.written.text(
-                            field.config("options").and_then(|labels| labels.get(value)?.as_str()).unwrap_or(otherwise),
-                        ),
+                        label: label(value).map_or_else(|| self.word(word), |label| self.written.text(label)),
                         is_chosen: view.value == value,
                         value: value.to_owned(),
                         image: None,
@@ -192,9 +198,13 @@ impl Around<'_> {
                 let chosen = self.entered.map(|entered| entered.first(&format!("{}.country", view.name)).to_owned());
                 let chosen = chosen.or_else(|| Some(stored?.get("country_code_iso")?.as_str()?.to_owned()));
                 view.countries = countries(chosen.as_deref().unwrap_or_default());
-                view.country_label = if self.form.language.starts_with("es") { "País" } else { "Country" };
+                view.country_label = self.word("country");
             }
             "PASSWORD" => view.has_meter = field.is("strength_meter"),
+            "GMAPS_ADDRESS" => {
+                let key = self.maps_keys.get(&field.id).and_then(Value::as_str);
+                key.unwrap_or_default().clone_into(&mut view.maps_key);
+            }
             "FILE" => {
                 view.accept =
                     field.extensions().iter().map(|extension| format!(".{extension}")).collect::<Vec<_>>().join(",");
@@ -209,6 +219,11 @@ impl Around<'_> {
         if field.is_transient() {
             view.value.clear();
         }
+    }
+
+    /// A word of ours.
+    pub(super) fn word(&self, key: &str) -> String {
+        self.texts.own("forms", key)
     }
 
     fn options(&self, field: &Component, values: &[String]) -> Vec<OptionView> {
@@ -259,7 +274,8 @@ impl Around<'_> {
                 ((*code).to_owned(), self.fault_text(code, detail.as_slice()).into())
             })
             .collect();
-        json!({"required": field.is_required, "type": field.kind, "rules": rules, "texts": texts}).to_string()
+        let is_required = field.is_required || field.kind == RECAPTCHA;
+        json!({"required": is_required, "type": field.kind, "rules": rules, "texts": texts}).to_string()
     }
 }
 

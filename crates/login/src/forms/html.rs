@@ -34,6 +34,12 @@ impl<'a> Written<'a> {
         Evaluator::new(&self.scope, self.known.of).text(text).unwrap_or_default()
     }
 
+    /// A value with its expressions evaluated; null where there is none.
+    pub(crate) fn value(&self, value: &Value) -> Value {
+        let resolved = Evaluator::new(&self.scope, self.known.of).resolve(value).ok();
+        resolved.and_then(|resolved| resolved.value).unwrap_or_default()
+    }
+
     /// HTML of the tenant around values of anybody, which are text.
     pub(crate) fn html(&self, html: &str) -> String {
         let evaluator = Evaluator::new(&self.scope, self.known.of);

@@ -1,18 +1,22 @@
 //! What a form shows: its step, how it waits, and where it sends its visitor in the end.
 
 use askama::Template;
-use flows::journey::{Component, Entered, FAILED, Fault, FieldFault, Form, Journey, Known, Resend};
+use flows::journey::{Component, Entered, Fault, FieldFault, Form, Journey, Known, PAYMENT, RECAPTCHA, Resend};
+use kernel::Document;
 use model::{languages, login::Transaction};
 use url::Url;
 
 use super::{
-    css,
+    card, css,
     field::{Around, FieldView},
     html::{self, Written},
 };
 use crate::{
     page::{Message, Own, Page},
-    paths, reply,
+    paths,
+    policy::Service,
+    reply,
+    texts::Texts,
 };
 
 /// What a step is shown with.
@@ -24,6 +28,8 @@ pub(crate) struct Shown<'a> {
     pub(crate) state: String,
     /// What was just entered and not accepted, with what is wrong with it.
     pub(crate) refused: Option<(&'a Entered, &'a [FieldFault])>,
+    /// By what Google knows the form's author, by component.
+    pub(crate) maps_keys: Document,
     /// The texts of the page around it.
     pub(crate) frame: PageTexts,
 }
@@ -46,6 +52,19 @@ enum Part {
         height: Option<u64>,
     },
     Field(Box<FieldView>),
+    /// A puzzle of Google's.
+    Puzzle {
+        field: Box<FieldView>,
+        key: String,
+    },
+    /// What Stripe's script takes a card with.
+    Card {
+        field: Box<FieldView>,
+        key: String,
+        lines: Vec<card::Line>,
+        /// What was given or paid before.
+        given: Option<String>,
+    },
     /// A component of the tenant's own script, in a frame.
     Custom {
         field: Box<FieldView>,
@@ -79,6 +98,8 @@ struct Html<'a> {
     style: &'a str,
     parts: Vec<Part>,
     error_label: &'a str,
+    /// What stands where script is needed and missing.
+    script_text: String,
     has_files: bool,
     address: String,
     /// The text of the button where no step is shown.
@@ -97,11 +118,14 @@ const IN_MEMORY: &str = "a template is written to memory";
 
 /// The page of a journey as it stands.
 pub(crate) fn page(shown: &Shown<'_>) -> Page {
-    let Shown { form, journey, known, state, refused, frame } = shown;
+    let Shown { form, journey, known, state, refused, frame, .. } = shown;
     let written = Written::of(known, journey, form);
+    let texts = texts_in(&form.language);
     let around = Around {
         form,
         written: &written,
+        texts: &texts,
+        maps_keys: &shown.maps_keys,
         entered: refused.map(|(entered, _)| entered),
         faults: refused.map_or(&[][..], |(_, faults)| faults),
     };
@@ -111,7 +135,8 @@ pub(crate) fn page(shown: &Shown<'_>) -> Page {
     let [style, script] = reply::form_assets();
     let alert = journey.fault.as_ref().filter(|_| refused.is_none()).map(|fault| match fault {
         Fault::Told(message) => Message { code: "flow-error".to_owned(), text: message.clone() },
-        Fault::Failed => Message { code: "flow-failed".to_owned(), text: around.fault_text(FAILED, &[]) },
+        Fault::Failed => Message { code: "flow-failed".to_owned(), text: around.fault_text("ERR_FLOW_FAILED", &[]) },
+        Fault::Unpaid => Message { code: "payment-failed".to_owned(), text: around.fault_text("ERR_PAYMENT", &[]) },
     });
     let html = Html {
         state,
@@ -122,22 +147,24 @@ pub(crate) fn page(shown: &Shown<'_>) -> Page {
         style,
         has_files: parts.iter().any(|part| matches!(part, Part::Field(field) if field.kind == "FILE")),
         error_label: &frame.error_label,
+        script_text: around.word("scriptText"),
         again: step.is_none().then_some(frame.again.as_str()),
         address: format!("{}?state={state}", paths::of_form(&form.id)),
         parts,
     };
+    let services = services(&html.parts);
     let has_frames = html.parts.iter().any(|part| matches!(part, Part::Custom { .. }));
     let css = style_sheet(form, &html.parts);
     let html = html.render().expect(IN_MEMORY);
     let pictures = html::pictures(&html).map(str::to_owned).collect();
-    let own = Own { html, css, pictures, has_frames };
+    let own = Own { html, css, pictures, has_frames, services };
     Page { alert, ..around_own(frame, state, own) }
 }
 
 /// A page that asks again until a flow has come to its end.
 pub(crate) fn waiting(frame: &PageTexts, state: &str, language: &str) -> Page {
-    let text = if language.starts_with("es") { "Un momento…" } else { "One moment…" };
-    let html = Wait { text, target: None, seconds: 1 }.render().expect(IN_MEMORY);
+    let text = texts_in(language).own("forms", "wait");
+    let html = Wait { text: &text, target: None, seconds: 1 }.render().expect(IN_MEMORY);
     around_own(frame, state, Own { html, ..Own::default() })
 }
 
@@ -214,6 +241,20 @@ fn part_of(part: &Component, around: &Around<'_>, shown: &Shown<'_>) -> Option<P
             }
         }
         "SOCIAL" => return None,
+        RECAPTCHA => {
+            let field = around.field(part, None);
+            Part::Puzzle { field: Box::new(field), key: text("site_key") }
+        }
+        PAYMENT => Part::Card {
+            field: Box::new(around.field(part, None)),
+            key: part
+                .config("credentials")
+                .and_then(|keys| keys.get("public_key")?.as_str())
+                .unwrap_or_default()
+                .to_owned(),
+            lines: card::lines(part, around),
+            given: card::given(shown.journey.fields.get(&part.id)),
+        },
         "CUSTOM" => {
             let field = around.field(part, shown.journey.fields.get(&part.id));
             let address = format!(
@@ -226,6 +267,21 @@ fn part_of(part: &Component, around: &Around<'_>, shown: &Shown<'_>) -> Option<P
         }
         _ => Part::Field(Box::new(around.field(part, shown.journey.fields.get(&part.id)))),
     })
+}
+
+/// The services whose scripts the parts of a step need.
+fn services(parts: &[Part]) -> Vec<Service> {
+    let needed = [
+        (Service::Maps, parts.iter().any(|part| matches!(part, Part::Field(field) if !field.maps_key.is_empty()))),
+        (Service::Recaptcha, parts.iter().any(|part| matches!(part, Part::Puzzle { .. }))),
+        (Service::Stripe, parts.iter().any(|part| matches!(part, Part::Card { .. }))),
+    ];
+    needed.into_iter().filter(|(_, is_needed)| *is_needed).map(|(service, _)| service).collect()
+}
+
+/// Our own words in a language.
+fn texts_in(language: &str) -> Texts {
+    Texts::new(language, paths::FORM, None)
 }
 
 fn alignment(name: Option<&str>) -> &'static str {

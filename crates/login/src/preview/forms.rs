@@ -1,7 +1,7 @@
 //! The steps of a form, made from its document instead of a store.
 
 use flows::{
-    Outcome,
+    Outcome, Paid,
     journey::{Act, Form, Journey, Known, Next, languages_of},
 };
 use http::StatusCode;
@@ -26,7 +26,7 @@ pub fn form_steps(document: &Document) -> Vec<String> {
     Form::of(FORM, document, "").steps().map(|(id, _)| id.to_owned()).collect()
 }
 
-/// A step of a form: as nobody has entered anything, or what follows what was sent. Flows count as completed. `None` where there is no
+/// A step of a form: as nobody has entered anything, or what follows what was sent. Flows count as completed, payments as made. `None` where there is no
 /// such step.
 pub fn form_page(
     context: &Context,
@@ -52,9 +52,15 @@ pub fn form_page(
         let Sent { entered } = Sent::without_files(sent);
         match journey.act(&form, &Act::of(entered.first("action")), &entered, &known) {
             Ok(mut next) => {
-                while let Next::Run(_) = next {
-                    let outcome = Outcome::Completed { vars: journey.vars.clone(), returned: None };
-                    next = journey.ran(&form, outcome, &known);
+                loop {
+                    next = match next {
+                        Next::Run(_) => {
+                            let outcome = Outcome::Completed { vars: journey.vars.clone(), returned: None };
+                            journey.ran(&form, outcome, &known)
+                        }
+                        Next::Pay(_) => journey.paid(&form, Paid::Made(json!({"id": "pi_preview"})), context.now()),
+                        _ => break,
+                    };
                 }
                 let at = journey.at.as_deref().unwrap_or_default();
                 let is_step = next == Next::Show || matches!(next, Next::Broken(_));
@@ -73,6 +79,7 @@ pub fn form_page(
         known: &known,
         state: sample::STATE.to_owned(),
         refused: refused.as_ref().map(|(entered, faults)| (entered, faults.as_slice())),
+        maps_keys: Document::new(),
         frame: PageTexts { title: form.name.clone(), ..PageTexts::default() },
     };
     let setting = Setting { world: sample::world(), brand: Brand::of(&Document::new(), None), ..Setting::default() };

@@ -1,5 +1,6 @@
 //! `reset-password-request`, `reset-password-email` and `reset-password`.
 
+use flows::journey::Journey;
 use identity::{reset::challenge::Judgement, triggers::Suspension};
 use serde::Deserialize;
 use serde_json::json;
@@ -9,7 +10,7 @@ use crate::{
     carrier,
     form::Form,
     page::{Action, Field, Link, Page},
-    paths,
+    paths::{self, CONTINUE},
     step::{At, Done, Effect, Fault, SendReset, Show, Step},
     world::{Database, Identifier, World},
 };
@@ -23,7 +24,9 @@ pub(crate) const CODE_FOR: &str = "reset.code";
 const TICKET: &str = "ticket";
 /// The same: where the tenant's code waits.
 const WAITING: &str = "waiting";
-/// The same: where the browser goes afterwards.
+/// Where the same is noted while a form is filled in, with the ticket.
+const WAITING_FORM: &str = "reset.form";
+/// Member of what the prompt shows: where the browser goes afterwards.
 const RESULT_URL: &str = "result_url";
 
 /// The message that whoever has this identifier is sent.
@@ -37,11 +40,22 @@ pub(crate) fn judged(at: &mut At<'_>, ticket: &str, judgement: Judgement) -> Ste
     let id = at.transaction.id.clone();
     let progress = at.progress();
     progress.stage = Stage::Prompt;
+    progress.form = None;
+    progress.fields.remove(WAITING_FORM);
     match judgement {
         Judgement::Passed(result_url) => {
             "reset-password".clone_into(&mut progress.screen);
             progress.shown = json!({TICKET: ticket, RESULT_URL: result_url});
             Step::Go(paths::of("reset-password").to_owned())
+        }
+        Judgement::Away(waiting) if waiting.form.is_some() => {
+            let begun = waiting.form.clone().unwrap_or_default();
+            progress.step = progress.step.saturating_add(1);
+            progress.fields.insert(WAITING_FORM.to_owned(), json!({TICKET: ticket, WAITING: waiting}).to_string());
+            paths::FORM.clone_into(&mut progress.screen);
+            progress.shown = Journey::of(begun).to_value();
+            let state = carrier::state(&id, progress.step);
+            Step::Leave(format!("{}?state={state}", paths::of_prompt(progress)))
         }
         Judgement::Away(waiting) => {
             let Some(mut address) =
@@ -77,7 +91,8 @@ pub(crate) fn failed(at: &mut At<'_>, why: &str) -> Step {
 
 /// Where the tenant's code waits for the user of a reset, and for which ticket.
 pub(crate) fn waiting(transaction: &Transaction) -> Option<(String, Suspension)> {
-    let shown = &transaction.progress.shown;
+    let noted = transaction.progress.fields.get(WAITING_FORM).and_then(|noted| serde_json::from_str(noted).ok());
+    let shown = noted.as_ref().unwrap_or(&transaction.progress.shown);
     let waiting = Suspension::deserialize(shown.get(WAITING)?).ok()?;
     Some((shown.get(TICKET)?.as_str()?.to_owned(), waiting))
 }
@@ -280,6 +295,11 @@ impl Behaviour for Change {
     fn visit(&self, at: &mut At<'_>) -> Step {
         // What the tenant's code waits for cannot be left out.
         match waiting(at.transaction) {
+            // The form has ended: its page was left before the code went on.
+            Some((_, suspended)) if suspended.form.is_some() => {
+                let state = carrier::state(&at.transaction.id, at.transaction.progress.step);
+                Step::Leave(format!("{CONTINUE}?state={state}"))
+            }
             Some((ticket, suspended)) => judged(at, &ticket, Judgement::Away(Box::new(suspended))),
             None => Step::Show(Show::of(self.name())),
         }

@@ -8,11 +8,12 @@ mod context;
 mod pages;
 mod sent;
 mod turn;
+mod vouching;
 
 use std::{sync::Arc, time::Duration};
 
 use flows::{
-    Caller, Flows, Outcome, Run,
+    Caller, Flows, Outcome, Paid, Payment, Run, Solved,
     journey::{Act, Form, Journey, Known, Next, languages_of},
 };
 use http::StatusCode;
@@ -35,8 +36,6 @@ use crate::{
 
 /// How long a request may run a flow until others take it for dead: longer than any flow runs.
 const LEASE: Duration = Duration::from_secs(90);
-/// Where a protocol goes on in the code that had a form shown.
-const CONTINUE: &str = "/continue";
 
 /// A journey as it was found.
 struct Standing {
@@ -44,11 +43,18 @@ struct Standing {
     found: Found,
     journey: Journey,
     form: Arc<Form>,
+    /// The form as it is stored; none where it was deleted.
+    record: Option<kernel::Record>,
     /// What expressions know of the login.
     context: Arc<Document>,
 }
 
 impl Standing {
+    /// Whose login it is, or whose password is reset.
+    fn user_id(&self) -> Option<String> {
+        self.context.get("user")?.get("user_id")?.as_str().map(str::to_owned)
+    }
+
     fn state(&self) -> String {
         state_of(&self.found.transaction)
     }
@@ -125,6 +131,10 @@ impl Login {
         if let Err(faults) = standing.journey.check(&standing.form, &act, &sent.entered) {
             return self.step(visit, &standing, Some((&sent, &faults))).await;
         }
+        let unsolved = Box::pin(self.unsolved(visit, &standing, &act, &sent)).await;
+        if !unsolved.is_empty() {
+            return self.step(visit, &standing, Some((&sent, &unsolved))).await;
+        }
         let turn = standing.journey.turn;
         let turn = Turn::Act { turn, act, entered: Arc::new(sent.entered) };
         Box::pin(self.go_on(visit, standing, turn)).await
@@ -138,7 +148,7 @@ impl Login {
             user_agent: visit.browser.user_agent.clone(),
             client_id: Some(standing.found.transaction.request.client_id.clone()),
             organization_id: standing.found.transaction.request.organization.clone(),
-            user_id: standing.found.transaction.progress.authentication.as_ref().map(|known| known.user_id.clone()),
+            user_id: standing.user_id(),
             language: Some(standing.form.language.clone()),
         };
         let begins = matches!(turn, Turn::Begin);
@@ -169,10 +179,17 @@ impl Login {
             };
             standing.found.transaction = transaction;
             standing.journey = journey;
-            let (Next::Run(flow), Some(running)) = (&next, &standing.journey.running) else { return Ok(Some(next)) };
-            let number = running.number;
-            let outcome = self.run(reached, standing, flow, caller.clone()).await;
-            turn = Turn::Ran { number, outcome };
+            let Some(number) = standing.journey.running.as_ref().map(|running| running.number) else {
+                return Ok(Some(next));
+            };
+            turn = match &next {
+                Next::Run(flow) => {
+                    let outcome = self.run(reached, standing, flow, caller.clone()).await;
+                    Turn::Ran { number, outcome }
+                }
+                Next::Pay(field) => Turn::Paid { number, paid: Box::pin(self.pay(standing, field)).await },
+                _ => return Ok(Some(next)),
+            };
         }
     }
 
@@ -223,19 +240,20 @@ impl Login {
         };
         let (record, context) = self.store.read(&visit.tenant, read).await?;
         // Where it was deleted, its journey leads nowhere.
-        let document = record.map(|record| record.document).unwrap_or_default();
-        let known = languages_of(&document);
+        let none = Document::new();
+        let document = record.as_ref().map_or(&none, |record| &record.document);
+        let known = languages_of(document);
         let chosen = found.transaction.progress.language.clone();
         let wishes = chosen.into_iter().chain(visit.locales()).chain(found.transaction.request.ui_locales.clone());
         let asked = wishes.into_iter().next();
         let language = languages::choose(&known, asked.as_deref(), &visit.browser.language);
-        let form = Form::of(&journey.form, &document, language);
+        let form = Form::of(&journey.form, document, language);
         if scene.language != form.language {
             scene.language.clone_from(&form.language);
             // Its texts were read in the other one.
             scene.prompt = "";
         }
-        Ok(Ok(Standing { scene, found, journey, form: Arc::new(form), context: Arc::new(context) }))
+        Ok(Ok(Standing { scene, found, journey, form: Arc::new(form), record, context: Arc::new(context) }))
     }
 }
 
@@ -258,5 +276,13 @@ impl Flows for NoFlows {
 
     fn outcome<'a>(&'a self, _: &'a Tenant, _: &'a str) -> flows::BoxFuture<'a, identity::Result<Outcome>> {
         Box::pin(async { Ok(Outcome::Failed) })
+    }
+
+    fn solved(&self, _: Solved) -> flows::BoxFuture<'_, bool> {
+        Box::pin(async { false })
+    }
+
+    fn pay(&self, _: Payment) -> flows::BoxFuture<'_, Paid> {
+        Box::pin(async { Paid::Failed(String::new()) })
     }
 }

@@ -182,7 +182,8 @@ impl Pages for Login {
         Box::pin(async move {
             match self.reset_goes_on(tenant, state, browser, sent).await? {
                 Some(Reply::Redirect(redirect)) => Ok(Some(redirect)),
-                _ => Ok(None),
+                Some(Reply::Page { .. }) => Ok(None),
+                None => Ok(self.open_form(tenant, state, browser).await?),
             }
         })
     }
@@ -252,6 +253,17 @@ impl Pages for Login {
 }
 
 impl Login {
+    /// To the form that a login waits for: it cannot be left out.
+    async fn open_form(&self, tenant: &TenantId, state: &str, browser: &Browser) -> StoreResult<Option<Redirect>> {
+        let (state, browser) = (state.to_owned(), browser.clone());
+        let read = move |reader: &store::Snapshot| find(reader, &state, &browser);
+        let Some(found) = self.store.read(tenant, read).await? else { return Ok(None) };
+        let progress = &found.transaction.progress;
+        let is_open = progress.stage == Stage::Prompt && progress.screen == FORM && found.step == progress.step;
+        let location = is_open.then(|| with_state(&paths::of_prompt(progress), &found.transaction));
+        Ok(location.map(|location| Redirect { location, cookies: Vec::new() }))
+    }
+
     /// A new transaction.
     pub(crate) fn transaction(&self, request: LoginRequest) -> Transaction {
         let context = self.store.context();
@@ -274,6 +286,17 @@ impl Login {
         browser: &Browser,
         location: &str,
     ) -> Result<Redirect, PagesError> {
+        let location = with_state(location, &transaction);
+        Ok(Redirect { location, cookies: self.keep(tenant, transaction, browser).await? })
+    }
+
+    /// Stores a transaction, and gives the cookies by which its browser shows that it is the same.
+    pub(super) async fn keep(
+        &self,
+        tenant: &TenantId,
+        transaction: Transaction,
+        browser: &Browser,
+    ) -> Result<Vec<String>, PagesError> {
         let kept = transaction.clone();
         let work = move |tx: &mut Tx| {
             let user = kept.progress.authentication.as_ref().map(|known| known.user_id.as_str());
@@ -284,7 +307,8 @@ impl Login {
         let mut carried = transaction;
         carried.request.protocol = Value::Null;
         carried.progress.shown = Value::Null;
-        self.carried(&envelope, browser, &carried, location)
+        carried.progress.fields.clear();
+        carrier::write(&envelope, self.store.context().now(), browser, &carried)
     }
 
     /// Has the browser carry a transaction to a page.

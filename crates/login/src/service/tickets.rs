@@ -112,9 +112,14 @@ impl Login {
         if !found.transaction.is_at(state) {
             return Ok(None);
         }
+        let form = found.transaction.progress.form.as_deref().cloned();
+        // A form that is not filled in cannot be left out.
+        if waiting.form.is_some() && form.is_none() {
+            return Ok(None);
+        }
         let transaction = Some(found.transaction.clone());
         let call = Call { transaction, ..scene.call(tenant, browser, &found.transaction.request.client_id) };
-        let judged = self.accounts.judge_reset(&call, &ticket, Some(Back { waiting, query, body })).await;
+        let judged = self.accounts.judge_reset(&call, &ticket, Some(Back { waiting, query, body, form })).await;
         self.judged(tenant, &scene, browser, found, &ticket, judged).await.map(Some)
     }
 

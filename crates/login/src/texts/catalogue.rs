@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     /// Sections that are no screen's, and that no tenant can change.
-    const OURS: [&str; 5] = [ANY, "error", "captcha", "rules", "labels"];
+    const OURS: [&str; 6] = [ANY, "error", "captcha", "rules", "labels", "forms"];
 
     fn forms(entry: &Entry) -> Vec<(&str, &str)> {
         match entry {

@@ -1,11 +1,12 @@
 //! What expressions of a form know of its login: `context.*`.
 
+use identity::tickets;
 use kernel::{Document, Record, Value, object};
 use model::login::Transaction;
 use serde_json::json;
 use store::{Snapshot, StoreResult};
 
-use crate::{forms::state_of, world::Client};
+use crate::{forms::state_of, screens::reset, world::Client};
 
 /// What is told of a user.
 const OF_USER: [&str; 17] = [
@@ -34,10 +35,13 @@ pub(super) fn of(
     client: &Client,
     domain: Option<&Record>,
 ) -> StoreResult<Document> {
-    let user = match &transaction.progress.authentication {
-        Some(known) => reader.get(&model::USER, &known.user_id)?,
-        None => None,
+    let user_id = match (&transaction.progress.authentication, reset::waiting(transaction)) {
+        (Some(known), _) => Some(known.user_id.clone()),
+        // Where the ticket is used up or too old, the reset fails afterwards.
+        (None, Some((ticket, _))) => tickets::look_up(reader, tickets::RESET, &ticket).ok().map(|found| found.user_id),
+        (None, None) => None,
     };
+    let user = user_id.map(|id| reader.get(&model::USER, &id)).transpose()?.flatten();
     let organization = match &transaction.request.organization {
         Some(id) => reader.get(&model::ORGANIZATION, id)?,
         None => None,

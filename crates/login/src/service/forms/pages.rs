@@ -6,11 +6,11 @@ use http::StatusCode;
 use kernel::TenantId;
 use store::{Snapshot, StoreResult};
 
-use super::{CONTINUE, Sent, Standing};
+use super::{Sent, Standing};
 use crate::{
     forms::{self, PageTexts, Shown, Written},
     page::Page,
-    paths,
+    paths::{self, CONTINUE},
     reply::Reply,
     router::Visit,
     screens::View,
@@ -45,6 +45,7 @@ impl Login {
             known: &standing.known(&context),
             state: standing.state(),
             refused: refused.map(|(sent, faults)| (&sent.entered, faults)),
+            maps_keys: standing.maps_keys(),
             frame,
         };
         let page = forms::page(&shown);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use flows::{
-    Caller, Outcome,
+    Caller, Outcome, Paid,
     journey::{Act, Entered, Fault, Form, Journey, Known, Next, Upload},
 };
 use identity::log::Line;
@@ -18,6 +18,7 @@ use crate::{
     accounts::{self, TRANSACTION},
     forms::state_of,
     paths,
+    screens::reset,
     service::Login,
 };
 
@@ -30,6 +31,8 @@ pub(super) enum Turn {
     Act { turn: u32, act: Act, entered: Arc<Entered> },
     /// This run of a flow has ended.
     Ran { number: u32, outcome: Outcome },
+    /// A payment was made, or not.
+    Paid { number: u32, paid: Paid },
 }
 
 /// A turn that was taken.
@@ -50,8 +53,10 @@ impl Turn {
                 is_there.then(|| journey.act(form, act, entered, known).unwrap_or(Next::Show))
             }
             Self::Ran { number, outcome } => {
-                let is_there = journey.running.as_ref().is_some_and(|running| running.number == *number);
-                is_there.then(|| journey.ran(form, outcome.clone(), known))
+                journey.is_running(*number).then(|| journey.ran(form, outcome.clone(), known))
+            }
+            Self::Paid { number, paid } => {
+                journey.is_running(*number).then(|| journey.paid(form, paid.clone(), known.of.now()))
             }
         }
     }
@@ -92,13 +97,18 @@ impl Login {
                 used(tx, &form.id, "embedded_at")?;
             }
             for upload in turn.uploads(&journey) {
-                keep_file(tx, &form.id, &transaction, &upload)?;
+                keep_file(tx, &form.id, line.caller.user_id.as_deref(), &upload)?;
             }
             let state = state_of(&transaction);
             match &next {
                 Next::Done => {
                     transaction.progress.form = Some(Box::new(journey.answers(&form)));
-                    transaction.progress.stage = Stage::Resume;
+                    if reset::waiting(&transaction).is_some() {
+                        // The pages of the reset ask its code again.
+                        "reset-password".clone_into(&mut transaction.progress.screen);
+                    } else {
+                        transaction.progress.stage = Stage::Resume;
+                    }
                     transaction.progress.completed.push(paths::FORM.to_owned());
                     used(tx, &form.id, "submitted_at")?;
                     line.submitted(tx, &form.id, &state, None)?;
@@ -107,7 +117,11 @@ impl Login {
                 Next::Show if was_ending && journey.fault == Some(Fault::Failed) => {
                     line.submitted(tx, &form.id, &state, Some("The flow after the submission has failed"))?;
                 }
-                _ => {}
+                _ => {
+                    if let Turn::Paid { paid: Paid::Failed(reason) | Paid::Refused(reason), .. } = &turn {
+                        line.submitted(tx, &form.id, &state, Some(reason))?;
+                    }
+                }
             }
             transaction.progress.shown = if next == Next::Done { Value::Null } else { journey.to_value() };
             accounts::update(tx, &transaction)?;
@@ -130,8 +144,7 @@ fn used(tx: &mut Tx, form: &str, what: &str) -> StoreResult {
     tx.put(&model::FORM_TIMES, record).map(drop)
 }
 
-fn keep_file(tx: &mut Tx, form: &str, transaction: &Transaction, upload: &Upload) -> StoreResult {
-    let user = transaction.progress.authentication.as_ref().map(|known| known.user_id.as_str());
+fn keep_file(tx: &mut Tx, form: &str, user: Option<&str>, upload: &Upload) -> StoreResult {
     let document = object(json!({
         "form_id": form,
         "user_id": user,
