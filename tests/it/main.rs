@@ -54,6 +54,7 @@ mod refusals;
 mod registration;
 mod reset_actions;
 mod returning;
+mod round_trips;
 mod script;
 mod secrets;
 mod server;

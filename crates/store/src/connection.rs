@@ -11,7 +11,7 @@ use std::{
 };
 
 pub(crate) use self::{
-    postgres::{CHANNEL, LOCK, PostgresConnection},
+    postgres::{CHANNEL, LOCK, PostgresConnection, Sessions},
     words::Words,
 };
 use crate::{StoreError, StoreResult, pending::Pending};
@@ -24,6 +24,19 @@ pub(crate) enum Param<'a> {
     Real(f64),
     Text(Cow<'a, str>),
     Bytes(Cow<'a, [u8]>),
+}
+
+impl Param<'_> {
+    /// The same value, which borrows nothing.
+    fn to_owned(&self) -> Param<'static> {
+        match self {
+            Self::Null => Param::Null,
+            Self::Int(value) => Param::Int(*value),
+            Self::Real(value) => Param::Real(*value),
+            Self::Text(text) => Param::Text(Cow::Owned(text.clone().into_owned())),
+            Self::Bytes(bytes) => Param::Bytes(Cow::Owned(bytes.clone().into_owned())),
+        }
+    }
 }
 
 impl From<i64> for Param<'_> {
@@ -84,7 +97,7 @@ impl rusqlite::ToSql for Param<'_> {
 /// One row of an answer; columns count from 0.
 pub(crate) enum Row<'r> {
     Sqlite(&'r rusqlite::Row<'r>),
-    Postgres(&'r ::postgres::Row),
+    Postgres(&'r tokio_postgres::Row),
 }
 
 impl Row<'_> {
@@ -291,6 +304,18 @@ impl Connection {
         }
     }
 
+    /// Runs a statement whose answer nobody needs. Where trips cost, it goes along with the next one: should it fail, that fails too, or the
+    /// commit does.
+    pub(crate) fn later(&self, sql: &str, params: &[Param<'_>]) -> StoreResult {
+        match &self.driver {
+            Driver::Sqlite(_) => self.execute(sql, params).map(drop),
+            Driver::Postgres(connection) => {
+                let params = params.iter().map(Param::to_owned).collect();
+                connection.later(sql, params).map_err(|error| self.failed(error, sql))
+            }
+        }
+    }
+
     /// Inserts one row and gives its `seq`; nothing where the statement left a conflict alone. SQLite opens a table in memory for
     /// every `RETURNING`.
     pub(crate) fn insert(&self, sql: &str, params: &[Param<'_>]) -> StoreResult<Option<i64>> {
@@ -333,10 +358,34 @@ impl Connection {
             }
             Driver::Postgres(_) => {
                 for rows in values.chunks(MOST / columns * columns) {
-                    self.execute(&insertion(head, columns, rows.len() / columns), rows)?;
+                    self.later(&insertion(head, columns, rows.len() / columns), rows)?;
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// Has the next statement begin a transaction, on PostgreSQL.
+    pub(crate) fn begin(&self, words: &'static str) {
+        if let Driver::Postgres(connection) = &self.driver {
+            connection.begin(words);
+        }
+    }
+
+    /// Commits what [`Connection::begin`] began, and leaves the connection as new.
+    pub(crate) fn commit(&self) -> StoreResult {
+        let outcome = match &self.driver {
+            Driver::Sqlite(_) => Ok(()),
+            Driver::Postgres(connection) => connection.commit().map_err(|error| self.failed(error, "COMMIT")),
+        };
+        self.take_failure();
+        outcome
+    }
+
+    /// Takes back what [`Connection::begin`] began, or ends the view.
+    pub(crate) fn end(&self) {
+        if let Driver::Postgres(connection) = &self.driver {
+            connection.end();
         }
     }
 
@@ -376,10 +425,10 @@ impl Connection {
     }
 
     /// The shard of the counts that only this connection writes.
-    pub(crate) fn shard(&self) -> i64 {
+    pub(crate) fn shard(&self) -> StoreResult<i64> {
         match &self.driver {
-            Driver::Sqlite(_) => 0,
-            Driver::Postgres(connection) => connection.shard(),
+            Driver::Sqlite(_) => Ok(0),
+            Driver::Postgres(connection) => connection.shard().map_err(|error| self.failed(error, "a shard's lock")),
         }
     }
 

@@ -73,7 +73,7 @@ impl Tx {
         );
         let document = serde_json::to_string(document)?;
         let params = [self.number(), self.now.micros().into(), kind.into(), document.into()];
-        self.connection.execute(&sql, &params)?;
+        self.connection.later(&sql, &params)?;
         self.changes.has_events = true;
         Ok(())
     }

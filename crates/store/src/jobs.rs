@@ -211,7 +211,7 @@ impl Store {
             for seq in due {
                 let sql = "UPDATE jobs SET leased_until = $1, lease = lease + 1, attempts = attempts + 1 WHERE seq = $2";
                 let until = tx.now + lease;
-                tx.connection.execute(sql, &[until.micros().into(), seq.into()])?;
+                tx.connection.later(sql, &[until.micros().into(), seq.into()])?;
                 let sql = "SELECT t.name FROM jobs AS j JOIN tenants AS t ON t.number = j.tenant WHERE j.seq = $1";
                 let tenant = tx.connection.only(sql, &[seq.into()], |row| Ok(TenantId::new(row.text(0)?)))?;
                 tx.enter(&tenant)?;

@@ -122,7 +122,7 @@ impl Connection {
         for ((tenant, kind), amount) in counts.into_iter().filter(|(_, amount)| *amount != 0) {
             let sql = "INSERT INTO counts (tenant, kind, shard, amount) VALUES ($1, $2, $3, $4) \
                        ON CONFLICT (tenant, kind, shard) DO UPDATE SET amount = counts.amount + excluded.amount";
-            self.execute(sql, &[tenant.into(), kind.into(), self.shard().into(), amount.into()])?;
+            self.later(sql, &[tenant.into(), kind.into(), self.shard()?.into(), amount.into()])?;
         }
         Ok(())
     }

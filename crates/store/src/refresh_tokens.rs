@@ -10,8 +10,12 @@ use kernel::{Document, Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Device, KeyedHash, Page, Paging, Snapshot, StoreError, StoreResult, Tx, connection::Row, expiry::hour_after,
-    index::indexed, sql::Sql, tx::storable,
+    Device, KeyedHash, Page, Paging, Snapshot, StoreError, StoreResult, Tx,
+    connection::{Param, Row},
+    expiry::hour_after,
+    index::indexed,
+    sql::Sql,
+    tx::storable,
 };
 
 /// What every refresh token begins with.
@@ -116,6 +120,10 @@ pub struct Held<'a> {
     pub session_id: Option<&'a str>,
 }
 
+/// Replaces what may change of a refresh token.
+const UPDATE_TOKEN: &str = "UPDATE refresh_tokens SET session_id = $1, exchanged = $2, idle_expires = $3, expires = $4, sweep = $5, \
+                            is_rotating = $6, details = $7 WHERE tenant = $8 AND id = $9";
+
 /// A select of the columns that [`token`] reads, and the texts given.
 macro_rules! select_token {
     ($($text:literal),*) => {
@@ -205,6 +213,21 @@ impl Snapshot {
         sql.push(" AND idle_expires > ").bind(self.now.micros()).push(" AND expires > ").bind(self.now.micros());
     }
 
+    /// The parameters of [`UPDATE_TOKEN`].
+    fn changed_token<'t>(&self, token: &'t RefreshToken) -> StoreResult<[Param<'t>; 9]> {
+        Ok([
+            token.session_id.as_deref().map(indexed).into(),
+            token.last_exchanged.map(Timestamp::micros).into(),
+            or_never(token.idle_expires).into(),
+            or_never(token.expires).into(),
+            sweep_of(token).into(),
+            i64::from(token.is_rotating).into(),
+            serde_json::to_string(&token.details)?.into(),
+            self.number(),
+            indexed(&token.id).into(),
+        ])
+    }
+
     /// The secret that replaces another.
     fn successor(&self, handle: &[u8; 16], secret: &[u8; 32]) -> StoreResult<[u8; 32]> {
         let tag = self.tag(SUCCESSOR, &[&handle[..], &secret[..]].concat())?;
@@ -268,7 +291,7 @@ impl Tx {
             }
         };
         change(&mut token);
-        self.update_refresh_token(&token)?;
+        self.connection.later(UPDATE_TOKEN, &self.changed_token(&token)?)?;
         if !token.is_rotating {
             return Ok(Exchange::Kept(token));
         }
@@ -279,7 +302,7 @@ impl Tx {
             let (next_hash, previous) = (self.hash_of(SECRET, &next)?, self.hash_of(SECRET, &secret)?);
             let rotated = self.now.micros().into();
             let params = [(&next_hash).into(), (&previous).into(), rotated, self.number(), indexed(&token.id).into()];
-            self.connection.execute(sql, &params)?;
+            self.connection.later(sql, &params)?;
         }
         Ok(Exchange::Rotated(token, text_of(&handle, &next)))
     }
@@ -287,27 +310,14 @@ impl Tx {
     /// Replaces what may change of a refresh token that was read in this transaction: its times, whether it rotates, its
     /// session and its details. `false` when it is not there any more.
     pub fn update_refresh_token(&mut self, token: &RefreshToken) -> StoreResult<bool> {
-        let sql = "UPDATE refresh_tokens SET session_id = $1, exchanged = $2, idle_expires = $3, expires = $4, sweep = $5, \
-                   is_rotating = $6, details = $7 WHERE tenant = $8 AND id = $9";
-        let params = [
-            token.session_id.as_deref().map(indexed).into(),
-            token.last_exchanged.map(Timestamp::micros).into(),
-            or_never(token.idle_expires).into(),
-            or_never(token.expires).into(),
-            sweep_of(token).into(),
-            i64::from(token.is_rotating).into(),
-            serde_json::to_string(&token.details)?.into(),
-            self.number(),
-            indexed(&token.id).into(),
-        ];
-        Ok(self.connection.execute(sql, &params)? > 0)
+        Ok(self.connection.execute(UPDATE_TOKEN, &self.changed_token(token)?)? > 0)
     }
 
     /// Ends a refresh token, with its family, and returns it.
     pub fn delete_refresh_token(&mut self, id: &str) -> StoreResult<Option<RefreshToken>> {
         let Some(token) = self.refresh_token(id)? else { return Ok(None) };
         let sql = "DELETE FROM refresh_tokens WHERE tenant = $1 AND id = $2";
-        self.connection.execute(sql, &[self.number(), indexed(id).into()])?;
+        self.connection.later(sql, &[self.number(), indexed(id).into()])?;
         Ok(Some(token))
     }
 
@@ -330,7 +340,7 @@ impl Tx {
         tokens.retain(|token| is_meant(token));
         for token in &tokens {
             let sql = "DELETE FROM refresh_tokens WHERE tenant = $1 AND id = $2";
-            self.connection.execute(sql, &[self.number(), indexed(&token.id).into()])?;
+            self.connection.later(sql, &[self.number(), indexed(&token.id).into()])?;
         }
         Ok(tokens)
     }

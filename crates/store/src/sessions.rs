@@ -202,7 +202,7 @@ impl Tx {
     pub fn delete_session(&mut self, id: &str) -> StoreResult<Option<Session>> {
         let Some(session) = self.session(id)? else { return Ok(None) };
         let sql = "DELETE FROM sessions WHERE tenant = $1 AND id = $2";
-        self.connection.execute(sql, &[self.number(), indexed(id).into()])?;
+        self.connection.later(sql, &[self.number(), indexed(id).into()])?;
         Ok(Some(session))
     }
 
@@ -210,7 +210,7 @@ impl Tx {
     pub fn delete_sessions_of(&mut self, user_id: &str) -> StoreResult<Vec<Session>> {
         let sessions = self.sessions_of(user_id, &Paging::All, false)?.items;
         let sql = "DELETE FROM sessions WHERE tenant = $1 AND user_id = $2";
-        self.connection.execute(sql, &[self.number(), indexed(user_id).into()])?;
+        self.connection.later(sql, &[self.number(), indexed(user_id).into()])?;
         Ok(sessions)
     }
 
@@ -220,7 +220,7 @@ impl Tx {
         let params = [self.number(), this_hour(self.now).into(), i64::from(most).into()];
         let expired = self.connection.query(sql, &params, session)?;
         for (seq, _) in &expired {
-            self.connection.execute("DELETE FROM sessions WHERE seq = $1", &[(*seq).into()])?;
+            self.connection.later("DELETE FROM sessions WHERE seq = $1", &[(*seq).into()])?;
         }
         Ok(expired.into_iter().map(|(_, session)| session).collect())
     }

@@ -263,6 +263,14 @@ impl Store {
         self.0.shared.caches.epoch(tenant, relation.name)
     }
 
+    /// How often this node has waited for an answer of a database on another machine: round trips. None where there is no such one.
+    pub fn round_trips(&self) -> u64 {
+        match &self.0.backend {
+            Backend::Sqlite(_) => 0,
+            Backend::Postgres(postgres) => postgres.waits(),
+        }
+    }
+
     /// Waits until everything accepted is committed, and closes the database. Later calls fail as unavailable.
     pub async fn close(&self) {
         match &self.0.backend {

@@ -9,11 +9,6 @@ use std::{
     task::{Context, Poll},
 };
 
-use postgres::{
-    Config, Socket,
-    config::SslMode,
-    tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream},
-};
 use rustls::{
     ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -21,6 +16,11 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_postgres::{
+    Config, Socket,
+    config::SslMode,
+    tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream},
+};
 use tokio_rustls::{TlsConnector, client};
 
 use crate::{StoreError, StoreResult};

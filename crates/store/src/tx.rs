@@ -172,7 +172,7 @@ impl Tx {
         let sql = "UPDATE records SET version = version + 1, updated = $1, document = $2, sealed = $3, search = $4 \
                    WHERE seq = $5";
         let params = [self.now.micros().into(), document.into(), sealed.as_deref().into(), new_text.into(), seq.into()];
-        self.connection.execute(sql, &params)?;
+        self.connection.later(sql, &params)?;
         self.changed(kind.name, &record.id);
         let created = kernel::Timestamp::from_micros(created);
         Ok(Record { version: record.version + 1, created, updated: self.now, ..record })
@@ -189,7 +189,7 @@ impl Tx {
             Ok((row.int(0)?, search, self.record(kind.name, row)?))
         })?;
         let Some((seq, search, record)) = found else { return Ok(None) };
-        self.connection.execute("DELETE FROM records WHERE seq = $1", &[seq.into()])?;
+        self.connection.later("DELETE FROM records WHERE seq = $1", &[seq.into()])?;
         self.delete_keys(number, search.keys.iter())?;
         self.delete_terms(number, seq, search.terms.iter())?;
         *self.snapshot.counts.entry(number).or_insert(0) -= 1;
@@ -322,7 +322,7 @@ impl Tx {
     fn delete_keys<'k>(&self, kind: i64, keys: impl Iterator<Item = &'k (i64, String)>) -> StoreResult {
         let sql = "DELETE FROM keys WHERE tenant = $1 AND kind = $2 AND name = $3 AND value = $4";
         for (name, value) in keys {
-            self.connection.execute(sql, &[self.number(), kind.into(), (*name).into(), value.into()])?;
+            self.connection.later(sql, &[self.number(), kind.into(), (*name).into(), value.into()])?;
         }
         Ok(())
     }
@@ -356,7 +356,7 @@ impl Tx {
             let (class, number, text) = term.parts();
             let (number, text) = (Param::Real(number), text.into());
             let params = [self.number(), kind.into(), (*field).into(), class.into(), number, text, seq.into()];
-            self.connection.execute(sql, &params)?;
+            self.connection.later(sql, &params)?;
         }
         Ok(())
     }

@@ -100,7 +100,7 @@ pub(crate) fn serve(database: &str, state: &Path) -> Command {
 }
 
 /// What the store finds wrong with itself.
-async fn verify(database: &str, state: &Path) -> Vec<String> {
+pub(crate) async fn verify(database: &str, state: &Path) -> Vec<String> {
     let root_key = std::fs::read_to_string(state.join("root-key")).unwrap();
     let options = store::Options {
         database: database.parse().unwrap(),

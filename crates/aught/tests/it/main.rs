@@ -11,4 +11,5 @@ mod mail;
 mod many_tenants;
 mod message_figures;
 mod open_form;
+mod outages;
 mod program;
