@@ -150,6 +150,7 @@ const OPENS_TRANSACTIONS: &[&str] = &[
     "management/src/connections/keys.rs",
     "management/src/custom_domains/verification.rs",
     "management/src/events.rs",
+    "management/src/flows.rs",
     "management/src/jobs/exports.rs",
     "management/src/jobs/imports.rs",
     "management/src/keys.rs",

@@ -19,6 +19,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import commits
+import flow_steps
 import growth
 import limits
 import nodes
@@ -383,6 +384,7 @@ def measure_all(options, rows):
                     with_action, p99 = action_tokens(server, token, grant, options.seconds)
                     report("action-tokens", with_action, rate, p99, "(an Action that does nothing, ÷ without)")
             sign_in.run(sys.modules[__name__], server, token, options, report, floor_of, wanted)
+            flow_steps.run(sys.modules[__name__], server, token, options, report, wanted)
             if wanted("commits") and not options.postgres:
                 setting = sign_in.Setting(sys.modules[__name__], server, token, users=1, name="Commits")
                 commits.run(sys.modules[__name__], server, setting, database, rows)

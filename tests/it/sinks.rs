@@ -14,6 +14,7 @@ pub(crate) use aught_testing::SmtpSink;
 /// A request that was taken.
 #[derive(Clone, Debug)]
 pub(crate) struct Taken {
+    pub(crate) method: http::Method,
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
@@ -41,10 +42,14 @@ impl HttpSink {
     /// A service that gives these answers, one after the other, and then 200 to everything.
     pub(crate) async fn start(answers: impl IntoIterator<Item = (u16, Value)>) -> Self {
         let shared = Shared { answers: Arc::new(Mutex::new(answers.into_iter().collect())), ..Shared::default() };
-        let take = async |State(shared): State<Shared>, uri: axum::http::Uri, headers: HeaderMap, body: Bytes| {
+        let take = async |State(shared): State<Shared>,
+                          method: http::Method,
+                          uri: axum::http::Uri,
+                          headers: HeaderMap,
+                          body: Bytes| {
             let path = uri.path_and_query().map(ToString::to_string).unwrap_or_default();
             let body = String::from_utf8_lossy(&body).into_owned();
-            shared.taken.lock().unwrap().push(Taken { path, headers, body });
+            shared.taken.lock().unwrap().push(Taken { method, path, headers, body });
             let answer = shared.answers.lock().unwrap().pop_front();
             let (status, body) = answer.unwrap_or_else(|| (200, serde_json::json!({})));
             (axum::http::StatusCode::from_u16(status).unwrap(), axum::Json(body)).into_response()

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ::flows::Flows;
+use ::flows::{Authorizations, Flows};
 use axum::{
     Router,
     body::Body,
@@ -23,6 +23,7 @@ use crate::{
     developer::{self, Tools},
     edge, health, legacy,
     registration::{self, Documents},
+    vault,
 };
 
 /// Everything that a server answers for a tenant.
@@ -42,6 +43,7 @@ pub(crate) fn tenant_routes(
     let registration = Registration::new(Arc::clone(&engine), store.clone());
     let reader = Arc::new(Documents(registration.clone()));
     let oauth = OAuth::new(store.clone(), keys, for_users, Arc::new(pages.clone()), reader);
+    let authorizations = Authorizations::new(services.outbound.clone(), services.vendors.clone());
     let v1 = V1::new(Arc::clone(&engine), store.clone(), services);
     let v1 = legacy::router(v1, Arc::clone(&oauth));
     let api = any(move |Extension(tenant): Extension<Tenant>, Extension(peer): Extension<Peer>, request: Request| {
@@ -59,6 +61,7 @@ pub(crate) fn tenant_routes(
         .merge(v1)
         .merge(oauth::router(oauth))
         .merge(registration::router(registration))
+        .merge(vault::router(store.clone(), authorizations))
         .merge(tools.unwrap_or_default())
         .merge(login::router(pages))
         .fallback(nothing)

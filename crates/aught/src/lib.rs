@@ -31,6 +31,7 @@ mod tenants;
 mod trial;
 mod trust;
 mod usage;
+mod vault;
 mod wire;
 mod within;
 

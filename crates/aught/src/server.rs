@@ -151,6 +151,7 @@ fn services(config: &Config, store: &Store, outbound: outbound::Client, packages
         passwords: Passwords::new(store.context().clone()),
         keys: SigningKeys::new(store.clone()),
         outbound,
+        vendors: config.message_endpoints.clone(),
         dns: config.dns.clone(),
         dispatcher: Dispatcher::new(store.clone(), scripts),
     }

@@ -28,4 +28,5 @@ pub use own::OwnTenant;
 pub use run::{BoxFuture, Caller, Flows, Outcome, Run};
 pub use scope::Scope;
 pub use services::Services;
+pub use vault::{Authorizations, Begun, CALLBACK, Prepared, Returned};
 pub use vouching::{Charge, Paid, Payment, Solved};

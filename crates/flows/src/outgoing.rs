@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, header};
 use kernel::{Document, Secret, Value};
 use outbound::{Client, Limits};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use serde_json::json;
 use url::{Url, form_urlencoded};
 
@@ -26,6 +27,15 @@ const OWN: &[HeaderName] = &[
     header::TE,
     header::TRAILER,
 ];
+
+/// What is encoded of a value that becomes a step of a path: all but what may stand there (RFC 3986 §3.3).
+pub(crate) const SEGMENT: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':').remove(b'@');
+
+/// Whether a value can be a step of a path: dots alone lead elsewhere, however they are encoded.
+pub(crate) fn is_segment(value: &str) -> bool {
+    !matches!(value, "" | "." | "..")
+}
 
 /// A request to be sent.
 #[derive(Debug)]

@@ -26,6 +26,12 @@ impl Site {
         )
     }
 
+    /// The custom domain by which this tenant itself is reached.
+    pub(crate) fn custom_domain(&self) -> Option<String> {
+        let tenant = self.own.as_ref().filter(|tenant| tenant.host() != tenant.domain())?;
+        Some(host_name(tenant.host()))
+    }
+
     /// A request to a path of it.
     pub(crate) fn request(&self, method: Method, path: &str) -> Result<Outgoing, Failure> {
         if !path.starts_with('/') || path.starts_with("//") {

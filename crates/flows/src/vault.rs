@@ -1,12 +1,36 @@
 //! The vault: connections that vouch for requests, and the tokens that are fetched for them.
 
+mod authorization;
 mod google;
+mod providers;
+mod renewal;
 mod tokens;
+
+pub use authorization::{Authorizations, Begun, CALLBACK, Prepared, Returned};
 
 use kernel::{Document, Secret, Value};
 use model::FLOW_VAULT_CONNECTION;
 
 use crate::{Failure, doing::Doing, outgoing::Auth, params::Params};
+
+/// Members of set-ups that are no secrets.
+const PUBLIC: &[&str] = &[
+    "type",
+    "domain",
+    "audience",
+    "in",
+    "name",
+    "client_id",
+    "base_url",
+    "algorithm",
+    "scope",
+    "environment",
+    "redirect_uri",
+    "instance_url",
+    "api_domain",
+    "dc",
+    "expires_at",
+];
 
 /// A connection that is set up.
 #[derive(Clone, Debug)]
@@ -71,9 +95,7 @@ impl Doing<'_> {
         let setup = record.sealed.get("setup").and_then(Value::as_object).ok_or_else(|| not_ready(id))?;
         // A server may send back what it was sent.
         for (name, value) in setup {
-            if !["type", "domain", "audience", "in", "name", "client_id", "base_url", "algorithm"]
-                .contains(&name.as_str())
-            {
+            if !PUBLIC.contains(&name.as_str()) {
                 self.veil.hide_all(value);
             }
         }

@@ -7,6 +7,8 @@ use crate::expressions::HIDDEN;
 
 /// A secret shorter than this is hidden where it stands alone: its letters may mean something else within a text.
 const SHORT: usize = 4;
+/// How many times over a secret may be escaped as JSON and is still known.
+const ESCAPES: usize = 2;
 /// Secrets of one run; those that are longest known stay.
 const MOST: usize = 200;
 /// The longest shown value of one input or output, in bytes.
@@ -26,9 +28,22 @@ fn is_secret(name: &str) -> bool {
 pub(crate) struct Veil(Vec<String>);
 
 impl Veil {
-    /// Hides a text from now on.
+    /// Hides a text from now on, also as it stands within JSON, and within JSON that is a text of JSON.
     pub(crate) fn hide(&mut self, text: impl Into<String>) {
-        let text = text.into();
+        let mut text = text.into();
+        for _ in 0..=ESCAPES {
+            let within = Value::from(text.as_str()).to_string();
+            let within = within[1..within.len() - 1].to_owned();
+            let is_the_same = within == text;
+            self.add(text);
+            if is_the_same {
+                break;
+            }
+            text = within;
+        }
+    }
+
+    fn add(&mut self, text: String) {
         if !text.is_empty() && self.0.len() < MOST && !self.0.contains(&text) {
             // The longer ones first: one may be part of another.
             let place = self.0.partition_point(|known| known.len() >= text.len());
@@ -131,6 +146,12 @@ mod tests {
             json!({"body": "you said p:word at 12 o'clock", "n": 12, "list": ["12"], "token_endpoint": "https://x"});
         let shown = json!({"body": format!("you said {HIDDEN} at 12 o'clock"), "n": HIDDEN, "list": [HIDDEN], "token_endpoint": "https://x"});
         assert_eq!(veil.over(&echo), shown);
+        veil.hide(r#"pa"ss\word"#);
+        let written = json!({"a": r#"pa"ss\word"#}).to_string();
+        for text in [written.clone(), json!({"text": written}).to_string()] {
+            let shown = veil.over_text(&text);
+            assert!(shown.contains(HIDDEN) && !shown.contains("ss\\"), "{shown}");
+        }
         veil.hide("key-1");
         veil.hide("key-1-and-more");
         assert_eq!(veil.over_text("it was key-1-and-more"), format!("it was {HIDDEN}"));

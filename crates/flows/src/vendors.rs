@@ -1,12 +1,13 @@
 //! Services of others: each action a row of one table, and what sends it.
 
+mod derived;
 mod table;
 mod template;
 
-use http::Method;
-use kernel::{Document, Value, object};
-use md5::{Digest, Md5};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use bytes::Bytes;
+use http::{Method, Response, StatusCode};
+use kernel::{Document, Value};
+use percent_encoding::utf8_percent_encode;
 use serde_json::json;
 
 pub(crate) use template::form;
@@ -14,7 +15,8 @@ pub(crate) use template::form;
 use crate::{
     Failure,
     doing::Doing,
-    outgoing::{Auth, Body, Outgoing, output},
+    expressions::text_of,
+    outgoing::{Auth, Body, Outgoing, SEGMENT, is_segment, output},
     params::Params,
     vault::Connection,
 };
@@ -70,33 +72,55 @@ impl Doing<'_> {
         row: &'static Row,
         params: Params<'_>,
     ) -> Result<serde_json::Value, Failure> {
-        let connection = self.open(&params.required("connection_id")?, row.kind).await?;
-        let mut known = params.0.clone();
-        known.shift_remove("connection_id");
-        let known = derived(row, known, &connection)?;
-        let mut outgoing = Outgoing::new(method(row, &known), &self.address(row, &known, &connection)?)?;
-        for (name, template) in row.query {
-            if let Some(value) = template::filled(&Value::from(*template), &known) {
-                outgoing.query(name, &crate::expressions::text_of(&value));
-            }
+        let mut connection = self.open_fresh(&params.required("connection_id")?, row.kind).await?;
+        let mut response = self.ask_vendor(row, params, &connection).await?;
+        if response.status() == StatusCode::UNAUTHORIZED && connection.can_renew() {
+            connection = self.renew(connection, row.kind).await?;
+            response = self.ask_vendor(row, params, &connection).await?;
         }
-        outgoing.body = body(row, &known, &outgoing.method);
-        outgoing.authorize(self.vendor_auth(row, &connection).await?);
-        let response = self.send_for(&connection, outgoing).await?;
         let shown = output(&response);
-        // Slack says so in the body that it refuses.
-        let is_refused = row.kind == "SLACK" && shown["body"]["ok"] == json!(false);
-        if response.status().is_success() && !is_refused {
+        if response.status().is_success() && !is_refused(row, &shown) {
             return Ok(shown);
         }
         let message = format!("{} answered with status {}.", row.kind, response.status().as_u16());
         Err(Failure { response: Some(shown), ..Failure::new("REQUEST_REFUSED", message) })
     }
 
+    async fn ask_vendor(
+        &mut self,
+        row: &'static Row,
+        params: Params<'_>,
+        connection: &Connection,
+    ) -> Result<Response<Bytes>, Failure> {
+        let mut known = params.0.clone();
+        known.shift_remove("connection_id");
+        let method = method(row, &known);
+        let known = derived::of(row, known, connection)?;
+        let row = derived::variant(row, &known);
+        let mut outgoing = Outgoing::new(method, &self.address(row, &known, connection)?)?;
+        for (name, template) in row.query {
+            if let Some(value) = template::filled(&Value::from(*template), &known) {
+                outgoing.query(name, &text_of(&value));
+            }
+        }
+        // A webhook that is only asked is told by the query.
+        if row.kind == "ZAPIER" && outgoing.method == Method::GET {
+            for (name, value) in &known {
+                outgoing.query(name, &text_of(value));
+            }
+        }
+        outgoing.body = body(row, &known, &outgoing.method);
+        outgoing.authorize(self.vendor_auth(row, connection).await?);
+        self.send_for(connection, outgoing).await
+    }
+
     /// The address of an action; a table of vendors may say that they are elsewhere.
     fn address(&self, row: &Row, known: &Document, connection: &Connection) -> Result<String, Failure> {
         let mut address = String::new();
-        let mut rest = if row.kind == "SLACK" && connection.kind() == "WEBHOOK" { "{setup.url}" } else { row.url };
+        let mut rest = match row.kind {
+            "SLACK" if connection.optional("url").is_some() => "{setup.url}",
+            _ => row.url,
+        };
         while let Some((before, after)) = rest.split_once('{') {
             let (name, after) = after.split_once('}').unwrap_or((after, ""));
             address.push_str(before);
@@ -106,15 +130,20 @@ impl Doing<'_> {
             };
             if address.is_empty() {
                 address.push_str(value.trim_end_matches('/'));
+            } else if is_segment(&value) {
+                address.extend(utf8_percent_encode(&value, SEGMENT));
             } else {
-                address.extend(utf8_percent_encode(&value, NON_ALPHANUMERIC));
+                return Err(Failure::invalid(name, "an identifier"));
             }
             rest = after;
         }
         address.push_str(rest);
         let origin = url::Url::parse(&address).map_err(|_| Failure::invalid("setup", "an address"))?;
         let origin = origin.origin().ascii_serialization();
-        let base = self.services.vendors.of(row.kind, &origin);
+        // Pipedrive has an address for each company, which it tells with its tokens.
+        let own = connection.optional("api_domain").filter(|_| row.kind == "PIPEDRIVE");
+        let own = own.map_or_else(|| origin.clone(), |own| own.trim_end_matches('/').to_owned());
+        let base = self.services.vendors.of(row.kind, &own);
         Ok(address.strip_prefix(&origin).map_or(address.clone(), |path| format!("{base}{path}")))
     }
 
@@ -122,8 +151,9 @@ impl Doing<'_> {
         Ok(match row.auth {
             VendorAuth::None => Auth::None,
             // A webhook's address is the secret.
-            _ if connection.kind() == "WEBHOOK" => Auth::None,
-            // What somebody else's application was given.
+            _ if connection.kind() == "WEBHOOK" || (row.kind == "SLACK" && connection.optional("url").is_some()) => {
+                Auth::None
+            }
             _ if connection.kind() == "OAUTH_CODE" => Auth::Bearer(connection.secret("access_token")?),
             VendorAuth::Bearer(field) => Auth::Bearer(connection.secret(field)?),
             VendorAuth::Basic(user, field) => Auth::Basic(connection.text(user)?, connection.secret(field)?),
@@ -132,6 +162,17 @@ impl Doing<'_> {
             VendorAuth::Query(name, field) => Auth::Query(name.to_owned(), connection.secret(field)?),
             VendorAuth::Google => Auth::Bearer(self.token(connection).await?),
         })
+    }
+}
+
+/// Whether a service says in the body of a success that it refuses.
+fn is_refused(row: &Row, shown: &Value) -> bool {
+    let body = &shown["body"];
+    match row.kind {
+        "SLACK" => body["ok"] == json!(false),
+        "BIGQUERY" => body["insertErrors"].as_array().is_some_and(|errors| !errors.is_empty()),
+        "HUBSPOT" => shown["status"] == json!(207),
+        _ => false,
     }
 }
 
@@ -154,77 +195,6 @@ fn body(row: &Row, known: &Document, method: &Method) -> Body {
         Shape::Json(template) => Body::Json(filled(template)),
         Shape::Form(template) => Body::Form(template::form(&filled(template))),
     }
-}
-
-/// The parameters, and what services want beside them that follows from these.
-fn derived(row: &Row, mut known: Document, connection: &Connection) -> Result<Document, Failure> {
-    match row.kind {
-        "MAILCHIMP" => {
-            // A key ends with the data centre that it is for.
-            let key = connection.optional("secret_key").unwrap_or_default();
-            let centre = connection.optional("dc");
-            let centre = centre.unwrap_or_else(|| key.rsplit_once('-').map_or("us1", |(_, centre)| centre).to_owned());
-            let is_name = centre.len() <= 10 && centre.bytes().all(|byte| byte.is_ascii_alphanumeric());
-            if !is_name {
-                return Err(Failure::new("CONNECTION_NOT_READY", "The key names no data centre."));
-            }
-            known.insert("mailchimp".into(), format!("https://{centre}.api.mailchimp.com").into());
-            let email = known.get("member").and_then(|member| member["email_address"].as_str()).unwrap_or_default();
-            let hash = identity::hash::hex(&Md5::digest(email.to_lowercase()));
-            known.insert("subscriber_hash".into(), hash.into());
-        }
-        "WHATSAPP" => {
-            let kind = Params(&known).required("type")?.to_lowercase();
-            known.insert("whatsapp_type".into(), kind.into());
-        }
-        "STRIPE" => {
-            if let Some(address) = known.get_mut("address").and_then(Value::as_object_mut)
-                && let Some(code) = address.shift_remove("postalCode")
-            {
-                address.insert("postal_code".into(), code);
-            }
-        }
-        "SLACK" => {
-            for attachment in known.get_mut("attachments").and_then(Value::as_array_mut).into_iter().flatten() {
-                if let Some(color) = attachment["color"].as_str().map(str::to_lowercase) {
-                    attachment["color"] = color.into();
-                }
-            }
-        }
-        "HUBSPOT" => {
-            let given = known.get("properties").and_then(Value::as_array).cloned().unwrap_or_default();
-            let mut properties = object(json!({"email": known.get("email")}));
-            for one in given {
-                if let Some(name) = one["property"].as_str() {
-                    properties.insert(name.to_owned(), one["value"].clone());
-                }
-            }
-            known.insert("contact".into(), properties.into());
-        }
-        "SALESFORCE" => {
-            let fields = known.get("lead_fields").and_then(Value::as_array).cloned().unwrap_or_default();
-            let fields: Vec<String> = fields.iter().filter_map(Value::as_str).map(str::to_owned).collect();
-            known.insert("fields".into(), if fields.is_empty() { "Id".into() } else { fields.join(",").into() });
-            let scope = known.get("search_field").and_then(Value::as_str).unwrap_or("all").to_uppercase();
-            known.insert("in".into(), scope.into());
-        }
-        "ACTIVECAMPAIGN" => {
-            let custom = known.get("custom_fields").and_then(Value::as_object).cloned().unwrap_or_default();
-            let values: Vec<Value> =
-                custom.into_iter().map(|(field, value)| json!({"field": field, "value": value})).collect();
-            if !values.is_empty() {
-                known.insert("field_values".into(), values.into());
-            }
-        }
-        "GOOGLE_SHEETS" => {
-            let sheet = Params(&known).text("sheet_id").unwrap_or_else(|| "Sheet1".to_owned());
-            known.insert("range".into(), sheet.into());
-            let values = known.get("values").cloned().unwrap_or_else(|| json!([]));
-            known.insert("rows".into(), json!([values]));
-        }
-        _ => {}
-    }
-    Ok(known)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Paths into documents: steps between dots. A step is a member's name or an item's position; `*` in a pattern is any of them.
+//! Paths into documents: steps between dots. A step is a member's name or an item's position; `*` in a pattern is any of them, and `**`
+//! any number of any of them, none too.
 //!
 //! In the paths of values that were found, a dot within a member's name is written `~1` and a tilde `~0`.
 
@@ -8,13 +9,16 @@ use serde_json::Value;
 
 /// Whether a path is one of those that a pattern means.
 pub fn matches(pattern: &str, path: &str) -> bool {
-    let (mut wanted, mut steps) = (pattern.split('.'), path.split('.'));
-    loop {
-        match (wanted.next(), steps.next()) {
-            (None, None) => return true,
-            (Some(wanted), Some(step)) if wanted == "*" || wanted == step => {}
-            _ => return false,
-        }
+    let (wanted, steps): (Vec<&str>, Vec<&str>) = (pattern.split('.').collect(), path.split('.').collect());
+    leads(&wanted, &steps)
+}
+
+fn leads(wanted: &[&str], steps: &[&str]) -> bool {
+    match (wanted, steps) {
+        ([], []) => true,
+        (["**", wanted @ ..], steps) => (0..=steps.len()).any(|taken| leads(wanted, &steps[taken..])),
+        ([one, wanted @ ..], [step, steps @ ..]) if *one == "*" || one == step => leads(wanted, steps),
+        _ => false,
     }
 }
 
@@ -27,23 +31,34 @@ pub fn find(value: &Value, pattern: &str) -> Vec<String> {
     found
 }
 
-fn collect(value: &Value, mut steps: Vec<&str>, path: String, found: &mut Vec<String>) {
+fn collect<'p>(value: &Value, mut steps: Vec<&'p str>, path: String, found: &mut Vec<String>) {
     let Some(step) = steps.pop() else {
         found.push(path);
         return;
     };
     let join = |step: &str| if path.is_empty() { step.to_owned() } else { format!("{path}.{step}") };
+    let deeper = |mut steps: Vec<&'p str>| {
+        // Below `**`, it is looked for again.
+        if step == "**" {
+            steps.push(step);
+        }
+        steps
+    };
+    if step == "**" {
+        collect(value, steps.clone(), path.clone(), found);
+    }
     match (value, step) {
-        (Value::Object(members), "*") => {
+        (Value::Object(members), "*" | "**") => {
             for (name, member) in members {
-                collect(member, steps.clone(), join(&escaped(name)), found);
+                collect(member, deeper(steps.clone()), join(&escaped(name)), found);
             }
         }
-        (Value::Array(items), "*") => {
+        (Value::Array(items), "*" | "**") => {
             for (position, item) in items.iter().enumerate() {
-                collect(item, steps.clone(), join(&position.to_string()), found);
+                collect(item, deeper(steps.clone()), join(&position.to_string()), found);
             }
         }
+        (_, "**") => {}
         _ => {
             if let Some(member) = child(value, step) {
                 collect(member, steps, join(step), found);
@@ -104,5 +119,16 @@ mod tests {
         }
         assert_eq!(get(&value, "m.one~1two~0.k"), Some(&json!(4)));
         assert!(!matches("a.*", "a.0.k") && !matches("a.*.k.y", "a.0.k"));
+    }
+
+    #[test]
+    fn two_stars_are_any_number_of_steps() {
+        let value =
+            json!({"a": [{"p": {"k": 1, "then": [{"p": {"k": 2}}, {"p": {"else": [{"p": {"k": 3}}]}}]}}], "k": 4});
+        let found = find(&value, "a.**.p.k");
+        assert_eq!(found, ["a.0.p.k", "a.0.p.then.0.p.k", "a.0.p.then.1.p.else.0.p.k"]);
+        assert!(found.iter().all(|path| matches("a.**.p.k", path)));
+        assert_eq!(find(&value, "**.k").len(), 4);
+        assert!(matches("**", "a.b") && matches("a.**", "a") && !matches("a.**.p", "a.0.k"));
     }
 }

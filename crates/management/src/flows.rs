@@ -1,16 +1,18 @@
 //! Flows, the connections in their vault, and what is known of their executions.
 
+use ::flows::{Authorizations, Begun, Failure};
 use kernel::{Document, Record, Value, id::HEX};
-use rest::{ApiResult, Area, Call, Kind, ListFilter, Resource, Times};
-use store::{Snapshot, Tx};
+use rest::{ApiError, ApiResult, Area, BoxFuture, Call, Kind, ListFilter, Resource, Times};
+use store::{Snapshot, Store, Tx};
 
 use crate::{Services, forms};
 
 /// What is served of `flows`.
-pub(crate) fn area(_: &Services) -> Area {
+pub(crate) fn area(services: &Services) -> Area {
+    let authorizations = Authorizations::new(services.outbound.clone(), services.vendors.clone());
     Area::new("flows")
         .collection("/flows", Flows)
-        .collection("/flows/vault/connections", VaultConnections)
+        .collection("/flows/vault/connections", VaultConnections { authorizations })
         .collection("/flows/{flow_id}/executions", Executions)
 }
 
@@ -82,21 +84,79 @@ impl Resource for Executions {
     }
 }
 
-struct VaultConnections;
+struct VaultConnections {
+    /// Sets up what needs a service's permission.
+    authorizations: Authorizations,
+}
+
+/// Members of `gathered`: a set-up that a service was asked about, and what came of it.
+const SETUP: &str = "setup";
+const ACCOUNT: &str = "account_name";
+const IS_READY: &str = "ready";
+const IS_EXCHANGED: &str = "exchanged";
+/// Where whoever permits it goes; in `gathered` and, for who began it alone, in the answer.
+const AUTHORIZATION_URL: &str = "authorization_url";
+const BEGUN: &str = "begun";
 
 impl Resource for VaultConnections {
     fn kind(&self) -> &'static Kind {
         &VAULT_CONNECTION
     }
 
-    fn prepare(&self, tx: &mut Tx, call: &Call, old: Option<&Record>, new: &mut Record) -> ApiResult {
-        if old.is_none() || call.document().contains_key("setup") {
-            new.document.insert("ready".into(), new.document.contains_key("setup").into());
-            // It tells whether the set-up has changed, and nothing about it.
-            new.document.insert("fingerprint".into(), tx.context().text(HEX, 32).into());
-            if old.is_some() {
-                new.document.insert("refreshed_at".into(), tx.now().into());
+    fn gather<'a>(&'a self, store: &'a Store, call: &'a Call) -> Option<BoxFuture<'a, ApiResult<Document>>> {
+        let sent = call.body().get("setup")?.as_object()?;
+        Some(Box::pin(async move {
+            let mut gathered = Document::new();
+            let stored = if call.has("id") {
+                let id = call.path("id").to_owned();
+                let record = store.read(&call.caller.tenant, move |reader| reader.get(VAULT_CONNECTION.stored, &id));
+                let Some(record) = record.await? else { return Ok(gathered) };
+                Some(record)
+            } else {
+                None
+            };
+            let of_body = || call.body()["app_id"].as_str();
+            let app = stored.as_ref().map_or_else(of_body, |stored| stored.text("app_id")).unwrap_or_default();
+            let old = stored.as_ref().and_then(|stored| stored.sealed.get("setup")).and_then(Value::as_object);
+            let asked = self.authorizations.prepare(store.context(), app, &call.origin.domain, sent, old);
+            if let Some(prepared) = asked.await.map_err(refused)? {
+                gathered.insert(SETUP.into(), prepared.setup.into());
+                gathered.insert(IS_READY.into(), prepared.is_ready.into());
+                gathered.insert(IS_EXCHANGED.into(), prepared.is_exchanged.into());
+                if let Some(account) = prepared.account {
+                    gathered.insert(ACCOUNT.into(), account.into());
+                }
+                if let Some(begun) = prepared.begun {
+                    gathered.insert(AUTHORIZATION_URL.into(), begun.url.as_str().into());
+                    gathered.insert(BEGUN.into(), begun.to_value());
+                }
             }
+            Ok(gathered)
+        }))
+    }
+
+    fn prepare(&self, tx: &mut Tx, call: &Call, old: Option<&Record>, new: &mut Record) -> ApiResult {
+        if old.is_some() && !call.document().contains_key("setup") {
+            return Ok(());
+        }
+        // It tells whether the set-up has changed, and nothing about it.
+        let fingerprint = tx.context().text(HEX, 32);
+        let gathered = &call.gathered;
+        new.document.shift_remove(ACCOUNT);
+        let is_set_up = new.document.contains_key("setup");
+        new.document.insert("ready".into(), gathered.get(IS_READY).cloned().unwrap_or_else(|| is_set_up.into()));
+        if let Some(setup) = gathered.get(SETUP) {
+            new.document.insert("setup".into(), setup.clone());
+            if let Some(account) = gathered.get(ACCOUNT) {
+                new.document.insert(ACCOUNT.into(), account.clone());
+            }
+            if let Some(begun) = gathered.get(BEGUN).and_then(Begun::from_value) {
+                begun.keep(tx, &new.id, &fingerprint)?;
+            }
+        }
+        new.document.insert("fingerprint".into(), fingerprint.into());
+        if old.is_some() || gathered.get(IS_EXCHANGED) == Some(&true.into()) {
+            new.document.insert("refreshed_at".into(), tx.now().into());
         }
         Ok(())
     }
@@ -105,7 +165,18 @@ impl Resource for VaultConnections {
         if is_list(call) {
             shown.shift_remove("environment");
         }
+        if let Some(url) = call.gathered.get(AUTHORIZATION_URL) {
+            shown.insert(AUTHORIZATION_URL.into(), url.clone());
+        }
         Ok(())
+    }
+}
+
+/// A set-up that a service does not take.
+fn refused(failure: Failure) -> ApiError {
+    match failure.code {
+        "INTERNAL_ERROR" => ApiError::internal(failure.message),
+        _ => ApiError::invalid_body(failure.message),
     }
 }
 

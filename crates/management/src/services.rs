@@ -14,6 +14,8 @@ pub struct Services {
     pub keys: SigningKeys,
     /// Calls other servers.
     pub outbound: outbound::Client,
+    /// Where services of others answer.
+    pub vendors: delivery::Endpoints,
     /// Looks for the records that prove whose a domain is.
     pub dns: outbound::Dns,
     /// Runs the code of tenants.
@@ -41,6 +43,7 @@ impl Services {
             passwords: Passwords::new(context),
             keys: SigningKeys::new(store.clone()),
             outbound,
+            vendors: delivery::Endpoints::default(),
             dns: outbound::Dns::default(),
             dispatcher: Dispatcher::new(store, scripts),
         }

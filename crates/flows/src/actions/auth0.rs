@@ -11,7 +11,7 @@ use super::http as requests;
 use crate::{
     Failure,
     doing::Doing,
-    outgoing::{Auth, Body, Outgoing, output},
+    outgoing::{Auth, Body, Outgoing, is_segment, output},
     params::Params,
     site::Site,
     vault::Connection,
@@ -44,6 +44,10 @@ impl Doing<'_> {
         self.check_domain(&connection).await?;
         let response = self.authorized(&connection, |site| {
             let mut outgoing = site.request(Method::POST, "/api/v2/users")?;
+            // Of several, the user's messages name the one that the connection has.
+            if let Some(domain) = site.custom_domain() {
+                outgoing.header("auth0-custom-domain", domain);
+            }
             outgoing.body = Body::Json(payload.clone().into());
             Ok(outgoing)
         });
@@ -110,6 +114,9 @@ impl Doing<'_> {
 
 fn path_of(params: Params<'_>) -> Result<String, Failure> {
     let id = params.required("user_id")?;
+    if !is_segment(&id) {
+        return Err(Failure::invalid("user_id", "the identifier of a user"));
+    }
     Ok(format!("/api/v2/users/{}", utf8_percent_encode(&id, NON_ALPHANUMERIC)))
 }
 

@@ -47,6 +47,10 @@ impl Doing<'_> {
         if parts.header.get("alg").and_then(Value::as_str) != connection.optional("algorithm").as_deref() {
             return invalid("INVALID_ALGORITHM");
         }
+        // Whoever signed it says that it means nothing to who does not know these (RFC 7515 §4.1.11), and none is known here.
+        if parts.header.contains_key("crit") {
+            return invalid("UNSUPPORTED_HEADER");
+        }
         if !key.verify(parts.signed.as_bytes(), &parts.raw_signature) {
             return invalid("INVALID_SIGNATURE");
         }

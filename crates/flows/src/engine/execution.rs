@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use identity::{Result, expiring, log::Line};
-use kernel::{Document, Record, Tenant, Timestamp, Value, host_name, object};
+use kernel::{Document, Record, Tenant, Timestamp, Value, host_name, object, user_agent};
 use model::{FLOW, FLOW_EXECUTION, FLOW_TIMES, queues};
 use serde_json::{from_value, json, to_value};
 use store::{Job, NewJob, StoreResult, Tx};
@@ -187,7 +187,8 @@ fn log(tx: &mut Tx, state: &State, failure: Option<&Failure>, host: &str) -> Sto
         user_id: caller.user_id.as_deref(),
         ip: Some(&caller.ip).filter(|ip| !ip.is_empty()).map(String::as_str),
         hostname: Some(host),
-        user_agent: &caller.user_agent,
+        user_agent: &user_agent::summary(&caller.user_agent),
+        is_mobile: user_agent::is_mobile(&caller.user_agent),
         ..Line::of(kind)
     };
     let entry = line.to_document(details.into(), tx.now());

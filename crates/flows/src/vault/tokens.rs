@@ -54,7 +54,7 @@ impl Doing<'_> {
         Ok(response)
     }
 
-    fn slot(&self, connection: &Connection) -> Slot {
+    pub(super) fn slot(&self, connection: &Connection) -> Slot {
         self.tokens.slot(self.tenant.id(), &connection.id, &connection.fingerprint)
     }
 

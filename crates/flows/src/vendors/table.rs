@@ -51,11 +51,11 @@ pub(super) static ROWS: &[Row] = &[
         "MAILJET",
         "SEND_EMAIL",
         "POST",
-        "https://api.mailjet.com/v3/send",
+        "https://api.mailjet.com/v3.1/send",
         Basic("api_key", "secret_key"),
         Json(
-            r#"{"FromEmail": "$from", "To": "$to", "Cc": "$cc", "Bcc": "$bcc", "Subject": "$subject", "Html-part": "$content",
-            "Mj-TemplateID": "$template_id", "Vars": "$variables"}"#,
+            r#"{"Messages": [{"From": "$sender", "To": "$recipients", "Cc": "$copies", "Bcc": "$hidden_copies", "Subject": "$subject",
+            "HTMLPart": "$content", "TemplateID": "$template_id", "TemplateLanguage": "$has_template", "Variables": "$variables"}]}"#,
         ),
     ),
     row(
@@ -199,7 +199,7 @@ pub(super) static ROWS: &[Row] = &[
         "POST",
         "https://bigquery.googleapis.com/bigquery/v2/projects/{setup.project_id}/datasets/{dataset_id}/tables/{table_id}/insertAll",
         Google,
-        Json(r#"{"rows": [{"json": "$data"}]}"#),
+        Json(r#"{"rows": "$rows"}"#),
     ),
     Row {
         query: &[("email", "$email")],
@@ -303,3 +303,15 @@ pub(super) static ROWS: &[Row] = &[
         Json(r#""$payload""#),
     ),
 ];
+
+/// A row of a sheet that is known by its number: what knows sheets by their titles cannot add it.
+pub(super) static ROW_OF_NUMBERED_SHEET: Row = row(
+    "GOOGLE_SHEETS",
+    "ADD_ROW",
+    "POST",
+    "https://sheets.googleapis.com/v4/spreadsheets/{spreadsheet_id}:batchUpdate",
+    Bearer("access_token"),
+    Json(
+        r#"{"requests": [{"appendCells": {"sheetId": "$sheet_number", "rows": [{"values": "$cells"}], "fields": "userEnteredValue"}}]}"#,
+    ),
+);

@@ -12,7 +12,10 @@ pub(super) fn filled(template: &Value, known: &Document) -> Option<Value> {
             Some(name) => known.get(name).filter(|value| !value.is_null()).cloned(),
             None => Some(template.clone()),
         },
-        Value::Array(items) => Some(items.iter().filter_map(|item| filled(item, known)).collect()),
+        Value::Array(items) => {
+            let filled: Vec<Value> = items.iter().filter_map(|item| filled(item, known)).collect();
+            (!filled.is_empty() || items.is_empty()).then(|| filled.into())
+        }
         Value::Object(members) => {
             let mut object = Document::new();
             for (name, member) in members {

@@ -1,3 +1,5 @@
+use kernel::object;
+
 use super::*;
 
 #[test]
