@@ -72,7 +72,7 @@ fn lines() -> BTreeMap<(&'static str, &'static str), Result<Vec<&'static str>, &
 }
 
 /// All Rust sources below a folder, as one text.
-fn sources(folder: &Path, text: &mut String) {
+pub(crate) fn sources(folder: &Path, text: &mut String) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

@@ -18,7 +18,7 @@ async fn exchanging(server: &TestServer, body: &str) -> App {
     App::new(server, json!({"token_exchange": {"allow_any_profile_of_type": ["custom_authentication"]}})).await
 }
 
-async fn profile(server: &TestServer, body: &str) {
+pub(crate) async fn profile(server: &TestServer, body: &str) {
     let code = format!("exports.onExecuteCustomTokenExchange = async (event, api) => {{ {body} }};");
     let action = deployed(server, "Exchange", ("custom-token-exchange", "v1"), &code).await;
     let profile =
@@ -27,7 +27,7 @@ async fn profile(server: &TestServer, body: &str) {
     assert_eq!(profile.status, 201, "{profile:?}");
 }
 
-async fn exchange(server: &TestServer, app: &App, token: &str, more: Value) -> Answer {
+pub(crate) async fn exchange(server: &TestServer, app: &App, token: &str, more: Value) -> Answer {
     let mut request =
         json!({"grant_type": GRANT, "subject_token": token, "subject_token_type": TYPE, "scope": "openid email"});
     request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

@@ -3,8 +3,9 @@
 
 use extensibility::Dispatcher;
 use kernel::{TenantId, Value, port_of};
+use model::NETWORK_ACL;
 use serde::{Deserialize, Serialize};
-use store::{Domain, Snapshot, Store};
+use store::{Domain, Query, Snapshot, Store, StoreError, Tx};
 
 use crate::{
     Failure, Fresh, InitialClient,
@@ -28,6 +29,11 @@ pub(crate) enum Wish {
     },
     /// Delete one with everything in it.
     Delete {
+        /// Its name.
+        name: String,
+    },
+    /// Let requests from everywhere reach one again.
+    Unlock {
         /// Its name.
         name: String,
     },
@@ -61,6 +67,7 @@ pub(crate) async fn perform(dispatcher: &Dispatcher, wish: Wish) -> Result<Told,
             fresh.told(&domain)
         }
         Wish::Delete { name } => delete(store, &name).await?,
+        Wish::Unlock { name } => unlock(store, &name).await?,
         Wish::Try(trial) => return trial::run(dispatcher, trial).await,
         Wish::Recorded { tenant, id } => recorded(store, tenant, id).await?,
     };
@@ -133,6 +140,24 @@ async fn delete(store: &Store, name: &str) -> Result<String, Failure> {
     } else {
         Err(Failure::new(format!("the tenant {name}"), "there is none of this name"))
     }
+}
+
+/// Makes the network ACLs of a tenant inactive: they may keep out whoever could change them.
+async fn unlock(store: &Store, name: &str) -> Result<String, Failure> {
+    let tenant = trial::tenant(store, Some(name.to_owned())).await?;
+    let work = |tx: &mut Tx| {
+        let active = tx.list(&NETWORK_ACL, &Query::default())?.items.into_iter().filter(|list| list.is("active"));
+        let mut count = 0_usize;
+        for mut list in active.collect::<Vec<_>>() {
+            list.document.insert("active".into(), false.into());
+            tx.update(&NETWORK_ACL, list)?;
+            count += 1;
+        }
+        Ok::<_, StoreError>(count)
+    };
+    let failed = |error| Failure::new(format!("the network ACLs of the tenant {name}"), error);
+    let count = store.write(&tenant, work).await.map_err(failed)?;
+    Ok(format!("{count} network ACLs of the tenant {name} were active, and are not any more.\n"))
 }
 
 /// A tenant's name may be a label of a domain (RFC 1035 §2.3.1).

@@ -41,7 +41,7 @@ enum Command {
     /// gone, and aught ends with the command's status. What is printed is the command's alone; the tenant's own log goes
     /// to the file of --log.
     Run(Run),
-    /// List, make and delete the tenants of an installation
+    /// List, make, unlock and delete the tenants of an installation
     ///
     /// Works on the database itself, or has the running server do it that holds a SQLite file.
     #[command(subcommand)]
@@ -83,6 +83,15 @@ enum Tenants {
         /// the installation, with its port]
         #[arg(long, value_name = "HOST[:PORT]")]
         domain: Option<String>,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Make all network ACLs of a tenant inactive
+    ///
+    /// For whoever has locked themselves out: from here on requests from everywhere reach the tenant.
+    Unlock {
+        /// What it is called
+        name: String,
         #[command(flatten)]
         place: Place,
     },
@@ -243,6 +252,7 @@ async fn tenants(asked: Tenants) -> Result<ExitCode, Failure> {
     let (wish, place) = match asked {
         Tenants::List { place } => (Wish::List, place),
         Tenants::Create { name, domain, place } => (Wish::Create { name, domain }, place),
+        Tenants::Unlock { name, place } => (Wish::Unlock { name }, place),
         Tenants::Delete { name, place } => (Wish::Delete { name }, place),
     };
     wish_for(wish, place).await

@@ -66,6 +66,11 @@ pub(crate) struct Settings {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     trusted_proxies: Vec<String>,
 
+    /// The header in which these proxies tell the client's country by its two letters, such as cf-ipcountry
+    /// [default: none]
+    #[arg(long, value_name = "HEADER", env = "AUGHT_COUNTRY_HEADER")]
+    country_header: Option<String>,
+
     /// Where metrics are answered: an address and port of their own, or `public` for the port of --listen
     /// [default: nowhere]
     #[arg(long, value_name = "ADDRESS:PORT | public", env = "AUGHT_METRICS_LISTEN")]
@@ -347,7 +352,8 @@ impl Settings {
                 id: self.initial_client_id,
                 secret: self.initial_client_secret.map(Secret::new),
             },
-            trusted_proxies: TrustedProxies::parse(&self.trusted_proxies)?,
+            trusted_proxies: TrustedProxies::parse(&self.trusted_proxies)?
+                .telling_country(self.country_header.as_deref().filter(|name| !name.is_empty()))?,
             metrics: match self.metrics_listen.filter(|place| !place.is_empty()) {
                 None => Metrics::Nowhere,
                 Some(place) if place == "public" => Metrics::Public,

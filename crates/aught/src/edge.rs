@@ -17,7 +17,7 @@ use rest::{ApiError, ApiResult};
 use tower::ServiceExt;
 use tracing::Instrument;
 
-use crate::{forwarding::TrustedProxies, health, pace::Paced, telemetry, tenants::Tenants};
+use crate::{access::TenantRoutes, forwarding::TrustedProxies, health, pace::Paced, telemetry, tenants::Tenants};
 
 /// The longest body that is read, in bytes.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -40,8 +40,8 @@ pub(crate) struct Edge {
 pub(crate) struct Routes {
     /// Answers for the installation, whatever the host.
     pub(crate) installation: Router,
-    /// Answers for the tenant of the host, which is in the request's extensions.
-    pub(crate) tenant: Router,
+    /// Answers for the tenant of the host.
+    pub(crate) tenant: TenantRoutes,
 }
 
 /// How a connection came about.
@@ -107,33 +107,30 @@ impl Edge {
         if is_too_long {
             return refusal(&too_long());
         }
-        let mut request = request.map(|body| {
+        let request = request.map(|body| {
             if body.is_end_stream() {
                 return Body::empty();
             }
             Body::new(Limited::new(Paced::new(body), limit))
         });
-        if arrival.is_reserve && !health::PATHS.contains(&request.uri().path()) {
+        let is_for_installation = health::PATHS.contains(&request.uri().path());
+        if arrival.is_reserve && !is_for_installation {
             return busy();
         }
-        let is_for_installation = health::PATHS.contains(&request.uri().path());
-        let router = if is_for_installation {
-            &self.routes.installation
-        } else {
+        let answered = async {
+            if is_for_installation {
+                let Ok(response) = self.routes.installation.clone().oneshot(request).await;
+                return response;
+            }
             let forwarded = self.proxies.host(request.headers(), arrival.peer).map(str::to_owned);
-            let tenant = match self.tenant(host, forwarded, arrival).await {
-                Ok(tenant) => tenant,
-                Err(error) => return refusal(&error),
-            };
-            request.extensions_mut().insert(tenant);
-            request.extensions_mut().insert(peer);
-            &self.routes.tenant
+            match self.tenant(host, forwarded, arrival).await {
+                Ok(tenant) => self.routes.tenant.answer(tenant, peer, request).await,
+                Err(error) => refusal(&error),
+            }
         };
-        match AssertUnwindSafe(router.clone().oneshot(request)).catch_unwind().await {
-            Ok(Ok(response)) => response,
-            // The panic hook has logged what happened, and where.
-            Err(_) => refusal(&ApiError::internal("panic")),
-        }
+        // The panic hook has logged what happened, and where.
+        let answered = AssertUnwindSafe(answered).catch_unwind().await;
+        answered.unwrap_or_else(|_| refusal(&ApiError::internal("panic")))
     }
 
     /// The tenant that a host means.

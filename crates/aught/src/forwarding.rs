@@ -2,9 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
-use kernel::Peer;
+use kernel::{Country, Peer};
 
 use crate::Failure;
 
@@ -14,7 +14,11 @@ const SCHEME: &str = "x-forwarded-proto";
 
 /// The networks whose machines are proxies that tell the truth.
 #[derive(Clone, Debug, Default)]
-pub struct TrustedProxies(Vec<IpNet>);
+pub struct TrustedProxies {
+    networks: Vec<IpNet>,
+    /// The header in which they tell the client's country.
+    country: Option<HeaderName>,
+}
 
 impl TrustedProxies {
     /// Reads addresses and networks (`10.0.0.0/8`).
@@ -25,27 +29,41 @@ impl TrustedProxies {
             let network = address.or_else(|_| text.parse::<IpNet>());
             network.map_err(|_| Failure::new(format!("the trusted proxy {text:?}"), "expected an address or a network"))
         };
-        texts.iter().map(parse).collect::<Result<_, _>>().map(Self)
+        let networks = texts.iter().map(parse).collect::<Result<_, _>>()?;
+        Ok(Self { networks, country: None })
+    }
+
+    /// The same, who tell the client's country in this header.
+    pub fn telling_country(self, header: Option<&str>) -> Result<Self, Failure> {
+        let parse = |name: &str| {
+            let unfit =
+                |_| Failure::new(format!("the header of the country {name:?}"), "expected the name of a header");
+            name.parse::<HeaderName>().map_err(unfit)
+        };
+        Ok(Self { country: header.map(parse).transpose()?, ..self })
     }
 
     /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.networks.is_empty()
     }
 
     /// Whether this is one of them.
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(&address.to_canonical()))
+        self.networks.iter().any(|network| network.contains(&address.to_canonical()))
     }
 
     /// The client of a request that the peer of the connection sent or passed on.
     pub(crate) fn client(&self, headers: &HeaderMap, peer: SocketAddr, is_tls: bool) -> Peer {
-        let direct = Peer { address: peer.ip().to_canonical(), is_secure: is_tls };
+        let connecting = peer.ip().to_canonical();
+        let direct = Peer { address: connecting, connecting, is_secure: is_tls, country: None };
         if !self.contains(direct.address) {
             return direct;
         }
         let is_secure = last(headers, SCHEME).map_or(is_tls, |scheme| scheme.eq_ignore_ascii_case("https"));
-        Peer { address: self.first_stranger(headers, direct.address), is_secure }
+        let told = self.country.as_ref().and_then(|name| last(headers, name.as_str()));
+        let country = told.and_then(Country::parse);
+        Peer { address: self.first_stranger(headers, direct.address), connecting, is_secure, country }
     }
 
     /// The host that a trusted proxy was asked for, where the peer is one and tells it.
@@ -117,5 +135,25 @@ mod tests {
         let with_port = [("x-forwarded-for", "[2001:db8::1]:80")];
         assert_eq!(client(&proxies, "10.0.0.1", &with_port).0, "2001:db8::1");
         assert!(TrustedProxies::parse(&["everyone".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn a_country_is_what_a_trusted_proxy_says_in_its_header() {
+        let country = |peer: &str, name: &'static str, value: &str| {
+            let proxies = TrustedProxies::parse(&["10.0.0.1".to_owned()]).unwrap().telling_country(Some("X-Country"));
+            let headers = HeaderMap::from_iter([(HeaderName::from_static(name), value.parse().unwrap())]);
+            let peer = proxies.unwrap().client(&headers, SocketAddr::new(peer.parse().unwrap(), 1), false);
+            peer.country.map(|country| country.code().to_owned())
+        };
+        assert_eq!(country("10.0.0.1", "x-country", "de").as_deref(), Some("DE"));
+        for (peer, name, value) in [
+            ("10.0.0.2", "x-country", "DE"),
+            ("10.0.0.1", "cf-ipcountry", "DE"),
+            ("10.0.0.1", "x-country", "XX"),
+            ("10.0.0.1", "x-country", "T1"),
+        ] {
+            assert_eq!(country(peer, name, value), None, "{peer} {name} {value}");
+        }
+        assert!(TrustedProxies::default().telling_country(Some("no header")).is_err());
     }
 }

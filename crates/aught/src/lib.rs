@@ -3,6 +3,7 @@
 //! This crate is the only one that reads the configuration, the environment and files. [`Server::start`] joins the
 //! others to a running server; the command line and the tests both start servers through it.
 
+mod access;
 mod administration;
 mod app;
 mod certificates;

@@ -18,7 +18,9 @@ use tokio::{
 };
 
 use crate::{
-    Config, Failure, administration, app,
+    Config, Failure,
+    access::{Access, TenantRoutes},
+    administration, app,
     certificates::Certificates,
     config::Metrics,
     connections::Connections,
@@ -69,9 +71,11 @@ impl Server {
             vendors: config.message_endpoints.clone(),
         });
         let has_metrics = config.metrics == Metrics::Public;
+        let access = Access::new(store.clone());
+        let router = app::tenant_routes(&store, &services, Arc::new(flows.clone()), tools.as_ref());
         let routes = Routes {
             installation: app::installation_routes(&store, has_metrics),
-            tenant: app::tenant_routes(&store, &services, Arc::new(flows.clone()), tools.as_ref()),
+            tenant: TenantRoutes { router, access: access.clone() },
         };
         within.open(routes.tenant.clone());
         let metrics = match &config.metrics {
@@ -89,6 +93,7 @@ impl Server {
         let messenger = Messenger::new(services.outbound.clone(), triggers, endpoints, outbox);
         let mut workers = app::workers(&store, &services, messenger, sinks, config.log_retention);
         workers.push(tokio::spawn(flows.clone().work()));
+        workers.push(tokio::spawn(access.clone().work()));
         workers.extend(metrics);
         let control = Control::open(&config.state, services.dispatcher.clone());
         let (stop, stopping) = watch::channel(false);
@@ -122,6 +127,7 @@ impl Server {
             developer_secret,
             store,
             flows,
+            access,
             within,
             tenants,
             door,
@@ -171,6 +177,7 @@ pub struct Running {
     pub store: Store,
     /// What runs flows.
     pub flows: Engine,
+    access: Access,
     /// Closed with the server.
     pub(crate) within: Within,
     tenants: Tenants,
@@ -205,6 +212,7 @@ impl Running {
         // A job that is cut off is done again by whoever leases it next.
         self.workers.iter().for_each(JoinHandle::abort);
         join_all(self.workers.drain(..)).await;
+        self.access.end().await;
         self.tenants.end().await;
         self.store.close().await;
         tracing::info!("stopped");

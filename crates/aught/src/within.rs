@@ -5,12 +5,13 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use axum::{Router, body::Body};
+use axum::body::Body;
 use bytes::Bytes;
 use flows::{BoxFuture, OwnTenant};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use kernel::{Peer, Tenant};
-use tower::ServiceExt;
+
+use crate::access::TenantRoutes;
 
 /// The longest answer that is taken, in bytes.
 const LONGEST: usize = 5 << 20;
@@ -19,11 +20,11 @@ const AGENT: HeaderValue = HeaderValue::from_static(concat!("aught-flows/", env!
 
 /// The routes, from their opening until the server ends. Cheap to clone.
 #[derive(Clone, Default)]
-pub(crate) struct Within(Arc<RwLock<Option<Router>>>);
+pub(crate) struct Within(Arc<RwLock<Option<TenantRoutes>>>);
 
 impl Within {
     /// Has these routes answer from now on.
-    pub(crate) fn open(&self, routes: Router) {
+    pub(crate) fn open(&self, routes: TenantRoutes) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(routes);
     }
 
@@ -38,14 +39,13 @@ impl OwnTenant for Within {
         let routes = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
         let mut request = request.map(Body::from);
         request.headers_mut().entry(header::USER_AGENT).or_insert(AGENT);
-        request.extensions_mut().insert(tenant.clone());
-        request.extensions_mut().insert(Peer { address: IpAddr::V4(Ipv4Addr::LOCALHOST), is_secure: true });
+        let (tenant, here) = (tenant.clone(), IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let peer = Peer { address: here, connecting: here, is_secure: true, country: None };
         Box::pin(async move {
             let Some(routes) = routes else { return empty(StatusCode::SERVICE_UNAVAILABLE) };
             // Whoever waits no longer does not cut a change in two, and a panic stays where it is.
             let answered = tokio::spawn(async move {
-                let Ok(response) = routes.oneshot(request).await;
-                let (parts, body) = response.into_parts();
+                let (parts, body) = routes.answer(tenant, peer, request).await.into_parts();
                 let bytes = axum::body::to_bytes(body, LONGEST).await;
                 bytes.map_or_else(|_| empty(StatusCode::BAD_GATEWAY), |bytes| Response::from_parts(parts, bytes))
             });

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kernel::{Document, TenantId, Value, object, user_agent};
+use kernel::{Country, Document, TenantId, Value, object, user_agent};
 use serde_json::json;
 
 use crate::{
@@ -47,6 +47,8 @@ pub struct Actor {
     pub user_agent: String,
     /// `Accept-Language`.
     pub language: Option<String>,
+    /// The country of the client, where a trusted proxy tells it.
+    pub country: Option<Country>,
     /// Method of the request.
     pub method: String,
     /// The client: the caller of the Management API, or the application of the login.
@@ -74,6 +76,7 @@ impl Actor {
             ip: String::new(),
             user_agent: String::new(),
             language: None,
+            country: None,
             method: String::new(),
             client_id: None,
             client_name: None,
@@ -105,6 +108,14 @@ impl Actor {
         }))
     }
 
+    /// What the code that delivers a message is told of the request that has it sent.
+    pub(crate) fn asked(&self) -> Document {
+        let mut asked = object(json!({"ip": self.ip, "user_agent": self.user_agent}));
+        let flow = self.event.get("transaction").and_then(|transaction| transaction.get("correlation_id"));
+        asked.extend(flow.map(|id| ("correlation_id".to_owned(), id.clone())));
+        asked
+    }
+
     /// What triggers are told of the request: of its body the tenant's own fields alone, since others may hold a password.
     pub fn request(&self) -> Request {
         Request {
@@ -114,6 +125,7 @@ impl Actor {
             hostname: self.domain.clone(),
             user_agent: self.user_agent.clone(),
             language: self.language.clone(),
+            country: self.country,
             ..Request::default()
         }
     }

@@ -113,6 +113,7 @@ impl Purpose {
             code,
             language: actor.language.as_deref(),
             domain: &actor.domain,
+            asker: Some(actor),
             ..Email::default()
         };
         mail.enqueue(tx, None)?;

@@ -1,6 +1,6 @@
 //! Tenant log entries about users, in Auth0's codes (reference: logs §1).
 
-use kernel::{Document, Record, Timestamp, Value, object, user_agent};
+use kernel::{Country, Document, Record, Timestamp, Value, object, user_agent};
 use serde_json::json;
 use store::{StoreResult, Tx};
 
@@ -36,6 +36,8 @@ pub struct Line<'a> {
     pub client_name: Option<&'a str>,
     /// The address that the request came from.
     pub ip: Option<&'a str>,
+    /// The country of that address, where it is known.
+    pub country: Option<Country>,
     /// The host that was asked.
     pub hostname: Option<&'a str>,
     /// The user.
@@ -81,7 +83,7 @@ impl<'a> Line<'a> {
             "strategy": self.strategy,
             "strategy_type": self.strategy_type,
             "isMobile": self.is_mobile,
-            "location_info": null,
+            "location_info": self.country.map(|country| json!({"country_code": country.code()})),
         }));
         entry["details"] = details;
         entry
@@ -140,6 +142,7 @@ impl<'a> Entry<'a> {
             client_id: actor.client_id.as_deref(),
             client_name: actor.client_name.as_deref(),
             ip: Some(&actor.ip),
+            country: actor.country,
             hostname: is_public.then(|| actor.host()),
             user_id: self.user.map(|user| user.id.as_str()),
             user_name: self.user.map_or(self.user_name, name_of),

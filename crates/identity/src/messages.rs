@@ -50,6 +50,8 @@ pub struct Email<'a> {
     pub own: Option<Own>,
     /// Domain under which the tenant answers.
     pub domain: &'a str,
+    /// Whose request has it sent, where the code that delivers it may know.
+    pub asker: Option<&'a Actor>,
 }
 
 /// The words of a message that is written from no template of the tenant's. It prints as dots.
@@ -91,6 +93,7 @@ impl Email<'_> {
             "domain": self.domain,
             "language": self.language,
         }));
+        payload.extend(self.asker.map(Actor::asked).unwrap_or_default());
         let mut sealed = Sealed::new();
         for (name, secret) in [("url", self.url), ("code", self.code)] {
             if !secret.is_empty() {

@@ -348,7 +348,9 @@ fn notify_by_mail(tx: &mut Tx, actor: &Actor, user: &Record, template: &'static 
     let members = object(json!({"user": {"source_ip": actor.ip}}));
     let (client, domain) = (actor.client_id.as_deref(), &actor.domain);
     let (user, language) = (Some(user.id.as_str()), actor.language.as_deref());
-    Ok(Email { template, user, to, client, url, language, members, domain, ..Email::default() }.enqueue(tx, None)?)
+    let asker = Some(actor);
+    let mail = Email { template, user, to, client, url, language, members, domain, asker, ..Email::default() };
+    Ok(mail.enqueue(tx, None)?)
 }
 
 fn notify_by_phone(tx: &mut Tx, actor: &Actor, user: &Record, kind: &str, number: &str) -> Result {

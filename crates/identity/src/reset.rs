@@ -186,6 +186,7 @@ pub fn ask(tx: &mut Tx, actor: &Actor, forgotten: &Forgotten) -> Result<Asked> {
         url,
         language: actor.language.as_deref(),
         domain: &actor.domain,
+        asker: Some(actor),
         ..Email::default()
     };
     mail.enqueue(tx, None)?;

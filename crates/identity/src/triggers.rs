@@ -4,10 +4,11 @@
 //! bound.
 
 mod recorded;
+mod transaction;
 
 use std::{fmt, time::Duration};
 
-use kernel::{Document, Record, Secret, TenantId, Value};
+use kernel::{Country, Document, Record, Secret, TenantId, Value};
 use model::login::FormAnswers;
 use serde::{Deserialize, Serialize};
 use store::{Snapshot, StoreResult, Tx};
@@ -20,6 +21,7 @@ use crate::{
 
 pub use crate::refusals::Denial;
 pub use recorded::find as recorded;
+pub use transaction::{Began, Response};
 
 /// The future of a trigger.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -120,6 +122,8 @@ pub struct Request {
     pub user_agent: String,
     /// `Accept-Language`.
     pub language: Option<String>,
+    /// The caller's country, where it is known.
+    pub country: Option<Country>,
 }
 
 /// A trigger that fires, with what its code is told.

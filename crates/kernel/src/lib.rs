@@ -17,7 +17,7 @@ pub use document::{
 };
 pub use record::{Record, TenantId, UnfitRecord};
 pub use sealed::{MASK, Sealed, Secret, digest, mask, mask_at};
-pub use tenant::{Peer, Tenant, host_name, is_loopback_name, port_of};
+pub use tenant::{Country, Peer, Tenant, host_name, is_loopback_name, port_of};
 pub use time::Timestamp;
 
 /// JSON, as every record and message is made of.

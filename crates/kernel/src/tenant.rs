@@ -86,8 +86,30 @@ impl fmt::Debug for Tenant {
 pub struct Peer {
     /// The client's address: what login, limits, access lists and logs go by.
     pub address: IpAddr,
+    /// The address at the other end of the connection: the client's, or that of the proxy before the server.
+    pub connecting: IpAddr,
     /// Whether the client reached the server, or the trusted proxy before it, by https.
     pub is_secure: bool,
+    /// The client's country, where a trusted proxy tells it.
+    pub country: Option<Country>,
+}
+
+/// A country by its two letters (ISO 3166-1 alpha-2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Country([u8; 2]);
+
+impl Country {
+    /// The country with this code; what stands for an unknown one is none.
+    pub fn parse(code: &str) -> Option<Self> {
+        let letters: [u8; 2] = code.as_bytes().try_into().ok()?;
+        let letters = letters.map(|letter| letter.to_ascii_uppercase());
+        (letters.iter().all(u8::is_ascii_uppercase) && letters != *b"XX").then_some(Self(letters))
+    }
+
+    /// The code, in capital letters.
+    pub fn code(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("letters of ASCII are text")
+    }
 }
 
 /// The name of a host without its port, in lower case: `[::1]:80` is `::1`.

@@ -43,6 +43,7 @@ pub fn browser(headers: &HeaderMap, tenant: &Tenant, peer: Peer) -> Browser {
     Browser {
         cookies: cookies.join("; "),
         ip: peer.address.to_canonical().to_string(),
+        country: peer.country,
         user_agent: text(header::USER_AGENT).chars().take(512).collect(),
         language: text(header::ACCEPT_LANGUAGE).chars().take(256).collect(),
         host: tenant.host().to_owned(),

@@ -11,14 +11,14 @@ use identity::{
     passwordless::Link,
     reset::challenge::{self, Back, Judgement},
     tickets::{self, Ticket},
+    triggers::{Began, Response},
     users::{self, Realm, registration, verification},
 };
-use kernel::{Document, Record, Secret, object};
+use kernel::{Document, Record, Secret};
 use model::{
     CONNECTION,
     login::{BoxFuture, OrganizationChoice, Transaction},
 };
-use serde_json::json;
 use store::{Snapshot, Store, Tx};
 
 use crate::{
@@ -45,6 +45,7 @@ fn actor(call: &Call) -> Actor {
     let browser = &call.browser;
     Actor {
         ip: browser.ip.clone(),
+        country: browser.country,
         user_agent: browser.user_agent.clone(),
         language: Some(browser.language.clone()).filter(|language| !language.is_empty()),
         method: "POST".to_owned(),
@@ -59,38 +60,24 @@ fn actor(call: &Call) -> Actor {
 /// What triggers are told of a login on the pages, as `transaction`; nothing of what is no login.
 fn told(transaction: &Transaction) -> Option<Document> {
     let request = &transaction.request;
-    let redirect_uri = request.redirect_uri.as_ref()?;
+    let redirect_uri = request.redirect_uri.as_deref()?;
     let parameter = |name: &str| request.protocol.get("parameters")?.get(name)?.as_str();
-    let mut told = object(json!({
-        "id": transaction.id,
-        "acr_values": request.acr_values,
-        "locale": transaction.progress.language.as_deref().unwrap_or("en"),
-        "redirect_uri": redirect_uri,
-        "requested_scopes": request.scope,
-        "ui_locales": request.ui_locales,
-    }));
-    if !request.prompt.is_empty() {
-        told.insert("prompt".into(), request.prompt.clone().into());
-    }
-    let response_type: Vec<&str> = parameter("response_type").unwrap_or_default().split_ascii_whitespace().collect();
-    let has_code = response_type.contains(&"code");
-    let protocol = match response_type.as_slice() {
-        ["code"] => "oidc-basic-profile",
-        _ if has_code => "oidc-hybrid-profile",
-        _ => "oidc-implicit-profile",
+    let response_type = parameter("response_type").unwrap_or_default();
+    let began = Began {
+        id: Some(&transaction.id),
+        acr_values: &request.acr_values,
+        locale: transaction.progress.language.as_deref(),
+        login_hint: request.login_hint.as_deref(),
+        prompt: parameter("prompt"),
+        protocol: None,
+        redirect_uri: Some(redirect_uri),
+        requested_scopes: &request.scope,
+        response: Some(Response::of(response_type, parameter("response_mode"))),
+        state: parameter("state"),
+        ui_locales: &request.ui_locales,
+        correlation_id: request.correlation_id.as_deref(),
     };
-    told.insert("protocol".into(), protocol.into());
-    told.insert("response_type".into(), response_type.into());
-    let optional = [
-        ("login_hint", request.login_hint.as_deref()),
-        ("correlation_id", request.correlation_id.as_deref()),
-        ("response_mode", parameter("response_mode")),
-        ("state", parameter("state")),
-    ];
-    for (name, value) in optional {
-        told.extend(value.map(|value| (name.to_owned(), value.into())));
-    }
-    Some(Document::from_iter([("transaction".to_owned(), told.into())]))
+    Some(Document::from_iter([("transaction".to_owned(), began.told().into())]))
 }
 
 /// The connection with this name.

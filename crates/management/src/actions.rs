@@ -61,6 +61,10 @@ pub(crate) static EXECUTION: Kind = Kind::of(&model::ACTION_EXECUTION).missing("
 
 /// Most actions of a tenant.
 const MOST_ACTIONS: u64 = 100;
+/// Most of what one action has.
+const MOST_OF_EACH: [(&str, usize); 3] = [("secrets", 30), ("dependencies", 10), ("modules", 3)];
+/// The longest code, in bytes.
+const LONGEST_CODE: usize = 100_000;
 
 struct Actions;
 
@@ -96,6 +100,14 @@ impl Resource for Actions {
         let moved = old.is_some_and(|old| old.document.get("trigger_ids") != new.document.get("trigger_ids"));
         if moved {
             return Err(ApiError::bad_request("The trigger of an action cannot be changed."));
+        }
+        for (name, most) in MOST_OF_EACH {
+            if new.document.get(name).and_then(Value::as_array).map_or(0, Vec::len) > most {
+                return Err(ApiError::bad_request(format!("An action can have at most {most} {name}.")));
+            }
+        }
+        if new.text("code").map_or(0, str::len) > LONGEST_CODE {
+            return Err(ApiError::bad_request(format!("The code of an action can have at most {LONGEST_CODE} bytes.")));
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ pub(crate) fn of(caller: &Caller, origin: &Origin, method: &str, body: Value) ->
     Actor {
         custom_domain: origin.custom_domain.clone(),
         ip: origin.ip.clone(),
+        country: origin.country,
         user_agent: origin.user_agent.clone(),
         method: method.to_owned(),
         client_id: caller.client_id.clone(),

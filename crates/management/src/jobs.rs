@@ -133,6 +133,7 @@ fn verification_email(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
         organization: organization_id,
         url,
         domain: &call.origin.domain,
+        asker: Some(&actor),
         ..Email::default()
     };
     mail.enqueue(tx, Some(&job.id))?;

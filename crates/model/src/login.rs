@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kernel::{Document, TenantId, Timestamp, Value};
+use kernel::{Country, Document, TenantId, Timestamp, Value};
 use serde::{Deserialize, Serialize};
 use store::{StoreError, StoreResult, Tx};
 
@@ -69,7 +69,8 @@ pub struct LoginRequest {
     /// Where the protocol sends the browser in the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redirect_uri: Option<String>,
-    /// What the protocol wants to be given back. Pages that tenants wrote are told of its `parameters`; others do not read it.
+    /// What the protocol wants to be given back. Pages that tenants wrote and their code are told of its `parameters`; nobody else reads
+    /// it.
     #[serde(skip_serializing_if = "Value::is_null")]
     pub protocol: Value,
 }
@@ -271,6 +272,8 @@ pub struct Browser {
     pub cookies: String,
     /// Address of the client.
     pub ip: String,
+    /// Its country, where a trusted proxy tells it.
+    pub country: Option<Country>,
     /// `User-Agent`.
     pub user_agent: String,
     /// `Accept-Language`.

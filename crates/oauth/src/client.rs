@@ -35,6 +35,8 @@ impl Authenticated {
         let is_trusted = self.client.is_token_endpoint_ip_header_trusted && self.has_proven;
         if let Some(address) = origin.forwarded_for.take().filter(|_| is_trusted) {
             origin.ip = address;
+            // The proxy has told the country of the client, not that of its user.
+            origin.country = None;
         }
     }
 }

@@ -44,7 +44,7 @@ impl Input {
     async fn read(request: Request<Body>) -> Result<Self, Refusal> {
         let (parts, body) = request.into_parts();
         let peer = parts.extensions.get::<Peer>();
-        let origin = Origin::of(&parts.headers, peer.map(|peer| peer.address.to_canonical().to_string()));
+        let origin = Origin::of(&parts.headers, peer);
         let bytes = to_bytes(body, LONGEST).await.map_err(|_| Refusal::too_large())?;
         Ok(Self { members: members(&parts.headers, &bytes)?, origin, browser: browser::visit(parts).browser })
     }

@@ -97,6 +97,7 @@ fn entry(
         client_id: subject.client_id.as_deref(),
         client_name: subject.client_name.as_deref(),
         ip: Some(&origin.ip),
+        country: origin.country,
         hostname: Some(site.tenant.host()),
         user_id: subject.user_id.as_deref(),
         user_name: subject.user_name.as_deref(),

@@ -78,6 +78,7 @@ pub(crate) fn connection_named(reader: &Snapshot, realm: &str, client_id: &str) 
 pub(crate) fn actor(site: &Site, origin: &Origin, client_id: Option<&str>) -> Actor {
     Actor {
         ip: origin.ip.clone(),
+        country: origin.country,
         user_agent: origin.user_agent.clone(),
         language: origin.language.clone(),
         method: "POST".to_owned(),

@@ -2,7 +2,7 @@
 
 mod decision;
 
-use identity::triggers::{Firing, Request, Suspension, Trigger};
+use identity::triggers::{Began, Firing, Request, Response, Suspension, Trigger};
 use kernel::{Document, Record, Value, object};
 use model::login::{Authentication, FormAnswers};
 use serde_json::json;
@@ -69,35 +69,27 @@ pub(crate) async fn fire(
     let request = &asked.request;
     let connection =
         site.store.cached(site.tenant.id(), &model::CONNECTION, &login.authentication.connection_id).await?;
-    let mut transaction = object(json!({
-        "acr_values": request.acr_values,
-        "locale": login.transaction.as_ref().and_then(|kept| kept.progress.language.clone()).unwrap_or_else(|| "en".into()),
-        "protocol": request.response_type.protocol(),
-        "redirect_uri": request.addressee.redirect_uri,
-        "requested_scopes": request.scope,
-        "response_mode": request.addressee.response_mode.name(),
-        "response_type": request.response_type.words(),
-        "ui_locales": request.ui_locales,
-    }));
-    if let Some(prompts) = request.query.get("prompt").and_then(Value::as_str) {
-        let prompts: Vec<&str> = prompts.split_ascii_whitespace().collect();
-        transaction.insert("prompt".into(), prompts.into());
-    }
-    let optional = [
-        ("id", login.transaction.as_ref().map(|kept| kept.id.clone())),
-        ("login_hint", request.login_hint.clone()),
-        ("state", request.addressee.state.clone()),
-        ("correlation_id", request.correlation_id.clone()),
-    ];
-    for (name, value) in optional {
-        if let Some(value) = value {
-            transaction.insert(name.into(), value.into());
-        }
-    }
+    let kept_login = login.transaction.as_ref();
+    let response_type = request.response_type.words().join(" ");
+    let transaction = Began {
+        id: kept_login.map(|kept| kept.id.as_str()),
+        acr_values: &request.acr_values,
+        locale: kept_login.and_then(|kept| kept.progress.language.as_deref()),
+        login_hint: request.login_hint.as_deref(),
+        prompt: request.query.get("prompt").and_then(Value::as_str),
+        protocol: None,
+        redirect_uri: Some(&request.addressee.redirect_uri),
+        requested_scopes: &request.scope,
+        response: Some(Response::of(&response_type, Some(request.addressee.response_mode.name()))),
+        state: request.addressee.state.as_deref(),
+        ui_locales: &request.ui_locales,
+        correlation_id: request.correlation_id.as_deref(),
+    };
+    let transaction = transaction.told();
     // Whoever came back from elsewhere has sent something anew; else it is what the tenant asked for on the pages.
     let body = match &login.returned {
         Some(returned) => Some(returned.body.clone()),
-        None => login.transaction.as_ref().map(|kept| kept.progress.own_fields()),
+        None => kept_login.map(|kept| kept.progress.own_fields()),
     };
     let told = Told {
         record: &asked.record,
@@ -120,6 +112,7 @@ pub(crate) async fn fire(
             hostname: site.tenant.host().to_owned(),
             user_agent: login.visit.origin.user_agent.clone(),
             language: login.visit.origin.language.clone(),
+            country: login.visit.origin.country,
         },
     };
     let mut decision = run(site, told, scopes).await?;
@@ -266,7 +259,7 @@ fn token_told(token: &RefreshToken) -> Document {
     let servers = token.details.resource_servers.iter();
     let servers: Vec<Value> =
         servers.map(|server| json!({"audience": server.audience, "scopes": server.scope})).collect();
-    object(json!({
+    let mut told = object(json!({
         "id": token.id,
         "client_id": token.client_id,
         "user_id": token.user_id,
@@ -280,5 +273,7 @@ fn token_told(token: &RefreshToken) -> Document {
         "resource_servers": servers,
         "device": device_told(&token.details.device),
         "metadata": token.details.metadata.clone().unwrap_or_default(),
-    }))
+    }));
+    told.retain(|_, value| !value.is_null());
+    told
 }

@@ -1,6 +1,9 @@
 //! Refresh tokens at the token endpoint (RFC 6749 §6; reference: authentication-api §4 and §6).
 
-use identity::refresh_tokens::{self, Found};
+use identity::{
+    refresh_tokens::{self, Found},
+    triggers::Began,
+};
 use kernel::{Document, Secret, object};
 use model::views::RefreshTokenSettings;
 use serde_json::json;
@@ -144,9 +147,12 @@ async fn renew(exchange: Exchange<'_>, subject: &mut log::Subject) -> Result<Gra
         session: None,
         refresh_token: Some(&token),
         methods: Vec::new(),
-        transaction: object(json!({
-            "acr_values": [], "locale": "en", "protocol": "oauth2-refresh-token", "requested_scopes": wanted.scopes, "ui_locales": [],
-        })),
+        transaction: Began {
+            protocol: Some("oauth2-refresh-token"),
+            requested_scopes: &wanted.scopes,
+            ..Began::default()
+        }
+        .told(),
         request: exchange.told(),
         resumed: None,
         prompt: None,

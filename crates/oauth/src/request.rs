@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use axum::body::{Body, to_bytes};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, Request, StatusCode, header};
-use kernel::{Document, Peer, Secret, user_agent};
+use kernel::{Country, Document, Peer, Secret, user_agent};
 use serde_json::Value;
 
 use crate::OAuthError;
@@ -30,6 +30,8 @@ pub(crate) struct Origin {
     pub(crate) language: Option<String>,
     /// `auth0-forwarded-for`: the address of the user, for clients that are trusted to tell it.
     pub(crate) forwarded_for: Option<String>,
+    /// The client's country, where a trusted proxy tells it.
+    pub(crate) country: Option<Country>,
 }
 
 /// A client's credentials from the Authorization header.
@@ -52,7 +54,7 @@ impl Incoming {
     pub(crate) async fn read(request: Request<Body>) -> Result<Self, OAuthError> {
         let (parts, body) = request.into_parts();
         let peer = parts.extensions.get::<Peer>();
-        let origin = Origin::of(&parts.headers, peer.map(|peer| peer.address.to_string()));
+        let origin = Origin::of(&parts.headers, peer);
         let basic = Basic::of(&parts.headers)?;
         let bytes = to_bytes(body, LONGEST_BODY).await.map_err(|_| OAuthError {
             status: StatusCode::PAYLOAD_TOO_LARGE,
@@ -173,15 +175,16 @@ impl Basic {
 
 impl Origin {
     /// The origin of a request with these headers from this peer.
-    pub(crate) fn of(headers: &HeaderMap, peer: Option<String>) -> Self {
+    pub(crate) fn of(headers: &HeaderMap, peer: Option<&Peer>) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let library = text("auth0-client").and_then(|header| user_agent::library(&header));
         Self {
-            ip: peer.unwrap_or_default(),
+            ip: peer.map(|peer| peer.address.to_canonical().to_string()).unwrap_or_default(),
             user_agent: text("user-agent").unwrap_or_default(),
             library,
             language: text("accept-language"),
             forwarded_for: text("auth0-forwarded-for"),
+            country: peer.and_then(|peer| peer.country),
         }
     }
 }

@@ -6,8 +6,9 @@ use identity::{
     Actor,
     login::LoggedIn,
     organizations::{self, Standing},
+    triggers::Began,
 };
-use kernel::{Document, Record, Value, object};
+use kernel::{Document, Record, Value};
 use serde_json::json;
 use store::Tx;
 
@@ -155,9 +156,8 @@ pub(crate) async fn tokens(
     request.body.retain(|name, _| !SECRETS.contains(&name.as_str()));
     let now = site.store.context().now();
     let user = Arc::new(user);
-    let mut transaction = object(json!({
-        "acr_values": [], "locale": "en", "protocol": way.protocol, "requested_scopes": asked, "ui_locales": [],
-    }));
+    let began = Began { protocol: Some(way.protocol), requested_scopes: &asked, ..Began::default() };
+    let mut transaction = began.told();
     transaction.extend(way.transaction);
     let told = post_login::Told {
         record,

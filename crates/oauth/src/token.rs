@@ -66,6 +66,7 @@ impl Exchange<'_> {
             hostname: site.tenant.host().to_owned(),
             user_agent: origin.user_agent.clone(),
             language: origin.language.clone(),
+            country: origin.country,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use contract::{Arguments, Contract, Operation};
-use kernel::{Document, TenantId, Value, object};
+use kernel::{Country, Document, TenantId, Value, object};
 use serde_json::json;
 use store::SharedScopes;
 
@@ -74,6 +74,8 @@ pub struct Origin {
     pub domain: String,
     /// The client's address.
     pub ip: String,
+    /// Its country, where a trusted proxy tells it.
+    pub country: Option<Country>,
     /// `User-Agent`.
     pub user_agent: String,
     /// `Auth0-Client`: name and version of the library, decoded.

@@ -132,6 +132,7 @@ impl Engine {
         let origin = Origin {
             domain: tenant.domain().to_owned(),
             ip: peer.address.to_string(),
+            country: peer.country,
             user_agent: text("user-agent").unwrap_or_default(),
             library: given("auth0-client").and_then(kernel::user_agent::library),
             custom_domain: text("auth0-custom-domain"),

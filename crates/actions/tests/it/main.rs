@@ -1,5 +1,6 @@
 //! The runtime from outside, on each engine: what programs see, what they can ask for, what they may not do.
 
+mod commands;
 mod hostile;
 mod isolation;
 mod language;

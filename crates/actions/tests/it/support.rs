@@ -152,6 +152,7 @@ pub(crate) fn handler_of(trigger: &str) -> &'static str {
         "custom-email-provider" => "onExecuteCustomEmailProvider",
         "custom-token-exchange" => "onExecuteCustomTokenExchange",
         "event-stream" => "onExecuteEventStream",
+        "password-hash-migration" => "onExecutePasswordHashMigration",
         other => panic!("{other} is no trigger"),
     }
 }

@@ -7,9 +7,13 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::program::{Server, program, serve, signal};
+use crate::{
+    crash::Api,
+    program::{Server, program, serve, signal},
+};
 
 fn run(script: &str) -> Output {
     aught(&["run", "--", "sh", "-c", script])
@@ -306,6 +310,33 @@ fn tenants_are_made_and_deleted_beside_a_running_server_and_without_one() {
     running.stop();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_whose_lists_keep_everybody_out_is_unlocked() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = serve(folder.path());
+    command.env("AUGHT_INITIAL_CLIENT_ID", "crash").env("AUGHT_INITIAL_CLIENT_SECRET", "a secret");
+    let running = Server::start(command);
+    let api = Api::at(&running, &format!("localhost:{}", running.addr.port())).await;
+    let rule = json!({"action": {"block": true}, "scope": "tenant", "match_all": true});
+    let list = json!({"description": "nobody", "active": true, "rule": rule});
+    let status = async |method: Method, body: Option<&Value>| api.ask(method, "/network-acls", body).await.unwrap().0;
+    assert_eq!(status(Method::POST, Some(&list)).await, 201);
+    assert_eq!(status(Method::GET, None).await, 403);
+    let database = folder.path().join("aught.db");
+    let unlock = |name: &str| aught(&["tenants", "unlock", name, "--database", &database.to_string_lossy()]);
+    assert_eq!(unlock("nobody").status.code(), Some(1));
+    assert_eq!(
+        text(&unlock("localhost").stdout),
+        "1 network ACLs of the tenant localhost were active, and are not any more.\n"
+    );
+    assert_eq!(status(Method::GET, None).await, 200);
+    running.stop();
+    assert_eq!(
+        text(&unlock("localhost").stdout),
+        "0 network ACLs of the tenant localhost were active, and are not any more.\n"
+    );
+}
+
 #[test]
 fn rules_hooks_and_sample_events_run_without_a_tenant() {
     let folder = tempfile::tempdir().unwrap();
@@ -346,6 +377,64 @@ fn rules_hooks_and_sample_events_run_without_a_tenant() {
     let printed: serde_json::Value = serde_json::from_slice(&printed).unwrap();
     assert_eq!(printed["resource_server"]["identifier"], "https://api.example.com");
     assert_eq!(aught(&["actions", "sample", "--trigger", "nowhere"]).status.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn code_runs_again_on_what_a_server_told_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = serve(folder.path());
+    command.env("AUGHT_INITIAL_CLIENT_ID", "crash").env("AUGHT_INITIAL_CLIENT_SECRET", "a secret");
+    let running = Server::start(command);
+    let domain = format!("localhost:{}", running.addr.port());
+    let api = Api::at(&running, &domain).await;
+    let ask = async |method: Method, path: &str, body: Value| {
+        let (status, answer) = api.ask(method, path, Some(&body)).await.unwrap();
+        assert!(status.is_success(), "{path}: {answer}");
+        answer
+    };
+    let mut bindings = Vec::new();
+    for (name, code) in
+        [("First", "event.first = true;"), ("Second", "api.accessToken.setCustomClaim('https://a.example/x', 1);")]
+    {
+        let code = format!("exports.onExecuteCredentialsExchange = async (event, api) => {{ {code} }};");
+        let triggers = json!([{"id": "credentials-exchange", "version": "v2"}]);
+        let action = json!({"name": name, "supported_triggers": triggers, "code": code});
+        let id = ask(Method::POST, "/actions/actions", action).await["id"].as_str().unwrap().to_owned();
+        ask(Method::POST, &format!("/actions/actions/{id}/deploy"), json!({})).await;
+        bindings.push(json!({"ref": {"type": "action_id", "value": id}}));
+    }
+    ask(Method::PATCH, "/actions/triggers/credentials-exchange/bindings", json!({ "bindings": bindings })).await;
+    // Its token was asked for with the Actions.
+    let api = Api::at(&running, &domain).await;
+    let (_, entries) = api.ask(Method::GET, "/logs?q=type:seccft", None).await.unwrap();
+    let entry = &entries[0];
+    let (id, execution) =
+        (entry["log_id"].as_str().unwrap(), entry["details"]["actions"]["executions"][0].as_str().unwrap());
+    let (database, file) = (folder.path().join("aught.db"), folder.path().join("code.js"));
+    let code = "exports.onExecuteCredentialsExchange = async (event, api) => {
+        console.log(event.client.client_id, event.request.body.grant_type, JSON.stringify(event).includes('a secret'), event.resource_server.identifier);
+    };";
+    std::fs::write(&file, code).unwrap();
+    let (database, file) = (database.to_string_lossy().into_owned(), file.to_string_lossy().into_owned());
+    let run = |id: &str, more: &[&str]| {
+        let asked = ["actions", "run", &file, "--engine", "embedded", "--database", &database, "--from-log", id];
+        let output = aught(&[&asked[..], more].concat());
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let expected = format!("  log | crash client_credentials false https://{domain}/api/v2/\n");
+    for (id, more) in [(id, &[][..]), (execution, &[]), (execution, &["--action", "Second"])] {
+        let (status, told, complaint) = run(id, more);
+        assert!(status == Some(0) && told.starts_with(&expected), "{id} {told}{complaint}");
+    }
+    let (status, _, complaint) = run(execution, &["--action", "Third"]);
+    assert!(status == Some(1) && complaint.contains("no Action of this name was called"), "{complaint}");
+    let (status, _, complaint) = run("nowhere", &[]);
+    assert!(status == Some(1) && complaint.contains("no event of it is kept"), "{complaint}");
+    // Without the server, its database is read.
+    let execution = execution.to_owned();
+    running.stop();
+    let (status, told, complaint) = run(&execution, &[]);
+    assert!(status == Some(0) && told.starts_with(&expected), "{told}{complaint}");
 }
 
 #[test]

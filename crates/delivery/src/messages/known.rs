@@ -89,7 +89,14 @@ impl Known {
             let value = payload.get(name).filter(|value| value.as_str().is_some_and(|text| !text.is_empty()))?;
             Some((name.to_owned(), value.clone()))
         });
-        let mut own = object(json!({"tenant": tenant, "request": request.collect::<Document>()}));
+        let mut request: Document = request.collect();
+        if let Some(domain) = payload.get("domain").and_then(Value::as_str) {
+            request.insert("hostname".into(), host_name(domain).into());
+        }
+        let mut own = object(json!({"tenant": tenant, "request": request}));
+        if let Some(id) = payload.get("correlation_id") {
+            own.insert("transaction".into(), json!({"correlation_id": id}));
+        }
         own.insert(name.into(), message.into());
         Firing {
             client: self.client.as_ref(),

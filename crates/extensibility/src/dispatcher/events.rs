@@ -45,7 +45,25 @@ pub(super) fn build(tenant: &TenantId, firing: &Firing<'_>, custom_domain: Optio
         }
     }
     event.extend(firing.own.clone());
+    narrow(firing.trigger, &mut event);
     event
+}
+
+/// Takes out what code that is only told of a change does not know of the request that led to it.
+fn narrow(trigger: Trigger, event: &mut Document) {
+    match trigger {
+        Trigger::PostUserRegistration => {
+            if let Some(request) = event.get_mut("request").and_then(Value::as_object_mut) {
+                request.shift_remove("body");
+            }
+        }
+        Trigger::PostChangePassword => {
+            let flow = event.shift_remove("transaction");
+            let id = flow.as_ref().and_then(|flow| flow.get("correlation_id"));
+            event.extend(id.map(|id| ("transaction".to_owned(), json!({"correlation_id": id}))));
+        }
+        _ => {}
+    }
 }
 
 fn domain(record: &Record) -> Document {
@@ -96,12 +114,14 @@ fn organization(record: &Record) -> Document {
 
 /// The request, without the credentials that came with it.
 fn request(request: &Request) -> Document {
+    let geoip: Document =
+        request.country.iter().map(|country| ("countryCode".to_owned(), country.code().into())).collect();
     let mut shown = object(json!({
         "ip": request.ip,
         "method": request.method,
         "body": credentials::without(&request.body),
         "query": credentials::without(&request.query),
-        "geoip": {},
+        "geoip": geoip,
         "hostname": request.hostname,
         "user_agent": request.user_agent,
     }));

@@ -43,6 +43,7 @@ impl Doing<'_> {
                 organization: caller.organization_id.as_deref(),
                 language: caller.language.as_deref(),
                 domain: &actor.domain,
+                asker: Some(&actor),
                 ..Email::default()
             };
             email.enqueue(tx, None)?;

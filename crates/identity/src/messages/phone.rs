@@ -185,9 +185,8 @@ impl<'a> PhoneMessage<'a> {
             "language": self.language,
             "members": self.members,
             "domain": self.actor.domain,
-            "ip": self.actor.ip,
-            "user_agent": self.actor.user_agent,
         }));
+        payload.extend(self.actor.asked());
         let mut sealed = Sealed::new();
         if let Some(code) = self.code {
             sealed.set("code", code);

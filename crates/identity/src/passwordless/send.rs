@@ -46,6 +46,7 @@ pub(super) fn send(
         language: actor.language.as_deref(),
         members: object(json!({"send": word, "operation": "authentication"})),
         domain: &actor.domain,
+        asker: Some(actor),
         ..Email::default()
     };
     Ok(mail.enqueue(tx, None)?)

@@ -12,7 +12,7 @@ use crate::{
     log::Entry,
     organizations,
     tickets::{self, Ticket},
-    triggers::{self, Effect, Firing, Suspension, Trigger, Verdict},
+    triggers::{self, Began, Effect, Firing, Suspension, Trigger, Verdict},
     users,
 };
 
@@ -79,8 +79,10 @@ pub async fn judge(
         "authentication": {"methods": [{"name": "email", "timestamp": store.context().now()}]},
         "authorization": {"roles": told.roles},
         "stats": {"logins_count": told.user.document.get("logins_count").cloned().unwrap_or(0.into())},
-        "transaction": {"acr_values": [], "locale": actor.language.as_deref().unwrap_or("en"), "ui_locales": []},
+        "transaction": Began { locale: actor.language.as_deref(), ..Began::default() }.told(),
     }));
+    // A reset within a login tells of that.
+    own.extend(actor.event.clone());
     if let Some(FormAnswers { id, fields, vars }) = back.as_ref().and_then(|back| back.form.as_ref()) {
         own.insert("prompt".into(), json!({"id": id, "fields": fields, "vars": vars}));
     }

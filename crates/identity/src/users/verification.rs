@@ -62,6 +62,7 @@ pub fn ask(tx: &mut Tx, actor: &Actor, user: &Record, wish: Wish<'_>, occasion: 
         url,
         language: language(actor),
         domain: &actor.domain,
+        asker: Some(actor),
         ..Email::default()
     };
     Ok(mail.enqueue(tx, None)?)
@@ -79,7 +80,8 @@ fn welcome(tx: &mut Tx, actor: &Actor, user: &Record, client: Option<&str>) -> R
         return Ok(());
     }
     let (user, to, language, domain) = (Some(user.id.as_str()), email, language(actor), &actor.domain);
-    let mail = Email { template: WELCOME, user, to, client, language, domain, ..Email::default() };
+    let asker = Some(actor);
+    let mail = Email { template: WELCOME, user, to, client, language, domain, asker, ..Email::default() };
     Ok(mail.enqueue(tx, None)?)
 }
 

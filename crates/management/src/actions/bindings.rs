@@ -4,6 +4,7 @@ use extensibility::{
     bindings::{Binding, of_trigger},
     versions::deployed,
 };
+use identity::triggers::Trigger;
 use kernel::{Document, Record, Value, object};
 use rest::{Answer, ApiError, ApiResult, Call, Kind, page_of};
 use serde::Deserialize;
@@ -54,6 +55,11 @@ pub(super) fn replace(tx: &mut Tx, call: &Call) -> ApiResult<Answer> {
     };
     if wanted.len() > MOST_BINDINGS {
         return Err(ApiError::bad_request("A trigger can have at most 20 actions."));
+    }
+    if Trigger::named(&trigger).is_none() && !wanted.is_empty() {
+        let text =
+            format!("Actions at {trigger} never run on this server: what they are told and may do is not published.");
+        return Err(ApiError::bad_request(text));
     }
     let former = of_trigger(tx, &trigger)?;
     let now = tx.now().with_nanos();

@@ -46,15 +46,6 @@ impl ResponseType {
             .filter_map(|(is_asked, word)| is_asked.then_some(word))
             .collect()
     }
-
-    /// The name of the OpenID Connect flow, as a tenant's code knows it.
-    pub(crate) fn protocol(self) -> &'static str {
-        match (self.code, self.issues_tokens()) {
-            (true, false) => "oidc-basic-profile",
-            (true, true) => "oidc-hybrid-profile",
-            _ => "oidc-implicit-profile",
-        }
-    }
 }
 
 /// Where the parameters of a response stand.

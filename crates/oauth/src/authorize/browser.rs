@@ -53,7 +53,7 @@ async fn form(parts: &Parts, body: Body) -> Result<Parameters, AuthorizationErro
 /// What a request says about its browser.
 pub(crate) fn visit(parts: Parts) -> Visit {
     let peer = parts.extensions.get::<Peer>();
-    let origin = Origin::of(&parts.headers, peer.map(|peer| peer.address.to_string()));
+    let origin = Origin::of(&parts.headers, peer);
     let text = |name: header::HeaderName| {
         parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
     };
@@ -63,6 +63,7 @@ pub(crate) fn visit(parts: Parts) -> Visit {
     let browser = Browser {
         cookies: cookies.join("; "),
         ip: origin.ip.clone(),
+        country: origin.country,
         user_agent: origin.user_agent.clone(),
         language: text(header::ACCEPT_LANGUAGE),
         host: text(header::HOST),
