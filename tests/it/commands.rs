@@ -7,11 +7,9 @@ use crate::{
     actions::{bind, deployed, eventually, logged},
     app::{API, App, api, claims},
     browser::Browser,
-    login_recovery::forgotten,
     outbox::messages,
-    reset_actions,
     server::TestServer,
-    site::{self, CONNECTION, EMAIL, PASSWORD, Site, path_of},
+    site::{CONNECTION, PASSWORD, Site},
 };
 
 const LOGIN: (&str, &str) = ("post-login", "v3");
@@ -201,24 +199,6 @@ async fn code_chooses_the_identifier_of_a_new_user() {
         json!({"connection": CONNECTION, "email": "new@example.com", "password": PASSWORD, "verify_email": false});
     assert_eq!(server.post("/users", user).await.body["user_id"], "auth0|chosen-1");
     server.end().await;
-}
-
-#[tokio::test]
-async fn a_form_at_a_reset_is_refused_by_its_name() {
-    let site = Site::start().await;
-    site.take_mails().await;
-    forgotten(&site, &mut site.browser(), EMAIL).await;
-    let link = path_of(&site.mail(EMAIL, site::RESET).await);
-    reset_actions::guarded(&site, "api.prompt.render('ap_1');", "").await;
-    let mut browser = site.browser();
-    let page = browser.visit(&link).await;
-    let refused = browser.submit(&page, &[]).await;
-    assert!(
-        refused.html.contains("s code asks for prompt.render, which is not available on this server"),
-        "{}",
-        refused.html
-    );
-    site.end().await;
 }
 
 #[tokio::test]

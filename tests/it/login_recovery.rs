@@ -11,7 +11,12 @@ const NEW: &str = "New-Horse-8";
 
 /// The page on which somebody with this identifier asks for another password, after it was sent.
 pub(crate) async fn forgotten(site: &Site, browser: &mut Browser, email: &str) -> Page {
-    let page = site.begin(browser).await;
+    forgotten_at(&site.authorize(""), browser, email).await
+}
+
+/// The same in a login that this request begins.
+pub(crate) async fn forgotten_at(request: &str, browser: &mut Browser, email: &str) -> Page {
+    let page = browser.visit(request).await;
     let state = page.parameter("state").unwrap();
     let page = browser.visit(&format!("/u/login/password-reset-start/{CONNECTION}?state={state}")).await;
     assert!(page.address.starts_with(&format!("/u/reset-password/request/{CONNECTION}?state=")), "{}", page.address);

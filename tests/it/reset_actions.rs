@@ -12,7 +12,7 @@ use crate::{
 
 const NEW: &str = "New-Horse-8";
 
-pub(crate) async fn guarded(site: &Site, body: &str, back: &str) -> String {
+async fn guarded(site: &Site, body: &str, back: &str) -> String {
     let code = format!(
         "exports.onExecutePostChallenge = async (event, api) => {{ {body} }};
          exports.onContinuePostChallenge = async (event, api) => {{ {back} }};"

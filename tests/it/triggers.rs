@@ -18,7 +18,7 @@ use crate::{
     actions::{bind, deployed, eventually},
     app,
     imports::import,
-    login_recovery::forgotten,
+    login_recovery::forgotten_at,
     organizations_login::{add_member, organization, set_client},
     server::TestServer,
     site::{self, CONNECTION, EMAIL, PASSWORD, Site, code, path_of, user_path},
@@ -167,7 +167,7 @@ async fn log_in(site: &Site) {
         "&organization={acme}&audience={API}&scope=openid%20offline_access%20read:a&login_hint={EMAIL}&prompt=login&correlation_id=flow-1234567890"
     );
     let page = browser.visit(&site.authorize(&asked)).await;
-    let page = if page.html.contains("name=\"username\"") {
+    let page = if page.address.starts_with("/u/login/identifier") {
         browser.submit(&page, &[("username", EMAIL), ("action", "default")]).await
     } else {
         page
@@ -205,7 +205,7 @@ async fn change_password(site: &Site) {
     listen(site, ("post-change-password", "v2"), "onExecutePostChangePassword").await;
     listen(site, ("password-reset-post-challenge", "v1"), "onExecutePostChallenge").await;
     site.take_mails().await;
-    forgotten(site, &mut site.browser(), EMAIL).await;
+    forgotten_at(&site.authorize("&correlation_id=flow-1234567890"), &mut site.browser(), EMAIL).await;
     let link = path_of(&site.mail(EMAIL, site::RESET).await);
     let mut browser = site.browser();
     let page = browser.visit(&link).await;
@@ -278,7 +278,7 @@ async fn events_tell_what_the_list_says() {
         let each: Vec<BTreeSet<String>> = events.iter().map(seen).collect();
         let all: BTreeSet<&str> = each.iter().flatten().map(String::as_str).collect();
         for name in &all {
-            let is_listed = members.get(name).is_some_and(|member| member.told.is_ok());
+            let is_listed = members.get(*name).is_some_and(|member| member.told.is_ok());
             if !is_listed {
                 writeln!(wrong, "{trigger} {name}: it is told, and not listed so").unwrap();
             }

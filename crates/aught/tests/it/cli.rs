@@ -422,7 +422,7 @@ async fn code_runs_again_on_what_a_server_told_it() {
         (output.status.code(), text(&output.stdout), text(&output.stderr))
     };
     let expected = format!("  log | crash client_credentials false https://{domain}/api/v2/\n");
-    for (id, more) in [(id, &[][..]), (execution, &[]), (execution, &["--action", "Second"])] {
+    for (id, more) in [(id, &[][..]), (execution, &[][..]), (execution, &["--action", "Second"][..])] {
         let (status, told, complaint) = run(id, more);
         assert!(status == Some(0) && told.starts_with(&expected), "{id} {told}{complaint}");
     }
