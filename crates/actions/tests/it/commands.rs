@@ -51,7 +51,7 @@ fn code(handlers: [&str; 2], lines: &[Line]) -> String {
          const calls = {\n",
     );
     for (command, arguments, _) in lines {
-        writeln!(code, "'{command}': (api) => api.{command}({arguments}),").unwrap();
+        let _ = writeln!(code, "'{command}': (api) => api.{command}({arguments}),");
     }
     code.push_str(
         "};
@@ -63,7 +63,7 @@ fn code(handlers: [&str; 2], lines: &[Line]) -> String {
          };\n",
     );
     for handler in handlers {
-        writeln!(code, "exports.{handler} = async (event, api) => handle(event, api);").unwrap();
+        let _ = writeln!(code, "exports.{handler} = async (event, api) => handle(event, api);");
     }
     code
 }
