@@ -4,8 +4,13 @@ use kernel::id::Form;
 use store::Kind;
 
 /// Where a flow's actions, those of branches too, hold secrets of their own; those of connections are kept in the vault.
-pub const FLOW_SECRETS: &[&str] =
-    &["actions.**.params.basic.password", "actions.**.params.headers.*", "actions.**.params.token"];
+pub const FLOW_SECRETS: &[&str] = &[
+    "actions.**.params.basic.password",
+    "actions.**.params.changes.password",
+    "actions.**.params.headers.*",
+    "actions.**.params.payload.password",
+    "actions.**.params.token",
+];
 /// Where a form's components hold keys of other services.
 pub const FORM_SECRETS: &[&str] = &[
     "nodes.*.config.components.*.config.access_token",
