@@ -38,10 +38,15 @@ describe("login pages", () => {
     }
   }
 
-  const code = (page, field) => page.locator(field ? `#error-element-${field}` : "#prompt-alert").getAttribute("data-error-code");
+  /** Waits for a fault with this code, of a field or of the page. */
+  const fault = (page, code, field) => page.locator(`${field ? `#error-element-${field}` : "#prompt-alert"}[data-error-code="${code}"]`).waitFor();
 
-  /** Sends the form as a browser without its script would: empty fields, too. */
-  const send = (page) => page.locator("form[data-form-primary=true]").evaluate((form) => form.submit());
+  /** Sends the form as a browser without its script would, empty fields, too, and waits for the page that comes of it. */
+  const send = async (page) => {
+    const shown = page.waitForEvent("load");
+    await page.locator("form[data-form-primary=true]").evaluate((form) => form.submit());
+    await shown;
+  };
 
   test("of login, identifier first", async () => {
     const ada = await user();
@@ -54,7 +59,7 @@ describe("login pages", () => {
       await accessible(page, "nothing entered");
       await page.locator("input#username").fill("not an address");
       await go(page);
-      assert.equal(await code(page, "username"), "invalid-email-format");
+      await fault(page, "invalid-email-format", "username");
       await accessible(page, "no address");
       assert.equal(await page.locator("input#username").getAttribute("autocomplete"), "email");
       await page.locator("input#username").fill(ada.email);
@@ -71,10 +76,10 @@ describe("login pages", () => {
       await page.getByRole("switch").click();
       assert.equal(await page.locator("input#password").getAttribute("type"), "text");
       await go(page);
-      assert.equal(await code(page, "password"), "wrong-email-credentials");
+      await fault(page, "wrong-email-credentials", "password");
       await accessible(page, "wrong password");
       await send(page);
-      assert.equal(await code(page, "password"), "no-password");
+      await fault(page, "no-password", "password");
       await page.locator("input#password").fill(PASSWORD);
       await go(page);
       await page.waitForURL(/\/callback\?code=/);
@@ -91,7 +96,7 @@ describe("login pages", () => {
       await page.waitForURL(/\/u\/login\?/);
       await heading(page, "Welcome");
       await send(page);
-      assert.equal(await code(page, "password"), "no-password");
+      await fault(page, "no-password", "password");
       await accessible(page, "nothing entered");
       await page.getByRole("link", { name: "Sign up" }).click();
       await page.waitForURL(/\/u\/signup\?/);
@@ -99,7 +104,7 @@ describe("login pages", () => {
       await page.locator("input#email").fill(`${unique("new")}@example.com`);
       await page.locator("input#password").fill("short");
       await go(page);
-      assert.equal(await code(page, "password"), "password-too-weak");
+      await fault(page, "password-too-weak", "password");
       await accessible(page, "weak password");
       await page.getByRole("link", { name: "Log in" }).click();
       await page.locator("input#username").fill(ada.email);
@@ -119,7 +124,7 @@ describe("login pages", () => {
     await heading(page, "Create Your Account");
     await page.locator("input#email").fill("nobody");
     await send(page);
-    assert.equal(await code(page, "email"), "invalid-email-format");
+    await fault(page, "invalid-email-format", "email");
     await accessible(page, "no address");
     const email = `${unique("new")}@example.com`;
     await page.locator("input#email").fill(email);
@@ -131,7 +136,7 @@ describe("login pages", () => {
     assert.equal(await form.locator("input[type=password]").getAttribute("autocomplete"), "new-password");
     await page.locator("input#password").fill("short");
     await go(page);
-    assert.equal(await code(page, "password"), "password-too-weak");
+    await fault(page, "password-too-weak", "password");
     await accessible(page, "weak password");
     await page.getByRole("link", { name: "Edit" }).click();
     await page.waitForURL(/\/u\/signup\/identifier/);
@@ -156,18 +161,18 @@ describe("login pages", () => {
       assert.equal(await page.locator("input#code").getAttribute("autocomplete"), "one-time-code");
       await page.locator("input#code").fill("abc");
       await go(page);
-      assert.equal(await code(page, "code"), "invalid-otp-code-format");
+      await fault(page, "invalid-otp-code-format", "code");
       await accessible(page, "no code");
       await page.locator("input#code").fill("000000");
       await go(page);
-      assert.equal(await code(page, "code"), "invalid-code");
+      await fault(page, "invalid-code", "code");
       await accessible(page, "wrong code");
       for (let attempt = 0; attempt < 11; attempt += 1) {
         await page.locator("input#code").fill("000000");
         await Promise.all([page.waitForResponse((response) => response.request().method() === "POST"), go(page)]);
         await page.waitForLoadState();
       }
-      assert.equal(await code(page, "code"), "too-many-failures");
+      await fault(page, "too-many-failures", "code");
       await accessible(page, "too many codes");
       await leave();
     });
@@ -184,7 +189,7 @@ describe("login pages", () => {
     await heading(page, "Forgot Your Password?");
     await page.locator("input#email").fill("");
     await send(page);
-    assert.equal(await code(page, "email"), "no-email");
+    await fault(page, "no-email", "email");
     await accessible(page, "nothing entered");
     await page.locator("input#email").fill(ada.email);
     await go(page);
@@ -200,12 +205,12 @@ describe("login pages", () => {
     await page.locator("input#password-reset").fill("New-Horse-8-Battery");
     await page.locator("input#re-enter-password").fill("Another-Horse-8");
     await go(page);
-    assert.equal(await code(page, "re-enter-password"), "password-mismatch");
+    await fault(page, "password-mismatch", "re-enter-password");
     await accessible(page, "two different passwords");
     await page.locator("input#password-reset").fill("short");
     await page.locator("input#re-enter-password").fill("short");
     await go(page);
-    assert.equal(await code(page, "password-reset"), "password-too-weak");
+    await fault(page, "password-too-weak", "password-reset");
     await accessible(page, "weak password");
     await page.locator("input#password-reset").fill("New-Horse-8-Battery");
     await page.locator("input#re-enter-password").fill("New-Horse-8-Battery");
@@ -317,7 +322,7 @@ describe("login pages", () => {
       await page.waitForLoadState();
     }
     await accessible(page, "kept out");
-    assert.equal(await code(page), "user-blocked");
+    await fault(page, "user-blocked");
     const answer = await fetch(`${issuer}/_aught/outbox?to=${encodeURIComponent(ada.email)}&wait=20`);
     const link = (await answer.json()).messages.flatMap(({ links }) => links).find((link) => link.includes("/u/unblock"));
     await page.goto(link);
@@ -341,19 +346,19 @@ describe("login pages", () => {
       await page.goto(authorization(client));
       await logIn(page, ada.email, leaked);
       await page.locator("#prompt-alert").waitFor();
-      assert.equal(await code(page), "password-breached");
+      await fault(page, "password-breached");
       await accessible(page, "leaked at login");
       await page.goto(authorization(client, { screen_hint: "signup" }));
       await signUp(page, `${unique("new")}@example.com`, leaked);
       await page.locator("#error-element-password").waitFor();
-      assert.equal(await code(page, "password"), "password-breached");
+      await fault(page, "password-breached", "password");
       await accessible(page, "leaked at sign-up");
       const { ticket } = await management.tickets.changePassword({ user_id: ada.user_id });
       await page.goto(ticket);
       await page.waitForURL(/\/u\/reset-password\/change/);
       for (const field of ["password-reset", "re-enter-password"]) await page.locator(`input#${field}`).fill(leaked);
       await go(page);
-      assert.equal(await code(page, "password-reset"), "password-breached-reset");
+      await fault(page, "password-breached-reset", "password-reset");
       await accessible(page, "leaked at reset");
       await leave();
     } finally {
@@ -373,7 +378,7 @@ describe("login pages", () => {
       await page.locator("input#password").fill(PASSWORD);
       await page.locator("input#captcha").fill("wrong");
       await go(page);
-      assert.equal(await code(page, "captcha"), "invalid-captcha");
+      await fault(page, "invalid-captcha", "captcha");
       await accessible(page, "wrong puzzle");
       // The sum is for those who cannot see the picture.
       const question = await page.locator("#captcha-question").innerText();
