@@ -17,6 +17,7 @@ use tokio::{
         TcpListener, TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
+    sync::Mutex,
 };
 
 use super::{Database, Lab, Query, StoreError, THING, Tx, on_server, record};
@@ -72,9 +73,9 @@ impl Proxy {
     async fn pass(self, client: TcpStream, server: String) -> io::Result<()> {
         let server = TcpStream::connect(server).await?;
         let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-        let is_mute = Arc::new(AtomicBool::new(false));
-        let answers = tokio::spawn(answers(from_server, to_client, Arc::clone(&is_mute)));
-        let outcome = self.requests(from_client, to_server, &is_mute).await;
+        let (is_mute, gate) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(())));
+        let answers = tokio::spawn(answers(from_server, to_client, Arc::clone(&is_mute), Arc::clone(&gate)));
+        let outcome = self.requests(from_client, to_server, &is_mute, &gate).await;
         // With this the client's half of the connection is closed, too.
         if !is_mute.load(Ordering::SeqCst) {
             answers.abort();
@@ -88,11 +89,14 @@ impl Proxy {
         mut client: OwnedReadHalf,
         mut server: OwnedWriteHalf,
         is_mute: &AtomicBool,
+        gate: &Mutex<()>,
     ) -> io::Result<()> {
         let mut buffer = Vec::new();
         // The first message has no letter before its length.
         let mut has_begun = false;
         let mut cut_after: Option<u64> = None;
+        // Held where the connection may be cut: whoever waits for an answer then cannot begin to commit meanwhile.
+        let mut held = None;
         loop {
             if client.read_buf(&mut buffer).await? == 0 {
                 return Ok(());
@@ -114,28 +118,42 @@ impl Proxy {
                 } else if message.starts_with(b"S") {
                     cut_after = cut_after.map(|count| count.saturating_sub(1));
                 }
+                if cut_after != Some(0) {
+                    held = None;
+                } else if held.is_none() {
+                    held = Some(gate.lock().await);
+                }
                 server.write_all(&message).await?;
             }
-            // Only where the client waits: what it has sent may be a commit.
-            let more = tokio::time::timeout(Duration::from_millis(2), client.readable());
-            if cut_after == Some(0) && buffer.is_empty() && more.await.is_err() {
-                return Ok(());
+            // Only where the client waits: what it sends along may be a commit.
+            if held.is_some() && buffer.is_empty() {
+                let more = tokio::time::timeout(Duration::from_millis(40), client.readable());
+                if more.await.is_err() {
+                    return Ok(());
+                }
             }
         }
     }
 }
 
 /// Passes answers on; once mute, keeps them until the server has done everything, and closes the connection.
-async fn answers(mut server: OwnedReadHalf, mut client: OwnedWriteHalf, is_mute: Arc<AtomicBool>) -> io::Result<()> {
+async fn answers(
+    mut server: OwnedReadHalf,
+    mut client: OwnedWriteHalf,
+    is_mute: Arc<AtomicBool>,
+    gate: Arc<Mutex<()>>,
+) -> io::Result<()> {
     let mut chunk = vec![0; 65_536];
     loop {
         let length = server.read(&mut chunk).await?;
         if length == 0 {
             return Ok(());
         }
+        let open = gate.lock().await;
         if !is_mute.load(Ordering::SeqCst) {
             client.write_all(&chunk[..length]).await?;
         }
+        drop(open);
     }
 }
 
