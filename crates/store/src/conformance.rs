@@ -114,8 +114,13 @@ impl Lab {
         self.store = self.another().await.unwrap();
     }
 
-    async fn write<T: Send + 'static>(&self, run: impl Fn(&mut Tx) -> StoreResult<T> + Send + 'static) -> T {
-        self.store.write(&self.one, run).await.unwrap()
+    async fn write<T: Send + 'static>(&self, run: impl Fn(&mut Tx) -> StoreResult<T> + Send + Sync + 'static) -> T {
+        let run = Arc::new(run);
+        let write = || {
+            let run = Arc::clone(&run);
+            self.store.write(&self.one, move |tx| run(tx))
+        };
+        if self.proxy.is_some() { surely(write).await.unwrap() } else { write().await.unwrap() }
     }
 
     async fn read<T: Send + 'static>(&self, run: impl Fn(&Snapshot) -> StoreResult<T> + Send + 'static) -> T {
