@@ -95,6 +95,8 @@ impl Proxy {
         // The first message has no letter before its length.
         let mut has_begun = false;
         let mut cut_after: Option<u64> = None;
+        // What only reads ends by itself, and at any time.
+        let mut is_writing = false;
         // Held where the connection may be cut: whoever waits for an answer then cannot begin to commit meanwhile.
         let mut held = None;
         loop {
@@ -107,11 +109,12 @@ impl Proxy {
                     // A request for encryption is followed by the first message proper.
                     has_begun = message[4..8] == [0, 3, 0, 0];
                 } else if message.starts_with(b"Q") && message[5..].starts_with(b"BEGIN ISOLATION") {
+                    is_writing = !message.windows(9).any(|words| words == b"READ ONLY");
                     let number = self.transactions.fetch_add(1, Ordering::SeqCst);
                     cut_after = number.is_multiple_of(LOST).then_some(number / LOST % 4);
                 } else if message.starts_with(b"Q") && message[5..].starts_with(b"COMMIT") {
                     cut_after = None;
-                    if self.loses_commit.swap(false, Ordering::SeqCst) {
+                    if is_writing && self.loses_commit.swap(false, Ordering::SeqCst) {
                         is_mute.store(true, Ordering::SeqCst);
                         return server.write_all(&message).await;
                     }
